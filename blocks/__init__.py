@@ -1,0 +1,1 @@
+"""Blocks of recommender models, on Keras 3 and TensorFlow."""
