@@ -1,0 +1,86 @@
+"""The public names of `blocks`, by family."""
+
+from blocks.core.aggregation import TabularAggregation
+from blocks.core.block import Block
+from blocks.core.concat_features import ConcatFeatures
+from blocks.core.filter import Filter
+from blocks.core.parallel import ParallelBlock
+from blocks.core.prediction import Prediction
+from blocks.core.sequential import SequentialBlock
+from blocks.core.stack_features import StackFeatures
+from blocks.core.tabular import TabularBlock
+from blocks.export import save_serving
+from blocks.inputs.continuous import Continuous
+from blocks.inputs.embedding_table import EmbeddingTable
+from blocks.inputs.embeddings import Embeddings
+from blocks.interactions.dot_product import DotProductInteraction, DotProductInteractionBlock
+from blocks.loader import Loader, sample_batch
+from blocks.mlp.dense import Dense
+from blocks.mlp.mlp_block import MLPBlock
+from blocks.models.dlrm import DLRMBlock, DLRMModel
+from blocks.models.model import Model
+from blocks.outputs.binary_output import BinaryOutput
+from blocks.outputs.model_output import ModelOutput
+from blocks.outputs.output_block import OutputBlock
+from blocks.outputs.regression_output import RegressionOutput
+from blocks.schema.functions import (
+    categorical_cardinalities,
+    categorical_domains,
+    create_categorical_column,
+    create_continuous_column,
+    filter_dict_by_schema,
+    get_embedding_size_from_cardinality,
+    get_embedding_sizes_from_schema,
+    infer_embedding_dim,
+    schema_to_tensorflow_metadata_json,
+    select_targets,
+    tensorflow_metadata_json_to_schema,
+)
+
+__all__ = [
+    # Core
+    "Block",
+    "Filter",
+    "ParallelBlock",
+    "Prediction",
+    "SequentialBlock",
+    "TabularBlock",
+    # Aggregations
+    "ConcatFeatures",
+    "StackFeatures",
+    "TabularAggregation",
+    # Inputs
+    "Continuous",
+    "EmbeddingTable",
+    "Embeddings",
+    # Building blocks
+    "DLRMBlock",
+    "Dense",
+    "DotProductInteraction",
+    "DotProductInteractionBlock",
+    "MLPBlock",
+    # Outputs
+    "BinaryOutput",
+    "ModelOutput",
+    "OutputBlock",
+    "RegressionOutput",
+    # Models
+    "DLRMModel",
+    "Model",
+    "save_serving",
+    # Data
+    "Loader",
+    "sample_batch",
+    # Schema
+    "categorical_cardinalities",
+    "categorical_domains",
+    "create_categorical_column",
+    "create_continuous_column",
+    "filter_dict_by_schema",
+    "get_embedding_size_from_cardinality",
+    "get_embedding_sizes_from_schema",
+    "infer_embedding_dim",
+    "schema_to_tensorflow_metadata_json",
+    "select_targets",
+    "tensorflow_metadata_json_to_schema",
+]

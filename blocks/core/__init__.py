@@ -1,0 +1,1 @@
+"""What every block is made of: the base class, composition, selection, aggregation."""

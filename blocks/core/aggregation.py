@@ -1,0 +1,60 @@
+"""Making one tensor of several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from blocks.core.block import Block
+from blocks.core.calling import Shape, as_shape
+from blocks.errors import ConfigError
+from blocks.utils.registry import Registry
+
+#: The aggregations by the names that `aggregation=` accepts.
+aggregation_registry: Any = Registry.class_registry("aggregations")
+
+
+class TabularAggregation(Block):
+    """Base of the layers that make one tensor of a dictionary of them.
+
+    A subclass writes `combine`, which gets the tensors in alphabetical order of their names.
+    """
+
+    def combine(self, values: list[Any]) -> Any:
+        """Makes one tensor of `values`."""
+        raise NotImplementedError
+
+    def call(self, inputs: Any) -> Any:
+        """Aggregates a dictionary; a tensor alone is given back as it is."""
+        if not isinstance(inputs, dict):
+            return inputs
+        return self.combine([inputs[name] for name in sorted(inputs)])
+
+
+def parse_aggregation(value: Any) -> keras.layers.Layer | None:
+    """Makes an aggregation of its name.
+
+    Raises:
+        ConfigError: if there is none of that name.
+    """
+    if not isinstance(value, str):
+        return value
+    if value not in aggregation_registry.keys():  # noqa: SIM118 - a Registry, not a dictionary
+        raise ConfigError(
+            f"unknown aggregation {value!r}", expected=f"one of {', '.join(sorted(aggregation_registry.keys()))}"
+        )
+    return aggregation_registry.parse(value)
+
+
+def shapes_in_order(layer: keras.layers.Layer, input_shape: Shape) -> list[tuple[int | None, ...]]:
+    """The shapes of a dictionary in alphabetical order of its keys, all of one rank."""
+    shapes = as_shape(input_shape)
+    ordered = [shapes[name] for name in sorted(shapes)]
+    if len({len(shape) for shape in ordered}) > 1:
+        raise ConfigError(
+            f"{layer.name} needs tensors of one rank",
+            got=", ".join(f"{name} {shapes[name]}" for name in sorted(shapes)),
+            fix="Reduce list features first, with a sequence_combiner for one.",
+        )
+    return ordered

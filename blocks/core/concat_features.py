@@ -1,0 +1,57 @@
+"""Features side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from blocks.core.aggregation import TabularAggregation, aggregation_registry, shapes_in_order
+from blocks.core.calling import Shape, as_shape
+
+
+@aggregation_registry.register("concat")
+@keras.saving.register_keras_serializable("emrys")
+class ConcatFeatures(TabularAggregation):
+    """Concatenates tensors, in alphabetical order of their names.
+
+    Args:
+        axis: Along which axis. Default: -1.
+        output_dtype: Type of the result. Default: `"float32"`.
+
+    Input shape:
+        Dictionary of tensors that differ along `axis` alone, such as (B, D_1), (B, D_2), ….
+
+    Output shape:
+        (B, D_1 + D_2 + …)
+
+    Example:
+        >>> import blocks as mm
+        >>> import numpy as np
+        >>> mm.ConcatFeatures()({"b": np.ones((1, 2)), "a": np.zeros((1, 1))}).numpy().tolist()
+        [[0.0, 1.0, 1.0]]
+    """
+
+    def __init__(self, axis: int = -1, output_dtype: str = "float32", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+        self.output_dtype = keras.backend.standardize_dtype(output_dtype)
+
+    def combine(self, values: list[Any]) -> Any:
+        """Concatenates `values`."""
+        return tf.concat([tf.cast(value, self.output_dtype) for value in values], axis=self.axis)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape with the sizes along `axis` added up."""
+        if not isinstance(input_shape, dict):
+            return as_shape(input_shape)
+        shapes = shapes_in_order(self, input_shape)
+        sizes = [shape[self.axis] for shape in shapes]
+        result = list(shapes[0])
+        result[self.axis] = None if None in sizes else sum(size for size in sizes if size is not None)
+        return tuple(result)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "axis": self.axis, "output_dtype": self.output_dtype}

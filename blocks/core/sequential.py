@@ -1,0 +1,158 @@
+"""Layers one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+from merlin.schema import Schema
+
+from blocks.core.aggregation import parse_aggregation
+from blocks.core.block import Block
+from blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from blocks.core.filter import Filter
+from blocks.core.serializing import from_config, to_config
+from blocks.errors import ConfigError
+
+
+@keras.saving.register_keras_serializable("emrys")
+class SequentialBlock(Block):
+    """Calls layers in order, the output of each being the input of the next.
+
+    Unlike `keras.Sequential` it is a layer, takes and passes dictionaries, and hands `training`, `testing`,
+    `features` and `targets` to those layers that ask for them.
+
+    Args:
+        *layers: The layers, or one list of them.
+        filter: Selects what the first layer gets: a `Filter`, or what `Filter` takes. Default: everything.
+        pre_aggregation: Makes one tensor of what the first layer gets, such as `"concat"`. Default: none.
+        block_name: Name of the block.
+        copy_layers: Whether to take fresh copies of the layers instead of the layers themselves. Default: False.
+
+    Input shape:
+        What the first layer takes.
+
+    Output shape:
+        What the last layer gives.
+
+    Example:
+        >>> import blocks as mm
+        >>> import numpy as np
+        >>> block = mm.SequentialBlock(mm.Dense(4), mm.Dense(2))
+        >>> tuple(block(np.ones((3, 5), "float32")).shape)
+        (3, 2)
+    """
+
+    def __init__(
+        self,
+        *layers: Any,
+        filter: Any = None,
+        pre_aggregation: Any = None,
+        block_name: str | None = None,
+        copy_layers: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if block_name is not None:
+            kwargs["name"] = block_name
+        super().__init__(**kwargs)
+        flat = list(layers[0]) if len(layers) == 1 and isinstance(layers[0], (list, tuple)) else list(layers)
+        for layer in flat:
+            if not isinstance(layer, keras.layers.Layer):
+                raise ConfigError(
+                    "SequentialBlock takes layers", expected="keras.layers.Layer", got=f"{type(layer).__name__}"
+                )
+        self.filter = filter if filter is None or isinstance(filter, Filter) else Filter(filter)
+        self.pre_aggregation = parse_aggregation(pre_aggregation)
+        self.layers = [_copy(layer) for layer in flat] if copy_layers else flat
+
+    def _chain(self) -> list[keras.layers.Layer]:
+        ahead = [layer for layer in (self.filter, self.pre_aggregation) if layer is not None]
+        return [*ahead, *self.layers]
+
+    def build(self, input_shape: Shape) -> None:
+        """Builds every layer for what the one before it gives."""
+        shape = as_shape(input_shape)
+        for layer in self._chain():
+            shape = build_layer(layer, shape)
+        self.built = True
+
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        testing: bool | None = None,
+        features: Any = None,
+        targets: Any = None,
+    ) -> Any:
+        """Runs `inputs` through all layers."""
+        for layer in self._chain():
+            inputs = call_layer(layer, inputs, training=training, testing=testing, features=features, targets=targets)
+        return inputs
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape that the last layer gives."""
+        shape = as_shape(input_shape)
+        for layer in self._chain():
+            shape = as_shape(layer.compute_output_shape(shape))
+        return shape
+
+    @property
+    def schema(self) -> Schema | None:
+        """The columns that the first layer which reads any reads."""
+        schemas = (getattr(layer, "schema", None) for layer in self._chain())
+        return next((schema for schema in schemas if schema is not None), None)
+
+    def set_schema(self, schema: Schema | None) -> None:
+        """Tells all layers which columns there are."""
+        for layer in self._chain():
+            if isinstance(layer, Block):
+                layer.set_schema(schema)
+
+    def select_by_name(self, name: str) -> keras.layers.Layer | None:
+        """The layer called `name`, here or further inside."""
+        if self.name == name:
+            return self
+        for layer in self.layers:
+            found = layer.select_by_name(name) if isinstance(layer, Block) else None
+            if found is not None or layer.name == name:
+                return found or layer
+        return None
+
+    @property
+    def first(self) -> keras.layers.Layer:
+        """The first layer."""
+        return self.layers[0]
+
+    @property
+    def last(self) -> keras.layers.Layer:
+        """The last layer."""
+        return self.layers[-1]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[keras.layers.Layer]:
+        return iter(self.layers)
+
+    def __getitem__(self, index: int) -> keras.layers.Layer:
+        return self.layers[index]
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        config = super().get_config()
+        config["layers"] = to_config(self.layers)
+        config["filter"] = to_config(self.filter)
+        config["pre_aggregation"] = to_config(self.pre_aggregation)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SequentialBlock:
+        """Makes the block from what `get_config` gave."""
+        given = dict(config)
+        layers = from_config(given.pop("layers"))
+        return cls(layers, **from_config(given))
+
+
+def _copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+    return layer.copy() if isinstance(layer, Block) else type(layer).from_config(layer.get_config())

@@ -1,0 +1,85 @@
+"""A trained model as a SavedModel that needs TensorFlow alone."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import keras
+import tensorflow as tf
+from merlin.schema import ColumnSchema
+
+from blocks.errors import ConfigError, SchemaError
+from blocks.models.model import Model
+
+#: Suffixes of the two tensors that stand for a list column.
+VALUES, OFFSETS = "__values", "__offsets"
+
+
+def serving_signature(model: Model) -> dict[str, tf.TensorSpec]:
+    """The tensors that a served model takes, by name.
+
+    A scalar column is one tensor (B, 1). A list column is two: `<column>__values` (sum of the lengths,) and
+    `<column>__offsets` (B + 1,) int32, where the values of row `i` are those from `offsets[i]` to `offsets[i + 1]`.
+
+    Raises:
+        SchemaError: if the model knows no schema, or a column has no type.
+    """
+    schema = model.input_schema
+    if schema is None:
+        raise SchemaError(f"{model.name} knows no schema", fix="Give Model(..., schema=) the columns of a batch.")
+    specs: dict[str, tf.TensorSpec] = {}
+    for column in schema:
+        dtype = _dtype(column)
+        if column.is_list:
+            specs[column.name + VALUES] = tf.TensorSpec((None,), dtype, column.name + VALUES)
+            specs[column.name + OFFSETS] = tf.TensorSpec((None,), tf.int32, column.name + OFFSETS)
+        else:
+            specs[column.name] = tf.TensorSpec((None, 1), dtype, column.name)
+    return specs
+
+
+def save_serving(model: Model, path: str | os.PathLike[str]) -> None:
+    """Writes a SavedModel whose default signature takes `serving_signature(model)`.
+
+    Predictions come back by output name, `<target>/<output>`, with one output too.
+
+    Args:
+        model: A model that has been built.
+        path: Folder to write.
+    """
+    if not model.built:
+        raise ConfigError(f"{model.name} has no weights yet", fix="Train it, or call it on a batch, first.")
+    specs = serving_signature(model)
+    names = [output.task_name for output in model.model_outputs]
+
+    def serve(tensors: dict[str, Any]) -> dict[str, Any]:
+        features: dict[str, Any] = {}
+        for name, tensor in tensors.items():
+            if name.endswith(VALUES):
+                column = name[: -len(VALUES)]
+                # Offsets come from our own transform: checking them again would cost more than the lookup.
+                features[column] = tf.RaggedTensor.from_row_splits(tensor, tensors[column + OFFSETS], validate=False)
+            elif not name.endswith(OFFSETS):
+                features[name] = tensor
+        predictions = model(features, training=False)
+        return dict(predictions) if isinstance(predictions, dict) else {names[0]: predictions}
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint("serve", serve, input_signature=[specs])
+    archive.write_out(os.fspath(path), verbose=False)
+
+
+def _dtype(column: ColumnSchema) -> tf.DType:
+    try:
+        dtype = tf.dtypes.as_dtype(column.dtype.to("numpy"))
+    except (TypeError, ValueError):
+        raise SchemaError(
+            "the column has no type that can be served",
+            column=column.name,
+            expected="an integer or a float",
+            got=str(column.dtype),
+        ) from None
+    # Batches hold float32 whatever the files hold.
+    return tf.float32 if dtype.is_floating else dtype

@@ -1,0 +1,1 @@
+"""What a model reads: embedding tables and continuous features."""

@@ -1,0 +1,51 @@
+"""A dense layer that takes dictionaries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from blocks.core.calling import Shape, as_shape
+from blocks.core.concat_features import ConcatFeatures
+
+
+@keras.saving.register_keras_serializable("emrys")
+class Dense(keras.layers.Dense):
+    """`keras.layers.Dense` that concatenates a dictionary of features first.
+
+    Args:
+        units: Size of the output.
+        activation: Activation function. Default: none.
+        use_bias: Whether there is a bias. Default: True.
+        **kwargs: The other arguments of `keras.layers.Dense`.
+
+    Input shape:
+        (B, D), or a dictionary of such tensors, which are concatenated in alphabetical order of their names.
+
+    Output shape:
+        (B, `units`)
+
+    Example:
+        >>> import blocks as mm
+        >>> import numpy as np
+        >>> tuple(mm.Dense(3)({"a": np.ones((2, 1)), "b": np.ones((2, 4))}).shape)
+        (2, 3)
+    """
+
+    def __init__(self, units: int, activation: Any = None, use_bias: bool = True, **kwargs: Any) -> None:
+        super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)
+        self._concat = ConcatFeatures()
+
+    def build(self, input_shape: Shape) -> None:
+        """Makes the weights for the concatenated input."""
+        super().build(self._concat.compute_output_shape(as_shape(input_shape)))
+        self.input_spec = None  # Keras' own admits one tensor
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Applies the layer."""
+        return super().call(self._concat.call(inputs), training=training)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, `units`)."""
+        return as_shape(super().compute_output_shape(self._concat.compute_output_shape(as_shape(input_shape))))

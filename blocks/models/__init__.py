@@ -1,0 +1,1 @@
+"""Whole models: the base class and the architectures."""

@@ -1,0 +1,143 @@
+"""Deep learning recommendation model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from merlin.schema import Schema, Tags
+
+from blocks.core.filter import Filter
+from blocks.core.parallel import ParallelBlock
+from blocks.core.sequential import SequentialBlock
+from blocks.errors import ConfigError, SchemaError
+from blocks.inputs.continuous import Continuous
+from blocks.inputs.embeddings import Embeddings
+from blocks.interactions.dot_product import DotProductInteractionBlock
+from blocks.models.model import Model
+from blocks.outputs.model_output import ModelOutput
+from blocks.outputs.output_block import OutputBlock
+from blocks.schema.functions import select_targets
+
+
+def DLRMBlock(  # noqa: N802 - looks like the class that it is used as
+    schema: Schema,
+    *,
+    embedding_dim: int | None = None,
+    embeddings: keras.layers.Layer | None = None,
+    bottom_block: SequentialBlock | None = None,
+    top_block: keras.layers.Layer | None = None,
+) -> SequentialBlock:
+    """The body of a DLRM: embeddings and projected continuous features, their pairwise dot products, a top block.
+
+    The continuous features go through `bottom_block` to the size of the embeddings; all vectors are combined by
+    `DotProductInteraction`; the result beside the output of `bottom_block` goes into `top_block`.
+
+    Args:
+        schema: The features; categorical ones with a domain are embedded.
+        embedding_dim: Dimension of the embeddings. Default: the last dimension of `bottom_block`.
+        embeddings: The embeddings themselves, instead of `embedding_dim`.
+        bottom_block: What the continuous features go through; needed when there are any.
+        top_block: What the interactions go through. Default: nothing.
+
+    Returns:
+        A block that takes a batch and gives (B, D).
+
+    Raises:
+        SchemaError: if the schema has no categorical feature.
+        ConfigError: if the dimensions do not agree.
+
+    Reference:
+        Naumov et al., "Deep Learning Recommendation Model for Personalization and Recommendation Systems", 2019,
+        https://arxiv.org/abs/1906.00091
+    """
+    features = schema.excluding_by_name(select_targets(schema).column_names)
+    categorical = features.select_by_tag(Tags.CATEGORICAL)
+    continuous = features.select_by_tag(Tags.CONTINUOUS)
+    if len(categorical) == 0:
+        raise SchemaError(
+            "DLRM has nothing to embed", expected="columns tagged CATEGORICAL", got=", ".join(features.column_names)
+        )
+    if embeddings is None:
+        embeddings = Embeddings(categorical, dim=_embedding_dim(embedding_dim, bottom_block))
+    branches: dict[str, keras.layers.Layer] = {"embeddings": embeddings}
+    if len(continuous) and bottom_block is None:
+        raise ConfigError(
+            "DLRM: bottom_block",
+            expected=f"a block for the continuous features {', '.join(continuous.column_names)}",
+            got="None",
+            fix="Give bottom_block=MLPBlock([..., embedding_dim]).",
+        )
+    if len(continuous) == 0:
+        body = SequentialBlock(ParallelBlock(branches), DotProductInteractionBlock())
+    else:
+        branches["continuous_projection"] = SequentialBlock(Continuous(continuous), bottom_block)
+        body = ParallelBlock(branches).connect_with_shortcut(
+            DotProductInteractionBlock(), shortcut_filter=Filter("continuous_projection"), aggregation="concat"
+        )
+    return body if top_block is None else body.connect(top_block)
+
+
+def DLRMModel(  # noqa: N802 - looks like the class that it is used as
+    schema: Schema,
+    *,
+    embeddings: keras.layers.Layer | None = None,
+    embedding_dim: int | None = None,
+    bottom_block: SequentialBlock | None = None,
+    top_block: keras.layers.Layer | None = None,
+    prediction_tasks: Any = None,
+) -> Model:
+    """A DLRM: `DLRMBlock` with an output.
+
+    Args:
+        schema: The features and, where `prediction_tasks` is not given, the targets.
+        embeddings: See `DLRMBlock`.
+        embedding_dim: See `DLRMBlock`.
+        bottom_block: See `DLRMBlock`.
+        top_block: See `DLRMBlock`.
+        prediction_tasks: An output, or a list of outputs. Default: those that the schema's targets ask for.
+
+    Returns:
+        The model, to be compiled.
+
+    Example:
+        >>> import blocks as mm
+        >>> from merlin.schema import Schema, Tags
+        >>> schema = Schema([
+        ...     mm.create_categorical_column("user", 9), mm.create_categorical_column("item", 19),
+        ...     mm.create_continuous_column("age"),
+        ... ])
+        >>> model = mm.DLRMModel(
+        ...     schema, embedding_dim=4, bottom_block=mm.MLPBlock([8, 4]), top_block=mm.MLPBlock([6]),
+        ...     prediction_tasks=mm.BinaryOutput("click"),
+        ... )
+    """
+    body = DLRMBlock(
+        schema, embedding_dim=embedding_dim, embeddings=embeddings, bottom_block=bottom_block, top_block=top_block
+    )
+    return Model(body, as_outputs(schema, prediction_tasks), schema=schema)
+
+
+def as_outputs(schema: Schema, prediction_tasks: Any) -> keras.layers.Layer:
+    """The outputs given, or those that the targets of `schema` ask for, as one block."""
+    if prediction_tasks is None:
+        return OutputBlock(schema)
+    if isinstance(prediction_tasks, (list, tuple)):
+        outputs = list(prediction_tasks)
+        return outputs[0] if len(outputs) == 1 else ParallelBlock({output.task_name: output for output in outputs})
+    if not isinstance(prediction_tasks, (ModelOutput, ParallelBlock)):
+        raise ConfigError("prediction_tasks", expected="an output or a list of outputs", got=repr(prediction_tasks))
+    return prediction_tasks
+
+
+def _embedding_dim(dim: int | None, bottom: SequentialBlock | None) -> int:
+    last = None if bottom is None else getattr(bottom.layers[-1], "units", None)
+    if dim is None and last is None:
+        raise ConfigError("DLRM: embedding_dim", expected="a whole number", got="None")
+    if dim is not None and last is not None and dim != last:
+        raise ConfigError(
+            "DLRM: the projected continuous features and the embeddings must have one size",
+            expected=f"embedding_dim {dim}",
+            got=f"a bottom_block that ends with {last}",
+        )
+    return int(dim if dim is not None else last or 0)

@@ -1,0 +1,249 @@
+"""A trainable model made of blocks."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import keras
+from merlin.schema import Schema
+from typing_extensions import Self
+
+from blocks.core.block import Block
+from blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from blocks.core.parallel import ParallelBlock
+from blocks.core.serializing import from_config, to_config
+from blocks.errors import ConfigError
+from blocks.models.batches import batches
+from blocks.models.judging import Judge
+from blocks.outputs.model_output import ModelOutput
+
+
+@keras.saving.register_keras_serializable("emrys")
+class Model(keras.Model):
+    """Blocks one after the other, the last of which is an output or several.
+
+    `fit`, `evaluate` and `predict` are those of Keras; they take a `Loader`, a `merlin.io.Dataset` or a folder of
+    Parquet besides. What the outputs are compared by is theirs to say, unless `compile` names a loss or metrics.
+
+    Args:
+        *blocks: The blocks, from the inputs to the outputs.
+        pre: Layer before all blocks. Default: none.
+        post: Layer behind the last one. Default: none.
+        schema: The columns of a batch. Default: those that the blocks say they read.
+        name: Name of the model.
+
+    Input shape:
+        Dictionary of tensors by feature name, see `blocks`.
+
+    Output shape:
+        What the output gives, (B, 1) for a binary one; a dictionary by output name where there are several.
+
+    Raises:
+        ConfigError: if something else than layers is given.
+    """
+
+    def __init__(
+        self,
+        *blocks: keras.layers.Layer,
+        pre: keras.layers.Layer | None = None,
+        post: keras.layers.Layer | None = None,
+        schema: Schema | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        for block in blocks:
+            if not isinstance(block, keras.layers.Layer):
+                raise ConfigError("Model takes blocks", expected="layers", got=type(block).__name__)
+        if not blocks:
+            raise ConfigError("Model has no blocks", expected="at least one")
+        self.blocks = list(blocks)
+        self.pre = pre
+        self.post = post
+        self._schema = schema
+        self._judge: Judge | None = None
+        if schema is not None:
+            for block in self._chain():
+                if isinstance(block, Block):
+                    block.set_schema(schema)
+
+    @property
+    def schema(self) -> Schema | None:
+        """The columns of a batch: those given, else those that the blocks read."""
+        if self._schema is not None:
+            return self._schema
+        found = (getattr(block, "schema", None) for block in self._chain())
+        return next((schema for schema in found if schema is not None), None)
+
+    @property
+    def input_schema(self) -> Schema | None:
+        """The columns that the model reads, targets left out."""
+        schema = self.schema
+        return None if schema is None else schema.excluding_by_name([output.target for output in self.model_outputs])
+
+    @property
+    def model_outputs(self) -> list[ModelOutput]:
+        """The outputs."""
+        last = self.blocks[-1]
+        inner = last.parallel_values if isinstance(last, ParallelBlock) else [getattr(last, "last", last)]
+        return [output for output in inner if isinstance(output, ModelOutput)]
+
+    @property
+    def first(self) -> keras.layers.Layer:
+        """The first block."""
+        return self.blocks[0]
+
+    @property
+    def last(self) -> keras.layers.Layer:
+        """The last block."""
+        return self.blocks[-1]
+
+    def _chain(self) -> list[keras.layers.Layer]:
+        return [layer for layer in (self.pre, *self.blocks, self.post) if layer is not None]
+
+    def build(self, input_shape: Shape) -> None:
+        """Builds all blocks for a batch of `input_shape`."""
+        shape = as_shape(input_shape)
+        for layer in self._chain():
+            shape = build_layer(layer, shape)
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Runs a batch through the blocks."""
+        outputs = inputs
+        for layer in self._chain():
+            outputs = call_layer(layer, outputs, training=training, features=inputs)
+        return outputs
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of the predictions."""
+        shape = as_shape(input_shape)
+        for layer in self._chain():
+            shape = as_shape(layer.compute_output_shape(shape))
+        return shape
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Says how the model is trained.
+
+        Args:
+            optimizer: Optimizer, or its name. Default: `"rmsprop"`.
+            loss: One loss, or a dictionary by output or target. Default: what the outputs say.
+            metrics: A list, or a dictionary by output or target. Default: what the outputs say.
+            loss_weights: Weights of the losses by output or target. Default: 1.
+            weighted_metrics: Metrics that take the sample weights.
+            **kwargs: The other arguments of `keras.Model.compile`.
+        """
+        super().compile(optimizer=optimizer, **kwargs)
+        self._compiled_with = {
+            "loss": loss,
+            "metrics": metrics,
+            "loss_weights": loss_weights,
+            "weighted_metrics": weighted_metrics,
+            **kwargs,
+        }
+        self._judge = Judge(
+            self.model_outputs,
+            loss=loss,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            loss_weights=loss_weights,
+        )
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """All metrics that training and evaluation report."""
+        return super().metrics + ([] if self._judge is None else self._judge.metrics)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The loss of a batch, regularisation included."""
+        return self._judging().loss(y, y_pred, sample_weight, self.losses)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Updates the metrics with a batch and gives their values."""
+        self._judging().update(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def _judging(self) -> Judge:
+        if self._judge is None:
+            raise ConfigError("the model is not compiled", fix="Call compile() first.")
+        return self._judge
+
+    def fit(self, x: Any = None, y: Any = None, batch_size: int | None = None, **kwargs: Any) -> Any:
+        """Trains the model: `keras.Model.fit` on a `Loader`, a `Dataset`, Parquet files or what Keras takes."""
+        shuffle = kwargs.pop("shuffle", True)
+        validation = kwargs.pop("validation_data", None)
+        with contextlib.ExitStack() as sources:
+            data = sources.enter_context(batches(x, y, batch_size=batch_size, schema=self.schema, shuffle=shuffle))
+            if validation is not None:
+                size = kwargs.pop("validation_batch_size", None) or batch_size
+                kwargs["validation_data"] = sources.enter_context(
+                    batches(validation, batch_size=size, schema=self.schema)
+                )
+            # The rows are shuffled by whoever makes the batches; Keras would only warn that it cannot.
+            return super().fit(data, shuffle=False, **kwargs)
+
+    def evaluate(self, x: Any = None, y: Any = None, batch_size: int | None = None, **kwargs: Any) -> Any:
+        """Judges the model: `keras.Model.evaluate`, on what `fit` takes."""
+        with batches(x, y, batch_size=batch_size, schema=self.schema) as data:
+            return super().evaluate(data, **kwargs)
+
+    def predict(self, x: Any, batch_size: int | None = None, **kwargs: Any) -> Any:
+        """Predicts for every row: `keras.Model.predict`, on what `fit` takes."""
+        with batches(x, batch_size=batch_size, schema=self.schema) as data:
+            return super().predict(data, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            "name": self.name,
+            "blocks": to_config(self.blocks),
+            "pre": to_config(self.pre),
+            "post": to_config(self.post),
+            "schema": to_config(self._schema),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """Makes the model from what `get_config` gave."""
+        given = from_config(config)
+        return cls(*given.pop("blocks"), **given)
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """What `compile` was called with."""
+        if not self.compiled:
+            return {}
+        return {"optimizer": to_config(self.optimizer), **to_config(self._compiled_with)}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Calls `compile` with what `get_compile_config` gave."""
+        self.compile(**from_config(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    @classmethod
+    def load(cls, path: Any) -> Self:
+        """Loads a model that `save` wrote, a `.keras` file.
+
+        Args:
+            path: The file.
+
+        Returns:
+            The model, compiled as it was, with its optimizer's state.
+        """
+        model = keras.saving.load_model(path)
+        if not isinstance(model, cls):
+            raise ConfigError(
+                "the file holds another model", path=path, expected=cls.__name__, got=type(model).__name__
+            )
+        return model

@@ -1,0 +1,1 @@
+"""What a model predicts, with its losses and metrics."""

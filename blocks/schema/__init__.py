@@ -1,0 +1,1 @@
+"""Reading and writing what a schema says about columns."""

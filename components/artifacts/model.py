@@ -1,0 +1,52 @@
+"""A Keras model between steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from blocks.errors import ArtifactError
+from blocks.io import read_json
+from components.artifacts.base import Artifact
+
+
+class ModelArtifact(Artifact):
+    """A model: the file `model.keras`, its `summary.txt` and, once trained, its `history.json`."""
+
+    kind = "model"
+    required = ("model.keras", "summary.txt")
+
+    @property
+    def keras_path(self) -> Path:
+        """The `.keras` file."""
+        return self.path / "model.keras"
+
+    @property
+    def summary(self) -> str:
+        """Layers, output shapes and numbers of parameters, as text."""
+        return (self.path / "summary.txt").read_text(encoding="utf-8")
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """One entry an epoch: `epoch`, and losses and metrics by name; empty for an untrained model."""
+        return read_json(self.path / "history.json") if "history.json" in self.files else []
+
+    def load(self) -> Any:
+        """Loads the model, compiled as it was.
+
+        Raises:
+            ArtifactError: if Keras cannot read the file.
+        """
+        # Only here: the artifact is also opened where there is no TensorFlow.
+        import blocks
+
+        try:
+            return blocks.Model.load(self.keras_path)
+        except (OSError, TypeError, ValueError, KeyError) as error:
+            first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise ArtifactError(
+                "Keras cannot load the model",
+                path=self.keras_path,
+                got=first_line,
+                fix="Was it written by another version of Emrys?",
+            ) from error

@@ -1,0 +1,1 @@
+"""Step: an untrained model from a schema."""

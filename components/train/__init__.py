@@ -1,0 +1,1 @@
+"""Step: training a model."""
