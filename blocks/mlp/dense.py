@@ -6,12 +6,13 @@ from typing import Any
 
 import keras
 
+from blocks.core.block import Block
 from blocks.core.calling import Shape, as_shape
 from blocks.core.concat_features import ConcatFeatures
 
 
 @keras.saving.register_keras_serializable("emrys")
-class Dense(keras.layers.Dense):
+class Dense(keras.layers.Dense, Block):
     """`keras.layers.Dense` that concatenates a dictionary of features first.
 
     Args:
@@ -36,11 +37,12 @@ class Dense(keras.layers.Dense):
     def __init__(self, units: int, activation: Any = None, use_bias: bool = True, **kwargs: Any) -> None:
         super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)
         self._concat = ConcatFeatures()
+        self.input_spec = None  # Keras' own admits one tensor
 
     def build(self, input_shape: Shape) -> None:
         """Makes the weights for the concatenated input."""
         super().build(self._concat.compute_output_shape(as_shape(input_shape)))
-        self.input_spec = None  # Keras' own admits one tensor
+        self.input_spec = None
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Applies the layer."""

@@ -96,8 +96,9 @@ class Judge:
         prediction = y_pred[output.task_name] if isinstance(y_pred, Mapping) else y_pred
         target = _of_output(y, output, "target")
         weight = _of_output(sample_weight, output, "sample weight") if sample_weight is not None else None
-        if len(target.shape) == 1 and len(prediction.shape) == 2 and prediction.shape[1] == 1:
-            target = target[:, tf.newaxis]
+        if len(prediction.shape) == 2 and prediction.shape[1] == 1:
+            # Targets may come as (B,): compared as they are, they would be broadcast to (B, B).
+            target = tf.reshape(target, tf.shape(prediction))
         return target, prediction, weight
 
 

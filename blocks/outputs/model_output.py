@@ -12,6 +12,7 @@ from blocks.core.block import Block
 from blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from blocks.core.serializing import to_config
 from blocks.errors import ConfigError
+from blocks.utils.registry import camelcase_to_snakecase
 
 Metrics = Callable[[], Sequence[keras.metrics.Metric]]
 
@@ -68,7 +69,7 @@ class ModelOutput(Block):
     @classmethod
     def get_task_name(cls, target_name: str | None) -> str:
         """Name of an output of this class for `target_name`."""
-        own = keras_snake_case(cls.__name__)
+        own = camelcase_to_snakecase(cls.__name__)
         return f"{target_name}/{own}" if target_name else own
 
     @property
@@ -126,13 +127,6 @@ class ModelOutput(Block):
             "post": to_config(self.post),
             "logits_temperature": self.logits_temperature,
         }
-
-
-def keras_snake_case(name: str) -> str:
-    """A class name in snake case: `BinaryOutput` is `binary_output`."""
-    return "".join(
-        f"_{letter.lower()}" if letter.isupper() and at else letter.lower() for at, letter in enumerate(name)
-    )
 
 
 def with_judges(output: ModelOutput, config: dict[str, Any], usual: Metrics) -> dict[str, Any]:

@@ -1,5 +1,21 @@
 """What passes between steps: one class per type of artifact, which owns the layout of its folder."""
 
 from components.artifacts.base import Artifact
+from components.artifacts.evaluation import Evaluation
+from components.artifacts.feature_schema import FeatureSchema
+from components.artifacts.fitted_workflow import FittedWorkflowArtifact
+from components.artifacts.model import ModelArtifact
+from components.artifacts.splits import Splits
+from components.artifacts.transformed import Transformed
+from components.artifacts.triton_repository import TritonRepository
 
-__all__ = ["Artifact"]
+__all__ = [
+    "Artifact",
+    "Evaluation",
+    "FeatureSchema",
+    "FittedWorkflowArtifact",
+    "ModelArtifact",
+    "Splits",
+    "Transformed",
+    "TritonRepository",
+]

@@ -1,0 +1,26 @@
+"""The columns of a rating log, the same whichever data set it comes from."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+#: One row per rating. `timestamp` is in seconds since 1970. Feature columns may hold nulls; a movie of no known genre
+#: has an empty list. The first four columns hold no nulls.
+LOG_SCHEMA = pa.schema(
+    [
+        pa.field("userId", pa.int64()),
+        pa.field("movieId", pa.int64()),
+        pa.field("timestamp", pa.int64()),
+        pa.field("rating", pa.float32()),
+        pa.field("title", pa.string()),
+        pa.field("genres", pa.list_(pa.string())),
+        pa.field("release_year", pa.float32()),
+        pa.field("gender", pa.string()),
+        pa.field("age", pa.int64()),
+        pa.field("occupation", pa.string()),
+        pa.field("zipcode", pa.string()),
+    ]
+)
+
+#: The columns without which a row is no rating.
+REQUIRED_COLUMNS = ("userId", "movieId", "timestamp", "rating")

@@ -1,0 +1,41 @@
+"""What the evaluate step leaves behind: numbers, curves and a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from blocks.io import read_json
+from components.artifacts.base import Artifact
+
+
+class Evaluation(Artifact):
+    """Metrics of a model on the test split.
+
+    Files: `metrics.json` (flat names to finite numbers), `curves.json` (ROC curve, calibration, score histogram) and
+    `report.html` (one self-contained page).
+    """
+
+    kind = "evaluation"
+    required = ("metrics.json", "curves.json", "report.html")
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Metrics by name: the model's, such as `auc`, those of the baselines with a prefix, and counts of rows."""
+        return dict(read_json(self.path / "metrics.json"))
+
+    @property
+    def curves(self) -> dict[str, Any]:
+        """The content of `curves.json`: `roc`, `calibration` and `histogram`, each a dict of lists."""
+        return dict(read_json(self.path / "curves.json"))
+
+    @property
+    def roc(self) -> tuple[list[float], list[float], list[float]]:
+        """The ROC curve: false positive rates, true positive rates and finite, descending thresholds."""
+        curve = self.curves["roc"]
+        return curve["false_positive_rate"], curve["true_positive_rate"], curve["thresholds"]
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.path / "report.html"

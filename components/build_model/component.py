@@ -1,0 +1,53 @@
+"""Contract of the step build_model with Kubeflow Pipelines."""
+
+from kfp import dsl
+
+from components.image import STEP_IMAGE
+
+
+@dsl.component(base_image=STEP_IMAGE, install_kfp_package=False)
+def build_model(
+    schema: dsl.Input[dsl.Artifact],
+    model: dsl.Output[dsl.Model],
+    summary: dsl.Output[dsl.Markdown],
+    bottom_layers: list[int],
+    top_layers: list[int],
+    embedding_dim: int = 16,
+    dropout: float = 0.0,
+    embeddings_l2: float = 0.0,
+    learning_rate: float = 0.001,
+    seed: int = 42,
+) -> None:
+    """Builds an untrained DLRM from the schema.
+
+    Args:
+        schema: Schema of the transformed data.
+        bottom_layers: Widths of the layers over the continuous features; `embedding_dim` is added as the last one.
+        top_layers: Widths of the layers over the interactions.
+        embedding_dim: Width of the embeddings.
+        dropout: Share of values dropped behind each top layer.
+        embeddings_l2: Weight of the squared embeddings of a batch in the loss.
+        learning_rate: Learning rate of the optimizer.
+        seed: Seed of the first weights.
+
+    Returns:
+        model: The untrained model as `model.keras`, and its summary.
+        summary: The summary for people.
+    """
+    from pathlib import Path
+
+    from components.build_model.step import BuildModelConfig, run
+    from components.failing import one_line_errors
+
+    with one_line_errors("build_model"):
+        config = BuildModelConfig(
+            embedding_dim=embedding_dim,
+            dropout=dropout,
+            embeddings_l2=embeddings_l2,
+            bottom_layers=tuple(int(width) for width in bottom_layers),
+            top_layers=tuple(int(width) for width in top_layers),
+            learning_rate=learning_rate,
+            seed=seed,
+        )
+        built = run(Path(schema.path), config, Path(model.path))
+        Path(summary.path).write_text(f"```\n{built.summary}\n```\n", encoding="utf-8")

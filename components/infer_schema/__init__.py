@@ -1,0 +1,1 @@
+"""The step infer_schema: the Merlin schema of the transformed data."""

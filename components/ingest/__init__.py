@@ -1,0 +1,1 @@
+"""The step ingest: a data set becomes rating logs in three parts."""

@@ -1,0 +1,40 @@
+import pytest
+
+from blocks.errors import ArtifactError
+from blocks.io import write_json
+from components.artifacts.evaluation import Evaluation
+
+CURVE = {"false_positive_rate": [0.0, 1.0], "true_positive_rate": [0.0, 1.0], "thresholds": [0.6, 0.5]}
+
+
+def write(path):
+    with Evaluation.create(path, {"target": "like"}) as work:
+        write_json(work / "metrics.json", {"auc": 0.75, "rows": 4})
+        write_json(work / "curves.json", {"roc": CURVE, "calibration": None})
+        (work / "report.html").write_text("<!DOCTYPE html>", encoding="utf-8")
+
+
+def test_what_was_written_is_read(tmp_path):
+    write(tmp_path / "evaluation")
+    evaluation = Evaluation(tmp_path / "evaluation")
+    assert evaluation.metrics == {"auc": 0.75, "rows": 4}
+    assert evaluation.roc == ([0.0, 1.0], [0.0, 1.0], [0.6, 0.5])
+    assert evaluation.curves["calibration"] is None
+    assert evaluation.report.read_text(encoding="utf-8") == "<!DOCTYPE html>"
+    assert evaluation.metadata == {"target": "like"}
+
+
+def test_a_missing_report(tmp_path):
+    write(tmp_path / "evaluation")
+    (tmp_path / "evaluation" / "report.html").unlink()
+    with pytest.raises(ArtifactError, match=r"report.html: a file of the artifact is missing"):
+        Evaluation(tmp_path / "evaluation")
+
+
+def test_a_step_that_forgot_the_metrics(tmp_path):
+    with (
+        pytest.raises(ArtifactError, match=r"evaluation: the step wrote no metrics.json"),
+        Evaluation.create(tmp_path / "evaluation", {}) as work,
+    ):
+        (work / "report.html").write_text("", encoding="utf-8")
+    assert list(tmp_path.iterdir()) == []
