@@ -7,14 +7,43 @@ from blocks.core.filter import Filter
 from blocks.core.parallel import ParallelBlock
 from blocks.core.prediction import Prediction
 from blocks.core.sequential import SequentialBlock
+from blocks.core.shortcut import ShortcutBlock
 from blocks.core.stack_features import StackFeatures
 from blocks.core.tabular import TabularBlock
 from blocks.export import save_serving
 from blocks.inputs.continuous import Continuous
 from blocks.inputs.embedding_table import EmbeddingTable
 from blocks.inputs.embeddings import Embeddings
+from blocks.inputs.tensor_initializer import TensorInitializer
 from blocks.interactions.dot_product import DotProductInteraction, DotProductInteractionBlock
 from blocks.loader import Loader, sample_batch
+from blocks.losses import (
+    BPRLoss,
+    BPRmaxLoss,
+    CategoricalCrossEntropy,
+    HingeLoss,
+    LogisticLoss,
+    PairwiseLoss,
+    SparseCategoricalCrossEntropy,
+    TOP1Loss,
+    TOP1maxLoss,
+    TOP1v2Loss,
+    loss_registry,
+)
+from blocks.metrics import (
+    AvgPrecisionAt,
+    ItemCoverageAt,
+    LogLossMetric,
+    MRRAt,
+    NDCGAt,
+    NoveltyAt,
+    PopularityBiasAt,
+    PrecisionAt,
+    RankingMetric,
+    RecallAt,
+    TopKMetricsAggregator,
+    metrics_registry,
+)
 from blocks.mlp.dense import Dense
 from blocks.mlp.mlp_block import MLPBlock
 from blocks.models.dlrm import DLRMBlock, DLRMModel
@@ -36,6 +65,24 @@ from blocks.schema.functions import (
     select_targets,
     tensorflow_metadata_json_to_schema,
 )
+from blocks.utils.files import (
+    get_filenames,
+    get_label_feature_name,
+    get_parquet_files_names,
+    get_timestamp_feature_name,
+    validate_dataset,
+)
+from blocks.utils.misc import filter_kwargs, get_object_size, safe_json
+from blocks.utils.registry import (
+    Registry,
+    RegistryMixin,
+    camelcase_to_snakecase,
+    default_name,
+    default_object_name,
+    display_list_by_prefix,
+    snakecase_to_camelcase,
+)
+from blocks.utils.timing import Timing
 
 __all__ = [
     # Core
@@ -44,6 +91,7 @@ __all__ = [
     "ParallelBlock",
     "Prediction",
     "SequentialBlock",
+    "ShortcutBlock",
     "TabularBlock",
     # Aggregations
     "ConcatFeatures",
@@ -53,6 +101,7 @@ __all__ = [
     "Continuous",
     "EmbeddingTable",
     "Embeddings",
+    "TensorInitializer",
     # Building blocks
     "DLRMBlock",
     "Dense",
@@ -68,6 +117,31 @@ __all__ = [
     "DLRMModel",
     "Model",
     "save_serving",
+    # Losses
+    "BPRLoss",
+    "BPRmaxLoss",
+    "CategoricalCrossEntropy",
+    "HingeLoss",
+    "LogisticLoss",
+    "PairwiseLoss",
+    "SparseCategoricalCrossEntropy",
+    "TOP1Loss",
+    "TOP1maxLoss",
+    "TOP1v2Loss",
+    "loss_registry",
+    # Metrics
+    "AvgPrecisionAt",
+    "ItemCoverageAt",
+    "LogLossMetric",
+    "MRRAt",
+    "NDCGAt",
+    "NoveltyAt",
+    "PopularityBiasAt",
+    "PrecisionAt",
+    "RankingMetric",
+    "RecallAt",
+    "TopKMetricsAggregator",
+    "metrics_registry",
     # Data
     "Loader",
     "sample_batch",
@@ -83,4 +157,22 @@ __all__ = [
     "schema_to_tensorflow_metadata_json",
     "select_targets",
     "tensorflow_metadata_json_to_schema",
+    # Registries and names
+    "Registry",
+    "RegistryMixin",
+    "camelcase_to_snakecase",
+    "default_name",
+    "default_object_name",
+    "display_list_by_prefix",
+    "snakecase_to_camelcase",
+    # Utilities
+    "Timing",
+    "filter_kwargs",
+    "get_filenames",
+    "get_label_feature_name",
+    "get_object_size",
+    "get_parquet_files_names",
+    "get_timestamp_feature_name",
+    "safe_json",
+    "validate_dataset",
 ]

@@ -1,0 +1,163 @@
+"""Rows a second from Parquet into tensors, beside two other ways to do it, and the memory at ten times the data.
+
+Run: python benchmarks/loader.py [--rows 1000000] [--batch-size 1024]
+
+13 float and 26 integer columns and a target, snappy-compressed, in row groups of 100,000 rows. All is measured in one
+run, each way several times in turn, and the best is printed: on a machine that others use too, compare the ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tensorflow as tf
+
+from blocks.loader import Loader
+
+FLOATS = [f"I{number}" for number in range(1, 14)]
+INTEGERS = [f"C{number}" for number in range(1, 27)]
+BUFFER_ROWS = 100_000
+#: Rows that the slowest way is measured on; it is the same for every row.
+PANDAS_ROWS = 50_000
+
+
+def write(path: Path, rows: int) -> None:
+    """Writes a synthetic click log, a row group at a time."""
+    rng = np.random.default_rng(0)
+    writer: pq.ParquetWriter | None = None
+    for start in range(0, rows, 100_000):
+        count = min(100_000, rows - start)
+        columns: dict[str, np.ndarray] = {name: rng.normal(size=count).astype(np.float32) for name in FLOATS}
+        for number, name in enumerate(INTEGERS):
+            columns[name] = rng.integers(0, 10 ** (1 + number % 6), count)
+        columns["label"] = rng.integers(0, 2, count).astype(np.int8)
+        table = pa.table(columns)
+        writer = writer or pq.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+    assert writer is not None
+    writer.close()
+
+
+def in_graph(dataset: tf.data.Dataset) -> Callable[[], int]:
+    """Counts the rows of a data set without leaving the graph, as a compiled `fit` reads it."""
+
+    @tf.function
+    def count() -> tf.Tensor:
+        return dataset.reduce(np.int64(0), lambda rows, batch: rows + tf.shape(batch[1]["label"], tf.int64)[0])
+
+    return lambda: int(count())
+
+
+def eagerly(batches: Loader) -> Callable[[], int]:
+    """Counts the rows of a loader that is iterated over directly."""
+    return lambda: sum(int(targets["label"].shape[0]) for _, targets in batches)
+
+
+def by_pandas(path: Path, batch_size: int) -> Callable[[], int]:
+    """The whole file through pandas, then shuffled and batched row by row by tf.data."""
+
+    def count() -> int:
+        frame = pd.read_parquet(path)[:PANDAS_ROWS]
+        features = {name: frame[[name]].to_numpy() for name in FLOATS + INTEGERS}
+        rows = tf.data.Dataset.from_tensor_slices((features, {"label": frame[["label"]].to_numpy(np.float32)}))
+        return in_graph(rows.shuffle(BUFFER_ROWS).batch(batch_size))()
+
+    return count
+
+
+def by_generator(path: Path, batch_size: int) -> Callable[[], int]:
+    """Arrow batches handed to tf.data one by one by a generator; not shuffled."""
+    types = dict.fromkeys(FLOATS, tf.float32) | dict.fromkeys(INTEGERS, tf.int64)
+    signature = (
+        {name: tf.TensorSpec((None, 1), kind) for name, kind in types.items()},
+        {"label": tf.TensorSpec((None, 1), tf.float32)},
+    )
+
+    def generate() -> Iterator[tuple[dict[str, np.ndarray], dict[str, np.ndarray]]]:
+        for batch in pq.ParquetFile(path).iter_batches(batch_size):
+            arrays = {name: batch.column(name).to_numpy()[:, None] for name in types}
+            yield arrays, {"label": batch.column("label").to_numpy().astype(np.float32)[:, None]}
+
+    return in_graph(tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(2))
+
+
+def rates(ways: dict[str, Callable[[], int]], rounds: int) -> dict[str, float]:
+    """The best rows a second of each way, taken in turn; a first call of each is not counted."""
+    best = dict.fromkeys(ways, 0.0)
+    for turn in range(rounds + 1):
+        for name, count in ways.items():
+            start = time.perf_counter()
+            rows = count()
+            if turn:
+                best[name] = max(best[name], rows / (time.perf_counter() - start))
+    return best
+
+
+def peak_memory(path: Path, batch_size: int) -> float:
+    """MiB by which an epoch raises the most memory that this process has held."""
+    list(Loader(pa.table({"a": [1, 2]}), 1))  # what TensorFlow itself takes
+    loader = Loader(path, batch_size, label_names=["label"], buffer_size=BUFFER_ROWS)
+    before = most_resident()
+    for _ in loader:
+        pass
+    return (most_resident() - before) / 1024
+
+
+def most_resident() -> int:
+    """The most memory that this process has held, in KiB; unlike `ru_maxrss` without what its parent had held."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0])
+
+
+def main() -> None:
+    """Writes the data, measures, prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--batch-size", type=int, default=1024)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peak-memory", type=Path, metavar="FILE", help="only print the memory of reading this file")
+    options = parser.parse_args()
+    if options.peak_memory:
+        print(peak_memory(options.peak_memory, options.batch_size))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        large, small = Path(folder, "large.parquet"), Path(folder, "small.parquet")
+        write(large, options.rows)
+        write(small, options.rows // 10)
+        shuffled = Loader(large, options.batch_size, label_names=["label"], buffer_size=BUFFER_ROWS)
+        in_order = Loader(large, options.batch_size, label_names=["label"], shuffle=False)
+        measured = rates(
+            {
+                "Loader, shuffled, in a graph": in_graph(shuffled.to_tf_dataset()),
+                "Loader, shuffled, eager": eagerly(shuffled),
+                "Loader, in order, in a graph": in_graph(in_order.to_tf_dataset()),
+                "Arrow + from_generator per batch, in order": by_generator(large, options.batch_size),
+                "pandas + from_tensor_slices, shuffled": by_pandas(large, options.batch_size),
+            },
+            options.rounds,
+        )
+        slowest = min(measured.values())
+        print(f"{options.rows:,} rows, batches of {options.batch_size:,}, {len(os.sched_getaffinity(0))} cores")
+        for name, rate in measured.items():
+            print(f"{name:45} {rate:12,.0f} rows/s {rate / slowest:7.1f}x")
+        for path, rows in ((small, options.rows // 10), (large, options.rows)):
+            command = [sys.executable, __file__, "--peak-memory", str(path), "--batch-size", str(options.batch_size)]
+            used = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+            print(f"peak memory, {rows:>12,} rows, buffer of {BUFFER_ROWS:,}: {float(used):7.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()

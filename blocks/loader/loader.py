@@ -1,0 +1,257 @@
+"""Batches of tensors out of Parquet."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+from merlin.schema import ColumnSchema, Schema
+
+from blocks.errors import ConfigError, EmrysError
+from blocks.loader.conversion import missing_column
+from blocks.loader.data_source import DataSource
+from blocks.loader.row_stream import RowStream
+from blocks.loader.selection import Selection, schema_of
+from blocks.loader.sharding import shard_rows
+from blocks.loader.sources import Readable, open_source
+from blocks.loader.tensors import Batch, batches_dataset, blocks_dataset, eager_batches
+
+
+class Loader:
+    """Reads Parquet through Arrow into batches of tensors.
+
+    A batch is `(features, targets)`, both dicts by column name. Scalars are (B, 1): int64 (int32 where the schema has
+    int32) or float32. Lists are ragged (B, None), or dense (B, L) where the schema gives them one length or
+    `sparse_max` / `sparse_as_dense` ask for it. Targets are float32, but for those tagged as categories, which stay
+    integers.
+
+    Iterate over the loader itself for eager tensors. `Model.fit` of this project takes it as it is, a plain
+    `keras.Model` takes `loader.to_tf_dataset()`. Each iteration is an epoch with an order of its own, given by the
+    seed and the number of the epoch; `epoch` says which comes next, `set_epoch` sets it, and `epoch_callback` keeps it
+    in step with `fit`, so that training that was resumed sees the rows in the order that it would have seen.
+
+    Args:
+        paths_or_dataset: A Parquet file, a folder of them, a pattern, a list of these, an address such as
+            `gs://bucket/folder`, a `merlin.io.Dataset`, or an Arrow table.
+        batch_size: Rows of a batch, B, per worker.
+        label_names: Targets; by default the columns that the schema tags as targets.
+        feature_columns: Features, as names or column schemas; by default all columns that are no targets.
+        cat_names: Features that must be integers. With `cont_names`, in place of `feature_columns`.
+        cont_names: Features that come as float32.
+        engine: Format of the files; only "parquet".
+        shuffle: Whether rows come in random order.
+        seed_fn: Gives the seed, an integer of at least 0; called as each epoch starts. By default the seed is 0. The
+            number of the epoch is mixed in.
+        buffer_size: Rows that are mixed at once: a number of rows, or, below 1, a share of the data's (at least
+            65,536 rows and at most 256 MiB of them). This is what bounds the memory.
+        device: Kept for programs that pass it: `None`, "cpu" or the number of a GPU. Batches are made in host memory,
+            and TensorFlow copies them to where the model is.
+        parts_per_chunk: Parts of `buffer_size` that are mixed at once.
+        reader_kwargs: Options of `pyarrow.parquet.ParquetFile`; `filesystem` is a `pyarrow.fs.FileSystem`.
+        global_size: Number of workers that share the data. Each reads a run of rows of its own, all have the same
+            number of batches; see `blocks.loader.sharding.shard_rows` for what is left over.
+        global_rank: Number of this worker, from 0.
+        drop_last: Whether to leave out a last batch that is not full.
+        sparse_names: List columns that `sparse_max` and `sparse_as_dense` are about; by default all.
+        sparse_max: Length to cut (at the end) or pad (with 0, on the right) lists to: one number, or one by column.
+        sparse_as_dense: Whether lists come padded to `sparse_max`, or else to the greatest length of the schema.
+        schema: Names, types, tags and list lengths. By default that of the data set, or what the files say, which
+            knows of no targets.
+        **loader_kwargs: None is known; a name here is an error.
+
+    Raises:
+        ConfigError: An argument has a value that cannot be.
+        SchemaError: A column is asked for that the schema does not have.
+        DataError: The data is missing, damaged or empty, or lacks a column, or has one with nulls or of a wrong type.
+            What the footers of the files do not tell is raised when it is read.
+
+    Example:
+        >>> loader = Loader("train.parquet", batch_size=1024, label_names=["rating_binary"])  # doctest: +SKIP
+        >>> features, targets = next(iter(loader))  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        paths_or_dataset: Readable,
+        batch_size: int,
+        label_names: Sequence[str] | None = None,
+        feature_columns: Sequence[str | ColumnSchema] | None = None,
+        cat_names: Sequence[str] | None = None,
+        cont_names: Sequence[str] | None = None,
+        engine: str | None = None,
+        shuffle: bool = True,
+        seed_fn: Callable[[], int] | None = None,
+        buffer_size: float = 0.1,
+        device: int | str | None = None,
+        parts_per_chunk: int = 1,
+        reader_kwargs: Mapping[str, Any] | None = None,
+        global_size: int | None = None,
+        global_rank: int | None = None,
+        drop_last: bool = False,
+        sparse_names: Sequence[str] | None = None,
+        sparse_max: int | Mapping[str, int] | None = None,
+        sparse_as_dense: bool = False,
+        schema: Schema | None = None,
+        **loader_kwargs: Any,
+    ) -> None:
+        if loader_kwargs:
+            raise ConfigError(f"Loader has no argument {', '.join(map(repr, sorted(loader_kwargs)))}")
+        if engine not in (None, "parquet"):
+            raise ConfigError(f"engine must be None or 'parquet'; got {engine!r}")
+        if not (device in (None, "cpu") or (isinstance(device, int) and device >= 0)):
+            raise ConfigError(f"device must be None, 'cpu' or the number of a GPU; got {device!r}")
+        if (global_size is None) != (global_rank is None):
+            raise ConfigError(f"global_size and global_rank go together; got {global_size} and {global_rank}")
+        if isinstance(buffer_size, bool) or not isinstance(buffer_size, int | float) or not buffer_size > 0:
+            raise ConfigError(f"buffer_size must be a share below 1 or a number of rows; got {buffer_size!r}")
+        for length in sparse_max.values() if isinstance(sparse_max, Mapping) else [sparse_max]:
+            _count("sparse_max", 1 if length is None else length)
+        self.batch_size = _count("batch_size", batch_size)
+        self.shuffle = shuffle
+        self.seed_fn = seed_fn
+        self.source = open_source(paths_or_dataset, reader_kwargs)
+        selection = Selection(
+            features=_feature_names(feature_columns, cat_names, cont_names), categorical=tuple(cat_names or ()),
+            continuous=tuple(cont_names or ()), targets=label_names, list_names=sparse_names,
+            list_length=sparse_max, as_dense=sparse_as_dense,
+        )  # fmt: skip
+        full_schema = schema if schema is not None else _schema(paths_or_dataset, self.source, selection)
+        self.columns = selection.columns(full_schema, self.source.arrow_schema)
+        self.source.check(self.columns)
+        #: The schema of the columns that are read.
+        self.schema = full_schema.select_by_name([column.name for column in self.columns])
+        workers = _count("global_size", 1 if global_size is None else global_size)
+        #: The rows that this worker reads, and the sizes of its batches.
+        self.shard = shard_rows(self.source.rows, self.batch_size, workers, global_rank or 0, drop_last)
+        buffer = buffer_size * _count("parts_per_chunk", parts_per_chunk)
+        self._stream = RowStream(self.source, self.columns, self.shard, self.batch_size, shuffle, buffer)
+        self._lock = threading.Lock()
+        self._epoch = 0
+        self._failure: EmrysError | None = None
+        self._block_dataset: tf.data.Dataset | None = None
+        self._dataset: tf.data.Dataset | None = None
+
+    def __len__(self) -> int:
+        """Number of batches in an epoch."""
+        return self.shard.steps
+
+    def __iter__(self) -> Iterator[Batch]:
+        """One epoch, as eager tensors."""
+        with self.reading_errors():
+            for block in self._blocks_as_tensors():
+                yield from eager_batches(block)
+
+    def __repr__(self) -> str:
+        """A hint for whoever hands the loader to something that does not know it."""
+        return f"<Loader of {self.source.name}, {len(self)} batches; to_tf_dataset() gives a tf.data.Dataset>"
+
+    @property
+    def epoch(self) -> int:
+        """Number of the epoch that the next iteration will give, from 0; it goes on by one as an iteration starts."""
+        return self._epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Makes the next iteration give the order of this epoch, counted from 0."""
+        if isinstance(epoch, bool) or not isinstance(epoch, int | np.integer) or epoch < 0:
+            raise ConfigError(f"epoch must be an integer of at least 0; got {epoch!r}")
+        with self._lock:
+            self._epoch = int(epoch)
+
+    def epoch_callback(self) -> keras.callbacks.Callback:
+        """A callback for `fit` that sets the epoch to that of the training, also when it is resumed.
+
+        Without it an iteration that somebody began and left (Keras looks at one batch to build a model) counts too.
+        """
+        return keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs=None: self.set_epoch(epoch))
+
+    def to_tf_dataset(self) -> tf.data.Dataset:
+        """The batches as a data set, for `keras.Model.fit`, `evaluate` and `predict`: the fast way.
+
+        Iterating over it once is an epoch. It is made once, and is the same object from then on. An error while it is
+        read comes out as one of TensorFlow's; `reading_errors` gives the real one.
+        """
+        if self._dataset is None:
+            self._dataset = batches_dataset(self._blocks_as_tensors(), len(self))
+        return self._dataset
+
+    @contextlib.contextmanager
+    def reading_errors(self) -> Iterator[None]:
+        """Surrounds the use of `to_tf_dataset()`: an error about the data is raised as such, not as TensorFlow's.
+
+        Raises:
+            DataError: The data could not be read.
+        """
+        try:
+            yield
+        except tf.errors.OpError as error:
+            failure, self._failure = self._failure, None
+            if failure is None:
+                raise
+            raise failure from error
+
+    @property
+    def output_schema(self) -> Schema:
+        """The schema of the batches: `schema`, with the types that the tensors have."""
+        return Schema([self.schema[column.name].with_dtype(column.dtype) for column in self.columns])
+
+    @property
+    def has_transforms(self) -> bool:
+        """Whether batches go through a transform on their way; not yet possible."""
+        return False
+
+    def _blocks_as_tensors(self) -> tf.data.Dataset:
+        if self._block_dataset is None:
+            sizes = {self.batch_size} if self.shard.full_batches else set()
+            sizes.update(self.shard.last_batches)
+            static = sizes.pop() if len(sizes) == 1 else None
+            self._block_dataset = blocks_dataset(self.columns, self._blocks, static)
+        return self._block_dataset
+
+    def _blocks(self) -> Iterable[tuple[pa.RecordBatch, int]]:
+        with self._lock:
+            epoch = self._epoch
+            self._epoch += 1
+        self._failure = None
+        try:
+            yield from self._stream.blocks(0 if self.seed_fn is None else self.seed_fn(), epoch)
+        except EmrysError as error:
+            # TensorFlow hands only the text of an exception on.
+            self._failure = error
+            raise
+
+
+def _count(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ConfigError(f"{name} must be an integer of at least 1; got {value!r}")
+    return int(value)
+
+
+def _feature_names(
+    feature_columns: Sequence[str | ColumnSchema] | None,
+    cat_names: Sequence[str] | None,
+    cont_names: Sequence[str] | None,
+) -> list[str] | None:
+    named = cat_names is not None or cont_names is not None
+    if feature_columns is not None and named:
+        raise ConfigError("give feature_columns, or cat_names and cont_names, not both")
+    if named:
+        return [*(cat_names or ()), *(cont_names or ())]
+    if feature_columns is None:
+        return None
+    return [column if isinstance(column, str) else column.name for column in feature_columns]
+
+
+def _schema(data: object, source: DataSource, selection: Selection) -> Schema:
+    given = getattr(data, "schema", None)
+    if isinstance(given, Schema) and len(given):
+        return given
+    for name in (*(selection.features or ()), *(selection.targets or ())):
+        if name not in source.arrow_schema.names:
+            raise missing_column(name, source.name, source.arrow_schema.names)
+    return schema_of(source.arrow_schema)
