@@ -106,10 +106,10 @@ def rates(ways: dict[str, Callable[[], int]], rounds: int) -> dict[str, float]:
     return best
 
 
-def peak_memory(path: Path, batch_size: int) -> float:
-    """MiB by which an epoch raises the most memory that this process has held."""
+def peak_memory(path: Path, times: int, batch_size: int) -> float:
+    """MiB by which an epoch over a file, read so many times, raises the most memory that this process has held."""
     list(Loader(pa.table({"a": [1, 2]}), 1))  # what TensorFlow itself takes
-    loader = Loader(path, batch_size, label_names=["label"], buffer_size=BUFFER_ROWS)
+    loader = Loader([path] * times, batch_size, label_names=["label"], buffer_size=BUFFER_ROWS)
     before = most_resident()
     for _ in loader:
         pass
@@ -128,24 +128,24 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--batch-size", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--peak-memory", type=Path, metavar="FILE", help="only print the memory of reading this file")
+    parser.add_argument("--peak-memory", nargs=2, metavar=("FILE", "TIMES"), help="only print what reading takes")
     options = parser.parse_args()
     if options.peak_memory:
-        print(peak_memory(options.peak_memory, options.batch_size))
+        path, times = options.peak_memory
+        print(peak_memory(Path(path), int(times), options.batch_size))
         return
     with tempfile.TemporaryDirectory() as folder:
-        large, small = Path(folder, "large.parquet"), Path(folder, "small.parquet")
-        write(large, options.rows)
-        write(small, options.rows // 10)
-        shuffled = Loader(large, options.batch_size, label_names=["label"], buffer_size=BUFFER_ROWS)
-        in_order = Loader(large, options.batch_size, label_names=["label"], shuffle=False)
+        path = Path(folder, "rows.parquet")
+        write(path, options.rows)
+        shuffled = Loader(path, options.batch_size, label_names=["label"], buffer_size=BUFFER_ROWS)
+        in_order = Loader(path, options.batch_size, label_names=["label"], shuffle=False)
         measured = rates(
             {
                 "Loader, shuffled, in a graph": in_graph(shuffled.to_tf_dataset()),
                 "Loader, shuffled, eager": eagerly(shuffled),
                 "Loader, in order, in a graph": in_graph(in_order.to_tf_dataset()),
-                "Arrow + from_generator per batch, in order": by_generator(large, options.batch_size),
-                "pandas + from_tensor_slices, shuffled": by_pandas(large, options.batch_size),
+                "Arrow + from_generator per batch, in order": by_generator(path, options.batch_size),
+                "pandas + from_tensor_slices, shuffled": by_pandas(path, options.batch_size),
             },
             options.rounds,
         )
@@ -153,10 +153,11 @@ def main() -> None:
         print(f"{options.rows:,} rows, batches of {options.batch_size:,}, {len(os.sched_getaffinity(0))} cores")
         for name, rate in measured.items():
             print(f"{name:45} {rate:12,.0f} rows/s {rate / slowest:7.1f}x")
-        for path, rows in ((small, options.rows // 10), (large, options.rows)):
-            command = [sys.executable, __file__, "--peak-memory", str(path), "--batch-size", str(options.batch_size)]
-            used = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-            print(f"peak memory, {rows:>12,} rows, buffer of {BUFFER_ROWS:,}: {float(used):7.0f} MiB")
+        for times in (1, 10):
+            command = [sys.executable, __file__, "--peak-memory", str(path), str(times)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            rows = f"{options.rows * times:>11,} rows, buffer of {BUFFER_ROWS:,}"
+            print(f"peak memory, {rows}: {float(done.stdout):.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
     try:
         yield work
-        os.chmod(work, 0o755)  # mkdtemp makes it private; artifacts are read by other users' pods
+        # mkdtemp makes it private; artifacts are read by pods of other users.
+        os.chmod(work, 0o755)  # noqa: S103
         if target.is_dir() and not target.is_symlink():
             old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
             os.replace(target, old / "was")

@@ -13,7 +13,7 @@ import pyarrow as pa
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema
 
-from blocks.errors import ConfigError, EmrysError
+from blocks.errors import ConfigError
 from blocks.loader.conversion import missing_column
 from blocks.loader.data_source import DataSource
 from blocks.loader.row_stream import RowStream
@@ -41,15 +41,15 @@ class Loader:
             `gs://bucket/folder`, a `merlin.io.Dataset`, or an Arrow table.
         batch_size: Rows of a batch, B, per worker.
         label_names: Targets; by default the columns that the schema tags as targets.
-        feature_columns: Features, as names or column schemas; by default all columns that are no targets.
+        feature_columns: Features, as names or column schemas; by default all columns that are not tagged as targets.
         cat_names: Features that must be integers. With `cont_names`, in place of `feature_columns`.
         cont_names: Features that come as float32.
         engine: Format of the files; only "parquet".
         shuffle: Whether rows come in random order.
         seed_fn: Gives the seed, an integer of at least 0; called as each epoch starts. By default the seed is 0. The
             number of the epoch is mixed in.
-        buffer_size: Rows that are mixed at once: a number of rows, or, below 1, a share of the data's (at least
-            65,536 rows and at most 256 MiB of them). This is what bounds the memory.
+        buffer_size: Rows that are mixed at once: a number of rows or, as a float up to 1, a share of the data's (at
+            least 65,536 rows and at most 256 MiB of them). This is what bounds the memory.
         device: Kept for programs that pass it: `None`, "cpu" or the number of a GPU. Batches are made in host memory,
             and TensorFlow copies them to where the model is.
         parts_per_chunk: Parts of `buffer_size` that are mixed at once.
@@ -109,7 +109,7 @@ class Loader:
         if (global_size is None) != (global_rank is None):
             raise ConfigError(f"global_size and global_rank go together; got {global_size} and {global_rank}")
         if isinstance(buffer_size, bool) or not isinstance(buffer_size, int | float) or not buffer_size > 0:
-            raise ConfigError(f"buffer_size must be a share below 1 or a number of rows; got {buffer_size!r}")
+            raise ConfigError(f"buffer_size must be a share up to 1.0 or a number of rows; got {buffer_size!r}")
         for length in sparse_max.values() if isinstance(sparse_max, Mapping) else [sparse_max]:
             _count("sparse_max", 1 if length is None else length)
         self.batch_size = _count("batch_size", batch_size)
@@ -129,11 +129,11 @@ class Loader:
         workers = _count("global_size", 1 if global_size is None else global_size)
         #: The rows that this worker reads, and the sizes of its batches.
         self.shard = shard_rows(self.source.rows, self.batch_size, workers, global_rank or 0, drop_last)
-        buffer = buffer_size * _count("parts_per_chunk", parts_per_chunk)
-        self._stream = RowStream(self.source, self.columns, self.shard, self.batch_size, shuffle, buffer)
+        parts = _count("parts_per_chunk", parts_per_chunk)
+        self._stream = RowStream(self.source, self.columns, self.shard, self.batch_size, shuffle, buffer_size, parts)
         self._lock = threading.Lock()
         self._epoch = 0
-        self._failure: EmrysError | None = None
+        self._failure: Exception | None = None
         self._block_dataset: tf.data.Dataset | None = None
         self._dataset: tf.data.Dataset | None = None
 
@@ -186,6 +186,7 @@ class Loader:
 
         Raises:
             DataError: The data could not be read.
+            Exception: What `seed_fn` raised.
         """
         try:
             yield
@@ -220,7 +221,7 @@ class Loader:
         self._failure = None
         try:
             yield from self._stream.blocks(0 if self.seed_fn is None else self.seed_fn(), epoch)
-        except EmrysError as error:
+        except Exception as error:
             # TensorFlow hands only the text of an exception on.
             self._failure = error
             raise

@@ -30,7 +30,7 @@ OPEN_GROUPS = 2
 class RowStream:
     """Reads one worker's rows, epoch by epoch.
 
-    Shuffled, the row groups are visited in random order, a few side by side, until the buffer is full; its rows are
+    Shuffled, the row groups are visited in random order, two side by side, until the buffer is full; its rows are
     then given in random order, and it is filled again. In memory are the buffer, one decoded piece and the blocks that
     the caller holds, however large the data is. Every row comes once an epoch.
 
@@ -40,8 +40,9 @@ class RowStream:
         shard: Which rows, and in what batches.
         batch_size: Rows of a full batch.
         shuffle: Whether to mix the rows; else they come in the order of the data.
-        buffer_size: Rows that are mixed at once; a number below 1 is a share of the data's rows (at least 65,536 rows,
+        buffer_size: Rows that are mixed at once; a float up to 1 is a share of the data's rows (at least 65,536 rows,
             and at most 256 MiB of them).
+        parts: How many times that many.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class RowStream:
         batch_size: int,
         shuffle: bool,
         buffer_size: float,
+        parts: int = 1,
     ) -> None:
         self.source = source
         self.columns = tuple(columns)
@@ -63,9 +65,9 @@ class RowStream:
         self.buffer_rows = self._block_batches * batch_size
         if shuffle:
             wanted = int(buffer_size)
-            if buffer_size < 1:
+            if isinstance(buffer_size, float) and buffer_size <= 1:
                 wanted = int(min(max(source.rows * buffer_size, LEAST_SHARE_ROWS), MOST_SHARE_BYTES / row_bytes))
-            self.buffer_rows = max(batch_size, wanted)
+            self.buffer_rows = max(batch_size, wanted * parts)
         self._piece_rows = min(PIECE_ROWS, max(batch_size, self.buffer_rows // LEAST_PIECES))
 
     def blocks(self, seed: int, epoch: int) -> Iterator[tuple[pa.RecordBatch, int]]:
@@ -108,7 +110,7 @@ class RowStream:
             yield buffer.take(min(self._block_batches, batches - first) * self.batch_size), self.batch_size
 
     def _pieces(self, rng: np.random.Generator) -> Iterator[pa.RecordBatch]:
-        """Every row of the shard, in pieces: row groups in the order of the epoch, some of them side by side."""
+        """Every row of the shard, in pieces: row groups in the order of the epoch, two side by side."""
         spans = self._spans()
         order = rng.permutation(len(spans)) if self.shuffle else np.arange(len(spans))
         waiting = iter([spans[place] for place in order])

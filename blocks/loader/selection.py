@@ -24,7 +24,7 @@ class Selection:
     """Which columns a loader gives, as the caller asked for.
 
     Args:
-        features: Names of the features; None for all columns that are no targets.
+        features: Names of the features; None for all columns that are no targets, nor tagged so.
         categorical: Of the features, those that must be integers.
         continuous: Of the features, those that come as float32 whatever they are.
         targets: Names of the targets; None for those that the schema tags so.
@@ -52,10 +52,16 @@ class Selection:
             SchemaError: A name is not in the schema.
             ConfigError: The choices contradict each other or the schema.
         """
-        targets = self._targets(schema)
-        features = [name for name in schema.column_names if name not in targets]
+        chosen = set(self.features or ())
+        tagged = [column.name for column in schema if any(tag in column.tags for tag in TARGET_TAGS)]
+        if self.targets is None:
+            targets = [name for name in tagged if name not in chosen]
+        else:
+            targets = list(dict.fromkeys(self.targets))
+        # A target that was not asked for is no feature either: it would give the answer away.
+        features = [name for name in schema.column_names if name not in {*targets, *tagged}]
         if self.features is not None:
-            features = [name for name in schema.column_names if name in set(self.features)]
+            features = [name for name in schema.column_names if name in chosen]
         for name in (*(self.features or ()), *targets):
             if name not in schema.column_names:
                 raise SchemaError("the column is not in the schema", column=name,
@@ -67,13 +73,6 @@ class Selection:
             raise ConfigError("no feature column is left; name some, or take them out of label_names")
         made = [self._column(schema[name], arrow_schema, False) for name in features]
         return tuple(made + [self._column(schema[name], arrow_schema, True) for name in targets])
-
-    def _targets(self, schema: Schema) -> list[str]:
-        if self.targets is not None:
-            return list(dict.fromkeys(self.targets))
-        chosen = set(self.features or ())
-        tagged = [column.name for column in schema if any(tag in column.tags for tag in TARGET_TAGS)]
-        return [name for name in tagged if name not in chosen]
 
     def _column(self, column: ColumnSchema, arrow_schema: pa.Schema, is_target: bool) -> LoaderColumn:
         position = arrow_schema.get_field_index(column.name)

@@ -54,11 +54,6 @@ def open_source(data: Readable, reader_options: Mapping[str, Any] | None = None)
     return ParquetSource(files, options)
 
 
-def is_dataset_like(data: object) -> bool:
-    """Whether `open_source` can read this, judging by its type alone."""
-    return isinstance(data, str | os.PathLike | pa.Table | list | tuple) or _is_dataset(data)
-
-
 def _is_dataset(data: object) -> bool:
     # Told by its shape: importing merlin.io to ask takes seconds.
     return hasattr(data, "to_ddf") and hasattr(data, "engine")

@@ -13,9 +13,10 @@ def build_model(
     bottom_layers: list[int],
     top_layers: list[int],
     embedding_dim: int = 16,
-    dropout: float = 0.0,
+    dropout: float = 0.3,
     embeddings_l2: float = 0.0,
     learning_rate: float = 0.001,
+    ema_momentum: float = 0.99,
     seed: int = 42,
 ) -> None:
     """Builds an untrained DLRM from the schema.
@@ -28,6 +29,7 @@ def build_model(
         dropout: Share of values dropped behind each top layer.
         embeddings_l2: Weight of the squared embeddings of a batch in the loss.
         learning_rate: Learning rate of the optimizer.
+        ema_momentum: Momentum of the moving average of the weights that is judged and served; 0 for none.
         seed: Seed of the first weights.
 
     Returns:
@@ -47,6 +49,7 @@ def build_model(
             bottom_layers=tuple(int(width) for width in bottom_layers),
             top_layers=tuple(int(width) for width in top_layers),
             learning_rate=learning_rate,
+            ema_momentum=ema_momentum,
             seed=seed,
         )
         built = run(Path(schema.path), config, Path(model.path))

@@ -32,16 +32,19 @@ class BuildModelConfig:
         dropout: Share of values dropped behind each top layer.
         embeddings_l2: Weight of the squared embeddings of a batch in the loss.
         learning_rate: Of the Adam optimizer.
+        ema_momentum: Of the moving average of the weights that the model is judged and served with; 0 for the weights
+            themselves.
         seed: Of the initial weights and of dropout.
     """
 
     target: str = "rating_binary"
     embedding_dim: int = 16
     bottom_layers: Sequence[int] = (64,)
-    top_layers: Sequence[int] = (64, 32)
-    dropout: float = 0.0
+    top_layers: Sequence[int] = (128, 64)
+    dropout: float = 0.3
     embeddings_l2: float = 0.0
     learning_rate: float = 0.001
+    ema_momentum: float = 0.99
     seed: int = 42
 
     def __post_init__(self) -> None:
@@ -51,8 +54,9 @@ class BuildModelConfig:
             raise ConfigError("layer sizes and embedding_dim", step=STEP, expected="numbers above 0", got=str(sizes))
         if not self.top_layers:
             raise ConfigError("top_layers", step=STEP, expected="at least one layer", got="none")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError("dropout", step=STEP, expected="0 to below 1", got=str(self.dropout))
+        for name in ("dropout", "ema_momentum"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(name, step=STEP, expected="0 to below 1", got=str(getattr(self, name)))
         if self.learning_rate <= 0 or self.embeddings_l2 < 0:
             got = f"learning_rate {self.learning_rate}, embeddings_l2 {self.embeddings_l2}"
             raise ConfigError("optimisation", step=STEP, expected="a rate above 0 and a weight from 0", got=got)
@@ -93,7 +97,8 @@ def build_dlrm(schema: Schema, config: BuildModelConfig) -> mm.Model:
         top_block=mm.MLPBlock(list(config.top_layers), dropout=config.dropout or None),
         prediction_tasks=mm.BinaryOutput(schema[config.target]),
     )
-    model.compile(optimizer=keras.optimizers.Adam(config.learning_rate))
+    average = {"use_ema": True, "ema_momentum": config.ema_momentum} if config.ema_momentum else {}
+    model.compile(optimizer=keras.optimizers.Adam(config.learning_rate, **average))
     model.build({column.name: (None, None if column.is_list else 1) for column in features})
     return model
 

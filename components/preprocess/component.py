@@ -11,7 +11,7 @@ def preprocess(
     data: dsl.Output[dsl.Dataset],
     workflow: dsl.Output[dsl.Artifact],
     folds: int = 5,
-    smoothing: float = 20.0,
+    smoothing: float = 5.0,
     freq_threshold: int = 0,
     seed: int = 42,
 ) -> None:

@@ -43,7 +43,7 @@ class PreprocessConfig:
     extra_targets: tuple[str, ...] = ("rating",)
     folds: int = 5
     fold_seed: int = 42
-    smoothing: float = 20.0
+    smoothing: float = 5.0
     freq_threshold: int = 0
     max_size: int | None = None
     fill: float | None = None

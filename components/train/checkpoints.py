@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +53,14 @@ class Checkpoints:
                 return Checkpoint(path / "model.keras", path / "best.weights.h5", state)
         return None
 
-    def keep(self, epoch: int, model: keras.Model, state: dict[str, Any], best: bool) -> Path:
+    def keep(
+        self,
+        epoch: int,
+        model: keras.Model,
+        state: dict[str, Any],
+        best: bool,
+        judged: Callable[[], AbstractContextManager[None]],
+    ) -> Path:
         """Writes the state after `epoch` and drops older ones.
 
         Args:
@@ -59,6 +68,7 @@ class Checkpoints:
             model: The model, whose weights become the best ones if `best`.
             state: What has to be known to go on.
             best: Whether this epoch is the best so far.
+            judged: Gives the model the weights that are kept as the best ones.
 
         Returns:
             File with the weights after the best epoch.
@@ -68,7 +78,8 @@ class Checkpoints:
         with atomic_directory(path) as work:
             model.save(work / "model.keras")
             if best or before is None:
-                model.save_weights(work / "best.weights.h5")
+                with judged():
+                    model.save_weights(work / "best.weights.h5")
             else:
                 shutil.copyfile(before.best_weights, work / "best.weights.h5")
             write_json(work / "state.json", {**state, "inputs": self._inputs})

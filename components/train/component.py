@@ -13,7 +13,7 @@ def train(
     trained: dsl.Output[dsl.Model],
     epochs: int = 20,
     batch_size: int = 1024,
-    monitor: str = "val_auc",
+    monitor: str = "val_loss",
     patience: int = 2,
     seed: int = 42,
     checkpoint_dir: str = "",
@@ -26,7 +26,7 @@ def train(
         model: The untrained model.
         epochs: Most epochs.
         batch_size: Rows in a batch.
-        monitor: What decides which epoch is best: `val_auc` or `val_loss`.
+        monitor: What decides which epoch is best: `val_loss` or `val_auc`.
         patience: Epochs without a better result on the valid split before training stops.
         seed: Seed of the order of the rows.
         checkpoint_dir: Folder for checkpoints, from which a run that was cut off goes on; empty for one beside the

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +27,21 @@ class Epochs(keras.callbacks.Callback):
         total: Number of epochs at most.
         checkpoints: Where the state is kept.
         resumed: State to go on from.
+        judged: Gives the model, while it is entered, the weights that it is judged and kept with.
     """
 
     def __init__(
-        self, monitor: str, patience: int, total: int, checkpoints: Checkpoints, resumed: Checkpoint | None
+        self,
+        monitor: str,
+        patience: int,
+        total: int,
+        checkpoints: Checkpoints,
+        resumed: Checkpoint | None,
+        judged: Callable[[], AbstractContextManager[None]],
     ) -> None:
         super().__init__()
+        self._judged = judged
+        self._swapped = ExitStack()
         state: dict[str, Any] = resumed.state if resumed else {"history": [], "best": None, "best_epoch": 0, "wait": 0}
         self.history: list[dict[str, Any]] = list(state["history"])
         self.best: float | None = state["best"]
@@ -64,6 +75,14 @@ class Epochs(keras.callbacks.Callback):
                 "train", "progress", done=done, total=self._total * self.batches, text=f"epoch {len(self.history) + 1}"
             )
 
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Puts the weights in place that the model is judged with."""
+        self._swapped.enter_context(self._judged())
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Puts the weights back that training goes on with."""
+        self._swapped.close()
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Logs the epoch, keeps the state, stops when it is time."""
         numbers = {name: float(value) for name, value in (logs or {}).items()}
@@ -80,7 +99,7 @@ class Epochs(keras.callbacks.Callback):
         else:
             self._wait += 1
         state = {"history": self.history, "best": self.best, "best_epoch": self.best_epoch, "wait": self._wait}
-        self.best_weights = self._checkpoints.keep(len(self.history), self.model, state, better)
+        self.best_weights = self._checkpoints.keep(len(self.history), self.model, state, better, self._judged)
         emit(
             "train",
             "progress",

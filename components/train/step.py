@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +19,7 @@ from components.artifacts.feature_schema import FeatureSchema
 from components.artifacts.model import ModelArtifact
 from components.artifacts.transformed import Transformed
 from components.running import emit, running
+from components.train.averaging import averaged, count_ids, embedding_tables
 from components.train.checkpoints import Checkpoints
 from components.train.epochs import Epochs
 
@@ -33,7 +37,7 @@ class TrainConfig:
         epochs: At most so many.
         batch_size: Rows of a batch.
         learning_rate: Replaces the rate that the model was built with. Default: that one.
-        monitor: Metric on the valid split that decides which epoch is best: `val_auc` (higher) or `val_loss` (lower).
+        monitor: Metric on the valid split that decides which epoch is best: `val_loss` (lower) or `val_auc` (higher).
         patience: Epochs without a better one after which training stops.
         seed: Of the order of the rows.
         checkpoint_dir: Where the state after each epoch is kept, to go on after an interruption. Default: beside the
@@ -43,7 +47,7 @@ class TrainConfig:
     epochs: int = 20
     batch_size: int = 1024
     learning_rate: float | None = None
-    monitor: str = "val_auc"
+    monitor: str = "val_loss"
     patience: int = 2
     seed: int = 42
     checkpoint_dir: str = ""
@@ -80,10 +84,11 @@ def run(data: Path, schema: Path, model: Path, config: TrainConfig, output: Path
     """
     with running(STEP):
         transformed, columns, untrained = Transformed(data), FeatureSchema(schema), ModelArtifact(model)
+        model_to_train = untrained.load()
         inputs = {
             "data": transformed.fingerprint,
             "schema": columns.fingerprint,
-            "model": untrained.fingerprint,
+            "model": _digest(model_to_train, untrained),
             "config": {**asdict(config), "checkpoint_dir": ""},
         }
         folder = (
@@ -94,13 +99,23 @@ def run(data: Path, schema: Path, model: Path, config: TrainConfig, output: Path
         # Sums over threads in varying order would make two runs with one seed differ.
         tf.config.experimental.enable_op_determinism()
         resumed = checkpoints.latest()
-        trained = mm.Model.load(resumed.model) if resumed else untrained.load()
+        trained = mm.Model.load(resumed.model) if resumed else model_to_train
         if config.learning_rate is not None and resumed is None:
             trained.optimizer.learning_rate = config.learning_rate
-        epochs = Epochs(config.monitor, config.patience, config.epochs, checkpoints, resumed)
+        tables = embedding_tables(trained)
+        judged = functools.partial(averaged, trained, tables, count_ids(transformed, tables))
+        epochs = Epochs(config.monitor, config.patience, config.epochs, checkpoints, resumed, judged)
         if not epochs.finished:
             _fit(trained, transformed, columns, config, epochs)
         return _write(trained, epochs, untrained, config, output, folder)
+
+
+def _digest(model: mm.Model, artifact: ModelArtifact) -> str:
+    # Not the file's own digest: Keras writes the time of saving into it.
+    digest = hashlib.sha256(json.dumps(artifact.metadata, sort_keys=True).encode())
+    for weight in model.weights:
+        digest.update(weight.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _fit(model: mm.Model, data: Transformed, columns: FeatureSchema, config: TrainConfig, epochs: Epochs) -> None:

@@ -112,6 +112,20 @@ def test_columns_are_chosen_by_name(numbered: Path) -> None:
     assert (list(features), list(targets)) == (["x"], ["y", "id"])
 
 
+def test_a_target_that_is_not_asked_for_is_no_feature(numbered: Path) -> None:
+    schema = Schema([ColumnSchema("id", dtype="int64"), ColumnSchema("x", dtype="float64", tags=[Tags.REGRESSION]),
+                     ColumnSchema("y", dtype="int8", tags=[Tags.BINARY_CLASSIFICATION])])  # fmt: skip
+
+    def names(**arguments: list[str]) -> tuple[list[str], list[str]]:
+        features, targets = next(iter(Loader(numbered, 4, schema=schema, **arguments)))
+        return list(features), list(targets)
+
+    assert names() == (["id"], ["x", "y"])
+    assert names(label_names=["y"]) == (["id"], ["y"])
+    assert names(label_names=[]) == (["id"], [])
+    assert names(feature_columns=["id", "x"]) == (["id", "x"], ["y"])
+
+
 def test_golden_loader_of_the_small_schema(write: Write) -> None:
     if not GOLDEN.exists():
         pytest.skip("no golden numbers beside the repository")
@@ -137,7 +151,7 @@ def test_golden_loader_of_the_small_schema(write: Write) -> None:
         ({"engine": "csv"}, "engine must be None or 'parquet'; got 'csv'"),
         ({"nonsense": 1}, "Loader has no argument 'nonsense'"),
         ({"device": "tpu"}, "device must be None, 'cpu' or the number of a GPU; got 'tpu'"),
-        ({"buffer_size": 0}, "buffer_size must be a share below 1 or a number of rows; got 0"),
+        ({"buffer_size": 0}, "buffer_size must be a share up to 1.0 or a number of rows; got 0"),
         ({"parts_per_chunk": 0}, "parts_per_chunk must be an integer of at least 1; got 0"),
         ({"sparse_max": {"id": -1}}, "sparse_max must be an integer of at least 1; got -1"),
         ({"global_size": 2}, "global_size and global_rank go together; got 2 and None"),

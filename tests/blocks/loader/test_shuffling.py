@@ -78,6 +78,21 @@ def test_a_bad_seed_is_named(numbered: Path, seed: object) -> None:
         ids(loader)
 
 
+def test_what_seed_fn_raises_comes_through(numbered: Path) -> None:
+    def fails() -> int:
+        raise KeyError("no seed today")
+
+    with pytest.raises(KeyError, match="no seed today"):
+        ids(Loader(numbered, 10, seed_fn=fails))
+
+
+def test_parts_per_chunk_enlarges_the_buffer(numbered: Path) -> None:
+    # 2 parts of 20 rows hold 4 row groups of 10.
+    order = ids(Loader(numbered, 10, buffer_size=20, parts_per_chunk=2))
+    assert len({number // 10 for number in order[:40]}) == 4
+    assert len({number // 10 for number in order[:20]}) > 2
+
+
 def test_a_bad_epoch_is_named(numbered: Path) -> None:
     with pytest.raises(ConfigError, match="epoch must be an integer of at least 0; got -1"):
         Loader(numbered, 10).set_epoch(-1)

@@ -1,0 +1,54 @@
+# The two commands: `make demo` and `make test`. Everything is installed into .venv, from requirements.lock alone.
+
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.10 python3 2>/dev/null) python3)
+VENV := .venv
+BIN := $(VENV)/bin
+OUTPUT ?= runs/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench image lock clean
+
+help:  ## Show this
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(VENV)/.installed  ## Run the ranking pipeline on made data: report, metrics, Triton repository
+	@$(BIN)/emrys run ranking --dataset synthetic --output $(OUTPUT)
+
+test: $(VENV)/.installed  ## Run all tests
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+lint: $(VENV)/.installed  ## Check style, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.installed  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.installed  ## Measure speed; prints ratios
+	$(BIN)/python -m benchmarks.loader
+
+image:  ## Build the container image of the steps
+	DOCKER_BUILDKIT=0 docker build --network=host -f containers/Dockerfile \
+	  -t emrys/step:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) .
+
+lock: $(VENV)/.installed  ## Write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-header --upgrade \
+	  --extra cpu --extra preprocess --extra train --extra pipelines --extra serve --extra dev \
+	  pyproject.toml -o requirements.lock
+
+clean:  ## Remove the environment and what runs have written
+	rm -rf $(VENV) runs
+
+# The stamp is written last: an installation that was cut off is gone on with.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v in ((3, 10), (3, 11)) else \
+	  "Emrys runs on Python 3.10 and 3.11, and this is %d.%d: make PYTHON=/path/to/python3.11 ..." % v)'
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { rm -rf $(VENV); echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing the locked dependencies into $(VENV) (some minutes the first time; log in $(VENV)/install.log)"
+	@$(BIN)/python -m pip install --require-hashes -r requirements.lock >$(VENV)/install.log 2>&1 \
+	  && $(BIN)/python -m pip install --no-deps --no-build-isolation -e . >>$(VENV)/install.log 2>&1 \
+	  || { tail -n 15 $(VENV)/install.log; echo "The installation failed; the whole log is in $(VENV)/install.log"; exit 1; }
+	@touch $@

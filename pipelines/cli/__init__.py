@@ -1,0 +1,5 @@
+"""The command `emrys`."""
+
+from pipelines.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,83 @@
+"""Configuration of the ranking pipeline: default arguments, image, and resources per step."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from blocks.errors import ConfigError
+from components.image import STEP_IMAGE
+from pipelines.resources import STRICT, Resources
+
+
+@dataclass(frozen=True, config=STRICT)
+class RankingParameters:
+    """Arguments of a run and their defaults; the names are those of the pipeline's inputs.
+
+    What each one means is said once, in the docstring of the pipeline (`pipelines/ranking.py`).
+    """
+
+    dataset: str = "synthetic"
+    split: str = "time"
+    valid_fraction: float = 0.1
+    test_fraction: float = 0.1
+    rows: int = 60_000
+    cache_dir: str = ""
+    seed: int = 42
+    folds: int = 5
+    smoothing: float = 5.0
+    freq_threshold: int = 0
+    embedding_dim: int = 16
+    bottom_layers: tuple[int, ...] = (64,)
+    top_layers: tuple[int, ...] = (128, 64)
+    dropout: float = 0.3
+    embeddings_l2: float = 0.0
+    learning_rate: float = 0.001
+    ema_momentum: float = 0.99
+    epochs: int = 20
+    batch_size: int = 1024
+    monitor: str = "val_loss"
+    patience: int = 2
+    checkpoint_dir: str = ""
+    schema_overrides: dict[str, Any] = Field(default_factory=dict)
+    model_name: str = "ranking"
+    require_server: bool = False
+
+
+@dataclass(frozen=True, config=STRICT)
+class StepResources:
+    """What each step of the ranking pipeline asks of the cluster."""
+
+    ingest: Resources = Resources(cpu="1", memory="2Gi")
+    preprocess: Resources = Resources(cpu="2", memory="4Gi")
+    infer_schema: Resources = Resources(cpu="1", memory="2Gi")
+    build_model: Resources = Resources(cpu="1", memory="2Gi")
+    train: Resources = Resources(cpu="2", memory="4Gi")
+    evaluate: Resources = Resources(cpu="2", memory="4Gi")
+    export_ensemble: Resources = Resources(cpu="2", memory="4Gi")
+
+
+@dataclass(frozen=True, config=STRICT)
+class RankingConfig:
+    """Everything that a configuration file of the ranking pipeline can say.
+
+    Args:
+        image: Container image of every step.
+        parameters: Default arguments of the pipeline.
+        steps: Resources per step.
+    """
+
+    image: str = STEP_IMAGE
+    parameters: RankingParameters = RankingParameters()
+    steps: StepResources = StepResources()
+
+    def __post_init__(self) -> None:
+        if not self.image or any(sign.isspace() for sign in self.image):
+            raise ConfigError("image cannot be used", expected="the name of a container image", got=repr(self.image))
+
+
+#: Names of the steps, in the order in which they run.
+STEPS = tuple(field.name for field in dataclasses.fields(StepResources))

@@ -1,0 +1,126 @@
+"""The command `emrys`: help, options, errors of one line, exit statuses."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.testing
+from kfp import components
+
+from pipelines.cli.app import app
+from pipelines.cli.main import call
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def emrys(*arguments, cwd=None):
+    code = "from pipelines.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ([], ["run", "compile", "serve", "predict", "--version", "emrys run ranking --output runs/demo"]),
+        (["run"], ["ranking"]),
+        (["run", "ranking"], ["--dataset", "--runner", "subprocess|docker", "--epochs", "emrys run ranking --dataset"]),
+        (["compile", "ranking"], ["--config", "-o", "emrys compile ranking --config cluster.yaml"]),
+        (["serve"], ["--http-port", "--grpc-port", "emrys serve runs/demo"]),
+        (["predict"], ["--rows", "--from", "--protocol", "emrys predict --from runs/demo -n 3"]),
+    ],
+)
+def test_help_tells_the_options_and_examples(command, words):
+    result = typer.testing.CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "120"})
+    assert result.exit_code == 0
+    text = " ".join(result.output.split())
+    assert [word for word in words if word not in text] == []
+
+
+def test_help_and_version_import_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from pipelines.cli.main import call\n"
+        "assert call(['run', 'ranking', '--help']) == 0 and call(['--version']) == 0\n"
+        "heavy = {'tensorflow', 'keras', 'kfp', 'merlin', 'nvtabular', 'pandas', 'numpy', 'tritonclient', 'docker'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stderr == "[]\n"
+    assert result.stdout.splitlines()[-1].startswith("emrys 0.")
+
+
+def test_the_process_of_a_command_never_imports_tensorflow():
+    code = (
+        "import sys\n"
+        "import pipelines.cli.running, pipelines.cli.compiling, pipelines.cli.serving, pipelines.cli.predicting\n"
+        "print('tensorflow' in sys.modules)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["bogus"], "emrys: No such command 'bogus'."),
+        (["run", "rankin"], "emrys: No such command 'rankin'. Did you mean 'ranking'?"),
+        (["run", "ranking", "--ouput", "x"], "emrys: No such option: --ouput"),
+        (["run", "ranking", "--runner", "podman"], "emrys: Invalid value for '--runner'"),
+        (["run", "ranking", "--epochs", "0"], "emrys: Invalid value for '--epochs'"),
+        (["run", "ranking", "--config", "nope.yaml"], "emrys: nope.yaml: the configuration file is missing"),
+        (["run", "ranking", "--output", "file"], "emrys: file: the output folder is a file. Choose another --output."),
+        (["compile", "ranking", "-o", "a.txt"], "emrys: a.txt: the name of a compiled pipeline cannot be used"),
+        (["serve"], "emrys: Missing argument 'DIR'."),
+        (["serve", "nope"], "emrys: nope: the folder is missing; expected the output folder of `emrys run`, or a"),
+        (["serve", "."], "emrys: .: there is no ensemble to serve; expected the output folder of `emrys run`, or a"),
+        (["predict"], "emrys: one of --rows FILE and --from DIR is needed; got none"),
+        (
+            ["predict", "--rows", "a.json", "--from", "."],
+            "emrys: one of --rows FILE and --from DIR is needed; got both",
+        ),
+        (["predict", "--from", ".", "-n", "0"], "emrys: Invalid value for '--number' / '-n'"),
+    ],
+)
+def test_a_mistake_is_one_line_on_standard_error_and_status_2(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    assert call(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(message)
+    assert said.err.count("\n") == 1
+
+
+def test_a_server_that_is_not_there_is_status_1(tmp_path):
+    (tmp_path / "rows.json").write_text('[{"userId": 1}]')
+    for protocol in ("grpc", "http"):
+        result = emrys("predict", "--rows", "rows.json", "--protocol", protocol, "--url", "localhost:1", cwd=tmp_path)
+        assert result.returncode == 1
+        assert result.stderr.startswith("emrys: localhost:1: the server cannot be reached")
+        assert result.stderr.count("\n") == 1
+
+
+def test_a_bug_is_one_line_that_names_the_traceback(monkeypatch, capsys):
+    def fail(*arguments):
+        raise ZeroDivisionError("by\nzero")
+
+    monkeypatch.setattr("pipelines.cli.compiling.compile_to", fail)
+    assert call(["compile", "ranking"]) == 1
+    line = capsys.readouterr().err
+    assert line.startswith("emrys: ZeroDivisionError: by zero. The log is ")
+    log = Path(line.split("The log is ")[1].strip())
+    assert "in fail" in log.read_text()
+    log.unlink()
+
+
+def test_compile_writes_what_kfp_loads_and_the_configuration_says(tmp_path):
+    (tmp_path / "config.yaml").write_text("image: registry.example/step:7\nparameters: {epochs: 9}\n")
+    result = emrys("compile", "ranking", "--config", "config.yaml", "-o", "ranking.yaml", cwd=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "ranking.yaml\n", "")
+    text = (tmp_path / "ranking.yaml").read_text()
+    loaded = components.load_component_from_text(text)
+    assert loaded.component_spec.inputs["epochs"].default == 9
+    assert text.count("image: registry.example/step:7") == 7
