@@ -28,7 +28,7 @@ __all__ = ["ColumnOverride", "SchemaConfig", "run"]
 STEP = "infer_schema"
 
 
-def run(data: Path, workflow: Path, config: SchemaConfig, output: Path) -> None:
+def run(data: Path, workflow: Path, config: SchemaConfig, output: Path) -> FeatureSchema:
     """Writes the schema of the transformed data.
 
     Args:
@@ -36,6 +36,9 @@ def run(data: Path, workflow: Path, config: SchemaConfig, output: Path) -> None:
         workflow: The fitted workflow that made it.
         config: What is set by hand.
         output: Where the `FeatureSchema` artifact shall stand.
+
+    Returns:
+        The artifact.
 
     Raises:
         EmrysError: if the data contradicts the workflow or the settings; nothing is then written.
@@ -70,6 +73,7 @@ def run(data: Path, workflow: Path, config: SchemaConfig, output: Path) -> None:
         emit(STEP, "progress", done=1, total=2, text="writing the schema")
         FeatureSchema.write(output, Schema(columns), about)
         emit(STEP, "progress", done=2, total=2, text=f"{len(columns)} columns")
+        return FeatureSchema(output)
 
 
 def _roles(

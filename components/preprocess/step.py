@@ -26,7 +26,9 @@ STEP = "preprocess"
 _ROW_GROUP = 65_536
 
 
-def run(splits: Path, config: PreprocessConfig, *, data: Path, workflow: Path) -> None:
+def run(
+    splits: Path, config: PreprocessConfig, *, data: Path, workflow: Path
+) -> tuple[Transformed, FittedWorkflowArtifact]:
     """Fits the workflow and writes it, and the transformed splits.
 
     The train rows get out-of-fold target encodings; all others get the statistics of the whole train split. The rows
@@ -37,6 +39,9 @@ def run(splits: Path, config: PreprocessConfig, *, data: Path, workflow: Path) -
         config: The settings.
         data: Where the `Transformed` artifact shall stand.
         workflow: Where the `FittedWorkflowArtifact` shall stand.
+
+    Returns:
+        Both artifacts.
 
     Raises:
         EmrysError: if the splits cannot be used; nothing is then written.
@@ -53,6 +58,7 @@ def run(splits: Path, config: PreprocessConfig, *, data: Path, workflow: Path) -
             fitting = Fitting(raw["train"], survey, config, Path(folder))
             _write(given, raw, fitting, config, data, workflow, steps)
         steps.next(f"{len(fitting.workflow.output_columns)} features")
+        return Transformed(data), FittedWorkflowArtifact(workflow)
 
 
 def _write(

@@ -1,0 +1,68 @@
+"""What the README and the documents show works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.config_file import read_config
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def _blocks(language: str) -> list[object]:
+    found = []
+    for page in PAGES:
+        blocks = re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        found += [pytest.param(block, id=f"{page.name}-{number}") for number, block in enumerate(blocks)]
+    return found
+
+
+def _commands() -> list[object]:
+    lines = [line for block in _blocks("sh") for line in block.values[0].splitlines()]
+    commands = dict.fromkeys(line.split("#")[0].strip() for line in lines)
+    return [command for command in commands if command]
+
+
+@pytest.mark.parametrize("code", _blocks("python"))
+def test_python(code, tmp_path):
+    (tmp_path / "shown.py").write_text(code, encoding="utf-8")
+    done = subprocess.run([sys.executable, "shown.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("text", _blocks("yaml"))
+def test_configuration(text, tmp_path):
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    assert read_config(tmp_path / "config.yaml").steps.train.gpus == 1
+
+
+@pytest.mark.parametrize("command", _commands())
+def test_commands_exist(command):
+    program, *arguments = shlex.split(command)
+    if program == "make":
+        subprocess.run(["make", "-n", *arguments], cwd=ROOT, check=True, capture_output=True)
+        return
+    assert program == "emrys"
+    # `--help` at the end stops before anything is done, but after the options have been read.
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("emrys")), *arguments, "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    options = [argument for argument in arguments if argument.startswith("-")]
+    assert all(option in done.stdout for option in options)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
