@@ -10,10 +10,8 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema
 
 from blocks.errors import ConfigError, SchemaError
+from blocks.inputs.prepare import OFFSETS, VALUES, prepare
 from blocks.models.model import Model
-
-#: Suffixes of the two tensors that stand for a list column.
-VALUES, OFFSETS = "__values", "__offsets"
 
 
 def serving_signature(model: Model) -> dict[str, tf.TensorSpec]:
@@ -54,15 +52,7 @@ def save_serving(model: Model, path: str | os.PathLike[str]) -> None:
     names = [output.task_name for output in model.model_outputs]
 
     def serve(tensors: dict[str, Any]) -> dict[str, Any]:
-        features: dict[str, Any] = {}
-        for name, tensor in tensors.items():
-            if name.endswith(VALUES):
-                column = name[: -len(VALUES)]
-                # Offsets come from our own transform: checking them again would cost more than the lookup.
-                features[column] = tf.RaggedTensor.from_row_splits(tensor, tensors[column + OFFSETS], validate=False)
-            elif not name.endswith(OFFSETS):
-                features[name] = tensor
-        predictions = model(features, training=False)
+        predictions = model(prepare(tensors), training=False)
         return dict(predictions) if isinstance(predictions, dict) else {names[0]: predictions}
 
     archive = keras.export.ExportArchive()

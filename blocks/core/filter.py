@@ -24,6 +24,7 @@ class Filter(Block):
         pop: Whether the features kept here are hidden from the branches that come after this one in a
             `ParallelBlock`. Default: False.
         exclude: Keep what is not selected instead. Default: False.
+        add_to_context: Accepted as False only: in the released library every call with True fails.
 
     Input shape:
         Dictionary of tensors by feature name.
@@ -39,9 +40,22 @@ class Filter(Block):
     """
 
     def __init__(
-        self, inputs: Any, name: str | None = None, pop: bool = False, exclude: bool = False, **kwargs: Any
+        self,
+        inputs: Any,
+        name: str | None = None,
+        pop: bool = False,
+        exclude: bool = False,
+        add_to_context: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
+        if add_to_context:
+            raise ConfigError(
+                "Filter: add_to_context",
+                expected="False",
+                got="True",
+                fix="The batch reaches every block that takes `features`.",
+            )
         self.inputs = [inputs] if isinstance(inputs, (str, Tags)) else inputs
         if not isinstance(self.inputs, (Schema, list, tuple, set)) or len(self.inputs) == 0:
             raise ConfigError(

@@ -34,6 +34,8 @@ class ParallelBlock(TabularBlock):
         name: Name of the block.
         strict: Whether only dictionaries are accepted as input. Default: False.
         automatic_pruning: Whether branches that read columns of which the batch has none are left out. Default: True.
+        use_layer_name: Whether layers that are given without a name are known by their own, instead of by their number
+            ("0", "1", …). Default: True.
 
     Input shape:
         A tensor or a dictionary of tensors, whatever the branches take.
@@ -59,10 +61,11 @@ class ParallelBlock(TabularBlock):
         name: str | None = None,
         strict: bool = False,
         automatic_pruning: bool = True,
+        use_layer_name: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(pre=pre, post=post, aggregation=aggregation, schema=schema, name=name, **kwargs)
-        self.branches: dict[str, keras.layers.Layer] = _named(inputs)
+        self.branches: dict[str, keras.layers.Layer] = _named(inputs, use_layer_name)
         self.strict = strict
         self.automatic_pruning = automatic_pruning
 
@@ -179,12 +182,13 @@ class ParallelBlock(TabularBlock):
         return cls(branches, **from_config(given))
 
 
-def _named(inputs: tuple[Any, ...]) -> dict[str, keras.layers.Layer]:
+def _named(inputs: tuple[Any, ...], use_layer_name: bool) -> dict[str, keras.layers.Layer]:
     if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)):
         inputs = tuple(inputs[0])
     branches: dict[str, keras.layers.Layer] = {}
-    for item in inputs:
-        named = dict(item) if isinstance(item, Mapping) else {getattr(item, "name", ""): item}
+    for number, item in enumerate(inputs):
+        name = getattr(item, "name", "") if use_layer_name else str(number)
+        named = dict(item) if isinstance(item, Mapping) else {name: item}
         for name, layer in named.items():
             if not isinstance(layer, keras.layers.Layer):
                 raise ConfigError(

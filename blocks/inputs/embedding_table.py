@@ -29,6 +29,7 @@ class EmbeddingTable(Block):
         *col_schemas: The columns that are looked up; all have the same domain.
         embeddings_initializer: Initializer of the table. Default: `"uniform"`, in [-0.05, 0.05].
         embeddings_regularizer: Regularizer of the whole table. Default: none.
+        activity_regularizer: Regularizer of what is looked up. Default: none.
         embeddings_constraint: Constraint of the table. Default: none.
         sequence_combiner: How the rows of a list become one: `"mean"`, `"sum"`, `"sqrtn"`. Default: None, which keeps
             one vector an element.
@@ -59,6 +60,7 @@ class EmbeddingTable(Block):
         *col_schemas: ColumnSchema,
         embeddings_initializer: Any = "uniform",
         embeddings_regularizer: Any = None,
+        activity_regularizer: Any = None,
         embeddings_constraint: Any = None,
         sequence_combiner: str | None = None,
         trainable: bool = True,
@@ -73,7 +75,8 @@ class EmbeddingTable(Block):
             raise ConfigError("EmbeddingTable: sequence_combiner", expected=expected, got=repr(sequence_combiner))
         self._columns = Schema([])
         self.input_dim = 0
-        super().__init__(name=name or (_domain_name(col_schemas[0]) if col_schemas else None), **kwargs)
+        name = name or (_domain_name(col_schemas[0]) if col_schemas else None)
+        super().__init__(name=name, activity_regularizer=activity_regularizer, **kwargs)
         self.trainable = trainable
         self.dim = dim
         self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
@@ -204,6 +207,7 @@ class EmbeddingTable(Block):
             "schema": to_config(self._columns),
             "embeddings_initializer": to_config(self.embeddings_initializer),
             "embeddings_regularizer": to_config(self.embeddings_regularizer),
+            "activity_regularizer": to_config(self.activity_regularizer),
             "embeddings_constraint": to_config(self.embeddings_constraint),
             "sequence_combiner": self.sequence_combiner,
             "l2_batch_regularization_factor": self.l2_batch_regularization_factor,

@@ -20,6 +20,7 @@ def Embeddings(  # noqa: N802 - looks like the class that it is used as
     sequence_combiner: Any = "mean",
     embeddings_initializer: Any = None,
     embeddings_regularizer: Any = None,
+    activity_regularizer: Any = None,
     trainable: Any = None,
     table_cls: type[EmbeddingTable] = EmbeddingTable,
     pre: Any = None,
@@ -42,6 +43,7 @@ def Embeddings(  # noqa: N802 - looks like the class that it is used as
         sequence_combiner: How list features become one vector. Default: `"mean"`.
         embeddings_initializer: Initializer of the tables. Default: that of the table class.
         embeddings_regularizer: Regularizer of the tables. Default: none.
+        activity_regularizer: Regularizer of what is looked up. Default: none.
         trainable: Whether the tables are trained. Default: True.
         table_cls: Class of the tables. Default: `EmbeddingTable`.
         pre: Layer before the lookup. Default: none.
@@ -78,6 +80,7 @@ def Embeddings(  # noqa: N802 - looks like the class that it is used as
             "sequence_combiner": _of(sequence_combiner, names, "mean"),
             "embeddings_initializer": _of(embeddings_initializer, names),
             "embeddings_regularizer": _of(embeddings_regularizer, names),
+            "activity_regularizer": _of(activity_regularizer, names),
             "trainable": _of(trainable, names),
             "l2_batch_regularization_factor": _of(l2_batch_regularization_factor, names, 0.0),
         }

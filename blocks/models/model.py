@@ -14,6 +14,7 @@ from blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from blocks.core.parallel import ParallelBlock
 from blocks.core.serializing import from_config, to_config
 from blocks.errors import ConfigError
+from blocks.inputs.prepare import prepare, prepared_shape
 from blocks.models.batches import batches
 from blocks.models.judging import Judge
 from blocks.outputs.model_output import ModelOutput
@@ -31,6 +32,8 @@ class Model(keras.Model):
         pre: Layer before all blocks. Default: none.
         post: Layer behind the last one. Default: none.
         schema: The columns of a batch. Default: those that the blocks say they read.
+        prep_features: Whether scalars may come as (B,) and lists as two tensors, `<name>__values` and
+            `<name>__offsets`. Default: True.
         name: Name of the model.
 
     Input shape:
@@ -49,6 +52,7 @@ class Model(keras.Model):
         pre: keras.layers.Layer | None = None,
         post: keras.layers.Layer | None = None,
         schema: Schema | None = None,
+        prep_features: bool = True,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -61,6 +65,7 @@ class Model(keras.Model):
         self.blocks = list(blocks)
         self.pre = pre
         self.post = post
+        self.prep_features = prep_features
         self._schema = schema
         self._judge: Judge | None = None
         if schema is not None:
@@ -104,21 +109,22 @@ class Model(keras.Model):
 
     def build(self, input_shape: Shape) -> None:
         """Builds all blocks for a batch of `input_shape`."""
-        shape = as_shape(input_shape)
+        shape = prepared_shape(input_shape) if self.prep_features else as_shape(input_shape)
         for layer in self._chain():
             shape = build_layer(layer, shape)
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Runs a batch through the blocks."""
-        outputs = inputs
+        features = prepare(inputs) if self.prep_features else inputs
+        outputs = features
         for layer in self._chain():
-            outputs = call_layer(layer, outputs, training=training, features=inputs)
+            outputs = call_layer(layer, outputs, training=training, features=features)
         return outputs
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the predictions."""
-        shape = as_shape(input_shape)
+        shape = prepared_shape(input_shape) if self.prep_features else as_shape(input_shape)
         for layer in self._chain():
             shape = as_shape(layer.compute_output_shape(shape))
         return shape
@@ -211,6 +217,7 @@ class Model(keras.Model):
             "pre": to_config(self.pre),
             "post": to_config(self.post),
             "schema": to_config(self._schema),
+            "prep_features": self.prep_features,
         }
 
     @classmethod

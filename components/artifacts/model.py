@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,8 @@ class ModelArtifact(Artifact):
 
         try:
             return blocks.Model.load(self.keras_path)
-        except (OSError, TypeError, ValueError, KeyError) as error:
-            first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        except (OSError, TypeError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            first_line = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
             raise ArtifactError(
                 "Keras cannot load the model",
                 path=self.keras_path,

@@ -34,7 +34,7 @@ class BuildModelConfig:
         learning_rate: Of the Adam optimizer.
         ema_momentum: Of the moving average of the weights that the model is judged and served with; 0 for the weights
             themselves.
-        seed: Of the initial weights and of dropout.
+        seed: Of the initial weights.
     """
 
     target: str = "rating_binary"
@@ -57,7 +57,9 @@ class BuildModelConfig:
         for name in ("dropout", "ema_momentum"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(name, step=STEP, expected="0 to below 1", got=str(getattr(self, name)))
-        if self.learning_rate <= 0 or self.embeddings_l2 < 0:
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError("seed", step=STEP, expected="0 to below 2**32", got=str(self.seed))
+        if not (self.learning_rate > 0 and self.embeddings_l2 >= 0):  # so that NaN is refused too
             got = f"learning_rate {self.learning_rate}, embeddings_l2 {self.embeddings_l2}"
             raise ConfigError("optimisation", step=STEP, expected="a rate above 0 and a weight from 0", got=got)
 
@@ -73,17 +75,18 @@ def build_dlrm(schema: Schema, config: BuildModelConfig) -> mm.Model:
         The model, built.
 
     Raises:
-        ConfigError: if the target is not in the schema.
+        ConfigError: if the schema has no such target.
     """
-    if config.target not in schema.column_names:
+    targets = mm.select_targets(schema).column_names
+    if config.target not in targets:
         raise ConfigError(
-            "the target is not in the schema",
+            "the schema has no such target",
             step=STEP,
             column=config.target,
-            expected=f"one of {', '.join(mm.select_targets(schema).column_names)}",
+            expected=f"one of {', '.join(targets)}" if targets else "a column tagged TARGET",
         )
     keras.utils.set_random_seed(config.seed)
-    features = schema.excluding_by_name(mm.select_targets(schema).column_names)
+    features = schema.excluding_by_name(targets)
     categorical = features.select_by_tag(Tags.CATEGORICAL)
     has_continuous = len(features.select_by_tag(Tags.CONTINUOUS)) > 0
     embeddings = mm.Embeddings(
@@ -100,6 +103,7 @@ def build_dlrm(schema: Schema, config: BuildModelConfig) -> mm.Model:
     average = {"use_ema": True, "ema_momentum": config.ema_momentum} if config.ema_momentum else {}
     model.compile(optimizer=keras.optimizers.Adam(config.learning_rate, **average))
     model.build({column.name: (None, None if column.is_list else 1) for column in features})
+    model.optimizer.build(model.trainable_variables)  # saved without slots, it would be loaded with a warning
     return model
 
 
@@ -117,9 +121,12 @@ def run(schema: Path, config: BuildModelConfig, output: Path) -> ModelArtifact:
     with running(STEP):
         model = build_dlrm(FeatureSchema(schema).schema, config)
         metadata = {"config": asdict(config), "parameters": int(model.count_params()), "trained": False}
+        summary = describe(model)
+        # Keras warns when it loads a model whose optimizer was kept without variables, and counts them in a summary.
+        model.optimizer.build(model.trainable_variables)
         with ModelArtifact.create(output, metadata) as folder:
             model.save(folder / "model.keras")
-            (folder / "summary.txt").write_text(describe(model), encoding="utf-8")
+            (folder / "summary.txt").write_text(summary, encoding="utf-8")
         emit(STEP, "message", text=f"{model.count_params():,} parameters")
         return ModelArtifact(output)
 

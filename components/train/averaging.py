@@ -52,14 +52,14 @@ def averaged(model: keras.Model, tables: list[mm.EmbeddingTable], counts: Counts
         counts: What `count_ids` gave.
     """
     own = [variable.numpy() for variable in model.trainable_variables]
-    model.optimizer.finalize_variable_values(model.trainable_variables)
-    for table in tables:
-        seen = np.sum([counts[name] for name in table.schema.column_names], axis=0)
-        rows = table.embeddings.numpy()
-        if seen.any():
-            rows[seen == 0] = np.average(rows, axis=0, weights=seen)
-            table.embeddings.assign(rows)
     try:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+        for table in tables:
+            seen = np.sum([counts[name] for name in table.schema.column_names], axis=0)
+            if table.trainable and seen.any():  # what is not trained was given, also for ids that do not occur
+                rows = table.embeddings.numpy()
+                rows[seen == 0] = np.average(rows, axis=0, weights=seen)
+                table.embeddings.assign(rows)
         yield
     finally:
         for variable, value in zip(model.trainable_variables, own, strict=True):

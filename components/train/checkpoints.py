@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -87,3 +88,11 @@ class Checkpoints:
             if old != path:
                 shutil.rmtree(old)
         return path / "best.weights.h5"
+
+    def forget(self) -> None:
+        """Removes the states, and the folder if there is nothing else in it."""
+        for pattern in ("epoch-*", ".epoch-*"):  # the latter: what a process that was killed had begun
+            for path in self._folder.glob(pattern):
+                shutil.rmtree(path)
+        with contextlib.suppress(OSError):
+            self._folder.rmdir()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from components.running import emit, running
 from components.train.averaging import averaged, count_ids, embedding_tables
 from components.train.checkpoints import Checkpoints
 from components.train.epochs import Epochs
+from components.train.reseeding import reseeding
 
 STEP = "train"
 
@@ -39,7 +39,7 @@ class TrainConfig:
         learning_rate: Replaces the rate that the model was built with. Default: that one.
         monitor: Metric on the valid split that decides which epoch is best: `val_loss` (lower) or `val_auc` (higher).
         patience: Epochs without a better one after which training stops.
-        seed: Of the order of the rows.
+        seed: Of the order of the rows and of dropout.
         checkpoint_dir: Where the state after each epoch is kept, to go on after an interruption. Default: beside the
             output; on a cluster, a folder that outlives the pod.
     """
@@ -57,9 +57,11 @@ class TrainConfig:
         if min(self.epochs, self.batch_size, self.patience) < 1:
             got = f"{self.epochs}, {self.batch_size}, {self.patience}"
             raise ConfigError("epochs, batch_size, patience", step=STEP, expected="numbers above 0", got=got)
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError("seed", step=STEP, expected="0 to below 2**32", got=str(self.seed))
         if self.monitor not in ("val_auc", "val_loss"):
             raise ConfigError("monitor", step=STEP, expected="val_auc or val_loss", got=self.monitor)
-        if self.learning_rate is not None and self.learning_rate <= 0:
+        if self.learning_rate is not None and not self.learning_rate > 0:  # so that NaN is refused too
             raise ConfigError("learning_rate", step=STEP, expected="a number above 0", got=str(self.learning_rate))
 
 
@@ -83,6 +85,10 @@ def run(data: Path, schema: Path, model: Path, config: TrainConfig, output: Path
         EmrysError: if the loss stops being a number.
     """
     with running(STEP):
+        # Before any model is loaded: layers that draw random numbers take their seeds as they are made.
+        keras.utils.set_random_seed(config.seed)
+        # Sums over threads in varying order would make two runs with one seed differ.
+        tf.config.experimental.enable_op_determinism()
         transformed, columns, untrained = Transformed(data), FeatureSchema(schema), ModelArtifact(model)
         model_to_train = untrained.load()
         inputs = {
@@ -95,9 +101,6 @@ def run(data: Path, schema: Path, model: Path, config: TrainConfig, output: Path
             Path(config.checkpoint_dir) if config.checkpoint_dir else output.with_name(f".{output.name}.checkpoints")
         )
         checkpoints = Checkpoints(folder, inputs)
-        keras.utils.set_random_seed(config.seed)
-        # Sums over threads in varying order would make two runs with one seed differ.
-        tf.config.experimental.enable_op_determinism()
         resumed = checkpoints.latest()
         trained = mm.Model.load(resumed.model) if resumed else model_to_train
         if config.learning_rate is not None and resumed is None:
@@ -107,7 +110,9 @@ def run(data: Path, schema: Path, model: Path, config: TrainConfig, output: Path
         epochs = Epochs(config.monitor, config.patience, config.epochs, checkpoints, resumed, judged)
         if not epochs.finished:
             _fit(trained, transformed, columns, config, epochs)
-        return _write(trained, epochs, untrained, config, output, folder)
+        artifact = _write(trained, epochs, untrained, config, output)
+        checkpoints.forget()
+        return artifact
 
 
 def _digest(model: mm.Model, artifact: ModelArtifact) -> str:
@@ -132,19 +137,19 @@ def _fit(model: mm.Model, data: Transformed, columns: FeatureSchema, config: Tra
         validation_data=valid,
         initial_epoch=epochs.next_epoch,
         epochs=config.epochs,
-        callbacks=[train.epoch_callback(), epochs],
+        callbacks=[train.epoch_callback(), reseeding(model, config.seed), epochs],
         verbose=0,
     )
 
 
 def _write(
-    model: mm.Model, epochs: Epochs, untrained: ModelArtifact, config: TrainConfig, output: Path, folder: Path
+    model: mm.Model, epochs: Epochs, untrained: ModelArtifact, config: TrainConfig, output: Path
 ) -> ModelArtifact:
     if epochs.diverged:
         raise EmrysError(
             "the loss is not a number any more",
             step=STEP,
-            got=f"epoch {len(epochs.history)}",
+            got=f"epoch {epochs.next_epoch + 1}",
             fix="Lower learning_rate, or look for infinite values in the data.",
         )
     model.load_weights(epochs.best_weights)
@@ -160,5 +165,4 @@ def _write(
         model.save(work / "model.keras")
         (work / "summary.txt").write_text(untrained.summary, encoding="utf-8")
         write_json(work / "history.json", epochs.history)
-    shutil.rmtree(folder, ignore_errors=True)
     return ModelArtifact(output)

@@ -172,3 +172,13 @@ def test_copies_are_independent():
     assert block.get_config() == {**other.get_config(), "name": block.name}
     other.set_weights([np.zeros((2, 3)), np.zeros(3)])
     assert np.abs(block.get_weights()[0]).sum() > 0
+
+
+def test_layers_can_be_known_by_their_number():
+    block = mm.ParallelBlock(_times(2.0, name="p"), _times(3.0, name="q"), use_layer_name=False)
+    assert {name: float(value) for name, value in block(ONE).items()} == {"0": 2.0, "1": 3.0}
+
+
+def test_add_to_context_is_refused():
+    with pytest.raises(ConfigError, match="Filter: add_to_context; expected False, got True"):
+        mm.Filter("a", add_to_context=True)

@@ -299,3 +299,53 @@ def test_schema_is_what_the_blocks_read():
     assert model.schema.column_names == ["user_id", "country", "item_id", "genres"]
     with_target = mm.Model(*_binary().blocks, schema=small_schema())
     assert with_target.input_schema.column_names == [*FEATURES.column_names, "rating"]
+
+
+class TestPreparation:
+    def test_flat_scalars_and_lists_in_two_tensors(self):
+        model = _binary()
+        features, _ = small_batch()
+        expected = model(features).numpy()
+        raw = {name: value[:, 0] for name, value in features.items() if name != "genres"}
+        raw["genres__values"] = features["genres"].values
+        raw["genres__offsets"] = features["genres"].row_splits
+        np.testing.assert_array_equal(model(raw), expected)
+
+    def test_it_can_be_left_out(self):
+        model = mm.Model(mm.Filter("x"), prep_features=False)
+        assert model({"x": tf.constant([1.0, 2.0])})["x"].shape == (2,)
+        assert mm.Model(mm.Filter("x"))({"x": tf.constant([1.0, 2.0])})["x"].shape == (2, 1)
+
+    def test_the_raw_form_builds_the_model(self):
+        model = _binary()
+        shapes = {name: (None,) for name in ("user_id", "country", "item_id")}
+        model.build({**shapes, "genres__values": (None,), "genres__offsets": (None,)})
+        # four tables of D = 3: 30 + 15 + 60 + 18; the MLP 12 x 4 + 4; the output 4 + 1
+        assert model.count_params() == 123 + 52 + 5
+
+
+class TestServing:
+    def test_signature_and_scores(self, tmp_path):
+        model = mm.Model(*_binary().blocks, schema=FEATURES.select_by_name(["user_id", "country", "item_id", "genres"]))
+        features, _ = small_batch()
+        expected = model(features).numpy()
+        mm.save_serving(model, tmp_path / "saved")
+        serve = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"]
+        specs = {
+            name: (spec.shape.as_list(), spec.dtype.name) for name, spec in serve.structured_input_signature[1].items()
+        }
+        assert specs == {
+            "user_id": ([None, 1], "int64"),
+            "country": ([None, 1], "int64"),
+            "item_id": ([None, 1], "int64"),
+            "genres__values": ([None], "int64"),
+            "genres__offsets": ([None], "int32"),
+        }
+        flat = {name: features[name] for name in ("user_id", "country", "item_id")}
+        offsets = tf.cast(features["genres"].row_splits, "int32")
+        found = serve(**flat, genres__values=features["genres"].values, genres__offsets=offsets)
+        np.testing.assert_allclose(found["click/binary_output"], expected, atol=1e-7)
+
+    def test_an_unbuilt_model(self, tmp_path):
+        with pytest.raises(ConfigError, match=r"has no weights yet\. Train it, or call it on a batch, first"):
+            mm.save_serving(mm.Model(*_binary().blocks, schema=FEATURES), tmp_path / "saved")
