@@ -44,7 +44,7 @@ class IngestConfig:
     split: SplitMethod = SplitMethod.TIME
     valid_fraction: float = 0.1
     test_fraction: float = 0.1
-    seed: int = 0
+    seed: int = 42
     rows: int = 60_000
     cache_dir: str | None = None
 

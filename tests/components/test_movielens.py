@@ -1,0 +1,38 @@
+"""The steps with their defaults on real data: MovieLens 100K, split in time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from components.build_model.step import BuildModelConfig
+from components.build_model.step import run as build_model
+from components.evaluate.step import EvaluateConfig
+from components.evaluate.step import run as evaluate
+from components.infer_schema.step import SchemaConfig
+from components.infer_schema.step import run as infer_schema
+from components.ingest.step import IngestConfig
+from components.ingest.step import run as ingest
+from components.preprocess.step import PreprocessConfig
+from components.preprocess.step import run as preprocess
+from components.train.step import TrainConfig
+from components.train.step import run as train
+
+REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "ml-100k.zip"
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="MovieLens 100K is not at ../shared/data/ml-100k.zip")
+def test_the_model_beats_user_and_item_means(tmp_path):
+    ingest(IngestConfig(dataset=str(REAL)), tmp_path / "splits")
+    preprocess(tmp_path / "splits", PreprocessConfig(), data=tmp_path / "data", workflow=tmp_path / "workflow")
+    infer_schema(tmp_path / "data", tmp_path / "workflow", SchemaConfig(), tmp_path / "schema")
+    build_model(tmp_path / "schema", BuildModelConfig(), tmp_path / "model")
+    train(tmp_path / "data", tmp_path / "schema", tmp_path / "model", TrainConfig(), tmp_path / "trained")
+    found = evaluate(
+        tmp_path / "splits", tmp_path / "data", tmp_path / "trained", tmp_path / "schema", EvaluateConfig(),
+        tmp_path / "evaluation",
+    )  # fmt: skip
+    assert found.metrics["auc"] > found.metrics["mean_baseline_auc"]
+    assert found.metrics["log_loss"] < found.metrics["mean_baseline_log_loss"]
+    assert found.metrics["ndcg_at_10"] > found.metrics["popularity_ndcg_at_10"]
