@@ -1,21 +1,35 @@
 """The public names of `blocks`, by family."""
 
 from blocks.core.aggregation import TabularAggregation
+from blocks.core.as_tabular import AsTabular
 from blocks.core.block import Block
 from blocks.core.concat_features import ConcatFeatures
+from blocks.core.cond import Cond
+from blocks.core.cosine_similarity import CosineSimilarity
+from blocks.core.element_wise_multiply import ElementWiseMultiply
+from blocks.core.elementwise_sum import ElementwiseSum
+from blocks.core.elementwise_sum_item_multi import ElementwiseSumItemMulti
 from blocks.core.filter import Filter
+from blocks.core.map_values import MapValues
+from blocks.core.no_op import NoOp
 from blocks.core.parallel import ParallelBlock
 from blocks.core.prediction import Prediction
+from blocks.core.repeated_block import RepeatedBlock
+from blocks.core.residual_block import ResidualBlock
 from blocks.core.sequential import SequentialBlock
 from blocks.core.shortcut import ShortcutBlock
 from blocks.core.stack_features import StackFeatures
 from blocks.core.tabular import TabularBlock
 from blocks.export import save_serving
+from blocks.inputs.average_embeddings_by_weight_feature import AverageEmbeddingsByWeightFeature
 from blocks.inputs.continuous import Continuous
 from blocks.inputs.embedding_table import EmbeddingTable
 from blocks.inputs.embeddings import Embeddings
+from blocks.inputs.replace_masked_embeddings import ReplaceMaskedEmbeddings
 from blocks.inputs.tensor_initializer import TensorInitializer
+from blocks.interactions.cross_block import CrossBlock
 from blocks.interactions.dot_product import DotProductInteraction, DotProductInteractionBlock
+from blocks.interactions.fm_pairwise_interaction import FMPairwiseInteraction
 from blocks.loader import Loader, sample_batch
 from blocks.losses import (
     BPRLoss,
@@ -45,6 +59,7 @@ from blocks.metrics import (
     metrics_registry,
 )
 from blocks.mlp.dense import Dense
+from blocks.mlp.dense_residual_block import DenseResidualBlock
 from blocks.mlp.mlp_block import MLPBlock
 from blocks.models.dlrm import DLRMBlock, DLRMModel
 from blocks.models.model import Model
@@ -65,6 +80,9 @@ from blocks.schema.functions import (
     select_targets,
     tensorflow_metadata_json_to_schema,
 )
+from blocks.transforms.l2_norm import L2Norm
+from blocks.transforms.logits_temperature_scaler import LogitsTemperatureScaler
+from blocks.transforms.sequence_aggregator import SequenceAggregator
 from blocks.utils.files import (
     get_filenames,
     get_label_feature_name,
@@ -86,28 +104,47 @@ from blocks.utils.timing import Timing
 
 __all__ = [
     # Core
+    "AsTabular",
     "Block",
+    "Cond",
     "Filter",
+    "MapValues",
+    "NoOp",
     "ParallelBlock",
     "Prediction",
+    "RepeatedBlock",
+    "ResidualBlock",
     "SequentialBlock",
     "ShortcutBlock",
     "TabularBlock",
     # Aggregations
     "ConcatFeatures",
+    "CosineSimilarity",
+    "ElementWiseMultiply",
+    "ElementwiseSum",
+    "ElementwiseSumItemMulti",
     "StackFeatures",
     "TabularAggregation",
     # Inputs
+    "AverageEmbeddingsByWeightFeature",
     "Continuous",
     "EmbeddingTable",
     "Embeddings",
+    "ReplaceMaskedEmbeddings",
     "TensorInitializer",
     # Building blocks
+    "CrossBlock",
     "DLRMBlock",
     "Dense",
+    "DenseResidualBlock",
     "DotProductInteraction",
     "DotProductInteractionBlock",
+    "FMPairwiseInteraction",
     "MLPBlock",
+    # Transformations
+    "L2Norm",
+    "LogitsTemperatureScaler",
+    "SequenceAggregator",
     # Outputs
     "BinaryOutput",
     "ModelOutput",

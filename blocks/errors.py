@@ -42,7 +42,8 @@ class EmrysError(Exception):
         self.expected = expected
         self.got = got
         self.fix = fix
-        super().__init__(problem)
+        # Keras makes errors that come out of a layer's `call` anew from their text alone: it has to be the whole one.
+        super().__init__(str(self))
 
     def __str__(self) -> str:
         """The whole message on one line."""

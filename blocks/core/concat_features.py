@@ -21,10 +21,10 @@ class ConcatFeatures(TabularAggregation):
         output_dtype: Type of the result. Default: `"float32"`.
 
     Input shape:
-        Dictionary of tensors that differ along `axis` alone, such as (B, D_1), (B, D_2), ….
+        Dictionary of tensors that differ along `axis` alone, such as (B, D_1), (B, D_2), …; dense, ragged or sparse.
 
     Output shape:
-        (B, D_1 + D_2 + …)
+        (B, D_1 + D_2 + …), sparse where all inputs are.
 
     Example:
         >>> import blocks as mm
@@ -40,7 +40,14 @@ class ConcatFeatures(TabularAggregation):
 
     def combine(self, values: list[Any]) -> Any:
         """Concatenates `values`."""
-        return tf.concat([tf.cast(value, self.output_dtype) for value in values], axis=self.axis)
+        values = [tf.cast(value, self.output_dtype) for value in values]
+        sparse = [isinstance(value, tf.SparseTensor) for value in values]
+        if all(sparse):
+            return tf.sparse.concat(self.axis, values)
+        values = [
+            tf.sparse.to_dense(value) if is_sparse else value for value, is_sparse in zip(values, sparse, strict=True)
+        ]
+        return tf.concat(values, axis=self.axis)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape with the sizes along `axis` added up."""

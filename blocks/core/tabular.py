@@ -55,8 +55,8 @@ class TabularBlock(Block):
         return self._schema
 
     def set_schema(self, schema: Schema | None) -> None:
-        """Tells the layers before and after which columns there are."""
-        for layer in (self.pre, self.post):
+        """Tells the layers before and after, and the aggregation, which columns there are."""
+        for layer in (self.pre, self.post, self.aggregation):
             if isinstance(layer, Block):
                 layer.set_schema(schema)
 

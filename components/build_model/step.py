@@ -103,7 +103,6 @@ def build_dlrm(schema: Schema, config: BuildModelConfig) -> mm.Model:
     average = {"use_ema": True, "ema_momentum": config.ema_momentum} if config.ema_momentum else {}
     model.compile(optimizer=keras.optimizers.Adam(config.learning_rate, **average))
     model.build({column.name: (None, None if column.is_list else 1) for column in features})
-    model.optimizer.build(model.trainable_variables)  # saved without slots, it would be loaded with a warning
     return model
 
 
@@ -122,7 +121,7 @@ def run(schema: Path, config: BuildModelConfig, output: Path) -> ModelArtifact:
         model = build_dlrm(FeatureSchema(schema).schema, config)
         metadata = {"config": asdict(config), "parameters": int(model.count_params()), "trained": False}
         summary = describe(model)
-        # Keras warns when it loads a model whose optimizer was kept without variables, and counts them in a summary.
+        # Saved without slots it would be loaded with a warning; built before the summary it would be counted there.
         model.optimizer.build(model.trainable_variables)
         with ModelArtifact.create(output, metadata) as folder:
             model.save(folder / "model.keras")

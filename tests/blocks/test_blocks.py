@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from merlin.schema import Schema, Tags
 
 import blocks as mm
 from tests.blocks.checks import check_block, small_batch, small_schema
@@ -60,6 +62,56 @@ BLOCKS = {
         lambda: mm.DLRMBlock(_schema(), embedding_dim=4, bottom_block=mm.MLPBlock([4]), top_block=mm.MLPBlock([3])),
         BATCH,
     ),
+    "ElementwiseSum": (lambda: mm.ElementwiseSum().connect(mm.Dense(2)), VECTORS),
+    "ElementwiseSumItemMulti": (
+        lambda: mm.ElementwiseSumItemMulti(Schema([mm.create_categorical_column("b", 9, tags=[Tags.ITEM_ID])])).connect(
+            mm.Dense(2)
+        ),
+        VECTORS,
+    ),
+    "CosineSimilarity": (
+        lambda: mm.ParallelBlock({"x": mm.Dense(3), "y": mm.Dense(3)}, aggregation="cosine"),
+        VECTORS,
+    ),
+    "ElementWiseMultiply": (lambda: mm.ElementWiseMultiply().connect(mm.Dense(2)), VECTORS),
+    "NoOp": (lambda: mm.NoOp().connect(mm.Dense(2)), VECTORS),
+    "AsTabular": (lambda: mm.Dense(2).as_tabular("out"), VECTORS),
+    "MapValues": (lambda: mm.MapValues(mm.Dense(2)), VECTORS),
+    "ResidualBlock": (lambda: mm.ResidualBlock(mm.Dense(3), "tanh", post=mm.Dense(2)), VECTORS["a"]),
+    "DenseResidualBlock": (lambda: mm.DenseResidualBlock(dropout=0.0, depth=2), VECTORS),
+    "DenseResidualBlock low rank": (
+        lambda: mm.DenseResidualBlock(2, keras.layers.LeakyReLU(), normalization=None, kernel_regularizer="l2"),
+        VECTORS,
+    ),
+    "connect_with_residual": (lambda: mm.Dense(3).connect_with_residual(mm.Dense(3), activation="tanh"), VECTORS),
+    "connect_branch": (
+        lambda: mm.Dense(3).connect_branch(mm.Dense(2), mm.MLPBlock([1]), aggregation="concat"),
+        VECTORS,
+    ),
+    "repeat": (lambda: mm.Dense(3).repeat(2), VECTORS),
+    "repeat_in_parallel": (
+        lambda: mm.MLPBlock([3]).repeat_in_parallel(2, prefix="expert_", aggregation="stack"),
+        VECTORS,
+    ),
+    "repeat_in_parallel without copies": (
+        lambda: mm.Dense(3).repeat_in_parallel(2, copies=False, residual=True),
+        VECTORS["a"],
+    ),
+    "prepare": (lambda: mm.Dense(2).prepare(mm.MapValues(mm.Dense(1)), aggregation="concat"), VECTORS),
+    "CrossBlock": (lambda: mm.CrossBlock(2), VECTORS),
+    "CrossBlock low rank": (
+        lambda: mm.CrossBlock(2, filter="a", low_rank_dim=2, kernel_regularizer="l2", inputs=mm.MLPBlock([4])),
+        VECTORS,
+    ),
+    "FMPairwiseInteraction": (lambda: mm.FMPairwiseInteraction().connect(mm.Dense(2)), STACKED),
+    "L2Norm": (lambda: mm.L2Norm().connect(mm.Dense(2)), VECTORS),
+    "LogitsTemperatureScaler": (lambda: mm.LogitsTemperatureScaler(0.5).connect(mm.Dense(2)), VECTORS["a"]),
+    "SequenceAggregator": (lambda: mm.SequenceAggregator("max").connect(mm.Dense(2)), STACKED),
+    "SequenceAggregator ragged": (
+        lambda: mm.EmbeddingTable(3, _schema()["genres"]).connect(mm.SequenceAggregator("mean")),
+        BATCH["genres"],
+    ),
+    "ReplaceMaskedEmbeddings": (lambda: mm.ReplaceMaskedEmbeddings().connect(mm.Dense(2)), STACKED),
 }
 
 

@@ -1,0 +1,1 @@
+"""Layers that turn tensors into others, most of them without weights."""
