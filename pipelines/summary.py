@@ -14,6 +14,7 @@ from typing_extensions import Self
 from blocks.errors import ArtifactError
 from blocks.io import atomic_directory, atomic_file, read_json
 from components.artifacts.evaluation import Evaluation
+from pipelines.program import program
 from pipelines.run_request import RunRequest
 
 
@@ -85,7 +86,7 @@ class RunSummary:
         yield "report", str(self.report)
         yield "pipeline", str(self.compiled)
         yield "Triton repository", str(self.repository)
-        yield "serve it", f"emrys serve {shlex.quote(str(self.output))}"
+        yield "serve it", f"{program()} serve {shlex.quote(str(self.output))}"
 
 
 def artifacts_of(output: Path) -> dict[str, Path]:

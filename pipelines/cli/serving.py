@@ -8,6 +8,7 @@ from blocks.errors import ConfigError
 from components.artifacts.base import MANIFEST
 from components.artifacts.triton_repository import TritonRepository
 from components.export_ensemble.server import TritonServer, serve_forever
+from pipelines.program import program
 
 
 def serve_folder(folder: Path, *, http_port: int, grpc_port: int, address: str, log: Path | None) -> None:
@@ -25,7 +26,7 @@ def serve_folder(folder: Path, *, http_port: int, grpc_port: int, address: str, 
     def on_ready(server: TritonServer) -> None:
         print(f"serving {models}: gRPC {server.grpc_url}, HTTP {server.http_url}; Ctrl-C stops it", flush=True)
         sample = f" --from {folder}" if (folder / "pipeline").is_dir() else " --rows FILE"
-        print(f"ask it: emrys predict --url {server.grpc_url}{sample}", flush=True)
+        print(f"ask it: {program()} predict --url {server.grpc_url}{sample}", flush=True)
 
     serve_forever(models, http_port, grpc_port, metrics_port=None, address=address, log_file=log, on_ready=on_ready)
 

@@ -6,6 +6,7 @@ import pytest
 
 from blocks.errors import ArtifactError
 from components.artifacts.evaluation import Evaluation
+from pipelines.program import program
 from pipelines.run_request import RunRequest
 from pipelines.summary import RunSummary, artifacts_of
 
@@ -62,7 +63,7 @@ def test_the_table_has_every_number_with_what_it_is_held_against(request_of_a_ru
         "report": f"{output}/report.html",
         "pipeline": f"{output}/ranking.yaml",
         "Triton repository": f"{output}/triton",
-        "serve it": f"emrys serve '{output}'",
+        "serve it": f"{program()} serve '{output}'",
     }
 
 
