@@ -43,6 +43,7 @@ class LogitsTemperatureScaler(Block):
         if temperature <= 0:
             raise ConfigError("LogitsTemperatureScaler: temperature", expected="a number above 0", got=str(temperature))
         self.temperature = temperature
+        self.built = True  # nothing to build; Keras 3.12 looks for the shapes of a prediction's missing fields
 
     def call(self, outputs: Any, training: bool | None = None, testing: bool | None = None) -> Any:
         """Divides the outputs of a prediction."""
