@@ -8,7 +8,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from blocks.core.prediction import Prediction
 from blocks.errors import ConfigError
+from blocks.models.class_numbers import ClassNumbers, update_metric
+from blocks.models.named import as_loss, metrics_of
 from blocks.outputs.model_output import ModelOutput
 
 
@@ -34,12 +37,19 @@ class Judge:
         weighted_metrics: Any = None,
         loss_weights: Mapping[str, float] | None = None,
     ) -> None:
+        #: What `compile` was told. Kept here: Keras takes metrics in an attribute of a model for the model's own.
+        self.arguments = {
+            "loss": loss,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "loss_weights": loss_weights,
+        }
         self._outputs = {output.task_name: output for output in outputs}
         several = len(outputs) > 1
         for argument, value in (("loss", loss), ("metrics", metrics), ("loss_weights", loss_weights)):
             self._check_names(argument, value)
         self._losses = {
-            name: _as_loss(_chosen(loss, output, output.default_loss)) for name, output in self._outputs.items()
+            name: as_loss(_chosen(loss, output, output.default_loss)) for name, output in self._outputs.items()
         }
         self._weights = {name: float(_chosen(loss_weights, output, 1.0)) for name, output in self._outputs.items()}
         self._metrics: dict[str, list[keras.metrics.Metric]] = {}
@@ -47,8 +57,8 @@ class Judge:
         for name, output in self._outputs.items():
             prefix = f"{name}/" if several else ""
             usual = output.create_default_metrics() if metrics is None else []
-            self._metrics[name] = _fresh(_chosen(metrics, output, usual), prefix, several)
-            self._weighted[name] = _fresh(_chosen(weighted_metrics, output, []), prefix, several)
+            self._metrics[name] = metrics_of(_chosen(metrics, output, usual), prefix)
+            self._weighted[name] = metrics_of(_chosen(weighted_metrics, output, []), prefix)
         self._output_losses = {name: keras.metrics.Mean(name=f"{name}_loss") for name in self._outputs if several}
         self._regularization = keras.metrics.Mean(name="regularization_loss")
         self._batch = _Last(name="loss_batch")
@@ -69,67 +79,78 @@ class Judge:
             own += [*self._metrics[name], *self._weighted[name]]
         return [*own, self._regularization, self._batch]
 
-    def loss(self, y: Any, y_pred: Any, sample_weight: Any, regularization: list[Any]) -> Any:
+    def loss(self, y: Any, y_pred: Any, sample_weight: Any, features: Any, regularization: list[Any]) -> Any:
         """The weighted sum of the outputs' losses, and of the `regularization` terms; a scalar."""
         total = tf.constant(0.0)
         for name, output in self._outputs.items():
-            target, prediction, weight = self._sides(output, y, y_pred, sample_weight)
-            value = tf.cast(self._losses[name](target, prediction, sample_weight=weight), "float32")
+            found = _judged(output, y, y_pred, sample_weight, features)
+            numbers = _class_numbers(output, found)
+            if numbers is not None:
+                value = numbers.loss(self._losses[name], found.sample_weight)
+            else:
+                value = self._losses[name](found.targets, found.outputs, sample_weight=found.sample_weight)
+            value = tf.cast(value, "float32")
             if name in self._output_losses:
-                self._output_losses[name].update_state(value, sample_weight=tf.shape(prediction)[0])
+                self._output_losses[name].update_state(value, sample_weight=tf.shape(found.outputs)[0])
             total += self._weights[name] * value
         extra = tf.add_n([tf.cast(term, "float32") for term in regularization]) if regularization else tf.constant(0.0)
         self._regularization.update_state(extra)
         self._batch.update_state(total + extra)
         return total + extra
 
-    def update(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
+    def update(self, y: Any, y_pred: Any, sample_weight: Any, features: Any) -> None:
         """Updates the metrics."""
         for name, output in self._outputs.items():
-            target, prediction, weight = self._sides(output, y, y_pred, sample_weight)
-            for metric in self._metrics[name]:
-                metric.update_state(target, prediction)
-            for metric in self._weighted[name]:
-                metric.update_state(target, prediction, sample_weight=weight)
+            found = _judged(output, y, y_pred, sample_weight, features)
+            numbers = _class_numbers(output, found)
+            weighted = [(metric, found.sample_weight) for metric in self._weighted[name]]
+            for metric, weight in [*((metric, None) for metric in self._metrics[name]), *weighted]:
+                if numbers is not None:
+                    numbers.update(metric, weight)
+                else:
+                    update_metric(metric, found.targets, found.outputs, weight)
 
-    def _sides(self, output: ModelOutput, y: Any, y_pred: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-        prediction = y_pred[output.task_name] if isinstance(y_pred, Mapping) else y_pred
-        target = _of_output(y, output, "target")
-        weight = _of_output(sample_weight, output, "sample weight") if sample_weight is not None else None
-        if len(prediction.shape) == 2 and prediction.shape[1] == 1:
-            # Targets may come as (B,): compared as they are, they would be broadcast to (B, B).
-            target = tf.reshape(target, tf.shape(prediction))
-        return target, prediction, weight
+    def update_every(self, steps: int, *batch: Any) -> None:
+        """Updates the metrics with the first batch of an epoch and every `steps`-th after it; with none for 0."""
+        if steps == 1:
+            self.update(*batch)
+        elif steps > 1:
+            due = tf.equal((self._batch.updates - 1) % steps, 0)
+            tf.cond(due, lambda: self.update(*batch), lambda: None)
 
 
-class _FunctionLoss(keras.losses.Loss):
-    """A function of targets and predictions, averaged over the batch with the sample weights."""
+def _judged(output: ModelOutput, y: Any, y_pred: Any, sample_weight: Any, features: Any) -> Prediction:
+    outputs = y_pred[output.task_name] if isinstance(y_pred, Mapping) else y_pred
+    found = output.judged(outputs, y, features, sample_weight)
+    if len(outputs.shape) == 2 and outputs.shape[1] == 1:
+        # Targets may come as (B,): compared as they are, they would be broadcast to (B, B).
+        return found.copy_with_updates(targets=tf.reshape(found.targets, tf.shape(outputs)))
+    return found
 
-    def __init__(self, function: Any) -> None:
-        super().__init__(name=getattr(function, "__name__", "loss"))
-        self._function = function
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        return self._function(tf.cast(y_true, y_pred.dtype), y_pred)
+def _class_numbers(output: ModelOutput, found: Prediction) -> ClassNumbers | None:
+    shape, target = found.outputs.shape, found.targets.shape
+    if not output.targets_are_ids or len(shape) != 2 or shape[1] == 1:
+        return None
+    if len(target) == 1 or target[-1] == 1:
+        return ClassNumbers(found.targets, found.outputs, output.task_name)
+    return None
 
 
 class _Last(keras.metrics.Metric):
-    """The last value."""
+    """The last value, and how many there were."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name=name)
         self.value = self.add_variable(shape=(), initializer="zeros", name="value")
+        self.updates = self.add_variable(shape=(), initializer="zeros", dtype="int32", name="updates")
 
     def update_state(self, value: Any, sample_weight: Any = None) -> None:
         self.value.assign(value)
+        self.updates.assign_add(1)
 
     def result(self) -> Any:
         return tf.convert_to_tensor(self.value)
-
-
-def _as_loss(loss: Any) -> keras.losses.Loss:
-    found = keras.losses.get(loss)
-    return found if isinstance(found, keras.losses.Loss) else _FunctionLoss(found)
 
 
 def _chosen(value: Any, output: ModelOutput, default: Any) -> Any:
@@ -139,31 +160,3 @@ def _chosen(value: Any, output: ModelOutput, default: Any) -> Any:
     if isinstance(value, Mapping):
         return value.get(output.task_name, value.get(output.target, default))
     return value
-
-
-def _of_output(values: Any, output: ModelOutput, what: str) -> Any:
-    if not isinstance(values, Mapping):
-        return values
-    for name in (output.target, output.task_name):
-        if name in values:
-            return values[name]
-    if output.target is None and len(values) == 1:
-        return next(iter(values.values()))
-    raise ConfigError(
-        f"{output.task_name} finds no {what} in the batch",
-        expected=repr(output.target) if output.target else "one target",
-        got=", ".join(map(repr, values)) or "none",
-    )
-
-
-def _fresh(metrics: Any, prefix: str, copy: bool) -> list[keras.metrics.Metric]:
-    """Metrics of one output; with several outputs each gets its own, called by the output's name."""
-    made = [keras.metrics.get(metric) for metric in (metrics if isinstance(metrics, (list, tuple)) else [metrics])]
-    made = [metric if isinstance(metric, keras.metrics.Metric) else _wrapped(metric) for metric in made]
-    if not copy:
-        return made
-    return [type(metric).from_config({**metric.get_config(), "name": prefix + metric.name}) for metric in made]
-
-
-def _wrapped(function: Any) -> keras.metrics.Metric:
-    return keras.metrics.MeanMetricWrapper(fn=function, name=getattr(function, "__name__", "metric"))

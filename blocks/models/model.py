@@ -17,6 +17,7 @@ from blocks.errors import ConfigError
 from blocks.inputs.prepare import prepare, prepared_shape
 from blocks.models.batches import batches
 from blocks.models.judging import Judge
+from blocks.models.tying import tied_blocks, tied_tables
 from blocks.outputs.model_output import ModelOutput
 
 
@@ -68,6 +69,8 @@ class Model(keras.Model):
         self.prep_features = prep_features
         self._schema = schema
         self._judge: Judge | None = None
+        self._testing = False
+        self._metrics_steps = 1
         if schema is not None:
             for block in self._chain():
                 if isinstance(block, Block):
@@ -114,13 +117,17 @@ class Model(keras.Model):
             shape = build_layer(layer, shape)
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Runs a batch through the blocks."""
-        features = prepare(inputs) if self.prep_features else inputs
+    def call(self, inputs: Any, training: bool | None = None, testing: bool | None = None) -> Any:
+        """Runs a batch through the blocks; `evaluate` does so with `testing`."""
+        features = self._prepared(inputs)
         outputs = features
+        told = {"training": training, "testing": testing or self._testing or None, "features": features}
         for layer in self._chain():
-            outputs = call_layer(layer, outputs, training=training, features=features)
+            outputs = call_layer(layer, outputs, **told)
         return outputs
+
+    def _prepared(self, inputs: Any) -> Any:
+        return prepare(inputs) if self.prep_features else inputs
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the predictions."""
@@ -149,13 +156,7 @@ class Model(keras.Model):
             **kwargs: The other arguments of `keras.Model.compile`.
         """
         super().compile(optimizer=optimizer, **kwargs)
-        self._compiled_with = {
-            "loss": loss,
-            "metrics": metrics,
-            "loss_weights": loss_weights,
-            "weighted_metrics": weighted_metrics,
-            **kwargs,
-        }
+        self._compile_options = kwargs
         self._judge = Judge(
             self.model_outputs,
             loss=loss,
@@ -173,20 +174,53 @@ class Model(keras.Model):
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """The loss of a batch, regularisation included."""
-        return self._judging().loss(y, y_pred, sample_weight, self.losses)
+        return self._judging().loss(y, y_pred, sample_weight, self._prepared(x), self.losses)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Updates the metrics with a batch and gives their values."""
-        self._judging().update(y, y_pred, sample_weight)
+        steps = 1 if self._testing else self._metrics_steps
+        self._judging().update_every(steps, y, y_pred, sample_weight, self._prepared(x))
         return self.get_metrics_result()
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Judges a batch, with blocks told that it is `testing`: they may differ from serving there."""
+        self._testing = True
+        try:
+            return super().test_step(data)
+        finally:
+            self._testing = False
 
     def _judging(self) -> Judge:
         if self._judge is None:
             raise ConfigError("the model is not compiled", fix="Call compile() first.")
         return self._judge
 
-    def fit(self, x: Any = None, y: Any = None, batch_size: int | None = None, **kwargs: Any) -> Any:
-        """Trains the model: `keras.Model.fit` on a `Loader`, a `Dataset`, Parquet files or what Keras takes."""
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        train_metrics_steps: int = 1,
+        **kwargs: Any,
+    ) -> Any:
+        """Trains the model: `keras.Model.fit` on a `Loader`, a `Dataset`, Parquet files or what Keras takes.
+
+        Args:
+            x: The data, see `blocks.models.batches`.
+            y: Targets, where `x` holds the features alone.
+            batch_size: Rows of a batch, for what is not batched yet.
+            train_metrics_steps: Metrics of training are computed for the first batch of an epoch and every so many
+                batches after it; 0 for never. The loss is that of all batches. Default: 1.
+            **kwargs: The other arguments of `keras.Model.fit`.
+
+        Returns:
+            The history of losses and metrics.
+        """
+        if not isinstance(train_metrics_steps, int) or train_metrics_steps < 0:
+            raise ConfigError("fit: train_metrics_steps", expected="a number from 0", got=repr(train_metrics_steps))
+        if train_metrics_steps != self._metrics_steps:
+            self._metrics_steps = train_metrics_steps
+            self.train_function = None  # the step is compiled with the number in it
         shuffle = kwargs.pop("shuffle", True)
         validation = kwargs.pop("validation_data", None)
         with contextlib.ExitStack() as sources:
@@ -218,19 +252,22 @@ class Model(keras.Model):
             "post": to_config(self.post),
             "schema": to_config(self._schema),
             "prep_features": self.prep_features,
+            "tied_tables": tied_tables(self.blocks),
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Makes the model from what `get_config` gave."""
-        given = from_config(config)
-        return cls(*given.pop("blocks"), **given)
+        given = dict(config)
+        blocks = tied_blocks(given.pop("blocks"), given.pop("tied_tables", {}))
+        return cls(*blocks, **from_config(given))
 
     def get_compile_config(self) -> dict[str, Any]:
         """What `compile` was called with."""
         if not self.compiled:
             return {}
-        return {"optimizer": to_config(self.optimizer), **to_config(self._compiled_with)}
+        arguments = {**self._judging().arguments, **self._compile_options}
+        return {"optimizer": to_config(self.optimizer), **to_config(arguments)}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Calls `compile` with what `get_compile_config` gave."""

@@ -11,6 +11,7 @@ from merlin.schema import ColumnSchema
 from blocks.outputs.model_output import Metrics, ModelOutput, with_judges
 
 
+@keras.saving.register_keras_serializable("emrys")
 def default_binary_metrics() -> tuple[keras.metrics.Metric, ...]:
     """Precision, recall, accuracy at 0.5, and the area under the ROC curve."""
     return (
@@ -71,8 +72,8 @@ class BinaryOutput(ModelOutput):
             **kwargs,
         )
 
-    def scale(self, predictions: Any) -> Any:
-        """Divides the logit, so that the result stays a probability."""
+    def scale(self, predictions: Any, compared: bool) -> Any:
+        """Divides the logit, so that the result stays a probability; it is the same in serving and in training."""
         if self.logits_temperature == 1.0:
             return predictions
         clipped = tf.clip_by_value(predictions, keras.config.epsilon(), 1 - keras.config.epsilon())
@@ -80,4 +81,6 @@ class BinaryOutput(ModelOutput):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        return with_judges(self, super().get_config(), default_binary_metrics)
+        config = with_judges(self, super().get_config(), default_binary_metrics)
+        config.pop("to_call")
+        return config

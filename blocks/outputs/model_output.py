@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 from merlin.schema import ColumnSchema
 
 from blocks.core.block import Block
 from blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from blocks.core.prediction import Prediction
 from blocks.core.serializing import to_config
 from blocks.errors import ConfigError
+from blocks.outputs.sample_weight import sample_weights
 from blocks.utils.registry import camelcase_to_snakecase
 
 Metrics = Callable[[], Sequence[keras.metrics.Metric]]
@@ -21,6 +24,9 @@ Metrics = Callable[[], Sequence[keras.metrics.Metric]]
 class ModelOutput(Block):
     """One prediction of a model: a layer on what the model's body gives, a default loss, default metrics, a target.
 
+    Called with `targets`, in training or testing, it gives a `Prediction`: what it says, its own target, and the sample
+    weights that a `ColumnBasedSampleWeight` in `post` makes. Otherwise it gives the tensor alone.
+
     Args:
         to_call: Layer that makes the prediction.
         default_loss: Loss that is used when `compile` names none.
@@ -29,7 +35,7 @@ class ModelOutput(Block):
         target: Name of the target column, or the column. Default: the batch's only target.
         pre: Layer before `to_call`. Default: none.
         post: Layer behind it. Default: none.
-        logits_temperature: What logits are divided by. Default: 1.
+        logits_temperature: What logits are divided by, in training and testing. Default: 1.
 
     Input shape:
         (B, D)
@@ -37,6 +43,9 @@ class ModelOutput(Block):
     Output shape:
         What `to_call` gives, such as (B, 1).
     """
+
+    #: Whether a target (B, 1) is the number of a class, where predictions are (B, N).
+    targets_are_ids = False
 
     def __init__(
         self,
@@ -100,15 +109,53 @@ class ModelOutput(Block):
         targets: Any = None,
     ) -> Any:
         """Gives the prediction."""
-        for layer in self._chain():
-            inputs = call_layer(layer, inputs, training=training, testing=testing, features=features, targets=targets)
-            if layer is self.to_call:
-                inputs = self.scale(inputs)
-        return inputs
+        told = {"training": training, "testing": testing, "features": features}
+        compared = bool(training or testing)
+        if self.pre is not None:
+            inputs = call_layer(self.pre, inputs, targets=targets, **told)
+        outputs = self.scale(call_layer(self.to_call, inputs, targets=targets, **told), compared)
+        if self.post is not None:
+            outputs = call_layer(self.post, outputs, **told)
+        return self.judged(outputs, targets, features) if compared and targets is not None else outputs
 
-    def scale(self, predictions: Any) -> Any:
-        """Applies the temperature to what `to_call` gives."""
-        return predictions if self.logits_temperature == 1.0 else predictions / self.logits_temperature
+    def scale(self, predictions: Any, compared: bool) -> Any:
+        """Applies the temperature to what `to_call` gives, where it will be `compared` with a target."""
+        return predictions / self.logits_temperature if compared and self.logits_temperature != 1.0 else predictions
+
+    def judged(self, outputs: Any, targets: Any, features: Any = None, sample_weight: Any = None) -> Prediction:
+        """What is compared in losses and metrics.
+
+        Args:
+            outputs: What this output says, (B, 1) or (B, N).
+            targets: The batch's targets by name, or the only one.
+            features: The batch's features by name.
+            sample_weight: The batch's weights, by target or for all. Default: 1 for every row.
+
+        Returns:
+            The prediction with the output's own target; the weights are those of the batch times those of `post`.
+
+        Raises:
+            ConfigError: if the batch has not the output's target, or not the column of weights.
+        """
+        weight = None if sample_weight is None else self._own(sample_weight, "sample weight")
+        for block in sample_weights(self.post):
+            found = block.row_weights(targets, features, self.target)
+            weight = found if weight is None else found * tf.reshape(tf.cast(weight, found.dtype), tf.shape(found))
+        return Prediction(outputs, self._own(targets, "target"), weight)
+
+    def _own(self, values: Any, what: str) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        for name in (self.target, self.task_name):
+            if name in values:
+                return values[name]
+        if self.target is None and len(values) == 1:
+            return next(iter(values.values()))
+        raise ConfigError(
+            f"{self.task_name} finds no {what} in the batch",
+            expected=repr(self.target) if self.target else f"one {what}",
+            got=", ".join(map(repr, values)) or "none",
+        )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the prediction."""
@@ -118,9 +165,12 @@ class ModelOutput(Block):
         return shape
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that every output has; a subclass adds or drops its own."""
+        """The constructor's arguments."""
         return {
             **super().get_config(),
+            "to_call": to_config(self.to_call),
+            "default_loss": to_config(self.default_loss),
+            "default_metrics_fn": to_config(self.default_metrics_fn),
             "name": self.task_name,
             "target": self.target,
             "pre": to_config(self.pre),
@@ -130,8 +180,7 @@ class ModelOutput(Block):
 
 
 def with_judges(output: ModelOutput, config: dict[str, Any], usual: Metrics) -> dict[str, Any]:
-    """Adds the default loss and, where it is not the `usual` one, the function that makes the metrics."""
-    config["default_loss"] = to_config(output.default_loss)
-    if output.default_metrics_fn is not usual:
-        config["default_metrics_fn"] = to_config(output.default_metrics_fn)
+    """Leaves the function that makes the metrics out of a configuration, where it is the `usual` one."""
+    if output.default_metrics_fn is usual:
+        config.pop("default_metrics_fn")
     return config

@@ -10,6 +10,7 @@ from merlin.schema import ColumnSchema
 from blocks.outputs.model_output import Metrics, ModelOutput, with_judges
 
 
+@keras.saving.register_keras_serializable("emrys")
 def default_regression_metrics() -> tuple[keras.metrics.Metric, ...]:
     """The root of the mean squared error."""
     return (keras.metrics.RootMeanSquaredError(name="root_mean_squared_error"),)
@@ -62,6 +63,7 @@ class RegressionOutput(ModelOutput):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        config = super().get_config()
-        config.pop("logits_temperature")
-        return with_judges(self, config, default_regression_metrics)
+        config = with_judges(self, super().get_config(), default_regression_metrics)
+        for inherited in ("to_call", "logits_temperature"):
+            config.pop(inherited)
+        return config

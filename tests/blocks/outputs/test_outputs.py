@@ -70,6 +70,28 @@ def test_own_metrics_survive_json():
     assert again.default_loss.gamma == 3.0
 
 
+def _schema_of(description):
+    if description.startswith("SMALL"):
+        return golden.schema(description)
+    name = {"1": "flag", "6": "item_category"}[description[-1]]
+    return golden.schema({name: {"tags": ["categorical", "target"], "domain_max": int(description[-1])}})
+
+
+@pytest.mark.parametrize("case", golden.cases("conventions", "OutputBlock"))
+def test_output_block_of_the_release(case):
+    if case.raises:
+        with pytest.raises(ValueError, match="the schema has no target; expected a column tagged BINARY_CLASSIFICATIO"):
+            mm.OutputBlock(_schema_of(case.args["schema"]))
+        return
+    block = mm.OutputBlock(_schema_of(case.args["schema"]))
+    assert type(block).__name__ == case.outputs["class"]
+    if "branches" in case.outputs:
+        found = {name: type(output).__name__ for name, output in block.parallel_dict.items()}
+        assert found == case.outputs["branches"]
+    else:
+        assert block.task_name == case.outputs["name"]
+
+
 class TestOutputBlock:
     def test_one_target(self):
         block = mm.OutputBlock(small_schema().excluding_by_name(["rating"]))
@@ -90,3 +112,80 @@ class TestOutputBlock:
     def test_a_target_of_unknown_kind(self):
         with pytest.raises(SchemaError, match="column 'y': the target does not say what it is"):
             mm.OutputBlock(Schema([ColumnSchema("y", tags=[Tags.TARGET])]))
+
+    def test_binary_outputs_for_small_domains_and_logits_for_large_ones(self):
+        def kind(*tags, maximum=6):
+            domain = {"domain": {"name": "y", "min": 0, "max": maximum}}
+            column = ColumnSchema("y", dtype="int64", tags=[*tags, Tags.TARGET], properties=domain)
+            return mm.OutputBlock(Schema([column])).task_name
+
+        assert kind(Tags.CATEGORICAL) == "y/categorical_output"
+        assert kind(Tags.CATEGORICAL, maximum=1) == "y/binary_output"
+        assert kind(Tags.MULTI_CLASS_CLASSIFICATION) == "y/categorical_output"
+        assert kind(Tags.CONTINUOUS) == "y/regression_output"
+        assert kind(Tags.CATEGORICAL, Tags.REGRESSION) == "y/regression_output"
+        assert kind(Tags.CATEGORICAL, Tags.BINARY_CLASSIFICATION) == "y/binary_output"
+
+    def test_a_categorical_target_without_a_domain(self):
+        with pytest.raises(SchemaError, match="column 'y': the number of classes is unknown"):
+            mm.OutputBlock(Schema([ColumnSchema("y", tags=[Tags.TARGET, Tags.CATEGORICAL])]))
+
+    def test_outputs_that_are_there(self):
+        mine = mm.BinaryOutput("click", name="mine")
+        for given in (mine, [mine], {"mine": mine}, mm.ParallelBlock({"mine": mine})):
+            block = mm.OutputBlock(small_schema(), given)
+            assert list(block.parallel_dict) == ["mine", "rating/regression_output"]
+            assert block["mine"] is mine
+
+    def test_something_else_as_an_output(self):
+        with pytest.raises(ConfigError, match="OutputBlock: model_outputs; expected outputs, got Dense"):
+            mm.OutputBlock(small_schema(), [mm.Dense(3)])
+
+
+class TestTaskBlocks:
+    # the input is (B, 2): an output alone has 2 + 1 weights, behind an MLP of 4 it has (8 + 4) + (4 + 1) = 17
+
+    def _weights(self, block):
+        block.build((None, 2))
+        return {output.task_name: output.count_params() for output in block.parallel_values}
+
+    def test_each_output_has_its_own(self):
+        block = mm.OutputBlock(small_schema(), task_blocks=mm.MLPBlock([4]))
+        assert self._weights(block) == {"click/binary_output": 17, "rating/regression_output": 17}
+        assert len(block.trainable_weights) == 8
+        kernels = [output.pre.trainable_weights[0] for output in block.parallel_values]
+        assert not np.array_equal(kernels[0].numpy(), kernels[1].numpy())
+
+    @pytest.mark.parametrize("name", ["rating", "rating/regression_output"])
+    def test_of_one_output(self, name):
+        block = mm.OutputBlock(small_schema(), task_blocks={name: mm.MLPBlock([4])})
+        assert self._weights(block) == {"click/binary_output": 3, "rating/regression_output": 17}
+
+    def test_of_the_only_output(self):
+        output = mm.OutputBlock(small_schema().excluding_by_name(["rating"]), task_blocks=mm.MLPBlock([4]))
+        output.build((None, 2))
+        assert output.count_params() == 17
+
+    def test_before_what_an_output_has(self):
+        mine = mm.BinaryOutput("click", pre=mm.Dense(3))
+        block = mm.OutputBlock(small_schema(), mine, task_blocks={"click": mm.Dense(5)})
+        # 2 x 5 + 5, 5 x 3 + 3, 3 x 1 + 1
+        assert self._weights(block)["click/binary_output"] == 15 + 18 + 4
+
+    def test_before_and_behind_all(self):
+        schema = small_schema()
+        several = mm.OutputBlock(schema, pre=mm.Dense(4), post=mm.MapValues(mm.NoOp()))
+        # 2 x 4 + 4 shared, and 4 + 1 for each output
+        several.build((None, 2))
+        assert several.count_params() == 12 + 2 * 5
+        one = mm.OutputBlock(schema.excluding_by_name(["rating"]), pre=mm.Dense(4), post=mm.Dense(1))
+        one.build((None, 2))
+        # 2 x 4 + 4, 4 + 1, 1 + 1
+        assert one.count_params() == 12 + 5 + 2
+
+    def test_an_unknown_name(self):
+        with pytest.raises(
+            ConfigError,
+            match="OutputBlock: task_blocks names 'clik'; expected one of click, click/binary_output, rating, rating/r",
+        ):
+            mm.OutputBlock(small_schema(), task_blocks={"clik": mm.MLPBlock([4])})

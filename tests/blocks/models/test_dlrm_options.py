@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import keras
+import pytest
+from merlin.schema import Schema
+
+import blocks as mm
+from blocks.errors import ConfigError, SchemaError
+from tests.blocks.checks import small_batch, small_schema
+
+FEATURES = small_schema().excluding_by_name(["click", "rating"])
+
+
+def _dlrm(**kwargs):
+    return mm.DLRMModel(
+        FEATURES, bottom_block=mm.MLPBlock([4]), top_block=mm.MLPBlock([3]),
+        prediction_tasks=mm.BinaryOutput("click"), **kwargs
+    )  # fmt: skip
+
+
+def test_embeddings_follow_the_options():
+    options = mm.EmbeddingOptions(embeddings_initializers=keras.initializers.Constant(2.0), embeddings_l2_reg=0.1)
+    model = _dlrm(embedding_options=options)
+    features, _ = small_batch()
+    model(features)
+    tables = [weight for weight in model.weights if weight.name == "embeddings"]
+    # 64 is the options' own default; the continuous features come with 4
+    assert [tuple(table.shape) for table in tables] == [(10, 4), (5, 4), (20, 4), (6, 4)]
+    # 6 rows of 4 values with the square 4, four times; one of the genres' means is that of an empty list
+    assert [float(loss) for loss in model.losses] == [pytest.approx(0.1 * 4 * 4 * (6 + 6 + 6 + 5))]
+
+
+def test_dimensions_that_do_not_fit():
+    with pytest.raises(
+        ConfigError, match=r"column 'country': .* must have one size; expected dimension 4, got emb.* 5"
+    ):
+        _dlrm(embedding_options=mm.EmbeddingOptions(embedding_dims={"country": 5}))
+    with pytest.raises(ConfigError, match="DLRM: embedding_options; expected None beside embeddings"):
+        _dlrm(embedding_options=mm.EmbeddingOptions(), embeddings=mm.Embeddings(FEATURES, dim=4))
+
+
+def test_columns_without_a_domain():
+    schema = Schema([mm.create_categorical_column("a", None)])
+    with pytest.raises(
+        SchemaError, match="DLRM has nothing to embed; expected categorical columns with a domain, got a"
+    ):
+        mm.DLRMBlock(schema, embedding_dim=4, embedding_options=mm.EmbeddingOptions())
