@@ -23,9 +23,21 @@ from blocks.core.tabular import TabularBlock
 from blocks.export import save_serving
 from blocks.inputs.average_embeddings_by_weight_feature import AverageEmbeddingsByWeightFeature
 from blocks.inputs.continuous import Continuous
+from blocks.inputs.continuous_embedding import ContinuousEmbedding
+from blocks.inputs.continuous_features import ContinuousFeatures
+from blocks.inputs.continuous_projection import ContinuousProjection
+from blocks.inputs.embedding_features import EmbeddingFeatures
+from blocks.inputs.embedding_options import EmbeddingOptions
 from blocks.inputs.embedding_table import EmbeddingTable
 from blocks.inputs.embeddings import Embeddings
+from blocks.inputs.feature_config import FeatureConfig
+from blocks.inputs.input_block_v2 import InputBlockV2
+from blocks.inputs.prepare_features import PrepareFeatures
+from blocks.inputs.prepare_list_features import PrepareListFeatures
+from blocks.inputs.pretrained_embeddings import PretrainedEmbeddings
+from blocks.inputs.pretrained_vectors import PretrainedVectors
 from blocks.inputs.replace_masked_embeddings import ReplaceMaskedEmbeddings
+from blocks.inputs.table_config import TableConfig
 from blocks.inputs.tensor_initializer import TensorInitializer
 from blocks.interactions.cross_block import CrossBlock
 from blocks.interactions.dot_product import DotProductInteraction, DotProductInteractionBlock
@@ -64,6 +76,10 @@ from blocks.mlp.mlp_block import MLPBlock
 from blocks.models.dlrm import DLRMBlock, DLRMModel
 from blocks.models.model import Model
 from blocks.outputs.binary_output import BinaryOutput
+from blocks.outputs.categorical_output import CategoricalOutput
+from blocks.outputs.categorical_target import CategoricalTarget
+from blocks.outputs.column_based_sample_weight import ColumnBasedSampleWeight
+from blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
 from blocks.outputs.model_output import ModelOutput
 from blocks.outputs.output_block import OutputBlock
 from blocks.outputs.regression_output import RegressionOutput
@@ -128,9 +144,21 @@ __all__ = [
     # Inputs
     "AverageEmbeddingsByWeightFeature",
     "Continuous",
+    "ContinuousEmbedding",
+    "ContinuousFeatures",
+    "ContinuousProjection",
+    "EmbeddingFeatures",
+    "EmbeddingOptions",
     "EmbeddingTable",
     "Embeddings",
+    "FeatureConfig",
+    "InputBlockV2",
+    "PrepareFeatures",
+    "PrepareListFeatures",
+    "PretrainedEmbeddings",
+    "PretrainedVectors",
     "ReplaceMaskedEmbeddings",
+    "TableConfig",
     "TensorInitializer",
     # Building blocks
     "CrossBlock",
@@ -147,6 +175,10 @@ __all__ = [
     "SequenceAggregator",
     # Outputs
     "BinaryOutput",
+    "CategoricalOutput",
+    "CategoricalTarget",
+    "ColumnBasedSampleWeight",
+    "EmbeddingTablePrediction",
     "ModelOutput",
     "OutputBlock",
     "RegressionOutput",

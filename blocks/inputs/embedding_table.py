@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
+import pandas as pd
 import tensorflow as tf
-from merlin.schema import ColumnSchema, Schema
+from merlin.schema import ColumnSchema, Schema, Tags
 from typing_extensions import Self
 
 from blocks.core.block import Block
-from blocks.core.calling import Shape, as_shape
+from blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from blocks.core.serializing import from_config, to_config
 from blocks.errors import ConfigError, SchemaError
+from blocks.inputs.lookup import COMBINERS, combine, look_up
+from blocks.inputs.tensor_initializer import TensorInitializer
 
-COMBINERS = ("mean", "sum", "sqrtn")
+if TYPE_CHECKING:
+    from merlin.io import Dataset
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -24,6 +28,9 @@ class EmbeddingTable(Block):
     A list feature gives one vector: the mean of its rows, their sum, or their sum divided by the square root of the
     length (`sqrtn`). An empty list gives zeros.
 
+    Values that a table starts with (`weights`, `from_pretrained`, a `TensorInitializer`) are part of its configuration
+    only until it is built; from then on they are weights like any others, and a saved model holds them once.
+
     Args:
         dim: Embedding dimension D.
         *col_schemas: The columns that are looked up; all have the same domain.
@@ -31,18 +38,30 @@ class EmbeddingTable(Block):
         embeddings_regularizer: Regularizer of the whole table. Default: none.
         activity_regularizer: Regularizer of what is looked up. Default: none.
         embeddings_constraint: Constraint of the table. Default: none.
-        sequence_combiner: How the rows of a list become one: `"mean"`, `"sum"`, `"sqrtn"`. Default: None, which keeps
-            one vector an element.
+        mask_zero: Whether id 0 is padding: lists that are not combined then carry a mask, False where the id is 0.
+            Combiners count every position all the same. Default: False.
+        input_length: Kept, without effect: lists have any length.
+        sequence_combiner: How the rows of a list become one: `"mean"`, `"sum"`, `"sqrtn"`, or a layer that takes
+            (B, L, D), and the batch as `features` if it wants it. Default: None, which keeps one vector an element.
         trainable: Whether the table is trained. Default: True.
         name: Name of the table. Default: the name of the domain.
+        dtype: Type, or policy, of the layer. Default: the global policy.
+        dynamic: Accepted as False only: calls are always traced.
+        table: Where the rows are, another `EmbeddingTable` or a `keras.layers.Embedding`, if they are not its own.
         l2_batch_regularization_factor: Weight of the squares of the rows that a batch looks up, averaged over the
             batch, in the loss. Default: 0.
+        weights: Values that the table starts with, (number of ids, D), or a list of that one array. Default: none.
 
     Input shape:
         Ids (B, 1) or lists of ids, (B, L) or ragged (B, None); or a dictionary of such tensors by column name.
 
     Output shape:
         (B, D); for lists without a combiner (B, L, D). A dictionary for a dictionary.
+
+    Raises:
+        ConfigError: if an argument has a value that cannot be, or `table` or `weights` have other sizes.
+        SchemaError: if a column has no domain, or another one than the other columns.
+        DataError: when called, if an id is outside the domain (`tf.errors.InvalidArgumentError` from a graph).
 
     Example:
         >>> import blocks as mm
@@ -62,31 +81,104 @@ class EmbeddingTable(Block):
         embeddings_regularizer: Any = None,
         activity_regularizer: Any = None,
         embeddings_constraint: Any = None,
-        sequence_combiner: str | None = None,
+        mask_zero: bool = False,
+        input_length: int | None = None,
+        sequence_combiner: str | keras.layers.Layer | None = None,
         trainable: bool = True,
         name: str | None = None,
+        dtype: Any = None,
+        dynamic: bool = False,
+        table: keras.layers.Layer | None = None,
         l2_batch_regularization_factor: float = 0.0,
+        weights: Any = None,
         **kwargs: Any,
     ) -> None:
         if not isinstance(dim, int) or dim < 1:
             raise ConfigError("EmbeddingTable: dim", expected="a whole number above 0", got=repr(dim))
-        if sequence_combiner is not None and sequence_combiner not in COMBINERS:
-            expected = f"None or one of {', '.join(map(repr, COMBINERS))}"
+        if not isinstance(sequence_combiner, keras.layers.Layer) and sequence_combiner not in (None, *COMBINERS):
+            expected = f"None, a layer or one of {', '.join(map(repr, COMBINERS))}"
             raise ConfigError("EmbeddingTable: sequence_combiner", expected=expected, got=repr(sequence_combiner))
+        if dynamic:
+            raise ConfigError("EmbeddingTable: dynamic", expected="False", got="True")
         self._columns = Schema([])
         self.input_dim = 0
         name = name or (_domain_name(col_schemas[0]) if col_schemas else None)
-        super().__init__(name=name, activity_regularizer=activity_regularizer, **kwargs)
+        super().__init__(name=name, activity_regularizer=activity_regularizer, dtype=dtype, **kwargs)
         self.trainable = trainable
         self.dim = dim
         self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
         self.embeddings_regularizer = keras.regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = keras.constraints.get(embeddings_constraint)
+        self.mask_zero = mask_zero
+        self.supports_masking = mask_zero
         self.sequence_combiner = sequence_combiner
         self.l2_batch_regularization_factor = l2_batch_regularization_factor
-        self.embeddings: Any = None
+        self.table = table
+        self._own_rows: Any = None
         for column in col_schemas:
             self.add_feature(column)
+        if weights is not None:
+            if isinstance(weights, (list, tuple)) and len(weights) == 1:
+                weights = weights[0]
+            self.embeddings_initializer = TensorInitializer(weights)
+            self._check_sizes("weights", self.embeddings_initializer.weights.shape)
+        if table is not None:
+            self._check_sizes("table", _sizes(table))
+
+    def _check_sizes(self, argument: str, found: tuple[int, ...]) -> None:
+        wanted = (self.input_dim or (found or (0,))[0], self.dim)
+        if found != wanted:
+            raise ConfigError(
+                f"EmbeddingTable {self.name!r}: {argument}",
+                expected=f"{wanted[0]} ids with {self.dim} values each",
+                got=f"shape {found}",
+                fix="One row for each id of the domain (its maximum + 1), as many columns as the dimension.",
+            )
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        data: Dataset | pd.DataFrame,
+        trainable: bool = True,
+        name: str | None = None,
+        col_schema: ColumnSchema | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Makes a table that starts with given values.
+
+        Args:
+            data: A `merlin.io.Dataset` or a data frame with one row for each id from 0 on; see
+                `TensorInitializer.from_dataset`.
+            trainable: Whether the values change in training. Default: True.
+            name: Name of the table. Default: that of the column's domain.
+            col_schema: The column that is looked up. Default: one called `name`, with as many ids as `data` has rows.
+            **kwargs: Further arguments of the table.
+
+        Returns:
+            The table.
+
+        Raises:
+            ConfigError: if neither a name nor a column is given, or the column has another number of ids.
+        """
+        values = TensorInitializer.from_dataset(data).weights
+        if col_schema is None:
+            if name is None:
+                raise ConfigError("from_pretrained knows no column", fix="Give name= or col_schema=.")
+            domain = {"name": name, "min": 0, "max": len(values) - 1}
+            col_schema = ColumnSchema(name, dtype="int32", tags=[Tags.CATEGORICAL], properties={"domain": domain})
+        return cls(int(values.shape[1]), col_schema, trainable=trainable, name=name, weights=values, **kwargs)
+
+    @classmethod
+    def from_dataset(
+        cls,
+        data: Dataset | pd.DataFrame,
+        trainable: bool = True,
+        name: str | None = None,
+        col_schema: ColumnSchema | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """The same as `from_pretrained`."""
+        return cls.from_pretrained(data, trainable=trainable, name=name, col_schema=col_schema, **kwargs)
 
     def add_feature(self, column: ColumnSchema) -> None:
         """Lets one more column look ids up in this table.
@@ -120,96 +212,148 @@ class EmbeddingTable(Block):
         """The columns that are looked up here."""
         return self._columns
 
+    @property
+    def embeddings(self) -> Any:
+        """The rows, a variable (number of ids, D); None as long as the table is not built."""
+        return self._own_rows if self.table is None else getattr(self.table, "embeddings", None)
+
     def build(self, input_shape: Shape) -> None:
         """Makes the table, (number of ids, D)."""
         if self.input_dim == 0:
             raise SchemaError(f"EmbeddingTable {self.name!r} has no columns", fix="Give it at least one.")
-        self.embeddings = self.add_weight(
-            shape=(self.input_dim, self.dim),
-            initializer=self.embeddings_initializer,
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-            name="embeddings",
-            # Reading it as float16 would convert the whole table at every step; the rows are converted instead.
-            autocast=False,
-        )
+        if isinstance(self.sequence_combiner, keras.layers.Layer):
+            build_layer(self.sequence_combiner, (None, None, self.dim))
+        if self.table is not None:
+            build_layer(self.table, (None, 1))
+        else:
+            self._own_rows = self.add_weight(
+                shape=(self.input_dim, self.dim),
+                initializer=self.embeddings_initializer,
+                regularizer=self.embeddings_regularizer,
+                constraint=self.embeddings_constraint,
+                name="embeddings",
+                # Reading it as float16 would convert the whole table at every step; the rows are converted instead.
+                autocast=False,
+            )
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None, features: Any = None) -> Any:
         """Looks up `inputs`."""
-        if isinstance(inputs, dict):
-            names = [name for name in self._columns.column_names if name in inputs]
-            outputs = {name: self._lookup(inputs[name], self._is_list(name, inputs[name])) for name in names}
+        if not isinstance(inputs, dict):
+            outputs = {"": self._looked_up(None, inputs, features)}
         else:
-            outputs = {"": self._lookup(inputs, self._is_list(None, inputs))}
+            names = [name for name in self._columns.column_names if name in inputs]
+            batch = inputs if features is None else features
+            outputs = {name: self._looked_up(name, inputs[name], batch) for name in names}
         if training and self.l2_batch_regularization_factor:
             for output in outputs.values():
                 squares = tf.reduce_sum(tf.square(tf.cast(output, "float32")), axis=-1)
                 self.add_loss(self.l2_batch_regularization_factor * tf.reduce_mean(squares))
         return outputs if isinstance(inputs, dict) else outputs[""]
 
-    def _is_list(self, name: str | None, ids: Any) -> bool:
+    def _is_list(self, name: str | None, shape: Any) -> bool:
         names = self._columns.column_names
         name = names[0] if name is None and len(names) == 1 else name
         declared = bool(self._columns[name].is_list) if name is not None else False
-        return declared or len(ids.shape) > 2 or (len(ids.shape) == 2 and ids.shape[1] != 1)
+        return declared or len(shape) > 2 or (len(shape) == 2 and shape[1] != 1)
 
-    def _lookup(self, ids: Any, is_list: bool) -> Any:
-        if isinstance(ids, tf.RaggedTensor):
-            return self._lookup_ragged(ids)
+    def _looked_up(self, name: str | None, ids: Any, features: Any) -> Any:
+        is_list = self._is_list(name, ids.shape)
         if len(ids.shape) > 2 or (len(ids.shape) == 2 and not is_list):
-            ids = tf.squeeze(ids, axis=-1)
-        rows = self._rows(ids)
+            ids = tf.squeeze(ids, axis=2 if len(ids.shape) > 2 else 1)
+        ragged = isinstance(ids, tf.RaggedTensor)
+        owner = f"EmbeddingTable {self.name} (of {', '.join(self._columns.column_names)})"
+        rows = look_up(self.embeddings, ids.values if ragged else ids, self.input_dim, self.compute_dtype, owner)
+        rows = ids.with_values(rows) if ragged else rows
         if not is_list or self.sequence_combiner is None:
             return rows
-        total = tf.reduce_sum(rows, axis=1)
-        length = tf.cast(tf.shape(rows)[1], total.dtype)
-        return tf.math.divide_no_nan(total, self._divisor(length))
+        if isinstance(self.sequence_combiner, str):
+            return combine(rows, self.sequence_combiner)
+        return call_layer(self.sequence_combiner, rows, features=features)
 
-    def _lookup_ragged(self, ids: tf.RaggedTensor) -> Any:
-        if ids.shape.rank == 3:  # (B, None, 1): lists of scalars
-            ids = tf.squeeze(ids, axis=2)
-        rows = self._rows(ids.values)
-        if self.sequence_combiner is None:
-            return ids.with_values(rows)
-        total = tf.math.unsorted_segment_sum(rows, ids.value_rowids(), ids.nrows())
-        length = tf.cast(ids.row_lengths()[:, tf.newaxis], total.dtype)
-        return tf.math.divide_no_nan(total, self._divisor(length))
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """With `mask_zero`, where the ids of dense lists are not 0; None for all others, and for combined lists."""
+        if isinstance(inputs, dict):
+            names = [name for name in self._columns.column_names if name in inputs]
+            return {name: self._mask(name, inputs[name]) for name in names}
+        return self._mask(None, inputs)
 
-    def _divisor(self, length: Any) -> Any:
-        if self.sequence_combiner == "mean":
-            return length
-        return tf.sqrt(length) if self.sequence_combiner == "sqrtn" else tf.ones_like(length)
-
-    def _rows(self, ids: Any) -> Any:
-        # Straight from the variable: the gradient then names the rows of the batch, not the whole table.
-        return tf.cast(tf.gather(self.embeddings.value, tf.cast(ids, "int64")), self.compute_dtype)
+    def _mask(self, name: str | None, ids: Any) -> Any:
+        padded = self.mask_zero and self.sequence_combiner is None and not isinstance(ids, tf.RaggedTensor)
+        if not padded or not self._is_list(name, ids.shape):
+            return None
+        return tf.not_equal(tf.squeeze(ids, axis=2) if len(ids.shape) > 2 else ids, 0)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, D), or (B, L, D) for lists that are not combined; by name for a dictionary."""
         shapes = as_shape(input_shape)
         if isinstance(shapes, dict):
             names = [name for name in self._columns.column_names if name in shapes]
-            return {name: self._row_shape(shapes[name], bool(self._columns[name].is_list)) for name in names}
-        return self._row_shape(shapes, any(column.is_list for column in self._columns))
+            return {name: self._row_shape(name, shapes[name]) for name in names}
+        return self._row_shape(None, shapes)
 
-    def _row_shape(self, shape: tuple[int | None, ...], is_list: bool) -> tuple[int | None, ...]:
-        lists = is_list or len(shape) > 2 or (len(shape) == 2 and shape[1] != 1)
-        if lists and self.sequence_combiner is None:
-            return (shape[0], shape[1], self.dim)
-        return (shape[0], self.dim)
+    def _row_shape(self, name: str | None, shape: tuple[int | None, ...]) -> Shape:
+        if not self._is_list(name, shape) or isinstance(self.sequence_combiner, str):
+            return (shape[0], self.dim)
+        rows = (shape[0], shape[1], self.dim)
+        return rows if self.sequence_combiner is None else as_shape(self.sequence_combiner.compute_output_shape(rows))
+
+    def select_by_tag(self, tags: Tags | list[Tags]) -> Self | None:
+        """The table for those of its columns that have one of `tags`, with the same rows; None if none has."""
+        chosen = self._columns.select_by_tag(tags)
+        if len(chosen) == 0 or len(chosen) == len(self._columns):
+            return self if len(chosen) else None
+        return type(self)(
+            self.dim,
+            *chosen,
+            table=self,
+            name=self.name,
+            mask_zero=self.mask_zero,
+            sequence_combiner=self.sequence_combiner,
+            l2_batch_regularization_factor=self.l2_batch_regularization_factor,
+        )
+
+    def to_df(self, gpu: bool | None = None) -> pd.DataFrame:
+        """The rows as a data frame: one row for each id, columns `"0"` to `"D - 1"`.
+
+        Args:
+            gpu: Kept, without effect: the frame is always a pandas one.
+
+        Raises:
+            ConfigError: if the table is not built yet.
+        """
+        if self.embeddings is None:
+            raise ConfigError(f"EmbeddingTable {self.name!r} has no rows yet", fix="Build it, or call it on a batch.")
+        rows = keras.ops.convert_to_numpy(self.embeddings)
+        return pd.DataFrame(rows, columns=[str(column) for column in range(self.dim)])
+
+    def to_dataset(self, gpu: bool | None = None) -> Dataset:
+        """The rows as a `merlin.io.Dataset`; see `to_df`."""
+        from merlin.io import Dataset  # starts Dask, which is not everybody's
+
+        return Dataset(self.to_df(gpu))
+
+    def copy(self) -> Self:
+        """A new table with the same configuration, which starts as this one did."""
+        again = super().copy()
+        again.embeddings_initializer = self.embeddings_initializer
+        return again
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
+        start = self.embeddings_initializer
+        values_are_weights = self.built and isinstance(start, TensorInitializer)
         return {
             **super().get_config(),
             "dim": self.dim,
             "schema": to_config(self._columns),
-            "embeddings_initializer": to_config(self.embeddings_initializer),
+            "embeddings_initializer": "uniform" if values_are_weights else to_config(start),
             "embeddings_regularizer": to_config(self.embeddings_regularizer),
             "activity_regularizer": to_config(self.activity_regularizer),
             "embeddings_constraint": to_config(self.embeddings_constraint),
-            "sequence_combiner": self.sequence_combiner,
+            "mask_zero": self.mask_zero,
+            "sequence_combiner": to_config(self.sequence_combiner),
+            "table": to_config(self.table),
             "l2_batch_regularization_factor": self.l2_batch_regularization_factor,
         }
 
@@ -223,3 +367,13 @@ class EmbeddingTable(Block):
 def _domain_name(column: ColumnSchema) -> str:
     domain = column.int_domain
     return str(domain.name) if domain is not None and domain.name else str(column.name)
+
+
+def _sizes(table: keras.layers.Layer) -> tuple[int, ...]:
+    if isinstance(table, EmbeddingTable):
+        return (table.input_dim, table.dim)
+    if isinstance(table, keras.layers.Embedding):
+        return (int(table.input_dim), int(table.output_dim))
+    raise ConfigError(
+        "EmbeddingTable: table", expected="an EmbeddingTable or a keras.layers.Embedding", got=type(table).__name__
+    )

@@ -40,7 +40,7 @@ def Embeddings(  # noqa: N802 - looks like the class that it is used as
         dim: Embedding dimension. Default: what `infer_dim_fn` says.
         infer_dim_fn: Gives the dimension for a column. Default: twice the fourth root of the cardinality, rounded up
             to a multiple of 8.
-        sequence_combiner: How list features become one vector. Default: `"mean"`.
+        sequence_combiner: How list features become one vector; see `EmbeddingTable`. Default: `"mean"`.
         embeddings_initializer: Initializer of the tables. Default: that of the table class.
         embeddings_regularizer: Regularizer of the tables. Default: none.
         activity_regularizer: Regularizer of what is looked up. Default: none.

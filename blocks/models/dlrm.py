@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import keras
@@ -12,6 +13,8 @@ from blocks.core.parallel import ParallelBlock
 from blocks.core.sequential import SequentialBlock
 from blocks.errors import ConfigError, SchemaError
 from blocks.inputs.continuous import Continuous
+from blocks.inputs.embedding_features import EmbeddingFeatures
+from blocks.inputs.embedding_options import EmbeddingOptions
 from blocks.inputs.embeddings import Embeddings
 from blocks.interactions.dot_product import DotProductInteractionBlock
 from blocks.models.model import Model
@@ -24,6 +27,7 @@ def DLRMBlock(  # noqa: N802 - looks like the class that it is used as
     schema: Schema,
     *,
     embedding_dim: int | None = None,
+    embedding_options: EmbeddingOptions | None = None,
     embeddings: keras.layers.Layer | None = None,
     bottom_block: SequentialBlock | None = None,
     top_block: keras.layers.Layer | None = None,
@@ -36,7 +40,9 @@ def DLRMBlock(  # noqa: N802 - looks like the class that it is used as
     Args:
         schema: The features; categorical ones with a domain are embedded.
         embedding_dim: Dimension of the embeddings. Default: the last dimension of `bottom_block`.
-        embeddings: The embeddings themselves, instead of `embedding_dim`.
+        embedding_options: Initializers, regularisation and the combiner of lists, for `EmbeddingFeatures`. Dimensions
+            that they do not name are `embedding_dim`. Default: the embeddings of `Embeddings`.
+        embeddings: The embeddings themselves, instead of `embedding_dim` and `embedding_options`.
         bottom_block: What the continuous features go through; needed when there are any.
         top_block: What the interactions go through. Default: nothing.
 
@@ -59,7 +65,10 @@ def DLRMBlock(  # noqa: N802 - looks like the class that it is used as
             "DLRM has nothing to embed", expected="columns tagged CATEGORICAL", got=", ".join(features.column_names)
         )
     if embeddings is None:
-        embeddings = Embeddings(categorical, dim=_embedding_dim(embedding_dim, bottom_block))
+        dim = _embedding_dim(embedding_dim, bottom_block)
+        embeddings = _embeddings(categorical, dim, embedding_options)
+    elif embedding_options is not None:
+        raise ConfigError("DLRM: embedding_options", expected="None beside embeddings", got=repr(embedding_options))
     branches: dict[str, keras.layers.Layer] = {"embeddings": embeddings}
     if len(continuous) and bottom_block is None:
         raise ConfigError(
@@ -83,6 +92,7 @@ def DLRMModel(  # noqa: N802 - looks like the class that it is used as
     *,
     embeddings: keras.layers.Layer | None = None,
     embedding_dim: int | None = None,
+    embedding_options: EmbeddingOptions | None = None,
     bottom_block: SequentialBlock | None = None,
     top_block: keras.layers.Layer | None = None,
     prediction_tasks: Any = None,
@@ -93,6 +103,7 @@ def DLRMModel(  # noqa: N802 - looks like the class that it is used as
         schema: The features and, where `prediction_tasks` is not given, the targets.
         embeddings: See `DLRMBlock`.
         embedding_dim: See `DLRMBlock`.
+        embedding_options: See `DLRMBlock`.
         bottom_block: See `DLRMBlock`.
         top_block: See `DLRMBlock`.
         prediction_tasks: An output, or a list of outputs. Default: those that the schema's targets ask for.
@@ -113,7 +124,12 @@ def DLRMModel(  # noqa: N802 - looks like the class that it is used as
         ... )
     """
     body = DLRMBlock(
-        schema, embedding_dim=embedding_dim, embeddings=embeddings, bottom_block=bottom_block, top_block=top_block
+        schema,
+        embedding_dim=embedding_dim,
+        embedding_options=embedding_options,
+        embeddings=embeddings,
+        bottom_block=bottom_block,
+        top_block=top_block,
     )
     return Model(body, as_outputs(schema, prediction_tasks), schema=schema)
 
@@ -128,6 +144,29 @@ def as_outputs(schema: Schema, prediction_tasks: Any) -> keras.layers.Layer:
     if not isinstance(prediction_tasks, (ModelOutput, ParallelBlock)):
         raise ConfigError("prediction_tasks", expected="an output or a list of outputs", got=repr(prediction_tasks))
     return prediction_tasks
+
+
+def _embeddings(categorical: Schema, dim: int, options: EmbeddingOptions | None) -> keras.layers.Layer:
+    if options is None:
+        return Embeddings(categorical, dim=dim)
+    embeddings = EmbeddingFeatures.from_schema(
+        categorical, dataclasses.replace(options, embedding_dim_default=dim, infer_embedding_sizes=False)
+    )
+    if embeddings is None:
+        raise SchemaError(
+            "DLRM has nothing to embed",
+            expected="categorical columns with a domain",
+            got=", ".join(categorical.column_names),
+        )
+    others = {name: table.dim for name, table in embeddings.parallel_dict.items() if table.dim != dim}
+    if others:
+        raise ConfigError(
+            "DLRM: all embeddings and the projected continuous features must have one size",
+            column=min(others),
+            expected=f"dimension {dim}",
+            got=f"embedding_options with {others[min(others)]}",
+        )
+    return embeddings
 
 
 def _embedding_dim(dim: int | None, bottom: SequentialBlock | None) -> int:

@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from merlin.schema import Schema, Tags
+from merlin.schema import ColumnSchema, Schema, Tags
 
 import blocks as mm
+from blocks.outputs.regression_output import default_regression_metrics
 from tests.blocks.checks import check_block, small_batch, small_schema
 
 VECTORS = {
@@ -17,10 +18,24 @@ VECTORS = {
 }
 STACKED = tf.constant(np.random.default_rng(3).random((4, 3, 2)), "float32")
 BATCH = small_batch()[0]
+PRETRAINED = {
+    "image": tf.constant(np.random.default_rng(4).random((4, 3)), "float32"),
+    "images": tf.RaggedTensor.from_row_lengths(
+        tf.constant(np.random.default_rng(5).random((5, 2)), "float32"), [0, 2, 1, 2]
+    ),
+}
 
 
 def _schema():
     return small_schema().excluding_by_name(["click", "rating"])
+
+
+def _pretrained_schema():
+    return Schema([ColumnSchema(name, dtype="float32", tags=[Tags.EMBEDDING]) for name in PRETRAINED])
+
+
+def _continuous():
+    return mm.ContinuousFeatures(["age", "price"])
 
 
 BLOCKS = {
@@ -54,12 +69,104 @@ BLOCKS = {
         BATCH["genres"],
     ),
     "Continuous": (lambda: mm.Continuous(_schema().select_by_name(["age"])).connect(mm.Dense(2)), BATCH),
+    "EmbeddingTable shared": (
+        lambda: mm.EmbeddingTable(3, _schema()["user_id"], table=keras.layers.Embedding(10, 3)),
+        BATCH["user_id"],
+    ),
+    "EmbeddingTable weights": (
+        lambda: mm.EmbeddingTable(3, _schema()["user_id"], weights=np.arange(30.0).reshape(10, 3) / 30),
+        BATCH["user_id"],
+    ),
+    "EmbeddingTable combined by a layer": (
+        lambda: mm.EmbeddingTable(3, _schema()["genres"], sequence_combiner=mm.SequenceAggregator("max")),
+        BATCH["genres"],
+    ),
+    "EmbeddingTable mask_zero": (
+        lambda: mm.EmbeddingTable(3, _schema()["genres"], mask_zero=True),
+        tf.constant([[1, 2, 0], [3, 0, 0], [5, 5, 5]]),
+    ),
+    "ContinuousFeatures": (lambda: _continuous().connect(mm.Dense(2)), BATCH),
+    "ContinuousFeatures concat": (
+        lambda: mm.ContinuousFeatures(["age", "price"], post=mm.MapValues(mm.Dense(2)), aggregation="concat"),
+        BATCH,
+    ),
+    "EmbeddingFeatures": (lambda: mm.EmbeddingFeatures.from_schema(_schema()), BATCH),
+    "EmbeddingFeatures described": (
+        lambda: mm.EmbeddingFeatures(
+            {
+                "user_id": mm.FeatureConfig(mm.TableConfig(20, 4, initializer="uniform", name="ids")),
+                "item_id": mm.FeatureConfig(mm.TableConfig(20, 4, name="ids")),
+                "genres": mm.FeatureConfig(mm.TableConfig(6, 2, combiner="sum")),
+            },
+            aggregation="concat",
+            schema=_schema(),
+            l2_reg=0.1,
+        ),
+        BATCH,
+    ),
+    "InputBlockV2": (lambda: mm.InputBlockV2(_schema()), BATCH),
+    "InputBlockV2 dictionary": (
+        lambda: mm.InputBlockV2(
+            _schema(),
+            continuous=mm.ContinuousProjection(_schema(), mm.MLPBlock([2])),
+            aggregation=None,
+            ages=_continuous().connect(mm.Dense(2)),
+        ),
+        BATCH,
+    ),
+    "InputBlockV2 pretrained": (lambda: mm.InputBlockV2(_pretrained_schema()).connect(mm.Dense(2)), PRETRAINED),
+    "ContinuousEmbedding": (lambda: mm.ContinuousEmbedding(_continuous(), mm.MLPBlock([4])), BATCH),
+    "ContinuousProjection": (lambda: mm.ContinuousProjection(_schema(), mm.MLPBlock([4])), BATCH),
+    "PretrainedEmbeddings": (
+        lambda: mm.PretrainedEmbeddings(_pretrained_schema(), output_dims={"image": 4}, normalizer="l2-norm"),
+        PRETRAINED,
+    ),
+    "PretrainedVectors": (
+        lambda: mm.PretrainedVectors(_pretrained_schema()["images"], 4, sequence_combiner=None),
+        PRETRAINED,
+    ),
+    "PrepareFeatures": (lambda: mm.PrepareFeatures(_schema()).connect(mm.Embeddings(_schema(), dim=2)), BATCH),
+    "PrepareListFeatures": (
+        lambda: mm.PrepareListFeatures(_schema(), list_as_dense=True).connect(mm.Embeddings(_schema(), dim=2)),
+        BATCH,
+    ),
     "BinaryOutput": (lambda: mm.BinaryOutput("click"), VECTORS["a"]),
     "BinaryOutput temperature": (lambda: mm.BinaryOutput("click", logits_temperature=2.0), VECTORS["a"]),
     "RegressionOutput": (lambda: mm.RegressionOutput("rating", pre=mm.Dense(2)), VECTORS["a"]),
     "OutputBlock": (lambda: mm.OutputBlock(small_schema()), VECTORS["a"]),
+    "OutputBlock task_blocks": (
+        lambda: mm.OutputBlock(small_schema(), task_blocks=mm.MLPBlock([4]), pre=mm.Dense(2)),
+        VECTORS["a"],
+    ),
+    "ModelOutput": (
+        lambda: mm.ModelOutput(mm.Dense(2), "mse", default_regression_metrics, logits_temperature=2.0),
+        VECTORS["a"],
+    ),
+    "CategoricalTarget": (lambda: mm.CategoricalTarget(_schema()["item_id"], kernel_regularizer="l2"), VECTORS["a"]),
+    "CategoricalOutput": (lambda: mm.CategoricalOutput(_schema()["item_id"], pre=mm.Dense(2)), VECTORS["a"]),
+    "CategoricalOutput table": (
+        lambda: mm.CategoricalOutput(mm.EmbeddingTable(3, _schema()["item_id"]), logits_temperature=0.5),
+        VECTORS["a"],
+    ),
+    "EmbeddingTablePrediction": (
+        lambda: mm.EmbeddingTablePrediction(mm.EmbeddingTable(3, _schema()["item_id"]), use_bias=True),
+        VECTORS["a"],
+    ),
+    "ColumnBasedSampleWeight": (
+        lambda: mm.BinaryOutput("click", post=mm.ColumnBasedSampleWeight("view", [1.0, 2.0])),
+        VECTORS["a"],
+    ),
     "DLRMBlock": (
         lambda: mm.DLRMBlock(_schema(), embedding_dim=4, bottom_block=mm.MLPBlock([4]), top_block=mm.MLPBlock([3])),
+        BATCH,
+    ),
+    "DLRMBlock embedding_options": (
+        lambda: mm.DLRMBlock(
+            _schema(),
+            embedding_options=mm.EmbeddingOptions(embeddings_l2_reg=0.1),
+            bottom_block=mm.MLPBlock([4]),
+            top_block=mm.MLPBlock([3]),
+        ),
         BATCH,
     ),
     "ElementwiseSum": (lambda: mm.ElementwiseSum().connect(mm.Dense(2)), VECTORS),

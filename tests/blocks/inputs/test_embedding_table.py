@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import json
+
+import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
-from merlin.schema import Schema
+from merlin.io import Dataset
+from merlin.schema import Schema, Tags
 
 import blocks as mm
-from blocks.errors import ConfigError, SchemaError
+from blocks.errors import ConfigError, DataError, SchemaError
 from tests import golden
 
 # rows: id -> (id, 10 id)
@@ -130,7 +135,10 @@ def test_a_column_without_a_domain():
     ("arguments", "message"),
     [
         ({"dim": 0}, "EmbeddingTable: dim; expected a whole number above 0, got 0"),
-        ({"dim": 2, "sequence_combiner": "max"}, "sequence_combiner; expected None or one of 'mean', 'sum', 'sqrtn'"),
+        (
+            {"dim": 2, "sequence_combiner": "max"},
+            "sequence_combiner; expected None, a layer or one of 'mean', 'sum', 'sqrtn'",
+        ),
     ],
 )
 def test_arguments(arguments, message):
@@ -170,3 +178,184 @@ class TestEmbeddings:
             {"item": tf.constant([[1]]), "history": tf.ragged.constant([[2, 3]], dtype="int64")}
         )
         assert list(outputs) == ["item", "history"]
+
+    @pytest.mark.parametrize(
+        "case", golden.cases("conventions", "Embeddings", where=lambda case: "tables" in case.outputs)
+    )
+    def test_golden_tables(self, case):
+        tables = case.outputs["tables"]
+        if case.args["schema"].startswith("SMALL"):
+            schema = golden.schema(case.args["schema"])
+        else:  # made data, whose columns are known by their tables
+            schema = Schema(
+                [mm.create_categorical_column(name, table["input_dim"] - 1) for name, table in tables.items()]
+            )
+        block = mm.Embeddings(schema, dim=case.args.get("dim"))
+        found = {name: {"input_dim": table.input_dim, "dim": table.dim} for name, table in block.parallel_dict.items()}
+        assert found == tables
+        assert block.name == case.outputs.get("block_name", "embeddings")
+
+    @pytest.mark.parametrize(
+        "case", golden.cases("conventions", "Embeddings", where=lambda case: "branches" in case.outputs)
+    )
+    def test_golden_shared_tables(self, case):
+        columns = [
+            mm.create_categorical_column(name, 5, domain_name=domain) for name, domain in case.inputs["domains"].items()
+        ]
+        block = mm.Embeddings(Schema(columns), **case.args)
+        assert list(block.parallel_dict) == case.outputs["branches"]
+        features = {name: table.schema.column_names for name, table in block.parallel_dict.items()}
+        assert {name: features[name] for name in case.outputs["features_of_each_table"]} == case.outputs[
+            "features_of_each_table"
+        ]
+
+    def test_combiners_by_column_are_weighted_by_another(self):
+        genres = mm.create_categorical_column("genres", 5, min_value_count=0, tags=[Tags.SEQUENCE])
+        weight = mm.create_continuous_column("genres_weight")
+        combiners = mm.AverageEmbeddingsByWeightFeature.from_schema_convention(Schema([genres, weight]))
+        block = mm.Embeddings(
+            Schema([genres]), dim=2, sequence_combiner=combiners, embeddings_initializer=mm.TensorInitializer(ROWS)
+        )
+        batch = {
+            "genres": tf.ragged.constant([[1, 2]], dtype="int64"),
+            "genres_weight": tf.ragged.constant([[3.0, 1.0]]),
+        }
+        # (3 · 1 + 1 · 2) / 4
+        assert block(batch)["genres"].numpy().tolist() == [[1.25, 12.5]]
+
+
+class TestRowsFromElsewhere:
+    FRAME = pd.DataFrame(ROWS, columns=["x", "y"])
+
+    @pytest.mark.parametrize("make", [mm.EmbeddingTable.from_pretrained, mm.EmbeddingTable.from_dataset])
+    def test_from_a_table(self, make):
+        for data in (self.FRAME, Dataset(self.FRAME)):
+            table = make(data, trainable=False, name="ids")
+            assert table(tf.constant([[3], [5]])).numpy().tolist() == [[3, 30], [5, 50]]
+            assert (table.name, table.input_dim, table.dim, table.trainable_weights) == ("ids", 6, 2, [])
+            assert table.schema["ids"].int_domain.max == 5
+        column = mm.create_categorical_column("a", 5, domain_name="d")
+        assert make(self.FRAME, col_schema=column)({"a": tf.constant([[2]])})["a"].numpy().tolist() == [[2, 20]]
+
+    def test_to_a_table(self):
+        table = mm.EmbeddingTable.from_pretrained(self.FRAME, name="ids")
+        with pytest.raises(ConfigError, match=r"EmbeddingTable 'ids' has no rows yet. Build it, or call it on a batch"):
+            table.to_df()
+        table.build((None, 1))
+        expected = pd.DataFrame(ROWS, columns=["0", "1"])
+        pd.testing.assert_frame_equal(table.to_df(gpu=False), expected)
+        pd.testing.assert_frame_equal(table.to_dataset().to_ddf().compute(), expected)
+        again = mm.EmbeddingTable.from_dataset(table.to_dataset(), name="again")
+        assert again(tf.constant([[4]])).numpy().tolist() == [[4, 40]]
+
+    @pytest.mark.parametrize("given", [{"weights": [ROWS]}, {"embeddings_initializer": mm.TensorInitializer(ROWS)}])
+    def test_values_are_in_the_configuration_until_they_are_weights(self, given):
+        table = mm.EmbeddingTable(2, mm.create_categorical_column("id", 5), **given)
+        again = mm.EmbeddingTable.from_config(json.loads(json.dumps(table.get_config())))
+        assert again(tf.constant([[3]])).numpy().tolist() == [[3, 30]]
+        assert "base64" in json.dumps(table.get_config())
+        table.build((None, 1))
+        table.set_weights([ROWS + 1])
+        assert "base64" not in json.dumps(table.get_config())
+        # a copy starts as the first one did
+        assert table.copy()(tf.constant([[3]])).numpy().tolist() == [[3, 30]]
+
+    def test_another_layer_holds_the_rows(self, tmp_path):
+        rows = keras.layers.Embedding(6, 2)
+        one = mm.EmbeddingTable(2, mm.create_categorical_column("a", 5), table=rows)
+        other = mm.EmbeddingTable(2, mm.create_categorical_column("b", 5), table=one)
+        model = mm.Model(mm.ParallelBlock({"one": one, "other": other}, is_input=True))
+        batch = {"a": tf.constant([[1]]), "b": tf.constant([[3]])}
+        model(batch)
+        rows.set_weights([ROWS])
+        assert len(model.weights) == 1
+        model.save(tmp_path / "model.keras")
+        for found in (model, mm.Model.load(tmp_path / "model.keras")):
+            outputs = found(batch)
+            assert {name: value.numpy().tolist() for name, value in outputs.items()} == {"a": [[1, 10]], "b": [[3, 30]]}
+            assert len(found.weights) == 1
+
+    def test_select_by_tag(self):
+        columns = [
+            mm.create_categorical_column("a", 5, domain_name="d", tags=[Tags.USER]),
+            mm.create_categorical_column("b", 5, domain_name="d", tags=[Tags.ITEM]),
+        ]
+        table = mm.EmbeddingTable(2, *columns, weights=ROWS)
+        chosen = table.select_by_tag(Tags.USER)
+        assert list(chosen({"a": tf.constant([[1]]), "b": tf.constant([[2]])})) == ["a"]
+        table.set_weights([ROWS + 1])
+        assert chosen({"a": tf.constant([[1]])})["a"].numpy().tolist() == [[2, 11]]
+        assert table.select_by_tag(Tags.SESSION) is None
+        assert table.select_by_tag(Tags.CATEGORICAL) is table
+
+    @pytest.mark.parametrize(
+        ("make", "message"),
+        [
+            (
+                lambda column: mm.EmbeddingTable(2, column, weights=np.ones((7, 2))),
+                r"'a': weights; expected 6 ids with 2 values each, got shape \(7, 2\). One row for each id",
+            ),
+            (
+                lambda column: mm.EmbeddingTable(3, column, table=keras.layers.Embedding(6, 2)),
+                r"'a': table; expected 6 ids with 3 values each, got shape \(6, 2\)",
+            ),
+            (
+                lambda column: mm.EmbeddingTable(2, column, table=keras.layers.Dense(2)),
+                "EmbeddingTable: table; expected an EmbeddingTable or a keras.layers.Embedding, got Dense",
+            ),
+            (
+                lambda column: mm.EmbeddingTable(2, column, dynamic=True),
+                "EmbeddingTable: dynamic; expected False, got True",
+            ),
+            (
+                lambda column: mm.EmbeddingTable.from_pretrained(TestRowsFromElsewhere.FRAME),
+                "from_pretrained knows no column. Give name= or col_schema=",
+            ),
+        ],
+    )
+    def test_used_wrongly(self, make, message):
+        with pytest.raises(ConfigError, match=message):
+            make(mm.create_categorical_column("a", 5))
+
+
+def test_mask_of_padded_lists():
+    table = mm.EmbeddingTable(2, GENRES, mask_zero=True, weights=ROWS)
+    ids = tf.constant([[1, 2, 0], [3, 0, 0]])
+    rows = table(ids)
+    # the mask reaches the next layer: the means of 1 and 2, and of 3 alone
+    assert mm.SequenceAggregator("masked_mean")(rows).numpy().tolist() == [[1.5, 15], [3, 30]]
+    assert table.compute_mask({"genres": ids[..., None]})["genres"].numpy().tolist() == [
+        [True, True, False],
+        [True, False, False],
+    ]
+    assert _table().compute_mask(ids) is None
+    # combiners count padding, as those of the released library do: (1 + 2 + 0) / 3
+    combined = mm.EmbeddingTable(2, GENRES, mask_zero=True, sequence_combiner="mean", weights=ROWS)
+    assert combined(ids).numpy().tolist() == [[1, 10], [1, 10]]
+
+
+class TestIdsOutOfRange:
+    MESSAGE = r"EmbeddingTable genres \(of genres\): an id has no row; expected 0 to 5"
+
+    @pytest.mark.parametrize("stranger", [6, -1])
+    def test_one_by_one(self, stranger):
+        with pytest.raises(DataError, match=f"{self.MESSAGE}, got {stranger}. Give the domain a larger max"):
+            _table("mean")(tf.ragged.constant([[1], [stranger]], dtype="int64"))
+
+    @pytest.mark.parametrize("stranger", [6, -1])
+    def test_in_a_graph(self, stranger):
+        table = _table("mean")
+        graph = tf.function(lambda ids: table(ids), input_signature=[tf.TensorSpec((None, None), "int64")])
+        assert graph(tf.constant([[1, 3]], "int64")).numpy().tolist() == [[2, 20]]
+        with pytest.raises(tf.errors.InvalidArgumentError, match=self.MESSAGE):
+            graph(tf.constant([[1, stranger]], "int64"))
+
+    def test_compiled_by_xla_it_is_no_other_row(self):
+        table = _table(column=mm.create_categorical_column("id", 5))
+        compiled = tf.function(lambda ids: table(ids), jit_compile=True)
+        # XLA drops checks, and reads the nearest row
+        assert np.isnan(compiled(tf.constant([[1], [6], [-1]]))).tolist() == [[False] * 2, [True] * 2, [True] * 2]
+
+    def test_an_empty_batch_has_no_strangers(self):
+        graph = tf.function(_table("mean"))
+        assert graph(tf.ragged.constant([[], []], dtype="int64", ragged_rank=1)).numpy().tolist() == [[0, 0], [0, 0]]

@@ -1,0 +1,323 @@
+"""Embeddings of the categorical features of a batch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from merlin.schema import ColumnSchema, Schema, Tags
+from typing_extensions import Self
+
+from blocks.core.calling import Shape
+from blocks.core.l2_normalize import l2_normalize
+from blocks.core.parallel import ParallelBlock
+from blocks.core.serializing import from_config, to_config
+from blocks.errors import ConfigError, SchemaError
+from blocks.inputs.embedding_options import EmbeddingOptions
+from blocks.inputs.embedding_table import EmbeddingTable
+from blocks.inputs.feature_config import FeatureConfig
+from blocks.inputs.lookup import combine
+from blocks.inputs.prepare import prepare, prepared_shape
+from blocks.inputs.table_config import TableConfig
+from blocks.io import atomic_file
+from blocks.schema.functions import categorical_cardinalities, categorical_domains, column_cardinality, select_targets
+
+if TYPE_CHECKING:
+    from merlin.io import Dataset
+
+
+@keras.saving.register_keras_serializable("emrys")
+class EmbeddingFeatures(ParallelBlock):
+    """Looks categorical features up in tables that are described one by one; see `Embeddings` for those of a schema.
+
+    Args:
+        feature_config: For each feature, the table that it looks its ids up in. Features with one table share it.
+        pre: Layer before the lookup. Default: none.
+        post: Layer on the dictionary of embeddings. Default: none.
+        aggregation: Makes one tensor of the embeddings, such as `"concat"`. Default: none.
+        schema: The columns. Default: made of the names.
+        name: Name of the block.
+        add_default_pre: Whether features may come in the forms that `Model(prep_features=True)` takes: scalars (B,),
+            lists as two tensors. Default: True.
+        l2_reg: Weight, in the loss, of the sum of squares of what a batch looks up. Default: 0.
+
+    Input shape:
+        Dictionary of ids (B, 1) or lists of ids, (B, L) or ragged (B, None), by feature name.
+
+    Output shape:
+        Dictionary of (B, D) by feature name, or what `aggregation` makes of it.
+
+    Raises:
+        ConfigError: if `feature_config` is none, or two tables of one name differ.
+        SchemaError: if a table is smaller than the domain of a column that it is for.
+
+    Example:
+        >>> import blocks as mm
+        >>> import numpy as np
+        >>> items = mm.TableConfig(vocabulary_size=10, dim=4)
+        >>> block = mm.EmbeddingFeatures({"item": mm.FeatureConfig(items), "last_item": mm.FeatureConfig(items)})
+        >>> tuple(block({"item": np.array([[1]]), "last_item": np.array([[7]])})["last_item"].shape)
+        (1, 4)
+        >>> len(block.weights)
+        1
+    """
+
+    def __init__(
+        self,
+        feature_config: Mapping[str, FeatureConfig],
+        pre: Any = None,
+        post: Any = None,
+        aggregation: Any = None,
+        schema: Schema | None = None,
+        name: str | None = None,
+        add_default_pre: bool = True,
+        l2_reg: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        features = _with_table_names(feature_config)
+        tables: dict[str, EmbeddingTable] = {}
+        for feature, config in features.items():
+            table_name = str(config.table.name)
+            column = _column(feature, config.table, schema)
+            if table_name in tables:
+                tables[table_name].add_feature(column)
+            else:
+                tables[table_name] = _table(config.table, column)
+        super().__init__(
+            tables, pre=pre, post=post, aggregation=aggregation, schema=schema, name=name, is_input=True, **kwargs
+        )
+        self.feature_config = features
+        self.add_default_pre = add_default_pre
+        self.l2_reg = l2_reg
+
+    @classmethod
+    def from_schema(
+        cls,
+        schema: Schema,
+        embedding_options: EmbeddingOptions | None = None,
+        tags: Tags | Sequence[Tags] | None = None,
+        max_sequence_length: int | None = None,
+        **kwargs: Any,
+    ) -> Self | None:
+        """Makes tables for the categorical columns of a schema that have a domain, one for each domain.
+
+        Args:
+            schema: The columns; targets are left out.
+            embedding_options: Dimensions, initializers and the like. Default: those of `EmbeddingOptions`, so that
+                every dimension is 64.
+            tags: Only columns with one of these tags. Default: all.
+            max_sequence_length: See `FeatureConfig`. Default: none.
+            **kwargs: The block's other arguments.
+
+        Returns:
+            The block, or None if there is no such column.
+        """
+        options = EmbeddingOptions() if embedding_options is None else embedding_options
+        chosen = schema.excluding_by_name(select_targets(schema).column_names)
+        chosen = chosen if tags is None else chosen.select_by_tag(tags)
+        sizes, domains = categorical_cardinalities(chosen), categorical_domains(chosen)
+        chosen = chosen.select_by_name(list(sizes))
+        if len(chosen) == 0:
+            return None
+        features: dict[str, FeatureConfig] = {}
+        for column in chosen:
+            sharing = [other for other in chosen if domains[other.name] == domains[column.name]]
+            initializer = options.initializer(*sharing)
+            table = TableConfig(
+                sizes[column.name],
+                options.dim(*sharing),
+                keras.initializers.TruncatedNormal(stddev=0.05) if initializer is None else initializer,
+                combiner=options.combiner,
+                name=domains[column.name],
+            )
+            features[column.name] = FeatureConfig(table, max_sequence_length or 0)
+        return cls(features, schema=chosen, l2_reg=options.embeddings_l2_reg, **kwargs)
+
+    def build(self, input_shape: Shape) -> None:
+        """Builds the tables."""
+        super().build(prepared_shape(input_shape) if self.add_default_pre else input_shape)
+
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        testing: bool | None = None,
+        features: Any = None,
+        targets: Any = None,
+    ) -> Any:
+        """Looks the features up."""
+        batch = prepare(inputs) if self.add_default_pre else inputs
+        return super().call(batch, training=training, testing=testing, features=features, targets=targets)
+
+    def post_call(self, outputs: Any, **kwargs: Any) -> Any:
+        """Adds the squares of what was looked up to the loss, and applies `post` and the aggregation."""
+        if self.l2_reg:
+            squares = [tf.reduce_sum(tf.square(tf.cast(rows, "float32"))) for rows in outputs.values()]
+            self.add_loss(self.l2_reg * tf.add_n(squares))
+        return super().post_call(outputs, **kwargs)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, D) by feature name, or what the aggregation makes of it."""
+        return super().compute_output_shape(prepared_shape(input_shape) if self.add_default_pre else input_shape)
+
+    def lookup_feature(self, name: str, val: Any, output_sequence: bool = False) -> Any:
+        """Looks ids of one feature up.
+
+        Args:
+            name: The feature.
+            val: Its ids.
+            output_sequence: Whether lists stay lists instead of being combined. Default: False.
+
+        Returns:
+            (B, D), or (B, L, D) for lists that stay lists.
+        """
+        config = self.table_config(name)
+        table = self.branches[str(config.name)]
+        keep = EmbeddingTable(table.dim, *table.schema.select_by_name(name), table=table)
+        rows = keep(val)
+        return rows if output_sequence or len(rows.shape) < 3 else combine(rows, config.combiner)
+
+    def table_config(self, feature_name: str) -> TableConfig:
+        """Describes the table of a feature.
+
+        Raises:
+            SchemaError: if there is no such feature.
+        """
+        if feature_name not in self.feature_config:
+            expected = ", ".join(self.feature_config)
+            raise SchemaError(f"{self.name} has no such feature", column=feature_name, expected=expected)
+        return self.feature_config[feature_name].table
+
+    def get_embedding_table(self, table_name: str | Tags, l2_normalization: bool = False) -> Any:
+        """The rows of a table, a variable (number of ids, D); a tensor if they are scaled.
+
+        Args:
+            table_name: Name of the table, or a tag of a column that it is for.
+            l2_normalization: Whether rows are scaled to length 1. Default: False.
+
+        Raises:
+            ConfigError: if there is no such table.
+        """
+        rows = self._table_of(table_name).embeddings
+        return l2_normalize(keras.ops.convert_to_tensor(rows)) if l2_normalization else rows
+
+    def embedding_table_df(
+        self, table_name: str | Tags, l2_normalization: bool = False, gpu: bool = True
+    ) -> pd.DataFrame:
+        """The rows of a table as a data frame; see `get_embedding_table` and `EmbeddingTable.to_df`."""
+        frame = self._table_of(table_name).to_df(gpu)
+        if l2_normalization:
+            rows = np.asarray(self.get_embedding_table(table_name, l2_normalization=True))
+            frame = pd.DataFrame(rows, columns=frame.columns)
+        return frame
+
+    def embedding_table_dataset(
+        self, table_name: str | Tags, l2_normalization: bool = False, gpu: bool = True
+    ) -> Dataset:
+        """The rows of a table as a `merlin.io.Dataset`; see `embedding_table_df`."""
+        from merlin.io import Dataset  # starts Dask, which is not everybody's
+
+        return Dataset(self.embedding_table_df(table_name, l2_normalization, gpu))
+
+    def export_embedding_table(
+        self,
+        table_name: str | Tags,
+        export_path: str | os.PathLike[str],
+        l2_normalization: bool = False,
+        gpu: bool = True,
+    ) -> None:
+        """Writes the rows of a table to a Parquet file; see `embedding_table_df`."""
+        with atomic_file(export_path) as path:
+            self.embedding_table_df(table_name, l2_normalization, gpu).to_parquet(path)
+
+    def _table_of(self, table_name: str | Tags) -> EmbeddingTable:
+        tables: dict[str, EmbeddingTable] = self.branches
+        for name, table in tables.items():
+            if name == table_name or (isinstance(table_name, Tags) and len(table.schema.select_by_tag(table_name))):
+                return table
+        raise ConfigError(f"{self.name} has no such table", expected=", ".join(self.branches), got=str(table_name))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        config = super().get_config()
+        for derived in ("branches", "strict", "is_input"):
+            config.pop(derived)
+        # A list of pairs: a saved model's JSON has its keys sorted, and the order of the tables matters.
+        features = [[name, to_config(feature)] for name, feature in self.feature_config.items()]
+        return {
+            **config,
+            "feature_config": features,
+            "add_default_pre": self.add_default_pre,
+            "l2_reg": self.l2_reg,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Makes the block from what `get_config` gave."""
+        given = from_config(config)
+        return cls(dict(given.pop("feature_config")), **given)
+
+
+def _with_table_names(feature_config: Mapping[str, FeatureConfig]) -> dict[str, FeatureConfig]:
+    if not isinstance(feature_config, Mapping) or not feature_config:
+        expected = "a dictionary of FeatureConfig by feature name"
+        raise ConfigError("EmbeddingFeatures: feature_config", expected=expected, got=repr(feature_config))
+    names: dict[int, str] = {}
+    tables: dict[str, TableConfig] = {}
+    found: dict[str, FeatureConfig] = {}
+    for feature, config in feature_config.items():
+        if not isinstance(config, FeatureConfig):
+            raise ConfigError(
+                "EmbeddingFeatures: feature_config", column=feature, expected="a FeatureConfig", got=repr(config)
+            )
+        name = config.table.name or names.setdefault(id(config.table), feature)
+        table = replace(config.table, name=name)
+        first = tables.setdefault(name, table)
+        if _what(first) != _what(table):
+            raise ConfigError(
+                f"EmbeddingFeatures: two tables called {name!r} differ",
+                column=feature,
+                expected=_what(first),
+                got=_what(table),
+                fix="Give them different names.",
+            )
+        found[feature] = replace(config, table=table)
+    return found
+
+
+def _what(table: TableConfig) -> str:
+    return f"{table.vocabulary_size} ids, dimension {table.dim}, combiner {table.combiner}"
+
+
+def _table(config: TableConfig, column: ColumnSchema) -> EmbeddingTable:
+    start = config.initializer
+    return EmbeddingTable(
+        config.dim,
+        column,
+        embeddings_initializer=keras.initializers.TruncatedNormal(stddev=config.dim**-0.5) if start is None else start,
+        sequence_combiner=config.combiner,
+        name=config.name,
+    )
+
+
+def _column(feature: str, table: TableConfig, schema: Schema | None) -> ColumnSchema:
+    """The feature's column, with the table as its domain."""
+    domain = {"name": table.name, "min": 0, "max": table.vocabulary_size - 1}
+    if schema is None or feature not in schema.column_names:
+        return ColumnSchema(feature, dtype="int64", tags=[Tags.CATEGORICAL], properties={"domain": domain})
+    column = schema[feature]
+    cardinality = column_cardinality(column)
+    if cardinality is not None and cardinality > table.vocabulary_size:
+        raise SchemaError(
+            f"EmbeddingFeatures: table {table.name!r} is too small",
+            column=feature,
+            expected=f"at least {cardinality} ids",
+            got=str(table.vocabulary_size),
+        )
+    return column.with_properties({"domain": domain})
