@@ -48,8 +48,7 @@ class EmbeddingTable(Block):
         dtype: Type, or policy, of the layer. Default: the global policy.
         dynamic: Accepted as False only: calls are always traced.
         table: Where the rows are, another `EmbeddingTable` or a `keras.layers.Embedding`, if they are not its own.
-        l2_batch_regularization_factor: Weight of the squares of the rows that a batch looks up, averaged over the
-            batch, in the loss. Default: 0.
+        l2_batch_regularization_factor: Weight, in the loss, of the sum of squares of what a batch looks up. Default: 0.
         weights: Values that the table starts with, (number of ids, D), or a list of that one array. Default: none.
 
     Input shape:
@@ -245,10 +244,10 @@ class EmbeddingTable(Block):
             names = [name for name in self._columns.column_names if name in inputs]
             batch = inputs if features is None else features
             outputs = {name: self._looked_up(name, inputs[name], batch) for name in names}
-        if training and self.l2_batch_regularization_factor:
+        if self.l2_batch_regularization_factor:
             for output in outputs.values():
-                squares = tf.reduce_sum(tf.square(tf.cast(output, "float32")), axis=-1)
-                self.add_loss(self.l2_batch_regularization_factor * tf.reduce_mean(squares))
+                squares = tf.reduce_sum(tf.square(tf.cast(output, "float32")))
+                self.add_loss(self.l2_batch_regularization_factor * squares)
         return outputs if isinstance(inputs, dict) else outputs[""]
 
     def _is_list(self, name: str | None, shape: Any) -> bool:

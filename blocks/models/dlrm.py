@@ -35,7 +35,8 @@ def DLRMBlock(  # noqa: N802 - looks like the class that it is used as
     """The body of a DLRM: embeddings and projected continuous features, their pairwise dot products, a top block.
 
     The continuous features go through `bottom_block` to the size of the embeddings; all vectors are combined by
-    `DotProductInteraction`; the result beside the output of `bottom_block` goes into `top_block`.
+    `DotProductInteraction`; the result, with the output of `bottom_block` beside it, goes into `top_block`. Without a
+    `top_block` the dot products are the output.
 
     Args:
         schema: The features; categorical ones with a domain are embedded.
@@ -44,7 +45,8 @@ def DLRMBlock(  # noqa: N802 - looks like the class that it is used as
             that they do not name are `embedding_dim`. Default: the embeddings of `Embeddings`.
         embeddings: The embeddings themselves, instead of `embedding_dim` and `embedding_options`.
         bottom_block: What the continuous features go through; needed when there are any.
-        top_block: What the interactions go through. Default: nothing.
+        top_block: What the interactions and the projection go through. Default: none, and the interactions alone are
+            the output.
 
     Returns:
         A block that takes a batch and gives (B, D).
@@ -77,14 +79,16 @@ def DLRMBlock(  # noqa: N802 - looks like the class that it is used as
             got="None",
             fix="Give bottom_block=MLPBlock([..., embedding_dim]).",
         )
-    if len(continuous) == 0:
-        body = SequentialBlock(ParallelBlock(branches), DotProductInteractionBlock())
-    else:
+    if len(continuous):
         branches["continuous_projection"] = SequentialBlock(Continuous(continuous), bottom_block)
-        body = ParallelBlock(branches).connect_with_shortcut(
-            DotProductInteractionBlock(), shortcut_filter=Filter("continuous_projection"), aggregation="concat"
-        )
-    return body if top_block is None else body.connect(top_block)
+    vectors = ParallelBlock(branches)
+    if top_block is None:
+        return vectors.connect(DotProductInteractionBlock())
+    if len(continuous) == 0:
+        return vectors.connect(DotProductInteractionBlock(), top_block)
+    return vectors.connect_with_shortcut(
+        DotProductInteractionBlock(), shortcut_filter=Filter("continuous_projection"), aggregation="concat"
+    ).connect(top_block)
 
 
 def DLRMModel(  # noqa: N802 - looks like the class that it is used as

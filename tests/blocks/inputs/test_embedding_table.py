@@ -85,11 +85,18 @@ def test_l2_of_the_rows_looked_up():
     table = mm.EmbeddingTable(2, mm.create_categorical_column("id", 5), l2_batch_regularization_factor=0.1)
     table.build((None, 1))
     table.set_weights([ROWS])
-    table(tf.constant([[1], [2]]), training=False)
-    assert table.losses == []
-    table(tf.constant([[1], [2]]), training=True)
-    # mean of 1 + 100 and 4 + 400 is 252.5
-    assert float(table.losses[0]) == pytest.approx(25.25)
+    table(tf.constant([[1], [2]]))
+    # 1 + 100 + 4 + 400 = 505
+    assert float(table.losses[0]) == pytest.approx(50.5)
+
+
+def test_l2_of_lists_is_that_of_what_they_become():
+    table = mm.EmbeddingTable(2, GENRES, sequence_combiner="sum", l2_batch_regularization_factor=1.0)
+    table.build((None, None))
+    table.set_weights([ROWS])
+    table(tf.ragged.constant([[], [1, 2]], dtype="int64"))
+    # (0, 0) and (3, 30)
+    assert float(table.losses[0]) == pytest.approx(909.0)
 
 
 @pytest.mark.parametrize("case", golden.cases("conventions", "EmbeddingTable", where=lambda case: not case.raises))

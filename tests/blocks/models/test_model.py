@@ -64,11 +64,12 @@ def test_dlrm_is_that_of_the_release(case):
     assert shapes == case.outputs["trainable_weight_shapes"]
 
 
-def test_dlrm_numbers():
+@pytest.mark.parametrize(("with_top", "logit"), [(True, 9.0), (False, 8.5)])
+def test_dlrm_numbers(with_top, logit):
     # One user and one item vector and the projected age, D = 1, all weights 1, biases 0:
     # user 2 -> 2, item 3 -> 3, age 0.5 -> relu(0.5) = 0.5;
-    # products by name (continuous_projection, item, user): 0.5 * 3 = 1.5, 0.5 * 2 = 1, 3 * 2 = 6;
-    # beside the projection: 0.5 + 1.5 + 1 + 6 = 9 -> sigmoid(9)
+    # products by name (continuous_projection, item, user): 0.5 * 3 = 1.5, 0.5 * 2 = 1, 3 * 2 = 6, in all 8.5;
+    # a top block gets the projection beside them: 0.5 + 8.5 = 9
     schema = Schema(
         [
             mm.create_categorical_column("user", 3),
@@ -79,17 +80,18 @@ def test_dlrm_numbers():
     model = mm.DLRMModel(
         schema,
         embedding_dim=1,
-        bottom_block=mm.MLPBlock([1], kernel_initializer="ones"),
+        bottom_block=mm.MLPBlock([1]),
+        top_block=mm.MLPBlock([1]) if with_top else None,
         prediction_tasks=mm.BinaryOutput("click"),
     )
     model.build({"user": (None, 1), "item": (None, 1), "age": (None, 1)})
     for weight in model.weights:
-        if weight.shape == (4, 1) and "embeddings" in weight.path:
+        if "embeddings" in weight.path:
             weight.assign([[0.0], [1.0], [2.0], [3.0]])
-        elif weight.shape == (4, 1):
-            weight.assign([[1.0]] * 4)
+        elif "kernel" in weight.path:
+            weight.assign(np.ones(weight.shape))
     batch = {"user": tf.constant([[2]]), "item": tf.constant([[3]]), "age": tf.constant([[0.5]])}
-    assert float(model(batch)) == pytest.approx(1 / (1 + np.exp(-9.0)), abs=1e-6)
+    assert float(model(batch)[0, 0]) == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-6)
 
 
 class TestDLRMIsRefused:

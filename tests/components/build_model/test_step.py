@@ -78,8 +78,8 @@ def test_embeddings_l2_is_added_to_the_loss():
     for weight in model.weights:
         weight.assign(tf.ones_like(weight.value))
     model(batch([[1], [1], [1]]), training=True)
-    # Three features look ones up, D = 2: squares of 2 a row, 0.5 * 2 for each feature.
-    assert sum(float(loss) for loss in model.losses) == pytest.approx(3.0)
+    # Three features look ones up in three rows, D = 2: nine sums of squares of 2, times 0.5.
+    assert sum(float(loss) for loss in model.losses) == pytest.approx(9.0)
 
 
 def test_one_seed_gives_one_model_and_another_seed_another(tmp_path):
