@@ -64,16 +64,3 @@ def averaged(model: keras.Model, tables: list[mm.EmbeddingTable], counts: Counts
     finally:
         for variable, value in zip(model.trainable_variables, own, strict=True):
             variable.assign(value)
-
-
-def embedding_tables(layer: keras.layers.Layer) -> list[mm.EmbeddingTable]:
-    """All embedding tables inside a model or block, in order."""
-    if isinstance(layer, mm.EmbeddingTable):
-        return [layer]
-    if isinstance(layer, mm.Model):
-        inner = layer.blocks
-    elif isinstance(layer, mm.ParallelBlock):
-        inner = layer.parallel_values
-    else:
-        inner = getattr(layer, "layers", [])
-    return [table for child in inner for table in embedding_tables(child)]

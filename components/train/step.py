@@ -14,11 +14,12 @@ import tensorflow as tf
 import blocks as mm
 from blocks.errors import ConfigError, EmrysError
 from blocks.io import write_json
+from blocks.models.layers_inside import embedding_tables
 from components.artifacts.feature_schema import FeatureSchema
 from components.artifacts.model import ModelArtifact
 from components.artifacts.transformed import Transformed
 from components.running import emit, running
-from components.train.averaging import averaged, count_ids, embedding_tables
+from components.train.averaging import averaged, count_ids
 from components.train.checkpoints import Checkpoints
 from components.train.epochs import Epochs
 from components.train.reseeding import reseeding
@@ -105,7 +106,7 @@ def run(data: Path, schema: Path, model: Path, config: TrainConfig, output: Path
         trained = mm.Model.load(resumed.model) if resumed else model_to_train
         if config.learning_rate is not None and resumed is None:
             trained.optimizer.learning_rate = config.learning_rate
-        tables = embedding_tables(trained)
+        tables = embedding_tables([trained])
         judged = functools.partial(averaged, trained, tables, count_ids(transformed, tables))
         epochs = Epochs(config.monitor, config.patience, config.epochs, checkpoints, resumed, judged)
         if not epochs.finished:

@@ -6,8 +6,9 @@ import pytest
 from merlin.schema import Schema
 
 import blocks as mm
+from blocks.models.layers_inside import embedding_tables
 from components.artifacts.transformed import Transformed
-from components.train.averaging import averaged, count_ids, embedding_tables
+from components.train.averaging import averaged, count_ids
 
 
 def _ids(name, top, domain=None, **counts):
@@ -49,7 +50,7 @@ def _rows(table):
 
 
 def test_ids_are_counted_on_the_train_split_alone(data):
-    counts = count_ids(data, embedding_tables(_model()))
+    counts = count_ids(data, embedding_tables([_model()]))
     assert {name: count.tolist() for name, count in counts.items()} == {
         "item": [0, 1, 2, 0, 0],
         "last": [0, 0, 1, 2, 0],
@@ -59,7 +60,7 @@ def test_ids_are_counted_on_the_train_split_alone(data):
 
 def test_rows_of_unseen_ids_are_the_mean_of_the_others_for_a_while(data):
     model = _model()
-    items, genres = embedding_tables(model)
+    items, genres = embedding_tables([model])
     _set(items, [10, 1, 2, 3, 50])
     _set(genres, [9, 3, 6, 90])
     before = model.get_weights()
@@ -74,7 +75,7 @@ def test_rows_of_unseen_ids_are_the_mean_of_the_others_for_a_while(data):
 
 def test_own_weights_are_back_after_an_error(data):
     model = _model()
-    tables = embedding_tables(model)
+    tables = embedding_tables([model])
     _set(tables[0], [10, 1, 2, 3, 50])
     with pytest.raises(KeyboardInterrupt), averaged(model, tables, count_ids(data, tables)):
         raise KeyboardInterrupt
@@ -83,7 +84,7 @@ def test_own_weights_are_back_after_an_error(data):
 
 def test_a_table_without_any_id_stays_as_it_is(data):
     model = _model()
-    tables = embedding_tables(model)
+    tables = embedding_tables([model])
     _set(tables[1], [9, 3, 6, 90])
     counts = {**count_ids(data, tables), "genres": np.zeros(4, np.int64)}
     with averaged(model, tables, counts):
@@ -96,7 +97,7 @@ def test_a_table_that_is_not_trained_stays_as_it_is(data):
     model.compile("sgd")
     model.build({"item": (None, 1), "last": (None, 1), "genres": (None, None)})
     model.optimizer.build(model.trainable_variables)
-    items, genres = embedding_tables(model)
+    items, genres = embedding_tables([model])
     _set(items, [10, 1, 2, 3, 50])
     _set(genres, [9, 3, 6, 90])
     with averaged(model, [items, genres], count_ids(data, [items, genres])):
@@ -112,7 +113,7 @@ def test_the_moving_averages_are_what_is_used():
     # The averages begin with step 1: e = w = (0.5 + 0.5625) / 2 = 0.53125, b = (-0.5 - 0.375) / 2 = -0.4375.
     schema = Schema([_ids("item", 2)])
     model = _model(schema, keras.optimizers.SGD(0.25, use_ema=True, ema_momentum=0.5))
-    (table,) = embedding_tables(model)
+    (table,) = embedding_tables([model])
     kernel, bias = model.last.to_call.kernel, model.last.to_call.bias
     _set(table, [7, 1, 8])
     kernel.assign([[1.0]])
@@ -135,4 +136,4 @@ def test_tables_are_found_inside_all_kinds_of_blocks():
         top_block=mm.MLPBlock([3]),
         prediction_tasks=mm.BinaryOutput("y"),
     )
-    assert [table.name for table in embedding_tables(model)] == ["item", "genres"]
+    assert [table.name for table in embedding_tables([model])] == ["item", "genres"]

@@ -6,9 +6,9 @@ import pytest
 
 import blocks as mm
 from blocks.errors import ConfigError, EmrysError
+from blocks.models.layers_inside import embedding_tables
 from components.artifacts.model import ModelArtifact
 from components.artifacts.transformed import Transformed
-from components.train.averaging import embedding_tables
 from components.train.step import TrainConfig, run
 from tests.components.train.ratings import FAST, schema, state_of
 
@@ -53,7 +53,7 @@ def test_what_is_written(trained, inputs):
 
 def test_ids_that_never_occur_get_the_mean_of_the_others(trained, inputs):
     model = trained.load()
-    tables = {table.name: table.embeddings.numpy() for table in embedding_tables(model)}
+    tables = {table.name: table.embeddings.numpy() for table in embedding_tables([model])}
     train_rows = Transformed(inputs / "data").read("train")
     for column, seen in (("userId", range(3, 40)), ("movieId", range(3, 30)), ("genres", range(3, 8))):
         values = train_rows[column].combine_chunks()
