@@ -121,10 +121,14 @@ class Judge:
 
 def _judged(output: ModelOutput, y: Any, y_pred: Any, sample_weight: Any, features: Any) -> Prediction:
     outputs = y_pred[output.task_name] if isinstance(y_pred, Mapping) else y_pred
-    found = output.judged(outputs, y, features, sample_weight)
-    if len(outputs.shape) == 2 and outputs.shape[1] == 1:
+    if isinstance(outputs, Prediction):
+        found = output.weighted(outputs, sample_weight)
+    else:
+        found = output.judged(outputs, y, features, sample_weight)
+    shape = found.outputs.shape
+    if len(shape) == 2 and shape[1] == 1:
         # Targets may come as (B,): compared as they are, they would be broadcast to (B, B).
-        return found.copy_with_updates(targets=tf.reshape(found.targets, tf.shape(outputs)))
+        return found.copy_with_updates(targets=tf.reshape(found.targets, tf.shape(found.outputs)))
     return found
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -19,6 +21,14 @@ from blocks.models.batches import batches
 from blocks.models.judging import Judge
 from blocks.models.tying import tied_blocks, tied_tables
 from blocks.outputs.model_output import ModelOutput
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What blocks are told in a step; an object of its own, since Keras takes what a model's dictionaries hold."""
+
+    targets: Any = None
+    testing: bool = False
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -69,7 +79,7 @@ class Model(keras.Model):
         self.prep_features = prep_features
         self._schema = schema
         self._judge: Judge | None = None
-        self._testing = False
+        self._told = _Told()
         self._metrics_steps = 1
         if schema is not None:
             for block in self._chain():
@@ -121,7 +131,12 @@ class Model(keras.Model):
         """Runs a batch through the blocks; `evaluate` does so with `testing`."""
         features = self._prepared(inputs)
         outputs = features
-        told = {"training": training, "testing": testing or self._testing or None, "features": features}
+        told = {
+            "training": training,
+            "testing": testing or self._told.testing or None,
+            "features": features,
+            "targets": self._told.targets,
+        }
         for layer in self._chain():
             outputs = call_layer(layer, outputs, **told)
         return outputs
@@ -178,17 +193,29 @@ class Model(keras.Model):
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Updates the metrics with a batch and gives their values."""
-        steps = 1 if self._testing else self._metrics_steps
+        steps = 1 if self._told.testing else self._metrics_steps
         self._judging().update_every(steps, y, y_pred, sample_weight, self._prepared(x))
         return self.get_metrics_result()
 
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Trains on a batch, with blocks told its targets: negatives are drawn beside them."""
+        with self._telling(data, testing=False):
+            return super().train_step(data)
+
     def test_step(self, data: Any) -> dict[str, Any]:
-        """Judges a batch, with blocks told that it is `testing`: they may differ from serving there."""
-        self._testing = True
-        try:
+        """Judges a batch, with blocks told its targets and that it is `testing`: they may differ from serving there."""
+        with self._telling(data, testing=True):
             return super().test_step(data)
+
+    @contextlib.contextmanager
+    def _telling(self, data: Any, testing: bool) -> Iterator[None]:
+        """What `call` tells the blocks besides the features, for the length of a step."""
+        _, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
+        self._told = _Told(targets, testing)
+        try:
+            yield
         finally:
-            self._testing = False
+            self._told = _Told()
 
     def _judging(self) -> Judge:
         if self._judge is None:

@@ -137,11 +137,25 @@ class ModelOutput(Block):
         Raises:
             ConfigError: if the batch has not the output's target, or not the column of weights.
         """
-        weight = None if sample_weight is None else self._own(sample_weight, "sample weight")
+        weight = None
         for block in sample_weights(self.post):
             found = block.row_weights(targets, features, self.target)
-            weight = found if weight is None else found * tf.reshape(tf.cast(weight, found.dtype), tf.shape(found))
-        return Prediction(outputs, self._own(targets, "target"), weight)
+            weight = found if weight is None else weight * found
+        return self.weighted(Prediction(outputs, self._own(targets, "target"), weight), sample_weight)
+
+    def weighted(self, prediction: Prediction, sample_weight: Any) -> Prediction:
+        """The prediction with the batch's sample weights, times those that it has.
+
+        Args:
+            prediction: What is compared.
+            sample_weight: The batch's weights, by target or for all. Default: 1 for every row.
+        """
+        if sample_weight is None:
+            return prediction
+        weight, own = self._own(sample_weight, "sample weight"), prediction.sample_weight
+        if own is not None:
+            weight = own * tf.reshape(tf.cast(weight, own.dtype), tf.shape(own))
+        return prediction._replace(sample_weight=weight)
 
     def _own(self, values: Any, what: str) -> Any:
         if not isinstance(values, Mapping):

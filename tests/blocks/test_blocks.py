@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+
 import keras
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 import blocks as mm
 from blocks.outputs.regression_output import default_regression_metrics
+from tests.blocks import cases
 from tests.blocks.checks import check_block, small_batch, small_schema
 
 VECTORS = {
@@ -220,6 +224,9 @@ BLOCKS = {
     ),
     "ReplaceMaskedEmbeddings": (lambda: mm.ReplaceMaskedEmbeddings().connect(mm.Dense(2)), STACKED),
 }
+
+for _module in pkgutil.iter_modules(cases.__path__, f"{cases.__name__}."):
+    BLOCKS |= importlib.import_module(_module.name).CASES
 
 
 @pytest.mark.parametrize("name", BLOCKS)
