@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 OUTPUT ?= runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench image lock clean
+.PHONY: help demo test lint format bench image docs lock clean
 
 help:  ## Show this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -33,6 +33,9 @@ bench: $(VENV)/.installed  ## Measure speed; prints ratios
 image:  ## Build the container image of the steps
 	DOCKER_BUILDKIT=0 docker build --network=host -f containers/Dockerfile \
 	  -t emrys/step:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) .
+
+docs: $(VENV)/.installed  ## Write docs/api.md anew from the docstrings
+	$(BIN)/python docs/generate_api.py
 
 lock: $(VENV)/.installed  ## Write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-header --upgrade \
