@@ -1,9 +1,8 @@
-"""Configuration of the ranking pipeline: default arguments, image, and resources per step."""
+"""Configuration of the pipelines: default arguments, image, and resources per step."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -11,6 +10,22 @@ from pydantic.dataclasses import dataclass
 from blocks.errors import ConfigError
 from components.image import STEP_IMAGE
 from pipelines.resources import STRICT, Resources
+
+
+class PipelineConfig(Protocol):
+    """What the configuration of every pipeline has; dataclasses that pydantic checks, so that a file can be read."""
+
+    @property
+    def image(self) -> str:
+        """Container image of every step."""
+
+    @property
+    def parameters(self) -> Any:
+        """Default arguments of the pipeline, one attribute each."""
+
+    @property
+    def steps(self) -> Any:
+        """Resources, one attribute a step, in the order in which they run."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -48,7 +63,7 @@ class RankingParameters:
 
 
 @dataclass(frozen=True, config=STRICT)
-class StepResources:
+class RankingSteps:
     """What each step of the ranking pipeline asks of the cluster."""
 
     ingest: Resources = Resources(cpu="1", memory="2Gi")
@@ -72,12 +87,12 @@ class RankingConfig:
 
     image: str = STEP_IMAGE
     parameters: RankingParameters = RankingParameters()
-    steps: StepResources = StepResources()
+    steps: RankingSteps = RankingSteps()
 
     def __post_init__(self) -> None:
-        if not self.image or any(sign.isspace() for sign in self.image):
-            raise ConfigError("image cannot be used", expected="the name of a container image", got=repr(self.image))
+        _check_image(self.image)
 
 
-#: Names of the steps, in the order in which they run.
-STEPS = tuple(field.name for field in dataclasses.fields(StepResources))
+def _check_image(image: str) -> None:
+    if not image or any(sign.isspace() for sign in image):
+        raise ConfigError("image cannot be used", expected="the name of a container image", got=repr(image))

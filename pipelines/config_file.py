@@ -8,20 +8,23 @@ import os
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pydantic
 import yaml
 
 from blocks.errors import ConfigError
-from pipelines.config import RankingConfig
+from pipelines.config import PipelineConfig
+
+Config = TypeVar("Config", bound=PipelineConfig)
 
 
-def read_config(path: str | os.PathLike[str] | None) -> RankingConfig:
-    """Reads the configuration of the ranking pipeline.
+def read_config(path: str | os.PathLike[str] | None, kind: type[Config]) -> Config:
+    """Reads the configuration of a pipeline.
 
     Args:
         path: YAML file; None gives the defaults.
+        kind: Class of the configuration.
 
     Returns:
         The configuration, whole and checked; what the file does not say has its default.
@@ -30,13 +33,13 @@ def read_config(path: str | os.PathLike[str] | None) -> RankingConfig:
         ConfigError: if the file is missing or no YAML, names an unknown key, or gives a value that cannot be.
     """
     if path is None:
-        return RankingConfig()
-    adapter = pydantic.TypeAdapter(RankingConfig)
-    content = _merged(adapter.dump_python(RankingConfig()), _load(Path(path)))
+        return kind()
+    adapter = pydantic.TypeAdapter(kind)
+    content = _merged(adapter.dump_python(kind()), _load(Path(path)))
     try:
         return adapter.validate_python(content)
     except pydantic.ValidationError as error:
-        raise _explain(path, error) from None
+        raise _explain(path, error, kind) from None
 
 
 def _load(path: Path) -> Any:
@@ -62,12 +65,12 @@ def _merged(defaults: Any, given: Any) -> Any:
     return {**defaults, **{key: _merged(defaults.get(key), value) for key, value in given.items()}}
 
 
-def _explain(path: str | os.PathLike[str], error: pydantic.ValidationError) -> ConfigError:
+def _explain(path: str | os.PathLike[str], error: pydantic.ValidationError, config: type) -> ConfigError:
     """Turns the first complaint of pydantic into one line of ours."""
     first = error.errors(include_url=False)[0]
     where, kind = first["loc"], first["type"]
     if kind == "unexpected_keyword_argument":
-        return _unknown_key(path, where)
+        return _unknown_key(path, where, config)
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, ConfigError):
         cause.path = os.fspath(path)
@@ -78,8 +81,8 @@ def _explain(path: str | os.PathLike[str], error: pydantic.ValidationError) -> C
     return ConfigError(f"{_dotted(where)}: {problem[0].lower()}{problem[1:]}", path=path, got=got)
 
 
-def _unknown_key(path: str | os.PathLike[str], where: Sequence[str | int]) -> ConfigError:
-    known = _fields_at(where[:-1])
+def _unknown_key(path: str | os.PathLike[str], where: Sequence[str | int], config: type) -> ConfigError:
+    known = _fields_at(where[:-1], config)
     near = difflib.get_close_matches(str(where[-1]), known, n=1, cutoff=0.5)
     return ConfigError(
         f"unknown key {_dotted(where)!r}",
@@ -89,9 +92,9 @@ def _unknown_key(path: str | os.PathLike[str], where: Sequence[str | int]) -> Co
     )
 
 
-def _fields_at(where: Sequence[str | int]) -> list[str]:
+def _fields_at(where: Sequence[str | int], config: type) -> list[str]:
     """Names that may stand at a place of the configuration, found by walking the dataclasses."""
-    kind: Any = RankingConfig
+    kind: Any = config
     for part in where:
         kind = typing.get_args(kind)[0] if isinstance(part, int) else typing.get_type_hints(kind)[part]
     return [field.name for field in dataclasses.fields(kind)]

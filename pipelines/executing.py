@@ -1,4 +1,4 @@
-"""Executes the ranking pipeline with `kfp.local`, in the process that was started for it."""
+"""Executes a pipeline with `kfp.local`, in the process that was started for it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 from kfp import dsl, local
 
 from blocks.io import read_json, write_json
+from pipelines.catalogue import definition
 from pipelines.compiling import compile_pipeline
-from pipelines.config import RankingConfig
+from pipelines.config import PipelineConfig
 from pipelines.config_file import read_config
-from pipelines.ranking import ranking_pipeline
 from pipelines.run_request import Runner, RunRequest
 
 
@@ -32,8 +32,9 @@ def execute(request: RunRequest) -> None:
         EmrysError: if the configuration cannot be used, or a runner is missing.
         StepFailed: if a step fails; it has reported the reason itself, unless it was killed.
     """
-    config = read_config(request.config_file)
-    pipeline = ranking_pipeline(config)
+    wanted = definition(request.pipeline)
+    config = read_config(request.config_file, wanted.config)
+    pipeline = wanted.build(config)
     compile_pipeline(pipeline, request.compiled)
     _drop_other_runs(request)
     with _runner(request, config) as runner:
@@ -47,7 +48,7 @@ def execute(request: RunRequest) -> None:
 
 
 @contextlib.contextmanager
-def _runner(request: RunRequest, config: RankingConfig) -> Iterator[Any]:
+def _runner(request: RunRequest, config: PipelineConfig) -> Iterator[Any]:
     if request.runner is Runner.SUBPROCESS:
         yield local.SubprocessRunner(use_venv=False)
         return
@@ -73,6 +74,6 @@ def _drop_other_runs(request: RunRequest) -> None:
     """Removes the artifacts of all runs but the last one that finished."""
     finished = read_json(request.outcome) if request.outcome.is_file() else {}
     kept = {parent for artifact in finished.values() for parent in Path(artifact["path"]).parents}
-    for folder in request.pipeline_root.glob("ranking-*"):
+    for folder in request.pipeline_root.glob(f"{request.pipeline}-*"):
         if folder not in kept:
             shutil.rmtree(folder, ignore_errors=True)

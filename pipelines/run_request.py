@@ -1,4 +1,4 @@
-"""What one local run of the ranking pipeline is asked to do."""
+"""What one local run of a pipeline is asked to do."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ class RunRequest:
         runner: Where the steps are executed.
         config_file: Configuration of the pipeline, absolute; None for the defaults.
         arguments: Arguments of the pipeline that differ from the configuration's.
+        pipeline: Name of the pipeline.
     """
 
     output: Path
     runner: Runner = Runner.SUBPROCESS
     config_file: Path | None = None
     arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
+    pipeline: str = "ranking"
 
     @property
     def pipeline_root(self) -> Path:
@@ -42,7 +44,7 @@ class RunRequest:
     @property
     def compiled(self) -> Path:
         """The compiled pipeline."""
-        return self.output / "ranking.yaml"
+        return self.output / f"{self.pipeline}.yaml"
 
     @property
     def log(self) -> Path:
@@ -65,4 +67,5 @@ class RunRequest:
         """Reads what `to_json` wrote."""
         values = json.loads(text)
         config_file = None if values["config_file"] is None else Path(values["config_file"])
-        return cls(Path(values["output"]), Runner(values["runner"]), config_file, values["arguments"])
+        runner = Runner(values["runner"])
+        return cls(Path(values["output"]), runner, config_file, values["arguments"], values["pipeline"])

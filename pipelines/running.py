@@ -1,4 +1,4 @@
-"""Runs the ranking pipeline on this machine, in a process of its own, and watches it."""
+"""Runs a pipeline on this machine, in a process of its own, and watches it."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class RunSummary:
     @property
     def compiled(self) -> Path:
         """The compiled pipeline."""
-        return self.output / "ranking.yaml"
+        return RunRequest(self.output).compiled
 
     @classmethod
     def publish(cls, request: RunRequest, seconds: float | None = None) -> Self:

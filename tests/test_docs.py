@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.config import RankingConfig
 from pipelines.config_file import read_config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,7 +41,7 @@ def test_python(code, tmp_path):
 @pytest.mark.parametrize("text", _blocks("yaml"))
 def test_configuration(text, tmp_path):
     (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
-    assert read_config(tmp_path / "config.yaml").steps.train.gpus == 1
+    assert read_config(tmp_path / "config.yaml", RankingConfig).steps.train.gpus == 1
 
 
 @pytest.mark.parametrize("command", _commands())

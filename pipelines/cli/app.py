@@ -103,7 +103,7 @@ def run_ranking(
 
     arguments = {"dataset": dataset, "epochs": epochs, "batch_size": batch_size, "seed": seed}
     given = {name: value for name, value in arguments.items() if value is not None}
-    run(given, output=output, runner=runner, config_file=config, verbose=verbose)
+    run("ranking", given, output=output, runner=runner, config_file=config, verbose=verbose)
 
 
 @compiles.command("ranking")
@@ -123,7 +123,7 @@ def compile_ranking(
     """
     from pipelines.cli.compiling import compile_to
 
-    compile_to(output, config)
+    compile_to("ranking", output, config)
 
 
 @app.command()

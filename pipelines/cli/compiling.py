@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipelines.catalogue import definition
 from pipelines.compiling import compile_pipeline
 from pipelines.config_file import read_config
-from pipelines.ranking import ranking_pipeline
 
 
-def compile_to(output: Path, config_file: Path | None) -> None:
-    """Compiles the ranking pipeline and says where it is.
+def compile_to(pipeline: str, output: Path, config_file: Path | None) -> None:
+    """Compiles a pipeline and says where it is.
 
     Args:
+        pipeline: Name of the pipeline.
         output: The file to write.
         config_file: Configuration of the pipeline; None for the defaults.
     """
-    compile_pipeline(ranking_pipeline(read_config(config_file)), output)
+    wanted = definition(pipeline)
+    compile_pipeline(wanted.build(read_config(config_file, wanted.config)), output)
     print(output)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from blocks.errors import ConfigError
-from pipelines.config import STEPS
+from pipelines.catalogue import definition
 from pipelines.config_file import read_config
 from pipelines.progress import Progress
 from pipelines.run_request import Runner, RunRequest
@@ -23,17 +23,27 @@ from pipelines.summary import RunSummary
 DATASETS = ("synthetic", "ml-100k", "ml-1m")
 
 
-def run(arguments: dict[str, Any], *, output: Path, runner: Runner, config_file: Path | None, verbose: bool) -> None:
-    """Runs the ranking pipeline, shows how it gets on, and prints what came of it.
+def run(
+    pipeline: str,
+    arguments: dict[str, Any],
+    *,
+    output: Path,
+    runner: Runner,
+    config_file: Path | None,
+    verbose: bool,
+) -> None:
+    """Runs a pipeline, shows how it gets on, and prints what came of it.
 
     Args:
+        pipeline: Name of the pipeline.
         arguments: Arguments of the pipeline that the user gave.
         output: Folder of the run.
         runner: Where the steps run.
         config_file: Configuration of the pipeline.
         verbose: Whether to show the log instead of bars.
     """
-    config = read_config(config_file)
+    wanted = definition(pipeline)
+    config = read_config(config_file, wanted.config)
     folder = output.resolve()
     if folder.exists() and not folder.is_dir():
         raise ConfigError("the output folder is a file", path=output, fix="Choose another --output.")
@@ -43,9 +53,10 @@ def run(arguments: dict[str, Any], *, output: Path, runner: Runner, config_file:
         given["checkpoint_dir"] = config.parameters.checkpoint_dir
     if runner is Runner.DOCKER and not config.parameters.cache_dir:
         given["cache_dir"] = _cache_folder()  # a container has no home that lasts
-    request = RunRequest(folder, runner, None if config_file is None else config_file.resolve(), given)
+    file = None if config_file is None else config_file.resolve()
+    request = RunRequest(folder, runner, file, given, pipeline)
     started = time.monotonic()
-    with _progress(verbose) as progress:
+    with _progress(wanted.steps, verbose) as progress:
         run_pipeline(request, progress, _echo if verbose else None)
     _print(RunSummary.publish(request, time.monotonic() - started))
 
@@ -61,13 +72,13 @@ def _cache_folder() -> str:
     return str(folder)
 
 
-def _progress(verbose: bool) -> Progress:
+def _progress(steps: tuple[str, ...], verbose: bool) -> Progress:
     console = Console(stderr=True)
     if verbose or not console.is_terminal:
-        return Progress(STEPS)
+        return Progress(steps)
     from pipelines.bar_progress import BarProgress
 
-    return BarProgress(STEPS, console)
+    return BarProgress(steps, console)
 
 
 def _echo(line: str) -> None:

@@ -10,8 +10,9 @@ import yaml
 from kfp import components
 
 from blocks.errors import ConfigError
+from pipelines.catalogue import definition
 from pipelines.compiling import compile_pipeline
-from pipelines.config import STEPS
+from pipelines.config import RankingConfig
 from pipelines.config_file import read_config
 from pipelines.ranking import ranking_pipeline
 from tests.pipelines.golden import regenerate
@@ -71,7 +72,7 @@ def test_every_step_is_a_task_with_a_title_in_the_image_and_installs_nothing(doc
     pipeline = documents[0]
     tasks = pipeline["root"]["dag"]["tasks"]
     assert {name: task["taskInfo"]["name"] for name, task in tasks.items()} == {
-        step.replace("_", "-"): step.replace("_", " ").capitalize() for step in STEPS
+        step.replace("_", "-"): step.replace("_", " ").capitalize() for step in definition("ranking").steps
     }
     for executor in pipeline["deploymentSpec"]["executors"].values():
         assert executor["container"]["image"] == "registry.example/emrys/step:test"
@@ -128,5 +129,5 @@ def test_the_train_task_is_exactly_this(documents):
 
 def test_a_name_of_another_kind_is_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(ConfigError, match=r"ranking\.txt: the name of a compiled pipeline cannot be used; expected a"):
-        compile_pipeline(ranking_pipeline(read_config(None)), tmp_path / "ranking.txt")
+        compile_pipeline(ranking_pipeline(read_config(None, RankingConfig)), tmp_path / "ranking.txt")
     assert list(tmp_path.iterdir()) == []

@@ -13,13 +13,13 @@ def read(tmp_path):
     def _read(text):
         file = tmp_path / "ranking.yaml"
         file.write_text(text)
-        return read_config(file)
+        return read_config(file, RankingConfig)
 
     return _read
 
 
 def test_no_file_and_an_empty_file_give_the_defaults(read):
-    assert read_config(None) == read("") == read("# nothing\n") == RankingConfig()
+    assert read_config(None, RankingConfig) == read("") == read("# nothing\n") == RankingConfig()
 
 
 def test_what_the_file_says_replaces_the_defaults_and_nothing_else(read):
@@ -104,4 +104,4 @@ def test_a_bad_file_is_refused_in_one_line_that_names_it(read, tmp_path, text, m
 
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"nope\.yaml: the configuration file is missing"):
-        read_config(tmp_path / "nope.yaml")
+        read_config(tmp_path / "nope.yaml", RankingConfig)

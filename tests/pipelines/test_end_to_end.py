@@ -19,11 +19,13 @@ from components.artifacts.model import ModelArtifact
 from components.artifacts.splits import Splits
 from components.artifacts.triton_repository import TritonRepository
 from components.export_ensemble.server_files import ServerFiles
-from pipelines.config import STEPS
+from pipelines.catalogue import definition
 from pipelines.summary import artifacts_of
 
 EMRYS = [sys.executable, "-c", "from pipelines.cli import main; main()"]
 CONFIG = {"parameters": {"rows": 4000, "epochs": 5, "patience": 1, "model_name": "small"}}
+
+STEPS = definition("ranking").steps
 
 
 def has_server():

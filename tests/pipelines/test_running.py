@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 
 from blocks.errors import ConfigError
-from pipelines.config import STEPS
+from pipelines.catalogue import definition
 from pipelines.progress import Progress
 from pipelines.run_request import RunRequest
 from pipelines.running import RunError, run_pipeline
 
 EMRYS = [sys.executable, "-c", "from pipelines.cli import main; main()"]
+
+STEPS = definition("ranking").steps
 
 
 def processes_of(folder: Path) -> dict[int, str]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipelines.compiling import compile_pipeline
+from pipelines.config import RankingConfig
 from pipelines.config_file import read_config
 from pipelines.ranking import ranking_pipeline
 
@@ -14,7 +15,7 @@ GOLDEN = HERE / "ranking.yaml"
 
 def write(path: Path) -> None:
     """Compiles the ranking pipeline with the configuration beside this file."""
-    compile_pipeline(ranking_pipeline(read_config(CONFIG)), path)
+    compile_pipeline(ranking_pipeline(read_config(CONFIG, RankingConfig)), path)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,58 @@
+"""The pipelines of the suite by name: configuration, steps, and how each is built."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from typing import Any
+
+from blocks.errors import ConfigError
+from pipelines.config import PipelineConfig, RankingConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Definition:
+    """A pipeline of the suite.
+
+    Args:
+        name: Its name in commands, file names and on Kubeflow.
+        config: Class of its configuration.
+    """
+
+    name: str
+    config: type[PipelineConfig]
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Names of the steps, in the order in which they run."""
+        kind = type(self.config().steps)
+        return tuple(field.name for field in dataclasses.fields(kind))
+
+    def build(self, config: Any) -> Any:
+        """The pipeline, to compile or to run; KFP is imported here, since it takes a second.
+
+        Args:
+            config: Configuration, of the class above.
+        """
+        from pipelines.ranking import ranking_pipeline
+
+        return ranking_pipeline(config)
+
+
+_DEFINITIONS = {"ranking": Definition("ranking", RankingConfig)}
+
+#: Names of the pipelines.
+PIPELINES = tuple(_DEFINITIONS)
+
+
+def definition(name: str) -> Definition:
+    """The pipeline of a name.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    if name not in _DEFINITIONS:
+        near = difflib.get_close_matches(name, PIPELINES, n=1)
+        fix = f"Did you mean {near[0]!r}?" if near else None
+        raise ConfigError(f"no such pipeline: {name!r}", expected=f"one of {', '.join(PIPELINES)}", fix=fix)
+    return _DEFINITIONS[name]
