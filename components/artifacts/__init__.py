@@ -4,6 +4,8 @@ from components.artifacts.base import Artifact
 from components.artifacts.evaluation import Evaluation
 from components.artifacts.feature_schema import FeatureSchema
 from components.artifacts.fitted_workflow import FittedWorkflowArtifact
+from components.artifacts.gate_decision import GateDecision
+from components.artifacts.measured_rows import MeasuredRows
 from components.artifacts.model import ModelArtifact
 from components.artifacts.splits import Splits
 from components.artifacts.transformed import Transformed
@@ -14,6 +16,8 @@ __all__ = [
     "Evaluation",
     "FeatureSchema",
     "FittedWorkflowArtifact",
+    "GateDecision",
+    "MeasuredRows",
     "ModelArtifact",
     "Splits",
     "Transformed",

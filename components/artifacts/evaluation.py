@@ -7,17 +7,19 @@ from typing import Any
 
 from blocks.io import read_json
 from components.artifacts.base import Artifact
+from components.artifacts.measured_rows import MeasuredRows
 
 
 class Evaluation(Artifact):
     """Metrics of a model on the test split.
 
-    Files: `metrics.json` (flat names to finite numbers), `curves.json` (ROC curve, calibration, score histogram) and
-    `report.html` (one self-contained page).
+    Files: `metrics.json` (flat names to finite numbers), `curves.json` (ROC curve, calibration, score histogram),
+    `rows.parquet` (what was measured on each row) and `report.html` (one self-contained page).
     """
 
     kind = "evaluation"
-    required = ("metrics.json", "curves.json", "report.html")
+    version = 2
+    required = ("metrics.json", "curves.json", "rows.parquet", "report.html")
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -28,6 +30,11 @@ class Evaluation(Artifact):
     def curves(self) -> dict[str, Any]:
         """The content of `curves.json`: `roc`, `calibration` and `histogram`, each a dict of lists."""
         return dict(read_json(self.path / "curves.json"))
+
+    @property
+    def rows(self) -> MeasuredRows:
+        """What was measured on each test row, for the model and for each that it is compared with."""
+        return MeasuredRows.read(self.path / "rows.parquet")
 
     @property
     def roc(self) -> tuple[list[float], list[float], list[float]]:

@@ -22,6 +22,8 @@ class UserRanking:
         users: Users that were averaged.
         users_without_relevant: Users that were left out, as they have no relevant row.
         users_all_relevant: Users among the averaged whose rows are all relevant, so that every order is right.
+        codes: (users,) the averaged users.
+        ndcgs: (users,) NDCG@k of each of them.
     """
 
     ndcg: float
@@ -30,6 +32,8 @@ class UserRanking:
     users: int
     users_without_relevant: int
     users_all_relevant: int
+    codes: Codes = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64), compare=False, repr=False)
+    ndcgs: Array = dataclasses.field(default_factory=lambda: np.zeros(0), compare=False, repr=False)
 
 
 def rank_per_user(users: Codes, scores: Array, labels: Array, k: int) -> UserRanking:
@@ -89,6 +93,8 @@ def rank_per_user(users: Codes, scores: Array, labels: Array, k: int) -> UserRan
         users=count,
         users_without_relevant=len(rows) - count,
         users_all_relevant=int((relevant == rows).sum()),
+        codes=users[first_of_user][counted],
+        ndcgs=gains[counted] / ideal[counted],
     )
 
 

@@ -36,6 +36,7 @@ class Performance:
         calibration: Calibration of its probabilities; None where the scores are none.
         log_loss: Mean negative log likelihood, natural logarithm; None where the scores are no probabilities.
         brier: Mean squared error of the probabilities; None where the scores are none.
+        scores: (N,) what the rows were ordered by.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Performance:
     calibration: Calibration | None = None
     log_loss: float | None = None
     brier: float | None = None
+    scores: Array = dataclasses.field(default_factory=lambda: np.zeros(0), compare=False, repr=False)
 
     def named(self, k: int) -> Iterator[tuple[str, float]]:
         """Its metrics under their flat names.
@@ -167,6 +169,7 @@ def _measure(
         auc=float(metrics.roc_auc_score(test.labels, scores)),
         ranking=rank_per_user(test.users, scores, test.labels, config.k),
         roc=RocCurve.of(scores, test.labels),
+        scores=scores,
     )
     if not probabilities:
         return result

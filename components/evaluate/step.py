@@ -20,10 +20,12 @@ from components.artifacts.transformed import Transformed
 from components.evaluate.config import EvaluateConfig
 from components.evaluate.facts import ColumnFacts, SplitFacts, plain_facts, versions
 from components.evaluate.interactions import read_interactions
+from components.evaluate.measured import measured_rows
 from components.evaluate.predict import predict_scores
 from components.evaluate.report import Report
 from components.evaluate.roles import Roles
 from components.evaluate.scorecard import Scorecard, evaluate_scores
+from components.evaluate.slices import slices_of
 from components.running import emit, running
 
 __all__ = ["EvaluateConfig", "best_auc", "run"]
@@ -106,6 +108,8 @@ def run(
         with Evaluation.create(output, metadata) as work:
             write_json(work / "metrics.json", card.metrics)
             write_json(work / "curves.json", _curves(card))
+            slices = slices_of(raw.file("test"), columns)
+            measured_rows(card, test, train, slices).write(work / "rows.parquet")
             (work / "report.html").write_text(report.render(), encoding="utf-8")
         _tell(4, f"AUC {card.model.auc:.4f}, {card.baselines[0].name.lower()} {card.baselines[0].auc:.4f}")
         return Evaluation(output)

@@ -32,6 +32,7 @@ def request_of_a_run(tmp_path):
     with Evaluation.create(artifacts / "evaluation", {}) as work:
         (work / "metrics.json").write_text(json.dumps(METRICS))
         (work / "curves.json").write_text("{}")
+        (work / "rows.parquet").touch()
         (work / "report.html").write_text("<html>report</html>")
     (artifacts / "repository" / "models").mkdir(parents=True)
     (artifacts / "repository" / "models" / "config.pbtxt").write_text("new")

@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 
 from blocks.errors import ArtifactError
 from blocks.io import write_json
 from components.artifacts.evaluation import Evaluation
+from components.artifacts.measured_rows import MeasuredRows
 
 CURVE = {"false_positive_rate": [0.0, 1.0], "true_positive_rate": [0.0, 1.0], "thresholds": [0.6, 0.5]}
 
@@ -11,6 +13,7 @@ def write(path):
     with Evaluation.create(path, {"target": "like"}) as work:
         write_json(work / "metrics.json", {"auc": 0.75, "rows": 4})
         write_json(work / "curves.json", {"roc": CURVE, "calibration": None})
+        MeasuredRows(np.array([0, 1]), {("ndcg", "model"): np.array([0.5, np.nan])}).write(work / "rows.parquet")
         (work / "report.html").write_text("<!DOCTYPE html>", encoding="utf-8")
 
 
@@ -21,6 +24,8 @@ def test_what_was_written_is_read(tmp_path):
     assert evaluation.roc == ([0.0, 1.0], [0.0, 1.0], [0.6, 0.5])
     assert evaluation.curves["calibration"] is None
     assert evaluation.report.read_text(encoding="utf-8") == "<!DOCTYPE html>"
+    assert evaluation.rows.units.tolist() == [0, 1]
+    assert evaluation.rows.metrics == ["ndcg"]
     assert evaluation.metadata == {"target": "like"}
 
 

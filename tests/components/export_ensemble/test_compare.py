@@ -1,0 +1,82 @@
+"""Two served ensembles are compared on the same rows."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+
+import numpy as np
+import pytest
+
+from blocks.errors import DataError, ParityError
+from components.export_ensemble.compare import Comparison, main
+from components.export_ensemble.ports import choose_port
+from tests.components.export_ensemble.small_ensemble import ROWS
+
+LIMITS = ["--max-mean-difference=0.05", "--min-rank-correlation=0.9"]
+
+
+def test_numbers_by_hand():
+    found = Comparison.of(np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.2, 0.1, 0.3, 0.5]))
+    # Differences 0.1, -0.1, 0, 0.1; ranks 1 2 3 4 and 2 1 3 4: 1 - 6 (1 + 1) / (4 (16 - 1)) = 0.8.
+    assert found.rows == 4
+    assert found.mean_difference == pytest.approx(0.075)
+    assert found.max_difference == pytest.approx(0.1)
+    assert found.mean_shift == pytest.approx(0.025)
+    assert found.rank_correlation == pytest.approx(0.8)
+
+
+def test_limits():
+    found = Comparison.of(np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.2, 0.1, 0.3, 0.5]))
+    found.check(0.075001, 0.799999)
+    with pytest.raises(ParityError) as caught:
+        found.check(0.07, 0.5)
+    assert str(caught.value) == (
+        "the candidate scores otherwise than the stable release; expected a mean difference of at most 0.07, "
+        "got 0.075. If that is meant, allow more (compare.maxMeanDifference)."
+    )
+    with pytest.raises(ParityError, match=r"ranks otherwise .* expected a rank correlation of at least 0.9, got 0.8"):
+        found.check(0.1, 0.9)
+
+
+def test_what_cannot_be_judged_fails():
+    same = Comparison.of(np.array([0.5, 0.5]), np.array([0.5, 0.5]))
+    assert math.isnan(same.rank_correlation)
+    with pytest.raises(ParityError, match="got nan"):
+        same.check(1.0, -1.0)
+    with pytest.raises(ParityError, match="got nan"):
+        Comparison.of(np.array([0.5, 0.6]), np.array([math.nan, 0.5])).check(1.0, -1.0)
+    with pytest.raises(DataError, match="there are no rows to compare with"):
+        Comparison.of(np.array([]), np.array([]))
+
+
+def test_the_command_on_a_real_server(server, tmp_path, capsys):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps(row) + "\n" for row in ROWS), encoding="utf-8")
+    assert main([server.grpc_url, server.grpc_url, f"--rows={rows}", *LIMITS]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "rows": len(ROWS),
+        "mean_difference": 0.0,
+        "max_difference": 0.0,
+        "mean_shift": 0.0,
+        "rank_correlation": pytest.approx(1.0),
+    }
+
+
+def test_a_release_that_does_not_answer_fails(server, tmp_path, capsys):
+    rows = tmp_path / "rows.json"
+    rows.write_text(json.dumps(ROWS), encoding="utf-8")
+    with contextlib.ExitStack() as held:
+        nobody = f"127.0.0.1:{choose_port('127.0.0.1', 0, held)}"
+    assert main([server.grpc_url, nobody, f"--rows={rows}", *LIMITS]) == 1
+    assert f"compare: {nobody}: the server cannot be reached" in capsys.readouterr().err
+
+
+def test_rows_that_cannot_be_read(tmp_path, capsys):
+    rows = tmp_path / "rows.jsonl"
+    assert main(["a:1", "b:1", f"--rows={rows}", *LIMITS]) == 2
+    assert "rows.jsonl: the file of rows is missing" in capsys.readouterr().err
+    rows.write_text("{not json}\n", encoding="utf-8")
+    assert main(["a:1", "b:1", f"--rows={rows}", *LIMITS]) == 2
+    assert "not a file of rows" in capsys.readouterr().err

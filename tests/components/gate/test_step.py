@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from blocks.errors import ArtifactError, ConfigError
+from blocks.io import write_json
+from components.artifacts.evaluation import Evaluation
+from components.artifacts.measured_rows import MeasuredRows
+from components.gate.bootstrap import lower_bound
+from components.gate.config import GateConfig
+from components.gate.measures import Auc, Mean
+from components.gate.step import run
+from components.gate.summary import markdown
+
+USERS = 200
+
+
+def made(lift: float = 0.2, production: float | None = None, new: float | None = None) -> MeasuredRows:
+    """Values of 200 users, a row each: the baseline about 0.5, the others that much above it, with noise of 0.1."""
+    draw = np.random.default_rng(0)
+    base = draw.normal(0.5, 0.1, USERS)
+    users = np.where(np.arange(USERS) < 100, "known", "new").astype(object)
+    model = base + lift + draw.normal(0, 0.1, USERS)
+    if new is not None:
+        model[100:] = base[100:] + new + draw.normal(0, 0.1, 100)
+    values = {("ndcg_at_10", "popularity"): base, ("ndcg_at_10", "model"): model}
+    if production is not None:
+        values["ndcg_at_10", "production"] = base + production + draw.normal(0, 0.1, USERS)
+    return MeasuredRows(np.arange(USERS), values, slices={"user": users})
+
+
+@pytest.fixture
+def gate(tmp_path):
+    def judged(rows: MeasuredRows, **config):
+        with Evaluation.create(tmp_path / "evaluation", {}) as work:
+            for name in ("metrics.json", "curves.json"):
+                write_json(work / name, {})
+            (work / "report.html").write_text("", encoding="utf-8")
+            rows.write(work / "rows.parquet")
+        settings = {"metric": "ndcg_at_10", "thresholds": {"ndcg_at_10": 0.6}, **config}
+        return run(tmp_path / "evaluation", GateConfig(**settings), tmp_path / "gate")
+
+    return judged
+
+
+def test_a_good_model_passes(gate):
+    found = gate(made())
+    assert found.passed
+    assert found.reasons == []
+    looked_at = [(check["against"], check["slice"]) for check in found.decision["checks"]]
+    assert looked_at == [("threshold", "all"), ("popularity", "all"), ("popularity", "user=known"),
+                         ("popularity", "user=new")]  # fmt: skip
+    # Mean lift of 200 rows with noise of 0.1: 0.2 with a standard error of 0.1 / sqrt(200) = 0.0071, times 1.645.
+    lift = found.decision["checks"][1]
+    assert lift["estimate"] == pytest.approx(0.2, abs=0.02)
+    assert lift["estimate"] - lift["lower"] == pytest.approx(0.0116, abs=0.003)
+    assert "# The model passed the gate" in markdown(found)
+
+
+def test_the_same_rows_give_the_same_decision(gate):
+    assert gate(made()).decision == gate(made()).decision
+
+
+def test_a_lift_that_may_be_chance(gate):
+    found = gate(made(lift=0.015), thresholds={"ndcg_at_10": 0.1})
+    (reason,) = found.reasons
+    assert not found.passed
+    assert reason.startswith("ndcg_at_10: the lift over popularity is +0.00")
+    assert reason.endswith("which has to exceed +0")
+    assert "did not pass" in markdown(found)
+
+
+def test_a_threshold(gate):
+    (reason,) = gate(made(), thresholds={"ndcg_at_10": 0.9}).reasons
+    assert reason.startswith("ndcg_at_10 is 0.6927; its lower bound 0.6")
+    assert reason.endswith("has to be at least 0.9")
+
+
+def test_worse_than_production(gate):
+    found = gate(made(production=0.25))
+    assert found.reasons[0].startswith("ndcg_at_10: the lift over production is -0.0")
+    assert gate(made(production=0.25), production_margin=-0.2, slice_margin=-0.2).passed
+
+
+def test_the_worst_slice(gate):
+    found = gate(made(lift=0.4, new=-0.2), thresholds={"ndcg_at_10": 0.1})
+    (reason,) = found.reasons
+    assert reason.startswith("ndcg_at_10: the lift over popularity where user=new is -0.19")
+    assert gate(made(lift=0.4, new=-0.2), thresholds={"ndcg_at_10": 0.1}, slice_units=101).passed
+
+
+class TestFailsClosed:
+    def test_no_threshold(self, gate):
+        (reason,) = gate(made(), thresholds={}).reasons
+        assert reason == "no threshold is set, and a model that has none to reach does not pass"
+
+    def test_an_unknown_metric(self, gate):
+        found = gate(made(), metric="recall", thresholds={"recall": 0.1})
+        assert found.reasons == [
+            "recall was not measured; known are ndcg_at_10",
+            "no baseline was measured by recall",
+        ]
+
+    def test_no_rows(self, gate):
+        nothing = MeasuredRows(np.zeros(0, "int64"), {("ndcg_at_10", "model"): np.zeros(0)})
+        assert not gate(nothing).passed
+
+    def test_values_that_are_no_numbers(self, gate):
+        rows = made()
+        rows.values["ndcg_at_10", "model"][:] = np.nan
+        assert not gate(rows).passed
+
+    def test_one_unit(self, gate):
+        one = {("ndcg_at_10", "model"): np.array([0.9]), ("ndcg_at_10", "popularity"): np.array([0.1])}
+        assert not gate(MeasuredRows(np.zeros(1, "int64"), one)).passed
+
+    def test_a_damaged_evaluation(self, gate, tmp_path):
+        gate(made())
+        (tmp_path / "evaluation" / "rows.parquet").write_bytes(b"x")
+        with pytest.raises(ArtifactError, match=r"gate: .*rows\.parquet: a file of the artifact is damaged"):
+            run(tmp_path / "evaluation", GateConfig(), tmp_path / "again")
+        assert not (tmp_path / "again").exists()
+
+
+def test_losses_count_the_other_way(gate):
+    draw = np.random.default_rng(0)
+    rows = MeasuredRows(
+        np.arange(USERS),
+        {("log_loss", "model"): draw.normal(0.5, 0.1, USERS), ("log_loss", "constant"): draw.normal(0.7, 0.1, USERS)},
+    )
+    found = gate(rows, metric="log_loss", thresholds={"log_loss": 0.6})
+    assert found.passed
+    assert found.decision["checks"][1]["estimate"] == pytest.approx(0.2, abs=0.03)
+    (reason,) = gate(rows, metric="log_loss", thresholds={"log_loss": 0.5}).reasons
+    assert "has to be at most 0.5" in reason
+
+
+def test_bad_configurations():
+    with pytest.raises(ConfigError, match=r"gate: thresholds\.auc; expected a number, got nan"):
+        GateConfig(thresholds={"auc": float("nan")})
+    with pytest.raises(ConfigError, match="gate: confidence"):
+        GateConfig(confidence=1.0)
+
+
+class TestMeasures:
+    def test_auc_with_ties_and_weights(self):
+        draw = np.random.default_rng(1)
+        units, labels = draw.integers(0, 30, 400), (draw.random(400) < 0.4).astype(float)
+        scores = np.round(draw.random(400) + 0.2 * labels, 1)
+        draws = draw.integers(0, 3, (5, 30)).astype(float)
+        expected = [roc_auc_score(labels, scores, sample_weight=row[units]) for row in draws]
+        np.testing.assert_allclose(Auc(scores, labels, units).of(draws), expected)
+
+    def test_a_resample_with_one_class_has_no_auc(self):
+        found = Auc(np.array([0.1, 0.9]), np.array([0.0, 1.0]), np.array([0, 1])).of(np.array([[1.0, 0.0], [1.0, 1.0]]))
+        assert np.isnan(found[0])
+        assert found[1] == 1.0
+
+    def test_mean_by_hand(self):
+        # Unit 0 drawn twice: (2 * (1 + 2) + 6) / (2 * 2 + 1) = 12 / 5.
+        found = Mean(np.array([1.0, 2.0, 6.0, np.nan]), np.array([0, 0, 1, 1]), 2).of(np.array([[2.0, 1.0]]))
+        assert found.tolist() == [2.4]
+
+    def test_users_are_drawn_and_not_rows(self):
+        # 100 users with 20 equal rows each: the bound is that of 100 numbers, not of 2,000.
+        values = np.random.default_rng(2).normal(0, 1, 100)
+        measure = Mean(np.repeat(values, 20), np.repeat(np.arange(100), 20), 100)
+        found = lower_bound(measure.of, 100, confidence=0.95, resamples=2000, seed=0)
+        assert found.estimate - found.lower == pytest.approx(1.645 * values.std() / 10, rel=0.15)
