@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 OUTPUT ?= runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench image docs lock clean
+.PHONY: help demo test lint format bench image charts docs lock clean
 
 help:  ## Show this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,10 +29,14 @@ format: $(VENV)/.installed  ## Format the code
 
 bench: $(VENV)/.installed  ## Measure speed; prints ratios
 	$(BIN)/python -m benchmarks.loader
+	$(BIN)/python -m benchmarks.step_time
 
 image:  ## Build the container image of the steps
 	DOCKER_BUILDKIT=0 docker build --network=host -f containers/Dockerfile \
 	  -t emrys/step:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) .
+
+charts: $(VENV)/.installed  ## Render and check the Helm charts
+	$(BIN)/python -m pytest -q -n 2 tests/charts
 
 docs: $(VENV)/.installed  ## Write docs/api.md anew from the docstrings
 	$(BIN)/python docs/generate_api.py

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
-from merlin.schema import ColumnSchema
+from merlin.schema import Tags
 
 from blocks.errors import ConfigError, SchemaError
 from blocks.inputs.prepare import OFFSETS, VALUES, prepare
-from blocks.models.model import Model
+from blocks.io import atomic_directory
+from blocks.models.sample_inputs import column_dtype, fixed_length
+
+if TYPE_CHECKING:
+    from blocks.models.model import Model
 
 
 def serving_signature(model: Model) -> dict[str, tf.TensorSpec]:
     """The tensors that a served model takes, by name.
 
-    A scalar column is one tensor (B, 1). A list column is two: `<column>__values` (sum of the lengths,) and
-    `<column>__offsets` (B + 1,) int32, where the values of row `i` are those from `offsets[i]` to `offsets[i + 1]`.
+    A scalar column is one tensor (B, 1), a pretrained vector one (B, D). A list column is two: `<column>__values` (sum
+    of the lengths,) and `<column>__offsets` (B + 1,) int32, where the values of row `i` are those from `offsets[i]` to
+    `offsets[i + 1]`.
 
     Raises:
         SchemaError: if the model knows no schema, or a column has no type.
@@ -28,8 +33,10 @@ def serving_signature(model: Model) -> dict[str, tf.TensorSpec]:
         raise SchemaError(f"{model.name} knows no schema", fix="Give Model(..., schema=) the columns of a batch.")
     specs: dict[str, tf.TensorSpec] = {}
     for column in schema:
-        dtype = _dtype(column)
-        if column.is_list:
+        dtype = column_dtype(column)
+        if Tags.EMBEDDING in column.tags and not column.is_ragged:
+            specs[column.name] = tf.TensorSpec((None, fixed_length(column)), dtype, column.name)
+        elif column.is_list:
             specs[column.name + VALUES] = tf.TensorSpec((None,), dtype, column.name + VALUES)
             specs[column.name + OFFSETS] = tf.TensorSpec((None,), tf.int32, column.name + OFFSETS)
         else:
@@ -40,11 +47,16 @@ def serving_signature(model: Model) -> dict[str, tf.TensorSpec]:
 def save_serving(model: Model, path: str | os.PathLike[str]) -> None:
     """Writes a SavedModel whose default signature takes `serving_signature(model)`.
 
-    Predictions come back by output name, `<target>/<output>`, with one output too.
+    Predictions come back by output name, `<target>/<output>`, with one output too; those of a `TopKEncoder` as `scores`
+    and `identifiers`.
 
     Args:
         model: A model that has been built.
         path: Folder to write.
+
+    Raises:
+        ConfigError: if the model has no weights yet.
+        SchemaError: if the model knows no schema, or a column has no type.
     """
     if not model.built:
         raise ConfigError(f"{model.name} has no weights yet", fix="Train it, or call it on a batch, first.")
@@ -53,23 +65,13 @@ def save_serving(model: Model, path: str | os.PathLike[str]) -> None:
 
     def serve(tensors: dict[str, Any]) -> dict[str, Any]:
         predictions = model(prepare(tensors), training=False)
+        named = getattr(predictions, "_asdict", None)  # ids and scores of a top-k layer
+        if named is not None:
+            return dict(named())
         return dict(predictions) if isinstance(predictions, dict) else {names[0]: predictions}
 
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.add_endpoint("serve", serve, input_signature=[specs])
-    archive.write_out(os.fspath(path), verbose=False)
-
-
-def _dtype(column: ColumnSchema) -> tf.DType:
-    try:
-        dtype = tf.dtypes.as_dtype(column.dtype.to("numpy"))
-    except (TypeError, ValueError):
-        raise SchemaError(
-            "the column has no type that can be served",
-            column=column.name,
-            expected="an integer or a float",
-            got=str(column.dtype),
-        ) from None
-    # Batches hold float32 whatever the files hold.
-    return tf.float32 if dtype.is_floating else dtype
+    with atomic_directory(path) as folder:
+        archive.write_out(os.fspath(folder), verbose=False)

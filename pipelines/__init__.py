@@ -1,1 +1,5 @@
-"""Pipelines of the steps: defining, compiling and running them, and the `emrys` command."""
+"""Pipelines of the steps: defining, compiling, running and submitting them, and the `emrys` command."""
+
+from pipelines.submitting import submit
+
+__all__ = ["submit"]

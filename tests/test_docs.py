@@ -14,6 +14,8 @@ from pipelines.config import RankingConfig
 from pipelines.config_file import read_config
 
 ROOT = Path(__file__).resolve().parents[1]
+#: On a page whose blocks of Python need each other.
+_ONE_PROGRAM = "<!-- The blocks of this page run one after the other. -->"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -31,8 +33,26 @@ def _commands() -> list[object]:
     return [command for command in commands if command]
 
 
-@pytest.mark.parametrize("code", _blocks("python"))
+def _programs() -> list[object]:
+    """Each block of Python alone; those of a page that says so as one program."""
+    found = []
+    for block in _blocks("python"):
+        page, number = block.id.rsplit("-", 1)
+        if _ONE_PROGRAM not in next(path for path in PAGES if path.name == page).read_text(encoding="utf-8"):
+            found.append(block)
+        elif number == "0":
+            together = [other.values[0] for other in _blocks("python") if other.id.rsplit("-", 1)[0] == page]
+            found.append(pytest.param("\n".join(together), id=page))
+    return found
+
+
+@pytest.mark.parametrize("code", _programs())
 def test_python(code, tmp_path):
+    for archive in re.findall(r"path=\"([\w-]+\.zip)\"", code):
+        shared = ROOT.parent / "shared" / "data" / archive
+        if not shared.exists():
+            pytest.skip(f"the data set is not there: no {archive} in ../shared/data")
+        (tmp_path / archive).symlink_to(shared)
     (tmp_path / "shown.py").write_text(code, encoding="utf-8")
     done = subprocess.run([sys.executable, "shown.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import Any, ClassVar
 
 import keras
+import tensorflow as tf
 
 from blocks.core.block import Block
 from blocks.core.calling import Shape, as_shape
@@ -21,6 +23,13 @@ class TabularAggregation(Block):
     A subclass writes `combine`, which gets the tensors in alphabetical order of their names.
     """
 
+    #: The aggregations by the names that `aggregation=` accepts.
+    registry: ClassVar[Any] = aggregation_registry
+
+    def get_values(self, inputs: dict[str, Any]) -> list[Any]:
+        """The tensors of a dictionary in alphabetical order of their names."""
+        return [inputs[name] for name in sorted(inputs)]
+
     def combine(self, values: list[Any]) -> Any:
         """Makes one tensor of `values`."""
         raise NotImplementedError
@@ -29,7 +38,7 @@ class TabularAggregation(Block):
         """Aggregates a dictionary; a tensor alone is given back as it is."""
         if not isinstance(inputs, dict):
             return inputs
-        return self.combine([inputs[name] for name in sorted(inputs)])
+        return self.combine(self.get_values(inputs))
 
 
 def parse_aggregation(value: Any) -> keras.layers.Layer | None:
@@ -38,9 +47,10 @@ def parse_aggregation(value: Any) -> keras.layers.Layer | None:
     Raises:
         ConfigError: if there is none of that name.
     """
-    if not isinstance(value, str):
-        return value
-    return aggregation_registry.parse(value)
+    found = aggregation_registry.parse(value)
+    if found is not None and not isinstance(found, keras.layers.Layer):
+        raise ConfigError("aggregation", expected="None, a name or a layer", got=repr(value))
+    return found
 
 
 def shapes_in_order(layer: keras.layers.Layer, input_shape: Shape) -> list[tuple[int | None, ...]]:
@@ -54,3 +64,10 @@ def shapes_in_order(layer: keras.layers.Layer, input_shape: Shape) -> list[tuple
             fix="Reduce list features first, with a sequence_combiner for one.",
         )
     return ordered
+
+
+def any_mask(previous_mask: Any) -> Any:
+    """The mask of lists side by side: True where that of any of them is; None where none has one."""
+    masks = previous_mask.values() if isinstance(previous_mask, dict) else [previous_mask]
+    found = [mask for mask in masks if mask is not None]
+    return functools.reduce(tf.logical_or, found) if found else None

@@ -38,6 +38,11 @@ class AsTabular(Block):
             raise ConfigError("AsTabular: output_name", expected="a name", got=repr(output_name))
         self.output_name = output_name
 
+    @property
+    def is_tabular(self) -> bool:
+        """True: it gives a dictionary."""
+        return True
+
     def call(self, inputs: Any) -> dict[str, Any]:
         """Gives the dictionary."""
         return {self.output_name: inputs}

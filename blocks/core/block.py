@@ -1,39 +1,133 @@
-"""The base class of blocks, with the verbs that connect them."""
+"""The base class of blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import keras
 from merlin.schema import Schema, Tags
 from typing_extensions import Self
 
 from blocks.core.calling import Shape, as_shape
-from blocks.core.serializing import from_config
-from blocks.errors import ConfigError, SchemaError
+from blocks.core.connecting import Connecting
+from blocks.core.model_context import ModelContext
+from blocks.core.registry import block_registry, parse_layer
+from blocks.core.serializing import from_config, to_config
+from blocks.errors import ConfigError
 
-if TYPE_CHECKING:
-    from blocks.core.parallel import ParallelBlock
-    from blocks.core.sequential import SequentialBlock
+
+@dataclass(frozen=True)
+class _Held:
+    """An object of its own: Keras would take a context that a block holds for a part of the block."""
+
+    context: ModelContext | None
+    given: bool = False
 
 
 @keras.saving.register_keras_serializable("emrys")
-class Block(keras.layers.Layer):
+class Block(Connecting, keras.layers.Layer):
     """A Keras layer that takes a tensor or a dictionary of tensors, and knows how to be connected to others.
 
     A subclass writes `call`, builds its children in `build`, and gives its constructor's arguments back in
     `get_config`, with `blocks.core.serializing.to_config` around those that are layers or schemas.
+
+    Args:
+        context: What the block shares with others. Default: none, until a model or a chain hands one down.
+        **kwargs: The arguments of `keras.layers.Layer`.
+
+    Raises:
+        ConfigError: if `context` is no `ModelContext`.
     """
+
+    #: The blocks by the names that `parse` and arguments such as `pre` accept.
+    registry: ClassVar[Any] = block_registry
+
+    def __init__(self, context: ModelContext | None = None, **kwargs: Any) -> None:
+        if context is not None and not isinstance(context, ModelContext):
+            raise ConfigError(f"{type(self).__name__}: context", expected="a ModelContext", got=repr(context))
+        super().__init__(**kwargs)
+        self._held = _Held(context, given=context is not None)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Makes the block from what `get_config` gave."""
         return cls(**from_config(config))
 
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor; the context only where it was one of them."""
+        config: dict[str, Any] = super().get_config()
+        return {**config, "context": to_config(self._held.context)} if self._held.given else config
+
+    @classmethod
+    def parse(cls, *block: Any) -> Any:
+        """Makes a block of its name, or one chain of several.
+
+        Args:
+            *block: Names in `registry`, or layers, which are kept as they are; or one list of them.
+
+        Returns:
+            The layer, or the chain of layers.
+
+        Raises:
+            ConfigError: if there is no block of a name; it says which known name is nearest.
+        """
+        given = list(block[0]) if len(block) == 1 and isinstance(block[0], (list, tuple)) else list(block)
+        if not given:
+            raise ConfigError(f"{cls.__name__}.parse: block", expected="a layer or the name of a block", got="none")
+        layers = [parse_layer(cls.registry.parse(item), f"{cls.__name__}.parse") for item in given]
+        return layers[0] if len(layers) == 1 else cls.parse_block(layers[0]).connect(*layers[1:])
+
+    @classmethod
+    def from_layer(cls, layer: keras.layers.Layer) -> Block:
+        """Puts a layer into a block of the same name, which can be connected; the layer itself is not changed.
+
+        Raises:
+            ConfigError: if it is no layer.
+        """
+        # A chain is itself a block, so that neither module can come before the other.
+        from blocks.core.sequential import SequentialBlock
+
+        return SequentialBlock([parse_layer(layer, f"{cls.__name__}.from_layer")], block_name=layer.name)
+
+    @classmethod
+    def parse_block(cls, input: keras.layers.Layer) -> Block:
+        """Gives a block back as it is, and any other layer as `from_layer` does."""
+        return input if isinstance(input, Block) else cls.from_layer(input)
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the output; the input's own, unless a subclass says otherwise."""
         return as_shape(input_shape)
+
+    def call_outputs(self, outputs: Any, training: bool = False, **kwargs: Any) -> Any:
+        """Changes a `Prediction` behind the output: its targets, its weights, its negatives. By itself it does not.
+
+        Args:
+            outputs: The `Prediction`.
+            training: Whether it is a training step. Default: False.
+            **kwargs: What else a subclass is told.
+
+        Returns:
+            A `Prediction`.
+        """
+        return outputs
+
+    def register_features(self, feature_shapes: Mapping[str, Any]) -> list[str]:
+        """Names of features that this block adds to a batch with features of these shapes; none by itself."""
+        return []
+
+    @property
+    def context(self) -> ModelContext | None:
+        """What this block shares with others, None where nothing was handed down."""
+        return self._held.context
+
+    def set_context(self, context: ModelContext | None) -> None:
+        """Hands a context to this block and to those inside it that were not given one of their own."""
+        self._held = _Held(context, self._held.given)
+        for layer in _held_by(list(_public(self))):
+            if isinstance(layer, Block) and not layer._held.given:
+                layer.set_context(context)
 
     @property
     def schema(self) -> Schema | None:
@@ -43,207 +137,34 @@ class Block(keras.layers.Layer):
     def set_schema(self, schema: Schema | None) -> None:
         """Tells the block which columns there are; blocks that select by tag need it."""
 
+    @property
+    def is_tabular(self) -> bool:
+        """Whether the block is known to give a dictionary."""
+        return False
+
     def copy(self) -> Self:
         """A new block with the same configuration and fresh weights."""
         return type(self).from_config(self.get_config())
-
-    def connect(self, *block: keras.layers.Layer, block_name: str | None = None) -> SequentialBlock:
-        """Puts `block`s behind this one.
-
-        Args:
-            *block: Layers, in order. The output of each is the input of the next.
-            block_name: Name of the result.
-
-        Returns:
-            The chain, as one block.
-        """
-        return _sequential([self, *block], block_name)
-
-    def connect_with_shortcut(
-        self,
-        block: keras.layers.Layer,
-        shortcut_filter: keras.layers.Layer | None = None,
-        post: Any = None,
-        aggregation: Any = None,
-        block_outputs_name: str | None = None,
-    ) -> SequentialBlock:
-        """Puts `block` behind this one and keeps this one's output beside the result.
-
-        Args:
-            block: Layer that takes this block's output.
-            shortcut_filter: Selects what of this block's output is kept, all of it by default.
-            post: What is applied to both together.
-            aggregation: How both become one tensor, such as `"concat"`: the shortcut first. None gives a dictionary.
-            block_outputs_name: Name of the output of `block` in that dictionary, by default its own name.
-
-        Returns:
-            The chain, as one block.
-        """
-        from blocks.core.shortcut import ShortcutBlock
-
-        shortcut = ShortcutBlock(block, shortcut_filter, post, aggregation, block_outputs_name)
-        return _sequential([self, shortcut])
-
-    def connect_with_residual(self, block: keras.layers.Layer, activation: Any = None) -> SequentialBlock:
-        """Puts `block` behind this one and adds this one's output to the result: `activation(x + block(x))`.
-
-        Args:
-            block: Layer that takes this block's output and gives its shape.
-            activation: What is applied to the sum. Default: none.
-
-        Returns:
-            The chain, as one block.
-        """
-        from blocks.core.residual_block import ResidualBlock
-
-        return _sequential([self, ResidualBlock(block, activation=activation)])
-
-    def connect_branch(
-        self,
-        *branches: keras.layers.Layer,
-        add_rest: bool = False,
-        post: Any = None,
-        aggregation: Any = None,
-        **kwargs: Any,
-    ) -> SequentialBlock:
-        """Puts several layers side by side behind this one.
-
-        Args:
-            *branches: Layers that take this block's output; those with a filter take a part of it.
-            add_rest: Whether the features that no branch reads are passed on beside their outputs. Default: False.
-            post: What is applied to all outputs together.
-            aggregation: How they become one tensor, such as `"concat"`. Default: none, a dictionary.
-            **kwargs: The other arguments of `ParallelBlock`.
-
-        Returns:
-            The chain, as one block.
-
-        Raises:
-            SchemaError: if the rest is asked for, and a branch does not say which columns it reads.
-        """
-        from blocks.core.filter import Filter
-        from blocks.core.parallel import ParallelBlock
-
-        read: set[str] = set()
-        for branch in branches if add_rest else ():
-            read.update(_columns_read(branch, self.schema))
-        rest = [Filter(sorted(read), exclude=True, name="rest")] if read else []
-        return _sequential([self, ParallelBlock(*branches, *rest, post=post, aggregation=aggregation, **kwargs)])
-
-    def repeat(self, num: int = 1) -> SequentialBlock:
-        """Puts `num` copies of this block behind it; each has weights of its own.
-
-        Args:
-            num: Number of copies, so that there are `num` + 1 blocks in the chain. Default: 1.
-
-        Returns:
-            The chain, as one block.
-
-        Raises:
-            ConfigError: if `num` is below 0.
-        """
-        if not isinstance(num, int) or num < 0:
-            raise ConfigError("repeat: num", expected="a number of copies from 0", got=repr(num))
-        return _sequential([self, *(self.copy() for _ in range(num))])
-
-    def repeat_in_parallel(
-        self,
-        num: int = 1,
-        prefix: str | None = None,
-        names: Sequence[str] | None = None,
-        post: Any = None,
-        aggregation: Any = None,
-        copies: bool = True,
-        residual: bool = False,
-        **kwargs: Any,
-    ) -> ParallelBlock:
-        """Puts this block and copies of it side by side.
-
-        Args:
-            num: Number of branches. Default: 1.
-            prefix: What their names begin with, before 0, 1, …. Default: nothing.
-            names: Their names, instead. Default: none.
-            post: What is applied to all outputs together.
-            aggregation: How they become one tensor, such as `"stack"`. Default: none, a dictionary.
-            copies: Whether each has weights of its own. Default: True.
-            residual: Whether the input is kept beside them, as `"shortcut"`. Default: False.
-            **kwargs: The other arguments of `ParallelBlock`.
-
-        Returns:
-            The branches, as one block.
-
-        Raises:
-            ConfigError: if `num` is below 1, or there are not as many names, each another.
-        """
-        from blocks.core.no_op import NoOp
-        from blocks.core.parallel import ParallelBlock
-        from blocks.core.repeated_block import RepeatedBlock
-
-        if not isinstance(num, int) or num < 1:
-            raise ConfigError("repeat_in_parallel: num", expected="a number of branches from 1", got=repr(num))
-        called = list(names) if names is not None else [f"{prefix or ''}{index}" for index in range(num)]
-        if len(set(called)) != num or len(called) != num:
-            raise ConfigError("repeat_in_parallel: names", expected=f"{num} different names", got=repr(called))
-        together = {"post": post, "aggregation": aggregation, **kwargs}
-        if not copies:
-            return RepeatedBlock(self, called, residual=residual, **together)
-        branches = {name: self.copy() if index else self for index, name in enumerate(called)}
-        return ParallelBlock({**branches, **({"shortcut": NoOp()} if residual else {})}, **together)
-
-    def prepare(
-        self, block: keras.layers.Layer | None = None, post: Any = None, aggregation: Any = None
-    ) -> SequentialBlock:
-        """Puts something before this block.
-
-        Args:
-            block: Layer that gets the input first.
-            post: Layer behind it.
-            aggregation: How what comes then becomes one tensor for this block, such as `"concat"`.
-
-        Returns:
-            The chain, as one block.
-        """
-        from blocks.core.tabular import TabularBlock
-
-        return _sequential([TabularBlock(pre=block, post=post, aggregation=aggregation), self])
-
-    def as_tabular(self, name: str | None = None) -> SequentialBlock:
-        """Puts this block's output into a dictionary.
-
-        Args:
-            name: Its name there. Default: the block's own.
-
-        Returns:
-            The chain, as one block.
-        """
-        from blocks.core.as_tabular import AsTabular
-
-        return _sequential([self, AsTabular(name or self.name)])
 
     def select_by_name(self, name: str) -> keras.layers.Layer | None:
         """This block, when it is called `name`."""
         return self if self.name == name else None
 
-    def select_by_tag(self, tags: Tags | list[Tags]) -> Self | None:
+    def select_by_tag(self, tags: Tags | list[Tags]) -> Block | None:
         """The part of this block that reads columns with one of `tags`, None where there is none."""
         schema = self.schema
         return self if schema is not None and len(schema.select_by_tag(tags)) else None
 
 
-def _columns_read(branch: keras.layers.Layer, schema: Schema | None) -> list[str]:
-    if isinstance(branch, Block) and branch.schema is None:
-        branch.set_schema(schema)
-    columns = getattr(branch, "schema", None)
-    if columns is None:
-        raise SchemaError(
-            f"connect_branch cannot tell the rest: {branch.name} does not say which columns it reads",
-            fix="Give it a filter with a schema, such as filter=schema.select_by_tag(...).",
-        )
-    return list(columns.column_names)
+def _public(layer: keras.layers.Layer) -> Iterator[Any]:
+    return (value for name, value in vars(layer).items() if not name.startswith("_"))
 
 
-def _sequential(layers: list[keras.layers.Layer], name: str | None = None) -> SequentialBlock:
-    # A chain is itself a block with these verbs, so that neither module can come before the other.
-    from blocks.core.sequential import SequentialBlock
-
-    return SequentialBlock(layers, block_name=name)
+def _held_by(value: Any) -> Iterator[keras.layers.Layer]:
+    if isinstance(value, keras.layers.Layer):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _held_by(item)
+    elif isinstance(value, Mapping):
+        yield from _held_by(list(value.values()))

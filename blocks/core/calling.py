@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -39,7 +39,16 @@ def as_shape(shape: Any) -> Shape:
     """Shapes as tuples, whatever they came as: a saved model's configuration holds them as lists."""
     if isinstance(shape, dict):
         return {name: as_shape(value) for name, value in shape.items()}
+    if isinstance(shape, tuple) and hasattr(shape, "_fields"):  # a named tuple of shapes, as of scores and identifiers
+        return type(shape)(*map(as_shape, shape))
     return tuple(None if size is None else int(size) for size in shape)
+
+
+def call_layers(layers: Iterable[keras.layers.Layer], inputs: Any, **kwargs: Any) -> Any:
+    """Calls `layers` one after the other; see `call_layer`."""
+    for layer in layers:
+        inputs = call_layer(layer, inputs, **kwargs)
+    return inputs
 
 
 def build_layer(layer: keras.layers.Layer, shape: Shape) -> Shape:
@@ -47,3 +56,19 @@ def build_layer(layer: keras.layers.Layer, shape: Shape) -> Shape:
     if not layer.built:
         layer.build(shape)
     return as_shape(layer.compute_output_shape(shape))
+
+
+def build_layers(layers: Iterable[keras.layers.Layer], shape: Shape) -> Shape:
+    """Builds `layers`, each for what the one before it gives, and gives the shape of the last one's output."""
+    shape = as_shape(shape)
+    for layer in layers:
+        shape = build_layer(layer, shape)
+    return shape
+
+
+def shape_behind(layers: Iterable[keras.layers.Layer], shape: Shape) -> Shape:
+    """The shape of what `layers`, one after the other, make of an input of `shape`."""
+    shape = as_shape(shape)
+    for layer in layers:
+        shape = as_shape(layer.compute_output_shape(shape))
+    return shape

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from blocks.core.aggregation import TabularAggregation, aggregation_registry, shapes_in_order
+from blocks.core.aggregation import TabularAggregation, aggregation_registry, any_mask, shapes_in_order
 from blocks.core.calling import Shape, as_shape
 
 
@@ -36,6 +36,7 @@ class ConcatFeatures(TabularAggregation):
     def __init__(self, axis: int = -1, output_dtype: str = "float32", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = axis
+        self.supports_masking = True
         self.output_dtype = keras.backend.standardize_dtype(output_dtype)
 
     def combine(self, values: list[Any]) -> Any:
@@ -48,6 +49,10 @@ class ConcatFeatures(TabularAggregation):
             tf.sparse.to_dense(value) if is_sparse else value for value, is_sparse in zip(values, sparse, strict=True)
         ]
         return tf.concat(values, axis=self.axis)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """True where the mask of any of the lists is; None where they are not side by side on the last axis."""
+        return any_mask(previous_mask) if self.axis == -1 else None
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape with the sizes along `axis` added up."""

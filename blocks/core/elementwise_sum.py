@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from blocks.core.aggregation import TabularAggregation, aggregation_registry
+from blocks.core.aggregation import TabularAggregation, aggregation_registry, any_mask
 from blocks.core.calling import Shape, as_shape
 from blocks.core.one_shape import one_shape
 
@@ -33,6 +33,14 @@ class ElementwiseSum(TabularAggregation):
         >>> mm.ElementwiseSum()({"a": np.array([[1.0, 2.0]]), "b": np.array([[10.0, 20.0]])}).numpy().tolist()
         [[11.0, 22.0]]
     """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """True where the mask of any of the lists is."""
+        return any_mask(previous_mask)
 
     def build(self, input_shape: Shape) -> None:
         """Checks the shapes."""

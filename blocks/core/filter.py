@@ -100,6 +100,30 @@ class Filter(Block):
             names |= set(self._columns.select_by_tag(tags).column_names)
         return names
 
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the features selected; with `exclude`, those of the known columns that are left.
+
+        Raises:
+            SchemaError: if that depends on a schema, and none is known.
+        """
+        if not self.exclude:
+            return sorted(self._selected())
+        if self._columns is None:
+            raise SchemaError(f"{self.name} excludes features and knows no schema", fix="Call set_schema on it.")
+        return [name for name in self._columns.column_names if self.check_feature(name)]
+
+    @property
+    def is_tabular(self) -> bool:
+        """True: it gives a dictionary."""
+        return True
+
+    def select_by_tag(self, tags: Tags | list[Tags]) -> Filter | None:
+        """A filter for those of the columns selected that have one of `tags`, None where there is none."""
+        schema = self.schema
+        chosen = Schema([]) if schema is None else schema.select_by_tag(tags)
+        return type(self)(chosen) if len(chosen) else None
+
     def build(self, input_shape: Shape) -> None:
         """Checks that something is left."""
         self.compute_output_shape(input_shape)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-from merlin.schema import Schema
+from merlin.schema import Schema, Tags
 from typing_extensions import Self
 
 from blocks.core.block import Block
 from blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from blocks.core.filter import Filter
+from blocks.core.registry import parse_layer
 from blocks.core.serializing import from_config, to_config
 from blocks.core.tabular import TabularBlock
 from blocks.errors import ConfigError
@@ -68,6 +69,8 @@ class ParallelBlock(TabularBlock):
         self.branches: dict[str, keras.layers.Layer] = _named(inputs, use_layer_name)
         self.strict = strict
         self.automatic_pruning = automatic_pruning
+        if self.context is not None:
+            self.set_context(self.context)
 
     @property
     def parallel_dict(self) -> dict[str, keras.layers.Layer]:
@@ -78,6 +81,48 @@ class ParallelBlock(TabularBlock):
     def parallel_values(self) -> list[keras.layers.Layer]:
         """The branches, in order."""
         return list(self.branches.values())
+
+    @property
+    def layers(self) -> list[keras.layers.Layer]:
+        """The branches, in order, with what is before and after them."""
+        return [
+            layer for layer in (self.pre, *self.branches.values(), self.post, self.aggregation) if layer is not None
+        ]
+
+    @property
+    def first(self) -> keras.layers.Layer:
+        """The first branch."""
+        return next(iter(self.branches.values()))
+
+    def add_branch(self, name: str, block: keras.layers.Layer) -> Self:
+        """Adds a branch, and gives the block back.
+
+        Raises:
+            ConfigError: if there is one of that name, or the block is built already.
+        """
+        if name in self.branches:
+            raise ConfigError(f"{self.name} has a branch called {name!r}", fix="Give the new one another name.")
+        self._set_branch(name, parse_layer(block, self.name))
+        return self
+
+    def apply_to_branch(self, branch_name: str, *block: keras.layers.Layer) -> None:
+        """Puts layers behind a branch, which keeps its name.
+
+        Raises:
+            ConfigError: if there is no such branch, or the block is built already.
+        """
+        branch = self._branch(branch_name)
+        self._set_branch(branch_name, Block.parse_block(branch).connect(*block))
+
+    def _branch(self, name: str) -> keras.layers.Layer:
+        if name not in self.branches:
+            raise ConfigError(f"{self.name} has no such branch", expected=", ".join(self.branches), got=repr(name))
+        return self.branches[name]
+
+    def _set_branch(self, name: str, layer: keras.layers.Layer) -> None:
+        if self.built:
+            raise ConfigError(f"{self.name} is built: its branches cannot change", got=repr(name))
+        self.branches[name] = layer
 
     @property
     def schema(self) -> Schema | None:
@@ -161,6 +206,39 @@ class ParallelBlock(TabularBlock):
                 return found
         return self if self.name == name else None
 
+    def select_by_names(self, names: Sequence[str]) -> list[keras.layers.Layer]:
+        """The branches with these names.
+
+        Raises:
+            ConfigError: if there is no branch of a name.
+        """
+        return [self._branch(name) for name in names]
+
+    def select_by_tag(self, tags: Tags | list[Tags]) -> Block | None:
+        """The branches, and the parts of branches, that read columns with one of `tags`, with the same weights.
+
+        Returns:
+            This block if all its columns have one, None if none has, otherwise a new `ParallelBlock`.
+        """
+        parts = {
+            name: branch.select_by_tag(tags) for name, branch in self.branches.items() if isinstance(branch, Block)
+        }
+        found = {name: part for name, part in parts.items() if part is not None}
+        if not found or (
+            len(found) == len(self.branches) and all(found[name] is self.branches[name] for name in found)
+        ):
+            return self if found else None
+        return ParallelBlock(
+            found,
+            pre=self.pre,
+            post=self.post,
+            aggregation=self.aggregation,
+            name=self.name,
+            strict=self.strict,
+            automatic_pruning=self.automatic_pruning,
+            is_input=self.is_input,
+        )
+
     def __getitem__(self, name: str) -> keras.layers.Layer:
         return self.branches[name]
 
@@ -189,11 +267,8 @@ def _named(inputs: tuple[Any, ...], use_layer_name: bool) -> dict[str, keras.lay
     for number, item in enumerate(inputs):
         name = getattr(item, "name", "") if use_layer_name else str(number)
         named = dict(item) if isinstance(item, Mapping) else {name: item}
-        for name, layer in named.items():
-            if not isinstance(layer, keras.layers.Layer):
-                raise ConfigError(
-                    "ParallelBlock takes layers", expected="keras.layers.Layer", got=f"{type(layer).__name__}"
-                )
+        for name, given in named.items():
+            layer = parse_layer(given, "ParallelBlock", "branches")
             if name in branches:
                 raise ConfigError(f"ParallelBlock has two branches called {name!r}", fix="Give them names.")
             branches[name] = layer

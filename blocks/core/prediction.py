@@ -14,6 +14,7 @@ class Prediction(NamedTuple):
         sample_weight: Weight of each row, (B, 1).
         features: The batch that it is said of.
         negative_candidate_ids: Ids of the sampled negatives, where there are any.
+        rows: Row of the batch that each output is of, (P,), where outputs are of P elements of its lists.
     """
 
     outputs: Any
@@ -21,6 +22,7 @@ class Prediction(NamedTuple):
     sample_weight: Any = None
     features: Any = None
     negative_candidate_ids: Any = None
+    rows: Any = None
 
     @property
     def predictions(self) -> Any:

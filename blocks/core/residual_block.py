@@ -9,6 +9,7 @@ from merlin.schema import Schema
 
 from blocks.core.block import Block
 from blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from blocks.core.registry import parse_activation
 from blocks.core.serializing import to_config
 from blocks.core.tabular import TabularBlock
 from blocks.errors import ConfigError
@@ -63,7 +64,7 @@ class ResidualBlock(TabularBlock):
         if strict:
             raise ConfigError("ResidualBlock: strict", expected="False: a sum takes tensors", got="True")
         self.block = block
-        self.activation = activation if isinstance(activation, keras.layers.Layer) else _activation(activation)
+        self.activation = parse_activation(activation, "ResidualBlock")
         self._activation_given = activation
 
     @property
@@ -119,12 +120,3 @@ class ResidualBlock(TabularBlock):
         for inherited in ("pre", "aggregation", "is_input"):
             config.pop(inherited)
         return {**config, "block": to_config(self.block), "activation": to_config(self._activation_given)}
-
-
-def _activation(activation: Any) -> Any:
-    try:
-        return keras.activations.get(activation)
-    except ValueError as error:
-        raise ConfigError(
-            "ResidualBlock: activation", expected="an activation that Keras knows", got=repr(activation)
-        ) from error

@@ -10,10 +10,10 @@ from merlin.schema import Schema
 
 from blocks.core.aggregation import parse_aggregation
 from blocks.core.block import Block
-from blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from blocks.core.calling import Shape, build_layers, call_layers, shape_behind
 from blocks.core.filter import Filter
+from blocks.core.registry import parse_layer
 from blocks.core.serializing import from_config, to_config
-from blocks.errors import ConfigError
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -24,7 +24,7 @@ class SequentialBlock(Block):
     `features` and `targets` to those layers that ask for them.
 
     Args:
-        *layers: The layers, or one list of them.
+        *layers: The layers, or names of blocks, or one list of them.
         filter: Selects what the first layer gets: a `Filter`, or what `Filter` takes. Default: everything.
         pre_aggregation: Makes one tensor of what the first layer gets, such as `"concat"`. Default: none.
         block_name: Name of the block.
@@ -57,14 +57,12 @@ class SequentialBlock(Block):
             kwargs["name"] = block_name
         super().__init__(**kwargs)
         flat = list(layers[0]) if len(layers) == 1 and isinstance(layers[0], (list, tuple)) else list(layers)
-        for layer in flat:
-            if not isinstance(layer, keras.layers.Layer):
-                raise ConfigError(
-                    "SequentialBlock takes layers", expected="keras.layers.Layer", got=f"{type(layer).__name__}"
-                )
+        flat = [parse_layer(layer, type(self).__name__, "layers") for layer in flat]
         self.filter = filter if filter is None or isinstance(filter, Filter) else Filter(filter)
         self.pre_aggregation = parse_aggregation(pre_aggregation)
         self.layers = [_copy(layer) for layer in flat] if copy_layers else flat
+        if self.context is not None:
+            self.set_context(self.context)
 
     def _chain(self) -> list[keras.layers.Layer]:
         ahead = [layer for layer in (self.filter, self.pre_aggregation) if layer is not None]
@@ -72,9 +70,7 @@ class SequentialBlock(Block):
 
     def build(self, input_shape: Shape) -> None:
         """Builds every layer for what the one before it gives."""
-        shape = as_shape(input_shape)
-        for layer in self._chain():
-            shape = build_layer(layer, shape)
+        build_layers(self._chain(), input_shape)
         self.built = True
 
     def call(
@@ -86,16 +82,19 @@ class SequentialBlock(Block):
         targets: Any = None,
     ) -> Any:
         """Runs `inputs` through all layers."""
+        told = {"training": training, "testing": testing, "features": features, "targets": targets}
+        return call_layers(self._chain(), inputs, **told)
+
+    def call_outputs(self, outputs: Any, training: bool = False, **kwargs: Any) -> Any:
+        """Lets every block change the `Prediction`, in order."""
         for layer in self._chain():
-            inputs = call_layer(layer, inputs, training=training, testing=testing, features=features, targets=targets)
-        return inputs
+            if isinstance(layer, Block):
+                outputs = layer.call_outputs(outputs, training=training, **kwargs)
+        return outputs
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape that the last layer gives."""
-        shape = as_shape(input_shape)
-        for layer in self._chain():
-            shape = as_shape(layer.compute_output_shape(shape))
-        return shape
+        return shape_behind(self._chain(), input_shape)
 
     @property
     def schema(self) -> Schema | None:
@@ -129,6 +128,36 @@ class SequentialBlock(Block):
         """The last layer."""
         return self.layers[-1]
 
+    @property
+    def inputs(self) -> keras.layers.Layer | None:
+        """The block that reads the features, if the chain begins with one."""
+        ahead = self._chain()[:1]
+        if ahead and isinstance(ahead[0], SequentialBlock):
+            return ahead[0].inputs
+        return ahead[0] if ahead and getattr(ahead[0], "is_input", False) else None
+
+    @property
+    def filter_features(self) -> list[str]:
+        """Names of the features that the filter lets through which the chain begins with; none if there is none."""
+        ahead = self._chain()[:1]
+        if ahead and isinstance(ahead[0], SequentialBlock):
+            return ahead[0].filter_features
+        return ahead[0].feature_names if ahead and isinstance(ahead[0], Filter) else []
+
+    @property
+    def is_tabular(self) -> bool:
+        """Whether the last layer is known to give a dictionary."""
+        return bool(getattr(self._chain()[-1], "is_tabular", False)) if self._chain() else False
+
+    @property
+    def regularizers(self) -> list[Any]:
+        """The regularizers of the layers inside, each once."""
+        found: dict[int, Any] = {}
+        for layer in self._chain():
+            inner = layer.regularizers if isinstance(layer, SequentialBlock) else _regularizers(layer)
+            found.update({id(regularizer): regularizer for regularizer in inner})
+        return list(found.values())
+
     def __len__(self) -> int:
         return len(self.layers)
 
@@ -156,3 +185,8 @@ class SequentialBlock(Block):
 
 def _copy(layer: keras.layers.Layer) -> keras.layers.Layer:
     return layer.copy() if isinstance(layer, Block) else type(layer).from_config(layer.get_config())
+
+
+def _regularizers(layer: keras.layers.Layer) -> list[Any]:
+    found = [value for name, value in vars(layer).items() if name.endswith("_regularizer")]
+    return [value for value in found if isinstance(value, keras.regularizers.Regularizer)]

@@ -13,7 +13,7 @@ from blocks.core.calling import Shape, as_shape
 from blocks.core.filter import Filter
 from blocks.core.serializing import to_config
 from blocks.core.tabular import TabularBlock
-from blocks.errors import ConfigError, SchemaError
+from blocks.errors import ConfigError
 from blocks.schema.functions import create_continuous_column
 
 
@@ -67,35 +67,16 @@ class ContinuousFeatures(TabularBlock):
             self._schema = Schema([create_continuous_column(feature) for feature in self.features])
 
     @classmethod
-    def from_features(cls, features: Sequence[str], **kwargs: Any) -> Self:
-        """Makes the block for the features with these names; `kwargs` are its other arguments."""
-        return cls(features, **kwargs)
+    def from_features(cls, features: Sequence[str], pre: Any = None, **kwargs: Any) -> Self:
+        """Makes the block for the features with these names; `pre` and `kwargs` are its other arguments."""
+        return cls(features, pre=pre, **kwargs)
 
-    @classmethod
-    def from_schema(
-        cls, schema: Schema, tags: Tags | Sequence[Tags] | None = None, allow_none: bool = True, **kwargs: Any
-    ) -> Self | None:
-        """Makes the block for columns of a schema.
-
-        Args:
-            schema: The columns.
-            tags: Only those with one of these tags. Default: all.
-            allow_none: Whether there may be no such column. Default: True.
-            **kwargs: The block's other arguments.
-
-        Returns:
-            The block, or None if there is no such column.
-
-        Raises:
-            SchemaError: if there is none and `allow_none` is False.
-        """
-        chosen = schema if tags is None else schema.select_by_tag(tags)
+    def select_by_tag(self, tags: Tags | list[Tags]) -> ContinuousFeatures | None:
+        """The block for those of its features that have one of `tags`, None where there is none."""
+        chosen = Schema([]) if self._schema is None else self._schema.select_by_tag(tags)
         if len(chosen) == 0:
-            if not allow_none:
-                got = ", ".join(schema.column_names) or "an empty schema"
-                raise SchemaError(f"{cls.__name__} finds no column tagged {tags}", got=got)
             return None
-        return cls(chosen.column_names, schema=chosen, **kwargs)
+        return ContinuousFeatures.from_schema(chosen, pre=self.pre, post=self.post, aggregation=self.aggregation)
 
     def build(self, input_shape: Shape) -> None:
         """Checks that some of the features are there."""

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from merlin.schema import ColumnSchema, Schema, Tags
+from merlin.schema import Schema, Tags
 from typing_extensions import Self
 
-from blocks.core.calling import Shape
+from blocks.core.calling import Shape, as_shape
 from blocks.core.l2_normalize import l2_normalize
 from blocks.core.parallel import ParallelBlock
 from blocks.core.serializing import from_config, to_config
 from blocks.errors import ConfigError, SchemaError
+from blocks.inputs.categorical_columns import embeddable
 from blocks.inputs.embedding_options import EmbeddingOptions
 from blocks.inputs.embedding_table import EmbeddingTable
 from blocks.inputs.feature_config import FeatureConfig
+from blocks.inputs.feature_tables import make_tables, with_table_names
 from blocks.inputs.lookup import combine
 from blocks.inputs.prepare import prepare, prepared_shape
 from blocks.inputs.table_config import TableConfig
 from blocks.io import atomic_file
-from blocks.schema.functions import categorical_cardinalities, categorical_domains, column_cardinality, select_targets
+from blocks.schema.functions import categorical_cardinalities, categorical_domains, select_targets
 
 if TYPE_CHECKING:
     from merlin.io import Dataset
@@ -68,6 +69,9 @@ class EmbeddingFeatures(ParallelBlock):
         1
     """
 
+    #: Whether the rows of a list become one.
+    _combines = True
+
     def __init__(
         self,
         feature_config: Mapping[str, FeatureConfig],
@@ -80,15 +84,8 @@ class EmbeddingFeatures(ParallelBlock):
         l2_reg: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        features = _with_table_names(feature_config)
-        tables: dict[str, EmbeddingTable] = {}
-        for feature, config in features.items():
-            table_name = str(config.table.name)
-            column = _column(feature, config.table, schema)
-            if table_name in tables:
-                tables[table_name].add_feature(column)
-            else:
-                tables[table_name] = _table(config.table, column)
+        features = with_table_names(feature_config)
+        tables = make_tables(features, schema, self._combines)
         super().__init__(
             tables, pre=pre, post=post, aggregation=aggregation, schema=schema, name=name, is_input=True, **kwargs
         )
@@ -97,15 +94,16 @@ class EmbeddingFeatures(ParallelBlock):
         self.l2_reg = l2_reg
 
     @classmethod
-    def from_schema(
+    def from_schema(  # type: ignore[override]  # the options come before the tags, as released
         cls,
         schema: Schema,
         embedding_options: EmbeddingOptions | None = None,
         tags: Tags | Sequence[Tags] | None = None,
         max_sequence_length: int | None = None,
+        allow_none: bool = True,
         **kwargs: Any,
     ) -> Self | None:
-        """Makes tables for the categorical columns of a schema that have a domain, one for each domain.
+        """Makes tables for the categorical columns of a schema, one for each domain.
 
         Args:
             schema: The columns; targets are left out.
@@ -113,18 +111,25 @@ class EmbeddingFeatures(ParallelBlock):
                 every dimension is 64.
             tags: Only columns with one of these tags. Default: all.
             max_sequence_length: See `FeatureConfig`. Default: none.
+            allow_none: Whether there may be no such column. Default: True.
             **kwargs: The block's other arguments.
 
         Returns:
             The block, or None if there is no such column.
+
+        Raises:
+            SchemaError: if a column tagged CATEGORICAL has no domain, or there is none and `allow_none` is False.
         """
         options = EmbeddingOptions() if embedding_options is None else embedding_options
         chosen = schema.excluding_by_name(select_targets(schema).column_names)
         chosen = chosen if tags is None else chosen.select_by_tag(tags)
+        embedded = embeddable(chosen.select_by_tag(Tags.CATEGORICAL), cls.__name__)
+        chosen = chosen.select_by_name([column.name for column in embedded])
         sizes, domains = categorical_cardinalities(chosen), categorical_domains(chosen)
-        chosen = chosen.select_by_name(list(sizes))
         if len(chosen) == 0:
-            return None
+            if allow_none:
+                return None
+            raise SchemaError(f"{cls.__name__} finds nothing to embed", expected="columns tagged CATEGORICAL")
         features: dict[str, FeatureConfig] = {}
         for column in chosen:
             sharing = [other for other in chosen if domains[other.name] == domains[column.name]]
@@ -155,16 +160,24 @@ class EmbeddingFeatures(ParallelBlock):
         batch = prepare(inputs) if self.add_default_pre else inputs
         return super().call(batch, training=training, testing=testing, features=features, targets=targets)
 
-    def post_call(self, outputs: Any, **kwargs: Any) -> Any:
+    def post_call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Adds the squares of what was looked up to the loss, and applies `post` and the aggregation."""
         if self.l2_reg:
-            squares = [tf.reduce_sum(tf.square(tf.cast(rows, "float32"))) for rows in outputs.values()]
+            squares = [tf.reduce_sum(tf.square(tf.cast(rows, "float32"))) for rows in inputs.values()]
             self.add_loss(self.l2_reg * tf.add_n(squares))
-        return super().post_call(outputs, **kwargs)
+        return super().post_call(inputs, *args, **kwargs)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, D) by feature name, or what the aggregation makes of it."""
         return super().compute_output_shape(prepared_shape(input_shape) if self.add_default_pre else input_shape)
+
+    def compute_call_output_shape(self, input_shapes: Shape) -> dict[str, Any]:
+        """Shapes of what the lookup gives, by feature name, before `post` and the aggregation."""
+        shapes = prepared_shape(input_shapes) if self.add_default_pre else as_shape(input_shapes)
+        found: dict[str, Any] = {}
+        for table in self.branches.values():
+            found.update(as_shape(table.compute_output_shape(shapes)))
+        return found
 
     def lookup_feature(self, name: str, val: Any, output_sequence: bool = False) -> Any:
         """Looks ids of one feature up.
@@ -262,62 +275,3 @@ class EmbeddingFeatures(ParallelBlock):
         """Makes the block from what `get_config` gave."""
         given = from_config(config)
         return cls(dict(given.pop("feature_config")), **given)
-
-
-def _with_table_names(feature_config: Mapping[str, FeatureConfig]) -> dict[str, FeatureConfig]:
-    if not isinstance(feature_config, Mapping) or not feature_config:
-        expected = "a dictionary of FeatureConfig by feature name"
-        raise ConfigError("EmbeddingFeatures: feature_config", expected=expected, got=repr(feature_config))
-    names: dict[int, str] = {}
-    tables: dict[str, TableConfig] = {}
-    found: dict[str, FeatureConfig] = {}
-    for feature, config in feature_config.items():
-        if not isinstance(config, FeatureConfig):
-            raise ConfigError(
-                "EmbeddingFeatures: feature_config", column=feature, expected="a FeatureConfig", got=repr(config)
-            )
-        name = config.table.name or names.setdefault(id(config.table), feature)
-        table = replace(config.table, name=name)
-        first = tables.setdefault(name, table)
-        if _what(first) != _what(table):
-            raise ConfigError(
-                f"EmbeddingFeatures: two tables called {name!r} differ",
-                column=feature,
-                expected=_what(first),
-                got=_what(table),
-                fix="Give them different names.",
-            )
-        found[feature] = replace(config, table=table)
-    return found
-
-
-def _what(table: TableConfig) -> str:
-    return f"{table.vocabulary_size} ids, dimension {table.dim}, combiner {table.combiner}"
-
-
-def _table(config: TableConfig, column: ColumnSchema) -> EmbeddingTable:
-    start = config.initializer
-    return EmbeddingTable(
-        config.dim,
-        column,
-        embeddings_initializer=keras.initializers.TruncatedNormal(stddev=config.dim**-0.5) if start is None else start,
-        sequence_combiner=config.combiner,
-        name=config.name,
-    )
-
-
-def _column(feature: str, table: TableConfig, schema: Schema | None) -> ColumnSchema:
-    """The feature's column, with the table as its domain."""
-    domain = {"name": table.name, "min": 0, "max": table.vocabulary_size - 1}
-    if schema is None or feature not in schema.column_names:
-        return ColumnSchema(feature, dtype="int64", tags=[Tags.CATEGORICAL], properties={"domain": domain})
-    column = schema[feature]
-    cardinality = column_cardinality(column)
-    if cardinality is not None and cardinality > table.vocabulary_size:
-        raise SchemaError(
-            f"EmbeddingFeatures: table {table.name!r} is too small",
-            column=feature,
-            expected=f"at least {cardinality} ids",
-            got=str(table.vocabulary_size),
-        )
-    return column.with_properties({"domain": domain})

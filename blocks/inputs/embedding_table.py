@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
-import pandas as pd
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 from typing_extensions import Self
 
 from blocks.core.block import Block
 from blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from blocks.core.model_context import ModelContext
 from blocks.core.serializing import from_config, to_config
 from blocks.errors import ConfigError, SchemaError
 from blocks.inputs.lookup import COMBINERS, combine, look_up
+from blocks.inputs.table_columns import TableColumns, domain_name
+from blocks.inputs.table_data import TableData
 from blocks.inputs.tensor_initializer import TensorInitializer
-
-if TYPE_CHECKING:
-    from merlin.io import Dataset
 
 
 @keras.saving.register_keras_serializable("emrys")
-class EmbeddingTable(Block):
+class EmbeddingTable(TableData, Block):
     """Rows of one trained table, looked up by the ids of one or several columns that share a domain.
 
     A list feature gives one vector: the mean of its rows, their sum, or their sum divided by the square root of the
@@ -99,9 +98,8 @@ class EmbeddingTable(Block):
             raise ConfigError("EmbeddingTable: sequence_combiner", expected=expected, got=repr(sequence_combiner))
         if dynamic:
             raise ConfigError("EmbeddingTable: dynamic", expected="False", got="True")
-        self._columns = Schema([])
-        self.input_dim = 0
-        name = name or (_domain_name(col_schemas[0]) if col_schemas else None)
+        self._columns = TableColumns()
+        name = name or (domain_name(col_schemas[0]) if col_schemas else None)
         super().__init__(name=name, activity_regularizer=activity_regularizer, dtype=dtype, **kwargs)
         self.trainable = trainable
         self.dim = dim
@@ -134,82 +132,29 @@ class EmbeddingTable(Block):
                 fix="One row for each id of the domain (its maximum + 1), as many columns as the dimension.",
             )
 
-    @classmethod
-    def from_pretrained(
-        cls,
-        data: Dataset | pd.DataFrame,
-        trainable: bool = True,
-        name: str | None = None,
-        col_schema: ColumnSchema | None = None,
-        **kwargs: Any,
-    ) -> Self:
-        """Makes a table that starts with given values.
-
-        Args:
-            data: A `merlin.io.Dataset` or a data frame with one row for each id from 0 on; see
-                `TensorInitializer.from_dataset`.
-            trainable: Whether the values change in training. Default: True.
-            name: Name of the table. Default: that of the column's domain.
-            col_schema: The column that is looked up. Default: one called `name`, with as many ids as `data` has rows.
-            **kwargs: Further arguments of the table.
-
-        Returns:
-            The table.
-
-        Raises:
-            ConfigError: if neither a name nor a column is given, or the column has another number of ids.
-        """
-        values = TensorInitializer.from_dataset(data).weights
-        if col_schema is None:
-            if name is None:
-                raise ConfigError("from_pretrained knows no column", fix="Give name= or col_schema=.")
-            domain = {"name": name, "min": 0, "max": len(values) - 1}
-            col_schema = ColumnSchema(name, dtype="int32", tags=[Tags.CATEGORICAL], properties={"domain": domain})
-        return cls(int(values.shape[1]), col_schema, trainable=trainable, name=name, weights=values, **kwargs)
-
-    @classmethod
-    def from_dataset(
-        cls,
-        data: Dataset | pd.DataFrame,
-        trainable: bool = True,
-        name: str | None = None,
-        col_schema: ColumnSchema | None = None,
-        **kwargs: Any,
-    ) -> Self:
-        """The same as `from_pretrained`."""
-        return cls.from_pretrained(data, trainable=trainable, name=name, col_schema=col_schema, **kwargs)
-
     def add_feature(self, column: ColumnSchema) -> None:
         """Lets one more column look ids up in this table.
 
         Raises:
             SchemaError: if the column has no domain, or another one than the columns that are there.
         """
-        if column.int_domain is None or column.int_domain.max is None:
-            raise SchemaError(
-                f"EmbeddingTable {self.name!r} does not know how many ids there are",
-                column=column.name,
-                expected="a domain with a maximum",
-                fix="Give the column an int domain in the schema, or leave it out of the categorical columns.",
-            )
-        size = int(column.int_domain.max) + 1
-        if self.input_dim not in (0, size) or self._domains() - {_domain_name(column)}:
-            raise SchemaError(
-                f"EmbeddingTable {self.name!r} holds columns of one domain",
-                column=column.name,
-                expected=f"{', '.join(sorted(self._domains()))} with {self.input_dim} ids",
-                got=f"{_domain_name(column)} with {size}",
-            )
-        self.input_dim = size
-        self._columns = self._columns + Schema([column])
+        self._columns.add(column, self.name)
 
-    def _domains(self) -> set[str]:
-        return {_domain_name(column) for column in self._columns}
+    @property
+    def input_dim(self) -> int:
+        """Number of ids; 0 as long as there are no columns."""
+        return self._columns.size
+
+    def set_context(self, context: ModelContext | None) -> None:
+        """Makes the table known in the context, by its name."""
+        super().set_context(context)
+        if context is not None:
+            context.add_embedding_table(self.name, self)
 
     @property
     def schema(self) -> Schema:
         """The columns that are looked up here."""
-        return self._columns
+        return self._columns.schema
 
     @property
     def embeddings(self) -> Any:
@@ -241,7 +186,7 @@ class EmbeddingTable(Block):
         if not isinstance(inputs, dict):
             outputs = {"": self._looked_up(None, inputs, features)}
         else:
-            names = [name for name in self._columns.column_names if name in inputs]
+            names = [name for name in self._columns.names if name in inputs]
             batch = inputs if features is None else features
             outputs = {name: self._looked_up(name, inputs[name], batch) for name in names}
         if self.l2_batch_regularization_factor:
@@ -250,18 +195,12 @@ class EmbeddingTable(Block):
                 self.add_loss(self.l2_batch_regularization_factor * squares)
         return outputs if isinstance(inputs, dict) else outputs[""]
 
-    def _is_list(self, name: str | None, shape: Any) -> bool:
-        names = self._columns.column_names
-        name = names[0] if name is None and len(names) == 1 else name
-        declared = bool(self._columns[name].is_list) if name is not None else False
-        return declared or len(shape) > 2 or (len(shape) == 2 and shape[1] != 1)
-
     def _looked_up(self, name: str | None, ids: Any, features: Any) -> Any:
-        is_list = self._is_list(name, ids.shape)
+        is_list = self._columns.is_list(name, ids.shape)
         if len(ids.shape) > 2 or (len(ids.shape) == 2 and not is_list):
             ids = tf.squeeze(ids, axis=2 if len(ids.shape) > 2 else 1)
         ragged = isinstance(ids, tf.RaggedTensor)
-        owner = f"EmbeddingTable {self.name} (of {', '.join(self._columns.column_names)})"
+        owner = f"EmbeddingTable {self.name} (of {', '.join(self._columns.names)})"
         rows = look_up(self.embeddings, ids.values if ragged else ids, self.input_dim, self.compute_dtype, owner)
         rows = ids.with_values(rows) if ragged else rows
         if not is_list or self.sequence_combiner is None:
@@ -273,13 +212,13 @@ class EmbeddingTable(Block):
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """With `mask_zero`, where the ids of dense lists are not 0; None for all others, and for combined lists."""
         if isinstance(inputs, dict):
-            names = [name for name in self._columns.column_names if name in inputs]
+            names = [name for name in self._columns.names if name in inputs]
             return {name: self._mask(name, inputs[name]) for name in names}
         return self._mask(None, inputs)
 
     def _mask(self, name: str | None, ids: Any) -> Any:
         padded = self.mask_zero and self.sequence_combiner is None and not isinstance(ids, tf.RaggedTensor)
-        if not padded or not self._is_list(name, ids.shape):
+        if not padded or not self._columns.is_list(name, ids.shape):
             return None
         return tf.not_equal(tf.squeeze(ids, axis=2) if len(ids.shape) > 2 else ids, 0)
 
@@ -287,20 +226,20 @@ class EmbeddingTable(Block):
         """(B, D), or (B, L, D) for lists that are not combined; by name for a dictionary."""
         shapes = as_shape(input_shape)
         if isinstance(shapes, dict):
-            names = [name for name in self._columns.column_names if name in shapes]
+            names = [name for name in self._columns.names if name in shapes]
             return {name: self._row_shape(name, shapes[name]) for name in names}
         return self._row_shape(None, shapes)
 
     def _row_shape(self, name: str | None, shape: tuple[int | None, ...]) -> Shape:
-        if not self._is_list(name, shape) or isinstance(self.sequence_combiner, str):
+        if not self._columns.is_list(name, shape) or isinstance(self.sequence_combiner, str):
             return (shape[0], self.dim)
         rows = (shape[0], shape[1], self.dim)
         return rows if self.sequence_combiner is None else as_shape(self.sequence_combiner.compute_output_shape(rows))
 
     def select_by_tag(self, tags: Tags | list[Tags]) -> Self | None:
         """The table for those of its columns that have one of `tags`, with the same rows; None if none has."""
-        chosen = self._columns.select_by_tag(tags)
-        if len(chosen) == 0 or len(chosen) == len(self._columns):
+        chosen = self.schema.select_by_tag(tags)
+        if len(chosen) == 0 or len(chosen) == len(self.schema):
             return self if len(chosen) else None
         return type(self)(
             self.dim,
@@ -311,26 +250,6 @@ class EmbeddingTable(Block):
             sequence_combiner=self.sequence_combiner,
             l2_batch_regularization_factor=self.l2_batch_regularization_factor,
         )
-
-    def to_df(self, gpu: bool | None = None) -> pd.DataFrame:
-        """The rows as a data frame: one row for each id, columns `"0"` to `"D - 1"`.
-
-        Args:
-            gpu: Kept, without effect: the frame is always a pandas one.
-
-        Raises:
-            ConfigError: if the table is not built yet.
-        """
-        if self.embeddings is None:
-            raise ConfigError(f"EmbeddingTable {self.name!r} has no rows yet", fix="Build it, or call it on a batch.")
-        rows = keras.ops.convert_to_numpy(self.embeddings)
-        return pd.DataFrame(rows, columns=[str(column) for column in range(self.dim)])
-
-    def to_dataset(self, gpu: bool | None = None) -> Dataset:
-        """The rows as a `merlin.io.Dataset`; see `to_df`."""
-        from merlin.io import Dataset  # starts Dask, which is not everybody's
-
-        return Dataset(self.to_df(gpu))
 
     def copy(self) -> Self:
         """A new table with the same configuration, which starts as this one did."""
@@ -345,7 +264,7 @@ class EmbeddingTable(Block):
         return {
             **super().get_config(),
             "dim": self.dim,
-            "schema": to_config(self._columns),
+            "schema": to_config(self.schema),
             "embeddings_initializer": "uniform" if values_are_weights else to_config(start),
             "embeddings_regularizer": to_config(self.embeddings_regularizer),
             "activity_regularizer": to_config(self.activity_regularizer),
@@ -361,11 +280,6 @@ class EmbeddingTable(Block):
         """Makes the table from what `get_config` gave."""
         given = from_config(config)
         return cls(given.pop("dim"), *given.pop("schema"), **given)
-
-
-def _domain_name(column: ColumnSchema) -> str:
-    domain = column.int_domain
-    return str(domain.name) if domain is not None and domain.name else str(column.name)
 
 
 def _sizes(table: keras.layers.Layer) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 from blocks.core.parallel import ParallelBlock
 from blocks.errors import SchemaError
+from blocks.inputs.categorical_columns import embeddable
 from blocks.inputs.embedding_table import EmbeddingTable
 from blocks.schema.functions import categorical_domains, infer_embedding_dim
 
@@ -36,7 +37,7 @@ def Embeddings(  # noqa: N802 - looks like the class that it is used as
     not named there gets the default.
 
     Args:
-        schema: The columns. Those without a domain, continuous ones for instance, are passed over.
+        schema: The columns. Continuous ones, and others without a domain of ids, are passed over.
         dim: Embedding dimension. Default: what `infer_dim_fn` says.
         infer_dim_fn: Gives the dimension for a column. Default: twice the fourth root of the cardinality, rounded up
             to a multiple of 8.
@@ -57,7 +58,7 @@ def Embeddings(  # noqa: N802 - looks like the class that it is used as
         A block that takes a batch and gives a dictionary of (B, D) by column.
 
     Raises:
-        SchemaError: if the schema has no categorical column with a domain.
+        SchemaError: if a column tagged CATEGORICAL has no domain, or there is no column with one.
 
     Example:
         >>> import blocks as mm
@@ -68,9 +69,7 @@ def Embeddings(  # noqa: N802 - looks like the class that it is used as
     """
     domains = categorical_domains(schema.select_by_tag(Tags.CATEGORICAL) or schema)
     tables: dict[str, EmbeddingTable] = {}
-    for column in schema:
-        if column.int_domain is None or column.int_domain.max is None:
-            continue
+    for column in embeddable(schema, block_name):
         table_name = domains.get(column.name, column.int_domain.name or column.name)
         if table_name in tables:
             tables[table_name].add_feature(column)

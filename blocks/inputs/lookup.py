@@ -29,16 +29,27 @@ def look_up(table: Any, ids: Any, size: int, dtype: str, owner: str) -> Any:
         DataError: if an id has no row, in eager mode. A graph raises `tf.errors.InvalidArgumentError` when it runs;
             one compiled by XLA, which drops checks, gives nan for such an id instead of the nearest row.
     """
+    ids, inside = checked_ids(ids, size, owner)
+    # The variable's value, not the variable: the gradient then names the rows of the batch, not the whole table.
+    rows = tf.cast(tf.gather(table.value, ids), dtype)
+    return rows + tf.expand_dims(nan_outside(inside, rows.dtype), -1)
+
+
+def checked_ids(ids: Any, size: int, owner: str) -> tuple[Any, Any]:
+    """Gives `ids` as int64, once they are known to have rows, and where they have; see `look_up`."""
     ids = tf.cast(ids, "int64")
     inside = tf.logical_and(ids >= 0, ids < size)
     if tf.executing_eagerly() and not tf.reduce_all(inside):
         stranger = int(tf.boolean_mask(ids, tf.logical_not(inside))[0])
         raise DataError(f"{owner}: an id has no row", expected=f"0 to {size - 1}", got=str(stranger), fix=_FIX)
     message = f"{owner}: an id has no row; expected 0 to {size - 1}. {_FIX}"
-    # The variable's value, not the variable: the gradient then names the rows of the batch, not the whole table.
     with tf.control_dependencies(_checks(ids, inside, message)):
-        rows = tf.cast(tf.gather(table.value, ids), dtype)
-    return rows + tf.expand_dims(tf.where(inside, tf.zeros((), rows.dtype), tf.constant(float("nan"), rows.dtype)), -1)
+        return tf.identity(ids), inside
+
+
+def nan_outside(inside: Any, dtype: Any) -> Any:
+    """0 where an id has a row, nan where it has none: what XLA shows instead of an error."""
+    return tf.where(inside, tf.zeros((), dtype), tf.constant(float("nan"), dtype))
 
 
 # No quotation marks: TensorFlow would escape them in the message of a graph.

@@ -9,9 +9,11 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema
 
 from blocks.core.calling import Shape
+from blocks.core.registry import block_registry
 from blocks.inputs.prepare_list_features import PrepareListFeatures
 
 
+@block_registry.register("prepare_features")
 @keras.saving.register_keras_serializable("emrys")
 class PrepareFeatures(PrepareListFeatures):
     """Prepares lists as `PrepareListFeatures` does, and gives scalars, and targets, the shape (B, 1).

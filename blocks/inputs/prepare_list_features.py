@@ -10,11 +10,13 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 from blocks.core.block import Block
 from blocks.core.calling import Shape, as_shape
+from blocks.core.registry import block_registry
 from blocks.core.serializing import to_config
 from blocks.errors import ConfigError, SchemaError
 from blocks.inputs.prepare import OFFSETS, VALUES
 
 
+@block_registry.register("prepare_lists")
 @keras.saving.register_keras_serializable("emrys")
 class PrepareListFeatures(Block):
     """Joins the two tensors of a list column, and gives every list of scalars a last axis of size 1.

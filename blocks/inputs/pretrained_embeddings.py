@@ -8,12 +8,11 @@ from typing import Any
 import keras
 from merlin.schema import Schema, Tags
 
+import blocks.transforms.l2_norm  # noqa: F401 - registers "l2-norm"
 from blocks.core.parallel import ParallelBlock
-from blocks.errors import ConfigError, SchemaError
+from blocks.core.registry import parse_layer
+from blocks.errors import SchemaError
 from blocks.inputs.pretrained_vectors import PretrainedVectors
-from blocks.transforms.l2_norm import L2Norm
-
-_NORMALIZERS: dict[str, type[keras.layers.Layer]] = {"l2-norm": L2Norm}
 
 
 def PretrainedEmbeddings(  # noqa: N802 - looks like the class that it is used as
@@ -60,9 +59,8 @@ def PretrainedEmbeddings(  # noqa: N802 - looks like the class that it is used a
     columns = schema.select_by_tag(Tags.EMBEDDING) or schema
     if len(columns) == 0:
         raise SchemaError("PretrainedEmbeddings finds no columns", expected="columns tagged EMBEDDING")
-    if isinstance(normalizer, str) and normalizer not in _NORMALIZERS:
-        expected = f"a layer or one of {', '.join(map(repr, _NORMALIZERS))}"
-        raise ConfigError("PretrainedEmbeddings: normalizer", expected=expected, got=repr(normalizer))
+    if normalizer is not None:
+        normalizer = parse_layer(normalizer, "PretrainedEmbeddings", "normalizer")
     branches = {
         column.name: PretrainedVectors(
             column,
@@ -81,9 +79,7 @@ def PretrainedEmbeddings(  # noqa: N802 - looks like the class that it is used a
     )
 
 
-def _fresh(normalizer: str | keras.layers.Layer | None) -> keras.layers.Layer | None:
+def _fresh(normalizer: keras.layers.Layer | None) -> keras.layers.Layer | None:
     if normalizer is None:
         return None
-    if isinstance(normalizer, str):
-        return _NORMALIZERS[normalizer]()
     return type(normalizer).from_config(normalizer.get_config())

@@ -79,10 +79,10 @@ class CrossBlock(SequentialBlock):
         }
         layers = [CrossLayer(**self._arguments) for _ in range(depth)]
         super().__init__(layers, filter=filter, pre_aggregation="concat", **kwargs)
-        self.inputs = inputs
+        self.input_block = inputs
 
     def _ahead(self) -> list[keras.layers.Layer]:
-        return [layer for layer in (self.filter, self.inputs, self.pre_aggregation) if layer is not None]
+        return [layer for layer in (self.filter, self.input_block, self.pre_aggregation) if layer is not None]
 
     def _chain(self) -> list[keras.layers.Layer]:
         return [*self._ahead(), *self.layers]
@@ -110,7 +110,7 @@ class CrossBlock(SequentialBlock):
             "depth": len(self.layers),
             "filter": to_config(self.filter),
             **to_config(self._arguments),
-            "inputs": to_config(self.inputs),
+            "inputs": to_config(self.input_block),
         }
 
     @classmethod

@@ -11,6 +11,7 @@ import pyarrow as pa
 from blocks.errors import ConfigError
 from blocks.loader.columns import LoaderColumn
 from blocks.loader.data_source import DataSource
+from blocks.loader.read_ahead import read_ahead
 from blocks.loader.row_buffer import RowBuffer
 from blocks.loader.sharding import Shard
 
@@ -31,8 +32,9 @@ class RowStream:
     """Reads one worker's rows, epoch by epoch.
 
     Shuffled, the row groups are visited in random order, two side by side, until the buffer is full; its rows are
-    then given in random order, and it is filled again. In memory are the buffer, one decoded piece and the blocks that
-    the caller holds, however large the data is. Every row comes once an epoch.
+    then given in random order, and it is filled again. Meanwhile a thread reads what it will be filled with. In memory
+    are the rows of the buffer twice, a decoded piece of each open row group and the blocks that the caller holds,
+    however large the data is. Every row comes once an epoch.
 
     Args:
         source: Where the rows are.
@@ -89,7 +91,11 @@ class RowStream:
         rng = np.random.default_rng([int(seed), epoch])
         full_left = self.shard.full_batches
         held: list[pa.RecordBatch] = []
-        for piece in self._pieces(rng):
+        # All that chance decides about reading is decided here: the thread must not share `rng`.
+        spans = self._spans()
+        if self.shuffle:
+            spans = [spans[place] for place in rng.permutation(len(spans))]
+        for piece in read_ahead(self._pieces(spans), self.buffer_rows):
             held.append(piece)
             count = sum(part.num_rows for part in held)
             batches = min(count // self.batch_size, full_left)
@@ -109,11 +115,9 @@ class RowStream:
         for first in range(0, batches, self._block_batches):
             yield buffer.take(min(self._block_batches, batches - first) * self.batch_size), self.batch_size
 
-    def _pieces(self, rng: np.random.Generator) -> Iterator[pa.RecordBatch]:
-        """Every row of the shard, in pieces: row groups in the order of the epoch, two side by side."""
-        spans = self._spans()
-        order = rng.permutation(len(spans)) if self.shuffle else np.arange(len(spans))
-        waiting = iter([spans[place] for place in order])
+    def _pieces(self, spans: Sequence[tuple[int, int, int]]) -> Iterator[pa.RecordBatch]:
+        """The rows of parts of groups, in pieces; two side by side when shuffled."""
+        waiting = iter(spans)
         active: list[Iterator[pa.RecordBatch]] = []
         while True:
             while len(active) < (OPEN_GROUPS if self.shuffle else 1) and (span := next(waiting, None)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from blocks.core.block import Block
 from blocks.core.calling import Shape, as_shape
@@ -22,10 +23,11 @@ class Dense(keras.layers.Dense, Block):
         **kwargs: The other arguments of `keras.layers.Dense`.
 
     Input shape:
-        (B, D), or a dictionary of such tensors, which are concatenated in alphabetical order of their names.
+        (B, D), (B, L, D) dense or ragged, or a dictionary of such tensors, which are concatenated in alphabetical order
+        of their names.
 
     Output shape:
-        (B, `units`)
+        (B, `units`), or (B, L, `units`)
 
     Example:
         >>> import blocks as mm
@@ -35,7 +37,8 @@ class Dense(keras.layers.Dense, Block):
     """
 
     def __init__(self, units: int, activation: Any = None, use_bias: bool = True, **kwargs: Any) -> None:
-        super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)
+        # mypy takes the next typed class for the next one: Keras has no types.
+        super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)  # type: ignore[arg-type]
         self._concat = ConcatFeatures()
         self.input_spec = None  # Keras' own admits one tensor
 
@@ -46,7 +49,10 @@ class Dense(keras.layers.Dense, Block):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Applies the layer."""
-        return super().call(self._concat.call(inputs), training=training)
+        values = self._concat.call(inputs)
+        if isinstance(values, tf.RaggedTensor):
+            return values.with_flat_values(super().call(values.flat_values, training=training))
+        return super().call(values, training=training)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, `units`)."""

@@ -9,6 +9,7 @@ import keras
 from typing_extensions import Self
 
 from blocks.core.block import Block
+from blocks.core.registry import parse_activation
 from blocks.core.sequential import SequentialBlock
 from blocks.core.serializing import from_config, to_config
 from blocks.errors import ConfigError
@@ -80,6 +81,8 @@ class MLPBlock(SequentialBlock):
             "no_activation_last_layer": no_activation_last_layer,
         }
         activations = _for_each("activation", activation, len(dimensions))
+        for each in activations:
+            parse_activation(each, "MLPBlock")
         dropouts = _for_each("dropout", dropout, len(dimensions))
         if no_activation_last_layer:
             activations[-1], dropouts[-1] = "linear", None

@@ -76,6 +76,10 @@ class ClassNumbers:
                 found = tf.one_hot(self.places, each.k, dtype=each.dtype)
                 each.update_ranked(found, tf.ones_like(found[:, 0]), weights)
             return
+        if type(metric) is keras.metrics.Accuracy:
+            # It compares numbers with numbers, and never finds a score equal to a target.
+            update_metric(metric, self.numbers, tf.argmax(self.scores, axis=1), sample_weight)
+            return
         target = self.numbers if isinstance(metric, _SPARSE_METRICS) else self.one_hot
         update_metric(metric, target, self.scores, sample_weight)
 

@@ -15,12 +15,10 @@ from blocks.errors import ConfigError, SchemaError
 from blocks.inputs.continuous import Continuous
 from blocks.inputs.embedding_features import EmbeddingFeatures
 from blocks.inputs.embedding_options import EmbeddingOptions
-from blocks.inputs.embeddings import Embeddings
 from blocks.interactions.dot_product import DotProductInteractionBlock
 from blocks.models.model import Model
-from blocks.outputs.model_output import ModelOutput
-from blocks.outputs.output_block import OutputBlock
-from blocks.schema.functions import select_targets
+from blocks.models.ranking_inputs import ranking_embeddings, ranking_features
+from blocks.tasks.as_outputs import as_outputs
 
 
 def DLRMBlock(  # noqa: N802 - looks like the class that it is used as
@@ -42,7 +40,7 @@ def DLRMBlock(  # noqa: N802 - looks like the class that it is used as
         schema: The features; categorical ones with a domain are embedded.
         embedding_dim: Dimension of the embeddings. Default: the last dimension of `bottom_block`.
         embedding_options: Initializers, regularisation and the combiner of lists, for `EmbeddingFeatures`. Dimensions
-            that they do not name are `embedding_dim`. Default: the embeddings of `Embeddings`.
+            that they do not name are `embedding_dim`. Default: those of `ranking_embeddings`.
         embeddings: The embeddings themselves, instead of `embedding_dim` and `embedding_options`.
         bottom_block: What the continuous features go through; needed when there are any.
         top_block: What the interactions and the projection go through. Default: none, and the interactions alone are
@@ -59,13 +57,9 @@ def DLRMBlock(  # noqa: N802 - looks like the class that it is used as
         Naumov et al., "Deep Learning Recommendation Model for Personalization and Recommendation Systems", 2019,
         https://arxiv.org/abs/1906.00091
     """
-    features = schema.excluding_by_name(select_targets(schema).column_names)
+    features = ranking_features(schema, "DLRM")
     categorical = features.select_by_tag(Tags.CATEGORICAL)
     continuous = features.select_by_tag(Tags.CONTINUOUS)
-    if len(categorical) == 0:
-        raise SchemaError(
-            "DLRM has nothing to embed", expected="columns tagged CATEGORICAL", got=", ".join(features.column_names)
-        )
     if embeddings is None:
         dim = _embedding_dim(embedding_dim, bottom_block)
         embeddings = _embeddings(categorical, dim, embedding_options)
@@ -110,7 +104,7 @@ def DLRMModel(  # noqa: N802 - looks like the class that it is used as
         embedding_options: See `DLRMBlock`.
         bottom_block: See `DLRMBlock`.
         top_block: See `DLRMBlock`.
-        prediction_tasks: An output, or a list of outputs. Default: those that the schema's targets ask for.
+        prediction_tasks: An output or a task, or a list of them. Default: those that the schema's targets ask for.
 
     Returns:
         The model, to be compiled.
@@ -135,24 +129,12 @@ def DLRMModel(  # noqa: N802 - looks like the class that it is used as
         bottom_block=bottom_block,
         top_block=top_block,
     )
-    return Model(body, as_outputs(schema, prediction_tasks), schema=schema)
-
-
-def as_outputs(schema: Schema, prediction_tasks: Any) -> keras.layers.Layer:
-    """The outputs given, or those that the targets of `schema` ask for, as one block."""
-    if prediction_tasks is None:
-        return OutputBlock(schema)
-    if isinstance(prediction_tasks, (list, tuple)):
-        outputs = list(prediction_tasks)
-        return outputs[0] if len(outputs) == 1 else ParallelBlock({output.task_name: output for output in outputs})
-    if not isinstance(prediction_tasks, (ModelOutput, ParallelBlock)):
-        raise ConfigError("prediction_tasks", expected="an output or a list of outputs", got=repr(prediction_tasks))
-    return prediction_tasks
+    return Model(body, as_outputs(prediction_tasks, schema), schema=schema)
 
 
 def _embeddings(categorical: Schema, dim: int, options: EmbeddingOptions | None) -> keras.layers.Layer:
     if options is None:
-        return Embeddings(categorical, dim=dim)
+        return ranking_embeddings(categorical, dim)
     embeddings = EmbeddingFeatures.from_schema(
         categorical, dataclasses.replace(options, embedding_dim_default=dim, infer_embedding_sizes=False)
     )

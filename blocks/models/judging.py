@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from blocks.core.prediction import Prediction
 from blocks.errors import ConfigError
+from blocks.metrics import RankingMetric
 from blocks.models.class_numbers import ClassNumbers, update_metric
 from blocks.models.named import as_loss, metrics_of
 from blocks.outputs.model_output import ModelOutput
@@ -18,8 +19,8 @@ from blocks.outputs.model_output import ModelOutput
 class Judge:
     """Compares what a model's outputs say with the targets.
 
-    With one output, metrics keep their names; with several, they are called `<output>/<metric>`, and each output's
-    loss is reported as `<output>_loss`.
+    With one output, metrics keep their names; with several, they are called `<output>/<metric>` (`<task>_<metric>` for
+    a task of the first generation), and each output's loss is reported as `<output>_loss`.
 
     Args:
         outputs: The model's outputs.
@@ -55,7 +56,7 @@ class Judge:
         self._metrics: dict[str, list[keras.metrics.Metric]] = {}
         self._weighted: dict[str, list[keras.metrics.Metric]] = {}
         for name, output in self._outputs.items():
-            prefix = f"{name}/" if several else ""
+            prefix = f"{name}{output.metric_separator}" if several else ""
             usual = output.create_default_metrics() if metrics is None else []
             self._metrics[name] = metrics_of(_chosen(metrics, output, usual), prefix)
             self._weighted[name] = metrics_of(_chosen(weighted_metrics, output, []), prefix)
@@ -103,6 +104,8 @@ class Judge:
         for name, output in self._outputs.items():
             found = _judged(output, y, y_pred, sample_weight, features)
             numbers = _class_numbers(output, found)
+            if numbers is None:
+                found = output.for_metrics(found, _columns([*self._metrics[name], *self._weighted[name]]))
             weighted = [(metric, found.sample_weight) for metric in self._weighted[name]]
             for metric, weight in [*((metric, None) for metric in self._metrics[name]), *weighted]:
                 if numbers is not None:
@@ -139,6 +142,12 @@ def _class_numbers(output: ModelOutput, found: Prediction) -> ClassNumbers | Non
     if len(target) == 1 or target[-1] == 1:
         return ClassNumbers(found.targets, found.outputs, output.task_name)
     return None
+
+
+def _columns(metrics: list[keras.metrics.Metric]) -> int:
+    """Most results that ranking metrics among `metrics` look at, 0 without any."""
+    inner = [each for metric in metrics for each in getattr(metric, "topk_metrics", [metric])]
+    return max((metric.k for metric in inner if isinstance(metric, RankingMetric)), default=0)
 
 
 class _Last(keras.metrics.Metric):

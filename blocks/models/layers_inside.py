@@ -24,13 +24,38 @@ def embedding_tables(blocks: Iterable[keras.layers.Layer]) -> list[EmbeddingTabl
     return [layer for layer in layers_inside(blocks) if isinstance(layer, EmbeddingTable)]
 
 
+def shared_layers(blocks: Iterable[keras.layers.Layer]) -> dict[int, int]:
+    """A number for each layer that is in several places inside `blocks`, by its `id`."""
+    counts: dict[int, int] = {}
+    _count(list(blocks), counts)
+    return {key: number for number, key in enumerate(key for key, count in counts.items() if count > 1)}
+
+
 def _inside(value: Any) -> Iterator[keras.layers.Layer]:
     if isinstance(value, keras.layers.Layer):
         yield value
         if not isinstance(value, EmbeddingTablePrediction):
-            yield from _inside([item for name, item in vars(value).items() if not name.startswith("_")])
-    elif isinstance(value, (list, tuple)):
-        for item in value:
+            yield from _inside(_held(value))
+    else:
+        for item in _items(value):
             yield from _inside(item)
-    elif isinstance(value, Mapping):
-        yield from _inside(list(value.values()))
+
+
+def _count(value: Any, counts: dict[int, int]) -> None:
+    if isinstance(value, keras.layers.Layer):
+        counts[id(value)] = counts.get(id(value), 0) + 1
+        if counts[id(value)] == 1:
+            _count(_held(value), counts)
+    else:
+        for item in _items(value):
+            _count(item, counts)
+
+
+def _held(layer: keras.layers.Layer) -> list[Any]:
+    return [item for name, item in vars(layer).items() if not name.startswith("_")]
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return list(value) if isinstance(value, (list, tuple)) else []

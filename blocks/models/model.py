@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,26 +13,32 @@ from typing_extensions import Self
 
 from blocks.core.block import Block
 from blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from blocks.core.model_context import ModelContext
 from blocks.core.parallel import ParallelBlock
-from blocks.core.serializing import from_config, to_config
-from blocks.errors import ConfigError
+from blocks.core.prediction import Prediction
+from blocks.core.serializing import from_config, sharing, to_config
+from blocks.errors import ConfigError, SchemaError
+from blocks.export import save_serving
+from blocks.inputs.input_block_v2 import InputBlockV2
 from blocks.inputs.prepare import prepare, prepared_shape
-from blocks.models.batches import batches
-from blocks.models.judging import Judge
-from blocks.models.tying import tied_blocks, tied_tables
+from blocks.io import atomic_directory, atomic_file
+from blocks.models.base_model import BaseModel
+from blocks.models.batch_schema import BatchSchema
+from blocks.models.freezing import Freezer, blocks_by_name
+from blocks.models.item_tables import tie_items
+from blocks.models.layers_inside import layers_inside, shared_layers
+from blocks.models.sample_inputs import sample_inputs
+from blocks.models.told import follow
 from blocks.outputs.model_output import ModelOutput
+from blocks.retrieval.candidate_holder import CandidateHolder
+from blocks.tasks.as_outputs import as_outputs
 
-
-@dataclass(frozen=True)
-class _Told:
-    """What blocks are told in a step; an object of its own, since Keras takes what a model's dictionaries hold."""
-
-    targets: Any = None
-    testing: bool = False
+#: What a model that is saved as a folder is called there.
+_FILE = "model.keras"
 
 
 @keras.saving.register_keras_serializable("emrys")
-class Model(keras.Model):
+class Model(BaseModel):
     """Blocks one after the other, the last of which is an output or several.
 
     `fit`, `evaluate` and `predict` are those of Keras; they take a `Loader`, a `merlin.io.Dataset` or a folder of
@@ -40,9 +46,10 @@ class Model(keras.Model):
 
     Args:
         *blocks: The blocks, from the inputs to the outputs.
-        pre: Layer before all blocks. Default: none.
+        context: What the blocks share by name. Default: none.
+        pre: Layer before all blocks; it may change targets too, see `fit`. Default: none.
         post: Layer behind the last one. Default: none.
-        schema: The columns of a batch. Default: those that the blocks say they read.
+        schema: The columns of a batch, which batches are held against. Default: those that the blocks say they read.
         prep_features: Whether scalars may come as (B,) and lists as two tensors, `<name>__values` and
             `<name>__offsets`. Default: True.
         name: Name of the model.
@@ -55,11 +62,14 @@ class Model(keras.Model):
 
     Raises:
         ConfigError: if something else than layers is given.
+        SchemaError: if the schema has targets, but not that of an output; when called, if a batch lacks a column of
+            the schema, or has one that the schema does not know.
     """
 
     def __init__(
         self,
         *blocks: keras.layers.Layer,
+        context: ModelContext | None = None,
         pre: keras.layers.Layer | None = None,
         post: keras.layers.Layer | None = None,
         schema: Schema | None = None,
@@ -73,18 +83,53 @@ class Model(keras.Model):
                 raise ConfigError("Model takes blocks", expected="layers", got=type(block).__name__)
         if not blocks:
             raise ConfigError("Model has no blocks", expected="at least one")
+        self.context = context
         self.blocks = list(blocks)
         self.pre = pre
         self.post = post
         self.prep_features = prep_features
         self._schema = schema
-        self._judge: Judge | None = None
-        self._told = _Told()
-        self._metrics_steps = 1
-        if schema is not None:
-            for block in self._chain():
-                if isinstance(block, Block):
-                    block.set_schema(schema)
+        self._batch_schema = None if schema is None else BatchSchema(self.name, schema, self.model_outputs)
+        self._freezer = Freezer(self._chain())
+        tie_items(self._chain())
+        for block in self._chain():
+            if isinstance(block, Block) and schema is not None:
+                block.set_schema(schema)
+            if isinstance(block, Block) and context is not None:
+                block.set_context(context)
+
+    @classmethod
+    def from_block(
+        cls,
+        block: keras.layers.Layer,
+        schema: Schema,
+        input_block: keras.layers.Layer | None = None,
+        prediction_tasks: Any = None,
+        aggregation: Any = "concat",
+        **kwargs: Any,
+    ) -> Self:
+        """Makes a model of a block, with inputs before it and outputs behind it.
+
+        Args:
+            block: What stands between them.
+            schema: The features and, where `prediction_tasks` is not given, the targets.
+            input_block: The inputs. Default: an `InputBlockV2` of the features.
+            prediction_tasks: An output or a task, a list of them, or a block of several. Default: those that the
+                schema's targets ask for.
+            aggregation: How the inputs become one tensor. Default: `"concat"`.
+            **kwargs: The other arguments of `InputBlockV2`.
+
+        Returns:
+            The model, to be compiled.
+
+        Raises:
+            SchemaError: if there is neither an output nor a target in the schema.
+        """
+        outputs = as_outputs(prediction_tasks, schema)
+        named = Model(outputs).model_outputs
+        features = schema.excluding_by_name([output.target for output in named])
+        inputs = InputBlockV2(features, aggregation=aggregation, **kwargs) if input_block is None else input_block
+        return cls(inputs, block, outputs)
 
     @property
     def schema(self) -> Schema | None:
@@ -93,12 +138,6 @@ class Model(keras.Model):
             return self._schema
         found = (getattr(block, "schema", None) for block in self._chain())
         return next((schema for schema in found if schema is not None), None)
-
-    @property
-    def input_schema(self) -> Schema | None:
-        """The columns that the model reads, targets left out."""
-        schema = self.schema
-        return None if schema is None else schema.excluding_by_name([output.target for output in self.model_outputs])
 
     @property
     def model_outputs(self) -> list[ModelOutput]:
@@ -117,32 +156,113 @@ class Model(keras.Model):
         """The last block."""
         return self.blocks[-1]
 
+    @property
+    def frozen_blocks(self) -> list[keras.layers.Layer]:
+        """The blocks that are not trained."""
+        return self._freezer.frozen
+
+    def freeze_blocks(self, blocks: Any) -> None:
+        """Keeps the weights of blocks, and of all that is in them, as they are, in every training from now on.
+
+        Args:
+            blocks: Blocks, or their names, at any depth; one, or a list.
+
+        Raises:
+            ConfigError: if one is not in the model.
+        """
+        self._freezer.freeze(blocks)
+        self._forget_steps()
+
+    def unfreeze_blocks(self, blocks: Any) -> None:
+        """Trains blocks, and all that is in them, again. `compile` the model afterwards, as with Keras.
+
+        Args:
+            blocks: Blocks, or their names, at any depth; one, or a list.
+
+        Raises:
+            ConfigError: if one is not in the model.
+        """
+        self._freezer.unfreeze(blocks)
+        self._forget_steps()
+
+    def unfreeze_all_frozen_blocks(self) -> None:
+        """Trains all blocks again. `compile` the model afterwards, as with Keras."""
+        self._freezer.unfreeze_all()
+        self._forget_steps()
+
+    def get_blocks_by_name(self, block_names: str | Sequence[str]) -> list[keras.layers.Layer]:
+        """The blocks, at any depth, with these names.
+
+        Args:
+            block_names: Names of layers, or task names of outputs.
+
+        Raises:
+            ConfigError: if there is none of a name.
+        """
+        return blocks_by_name(self._chain(), block_names)
+
+    def get_sample_inputs(self, batch_size: int | None = None) -> dict[str, Any]:
+        """A random batch that fits the schema.
+
+        Args:
+            batch_size: Number of rows, B. Default: 2.
+
+        Returns:
+            Features by name: scalars (B, 1), lists ragged (B, None).
+
+        Raises:
+            SchemaError: if the model knows no schema.
+        """
+        schema = self.input_schema
+        if schema is None:
+            raise SchemaError(f"{self.name} knows no schema", fix="Give Model(..., schema=) the columns of a batch.")
+        return sample_inputs(schema, 2 if batch_size is None else batch_size)
+
     def _chain(self) -> list[keras.layers.Layer]:
         return [layer for layer in (self.pre, *self.blocks, self.post) if layer is not None]
+
+    def usual_loss_weights(self) -> Mapping[str, float] | None:
+        """The weights that the last block gives its outputs' losses, if it does."""
+        return getattr(self.last, "loss_weights", None) or None
+
+    def prepared(self, features: Any) -> Any:
+        """The features in the form that blocks take."""
+        return prepare(features) if self.prep_features else features
 
     def build(self, input_shape: Shape) -> None:
         """Builds all blocks for a batch of `input_shape`."""
         shape = prepared_shape(input_shape) if self.prep_features else as_shape(input_shape)
         for layer in self._chain():
             shape = build_layer(layer, shape)
+        self._freezer.apply()
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None, testing: bool | None = None) -> Any:
         """Runs a batch through the blocks; `evaluate` does so with `testing`."""
-        features = self._prepared(inputs)
-        outputs = features
-        told = {
-            "training": training,
-            "testing": testing or self._told.testing or None,
-            "features": features,
-            "targets": self._told.targets,
-        }
-        for layer in self._chain():
+        features = self.prepared(inputs)
+        if self._batch_schema is not None and self._ahead.layer is None:
+            self._batch_schema.check(features)
+        testing = testing or self._told.testing or None
+        told = {"training": training, "testing": testing, "features": features, "targets": self._told.targets}
+        outputs, weights = features, None
+        *before, last = self._chain()
+        for layer in before:
             outputs = call_layer(layer, outputs, **told)
-        return outputs
+            if isinstance(outputs, Prediction):
+                told, weights = follow(outputs, told), outputs.sample_weight
+                outputs = outputs.outputs
+        outputs = call_layer(last, outputs, **told)
+        return outputs if weights is None else self._weighted(outputs, weights)
 
-    def _prepared(self, inputs: Any) -> Any:
-        return prepare(inputs) if self.prep_features else inputs
+    def _weighted(self, outputs: Any, weights: Any) -> Any:
+        """The outputs with the weights that a layer before them gave the rows."""
+        for output in self.model_outputs:
+            found = outputs.get(output.task_name) if isinstance(outputs, Mapping) else outputs
+            if not isinstance(found, Prediction):
+                continue
+            found = output.weighted(found, weights)
+            outputs = {**outputs, output.task_name: found} if isinstance(outputs, Mapping) else found
+        return outputs
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the predictions."""
@@ -151,168 +271,111 @@ class Model(keras.Model):
             shape = as_shape(layer.compute_output_shape(shape))
         return shape
 
-    def compile(
-        self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        metrics: Any = None,
-        loss_weights: Any = None,
-        weighted_metrics: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        """Says how the model is trained.
-
-        Args:
-            optimizer: Optimizer, or its name. Default: `"rmsprop"`.
-            loss: One loss, or a dictionary by output or target. Default: what the outputs say.
-            metrics: A list, or a dictionary by output or target. Default: what the outputs say.
-            loss_weights: Weights of the losses by output or target. Default: 1.
-            weighted_metrics: Metrics that take the sample weights.
-            **kwargs: The other arguments of `keras.Model.compile`.
-        """
-        super().compile(optimizer=optimizer, **kwargs)
-        self._compile_options = kwargs
-        self._judge = Judge(
-            self.model_outputs,
-            loss=loss,
-            metrics=metrics,
-            weighted_metrics=weighted_metrics,
-            loss_weights=loss_weights,
-        )
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """All metrics that training and evaluation report."""
-        return super().metrics + ([] if self._judge is None else self._judge.metrics)
-
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
-        """The loss of a batch, regularisation included."""
-        return self._judging().loss(y, y_pred, sample_weight, self._prepared(x), self.losses)
-
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Updates the metrics with a batch and gives their values."""
-        steps = 1 if self._told.testing else self._metrics_steps
-        self._judging().update_every(steps, y, y_pred, sample_weight, self._prepared(x))
-        return self.get_metrics_result()
-
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """Trains on a batch, with blocks told its targets: negatives are drawn beside them."""
-        with self._telling(data, testing=False):
-            return super().train_step(data)
-
-    def test_step(self, data: Any) -> dict[str, Any]:
-        """Judges a batch, with blocks told its targets and that it is `testing`: they may differ from serving there."""
-        with self._telling(data, testing=True):
-            return super().test_step(data)
-
-    @contextlib.contextmanager
-    def _telling(self, data: Any, testing: bool) -> Iterator[None]:
-        """What `call` tells the blocks besides the features, for the length of a step."""
-        _, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
-        self._told = _Told(targets, testing)
-        try:
-            yield
-        finally:
-            self._told = _Told()
-
-    def _judging(self) -> Judge:
-        if self._judge is None:
-            raise ConfigError("the model is not compiled", fix="Call compile() first.")
-        return self._judge
-
-    def fit(
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        train_metrics_steps: int = 1,
-        **kwargs: Any,
-    ) -> Any:
-        """Trains the model: `keras.Model.fit` on a `Loader`, a `Dataset`, Parquet files or what Keras takes.
-
-        Args:
-            x: The data, see `blocks.models.batches`.
-            y: Targets, where `x` holds the features alone.
-            batch_size: Rows of a batch, for what is not batched yet.
-            train_metrics_steps: Metrics of training are computed for the first batch of an epoch and every so many
-                batches after it; 0 for never. The loss is that of all batches. Default: 1.
-            **kwargs: The other arguments of `keras.Model.fit`.
-
-        Returns:
-            The history of losses and metrics.
-        """
-        if not isinstance(train_metrics_steps, int) or train_metrics_steps < 0:
-            raise ConfigError("fit: train_metrics_steps", expected="a number from 0", got=repr(train_metrics_steps))
-        if train_metrics_steps != self._metrics_steps:
-            self._metrics_steps = train_metrics_steps
-            self.train_function = None  # the step is compiled with the number in it
-        shuffle = kwargs.pop("shuffle", True)
-        validation = kwargs.pop("validation_data", None)
-        with contextlib.ExitStack() as sources:
-            data = sources.enter_context(batches(x, y, batch_size=batch_size, schema=self.schema, shuffle=shuffle))
-            if validation is not None:
-                size = kwargs.pop("validation_batch_size", None) or batch_size
-                kwargs["validation_data"] = sources.enter_context(
-                    batches(validation, batch_size=size, schema=self.schema)
-                )
-            # The rows are shuffled by whoever makes the batches; Keras would only warn that it cannot.
-            return super().fit(data, shuffle=False, **kwargs)
-
-    def evaluate(self, x: Any = None, y: Any = None, batch_size: int | None = None, **kwargs: Any) -> Any:
-        """Judges the model: `keras.Model.evaluate`, on what `fit` takes."""
-        with batches(x, y, batch_size=batch_size, schema=self.schema) as data:
-            return super().evaluate(data, **kwargs)
-
-    def predict(self, x: Any, batch_size: int | None = None, **kwargs: Any) -> Any:
-        """Predicts for every row: `keras.Model.predict`, on what `fit` takes."""
-        with batches(x, batch_size=batch_size, schema=self.schema) as data:
-            return super().predict(data, **kwargs)
-
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        return {
-            "name": self.name,
-            "blocks": to_config(self.blocks),
-            "pre": to_config(self.pre),
-            "post": to_config(self.post),
-            "schema": to_config(self._schema),
-            "prep_features": self.prep_features,
-            "tied_tables": tied_tables(self.blocks),
-        }
+        with sharing(shared_layers(self._chain())):
+            return {
+                "name": self.name,
+                "context": to_config(self.context),
+                "blocks": to_config(self.blocks),
+                "pre": to_config(self.pre),
+                "post": to_config(self.post),
+                "schema": to_config(self._schema),
+                "prep_features": self.prep_features,
+                "frozen": self._freezer.numbers,
+            }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Makes the model from what `get_config` gave."""
         given = dict(config)
-        blocks = tied_blocks(given.pop("blocks"), given.pop("tied_tables", {}))
-        return cls(*blocks, **from_config(given))
+        frozen = given.pop("frozen", [])
+        with sharing():
+            found = from_config(given)
+        model = cls(*found.pop("blocks"), **found)
+        model._freezer.freeze_numbers(frozen)
+        return model
 
-    def get_compile_config(self) -> dict[str, Any]:
-        """What `compile` was called with."""
-        if not self.compiled:
-            return {}
-        arguments = {**self._judging().arguments, **self._compile_options}
-        return {"optimizer": to_config(self.optimizer), **to_config(arguments)}
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Calls `compile` with what `get_compile_config` gave."""
-        self.compile(**from_config(config))
-        if self.built:
-            self.optimizer.build(self.trainable_variables)
-
-    @classmethod
-    def load(cls, path: Any) -> Self:
-        """Loads a model that `save` wrote, a `.keras` file.
+    def save(
+        self,
+        export_path: str | os.PathLike[str],
+        include_optimizer: bool = True,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+    ) -> None:
+        """Writes the model, to be read by `load`.
 
         Args:
-            path: The file.
+            export_path: A file that ends with `.keras`, or a folder, which then holds one.
+            include_optimizer: Whether what `compile` said, and the optimizer's state, is written too, so that training
+                can go on. Default: True.
+            overwrite: Whether what is there is replaced. Default: True.
+            zipped: Whether the file is an archive. Default: True.
+
+        Raises:
+            ConfigError: if something is there already that must not be overwritten.
+        """
+        path = Path(export_path)
+        if not overwrite and path.exists():
+            raise ConfigError("save: something is there already", path=path, fix="Give another path.")
+        model = self if include_optimizer else self._uncompiled()
+        if path.suffix != ".keras":
+            with atomic_directory(path) as folder:
+                keras.Model.save(model, folder / _FILE, zipped=zipped)
+        elif zipped is False:
+            keras.Model.save(model, path, zipped=False)
+        else:
+            with atomic_file(path) as file:
+                keras.Model.save(model, file)
+
+    def _uncompiled(self) -> Self:
+        """The same model with the same weights, which was never compiled."""
+        model = type(self).from_config(self.get_config())
+        if self.built:
+            model.build_from_config(self.get_build_config())
+            model.set_weights(self.get_weights())
+        for here, there in zip(layers_inside(self._chain()), layers_inside(model._chain()), strict=True):
+            if isinstance(here, CandidateHolder):  # which are no weights
+                there.take_candidates(here)
+        return model
+
+    def export(
+        self,
+        filepath: str | os.PathLike[str],
+        format: str = "tf_saved_model",
+        verbose: Any = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Writes a SavedModel for serving, see `save_serving`; other formats and signatures are those of Keras.
+
+        Args:
+            filepath: Folder to write.
+            format: `"tf_saved_model"`, or another format of Keras.
+            verbose: Whether Keras prints what it writes.
+            input_signature: The tensors to take. Default: the columns of the schema by name.
+            **kwargs: The other arguments of `keras.Model.export`.
+        """
+        if format == "tf_saved_model" and input_signature is None and not kwargs:
+            save_serving(self, filepath)
+        else:
+            super().export(filepath, format=format, verbose=verbose, input_signature=input_signature, **kwargs)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Loads a model that `save` wrote.
+
+        Args:
+            path: A `.keras` file, or a folder with one.
 
         Returns:
             The model, compiled as it was, with its optimizer's state.
+
+        Raises:
+            ConfigError: if the file holds another kind of model.
         """
-        model = keras.saving.load_model(path)
+        file = Path(path, _FILE) if Path(path, _FILE).exists() else Path(path)
+        model = keras.saving.load_model(file)
         if not isinstance(model, cls):
             raise ConfigError(
                 "the file holds another model", path=path, expected=cls.__name__, got=type(model).__name__

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
+import pandas as pd
 from merlin.schema import ColumnSchema, Schema
 
 from blocks.errors import ConfigError
 from blocks.inputs.embedding_table import EmbeddingTable
 from blocks.metrics import AvgPrecisionAt, MRRAt, NDCGAt, PrecisionAt, RecallAt
+from blocks.outputs.candidate_weights import candidate_matrix
 from blocks.outputs.categorical_target import CategoricalTarget, only_column
 from blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
 from blocks.outputs.model_output import Metrics, ModelOutput, with_judges
+
+if TYPE_CHECKING:
+    from merlin.io import Dataset
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -84,6 +89,20 @@ class CategoricalOutput(ModelOutput):
             logits_temperature=logits_temperature,
             **kwargs,
         )
+
+    def to_dataset(self, gpu: bool | None = None) -> Dataset:
+        """The weights of all classes as a `merlin.io.Dataset`: one row for each id, columns `"0"` to `"D - 1"`.
+
+        Args:
+            gpu: Kept, without effect: the frame is always a pandas one.
+
+        Raises:
+            ConfigError: if the output is not built, or its layer holds no vector for each class.
+        """
+        from merlin.io import Dataset  # starts Dask, which is not everybody's
+
+        rows = candidate_matrix(self.to_call)
+        return Dataset(pd.DataFrame(rows, columns=[str(number) for number in range(rows.shape[1])]))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
-from typing_extensions import Self
 
 from blocks.core.block import Block
 from blocks.core.calling import Shape, as_shape
-from blocks.core.serializing import from_config, to_config
+from blocks.core.serializing import to_config
 from blocks.errors import ConfigError
 from blocks.inputs.embedding_table import EmbeddingTable
-
-_KNOWN: contextvars.ContextVar[Mapping[str, EmbeddingTable] | None] = contextvars.ContextVar("tables", default=None)
-
-
-@contextlib.contextmanager
-def known_tables(tables: Mapping[str, EmbeddingTable]) -> Iterator[None]:
-    """Lets predictions that are made of their configurations have these tables, by name of the prediction."""
-    before = _KNOWN.set(tables)
-    try:
-        yield
-    finally:
-        _KNOWN.reset(before)
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -102,9 +86,3 @@ class EmbeddingTablePrediction(Block):
             "bias_initializer": to_config(self.bias_initializer),
             "use_bias": self.use_bias,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Makes the layer from what `get_config` gave; the table is a known one of a model, or a new one."""
-        table = (_KNOWN.get() or {}).get(str(config.get("name")), config["table"])
-        return cls(**from_config({**config, "table": table}))

@@ -15,6 +15,7 @@ from blocks.core.prediction import Prediction
 from blocks.core.serializing import to_config
 from blocks.errors import ConfigError
 from blocks.outputs.sample_weight import sample_weights
+from blocks.sequences.judged_positions import is_sequence, judged_positions
 from blocks.utils.registry import camelcase_to_snakecase
 
 Metrics = Callable[[], Sequence[keras.metrics.Metric]]
@@ -46,6 +47,9 @@ class ModelOutput(Block):
 
     #: Whether a target (B, 1) is the number of a class, where predictions are (B, N).
     targets_are_ids = False
+
+    #: What stands between the output's name and a metric's, where a model has several outputs.
+    metric_separator = "/"
 
     def __init__(
         self,
@@ -113,10 +117,26 @@ class ModelOutput(Block):
         compared = bool(training or testing)
         if self.pre is not None:
             inputs = call_layer(self.pre, inputs, targets=targets, **told)
-        outputs = self.scale(call_layer(self.to_call, inputs, targets=targets, **told), compared)
-        if self.post is not None:
-            outputs = call_layer(self.post, outputs, **told)
+        own = self._own(targets, "target") if compared and targets is not None else None
+        if is_sequence(inputs, own, features):
+            return self._of_elements(inputs, own, targets, told)
+        outputs = self._said(inputs, targets, told)
         return self.judged(outputs, targets, features) if compared and targets is not None else outputs
+
+    def _said(self, inputs: Any, targets: Any, told: dict[str, Any]) -> Any:
+        compared = bool(told["training"] or told["testing"])
+        outputs = self.scale(call_layer(self.to_call, inputs, targets=targets, **told), compared)
+        return outputs if self.post is None else call_layer(self.post, outputs, **told)
+
+    def _of_elements(self, inputs: Any, own: Any, targets: Any, told: dict[str, Any]) -> Any:
+        """What is said of elements of lists, (B, L, D): only of those that are judged, where there is a target."""
+        if own is None:
+            return inputs.with_values(self._said(inputs.values, targets, told))
+        found = judged_positions(inputs, own, told["features"], self.target, self.name)
+        outputs = self._said(found.vectors, found.targets, told)
+        judged = self.judged(outputs, targets, told["features"])
+        weight = None if judged.sample_weight is None else tf.gather(judged.sample_weight, found.rows)
+        return judged._replace(targets=found.targets, sample_weight=weight, rows=found.rows)
 
     def scale(self, predictions: Any, compared: bool) -> Any:
         """Applies the temperature to what `to_call` gives, where it will be `compared` with a target."""
@@ -153,9 +173,20 @@ class ModelOutput(Block):
         if sample_weight is None:
             return prediction
         weight, own = self._own(sample_weight, "sample weight"), prediction.sample_weight
+        if prediction.rows is not None:
+            weight = tf.gather(tf.reshape(weight, (-1, 1)), prediction.rows)
         if own is not None:
             weight = own * tf.reshape(tf.cast(weight, own.dtype), tf.shape(own))
         return prediction._replace(sample_weight=weight)
+
+    def for_metrics(self, prediction: Prediction, columns: int) -> Prediction:
+        """The prediction as metrics take it; the same as the loss takes, unless a subclass says otherwise.
+
+        Args:
+            prediction: What is compared.
+            columns: Most results that a ranking metric looks at; 0 where there is none.
+        """
+        return prediction
 
     def _own(self, values: Any, what: str) -> Any:
         if not isinstance(values, Mapping):

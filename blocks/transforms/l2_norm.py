@@ -9,9 +9,11 @@ import tensorflow as tf
 
 from blocks.core.block import Block
 from blocks.core.l2_normalize import l2_normalize
+from blocks.core.registry import block_registry
 from blocks.errors import ConfigError
 
 
+@block_registry.register("l2-norm")
 @keras.saving.register_keras_serializable("emrys")
 class L2Norm(Block):
     """Scales vectors to length 1: `x / sqrt(max(Σ x², 1e-12))`, so that a vector of zeros stays one.

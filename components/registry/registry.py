@@ -184,15 +184,19 @@ class Registry:
         Returns:
             Names of the versions that never came to be.
         """
+        removed = self.unfinished(older_than)
+        for name in removed:
+            for file in self.store.names(f"versions/{name}/"):
+                self.store.remove(file)
+        return removed
+
+    def unfinished(self, older_than: timedelta = timedelta(days=1)) -> list[str]:
+        """What `tidy` would remove."""
         files = self.store.names("versions/")
         whole = {file.split("/")[1] for file in files if _is_manifest(file)}
         before = _stamp(older_than)
         left = sorted({file.split("/")[1] for file in files} - whole)
-        removed = [name for name in left if name.rsplit("-", 1)[0] < before]
-        for file in files:
-            if file.split("/")[1] in removed:
-                self.store.remove(file)
-        return removed
+        return [name for name in left if name.rsplit("-", 1)[0] < before]
 
 
 def _is_manifest(file: str) -> bool:

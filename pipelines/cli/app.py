@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from pipelines.cli import cluster_app, registry_app
 from pipelines.run_request import Runner
 
 
@@ -16,7 +17,8 @@ class _InOrder(TyperGroup):
     """Lists the commands in the order in which one meets them."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return ["run", "compile", "serve", "predict"]
+        local, cluster = ["run", "compile", "serve", "predict"], ["submit", "schedule", "runs", "wait"]
+        return [*local, *cluster, "versions", "promote", "rollback"]
 
 
 app = typer.Typer(
@@ -178,3 +180,7 @@ def predict(
     from pipelines.cli.predicting import predict_rows
 
     predict_rows(rows, run, number=number, url=url, protocol=protocol.value, model=model)
+
+
+cluster_app.add_to(app)
+registry_app.add_to(app)

@@ -13,7 +13,8 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
 import blocks as mm
-from blocks.core.calling import as_shape
+from blocks.core.calling import as_shape, build_layer, call_layer
+from blocks.models.layers_inside import layers_inside
 
 
 def small_schema() -> Schema:
@@ -81,6 +82,8 @@ def check_block(make: Callable[[], keras.layers.Layer], inputs: Any, tmp_path: P
 
 
 def _check_fit(block: keras.layers.Layer, inputs: Any) -> None:
+    if any(isinstance(layer, mm.ModelOutput) for layer in layers_inside([block])):
+        block = _Untold(block)
     model = mm.Model(block, _Flatten(), keras.layers.Dense(1), mm.RegressionOutput("y"))
     model.compile("sgd")
     rows = (next(iter(inputs.values())) if isinstance(inputs, dict) else inputs).shape[0]
@@ -106,6 +109,24 @@ def _check_keras_file(block: keras.layers.Layer, inputs: Any, expected: Any, tmp
     model.save(tmp_path / "model.keras")
     loaded = mm.Model.load(tmp_path / "model.keras")
     _assert_same(_arrays(loaded(inputs)), expected, exact=True)
+
+
+class _Untold(mm.Block):
+    """An output in the middle of a model: it is not told what is right, and gives a tensor in training too."""
+
+    def __init__(self, block: keras.layers.Layer) -> None:
+        super().__init__()
+        self.block = block
+
+    def build(self, input_shape: Any) -> None:
+        build_layer(self.block, as_shape(input_shape))
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        return call_layer(self.block, inputs, training=training)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return self.block.compute_output_shape(input_shape)
 
 
 @keras.saving.register_keras_serializable("emrys-tests")

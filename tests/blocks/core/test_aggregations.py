@@ -44,7 +44,7 @@ def test_stacked_shapes_must_agree():
 
 
 def test_unknown_name():
-    with pytest.raises(ConfigError, match="unknown aggregation 'concatenate'; expected one of 'concat'"):
+    with pytest.raises(ConfigError, match="unknown aggregation 'concatenate'; expected one of 'add-left', 'concat'"):
         mm.ParallelBlock(mm.Dense(2), aggregation="concatenate")
 
 

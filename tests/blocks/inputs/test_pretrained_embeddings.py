@@ -68,7 +68,7 @@ def test_each_column_has_a_normalizer_of_its_own():
 def test_used_wrongly():
     with pytest.raises(SchemaError, match="PretrainedEmbeddings finds no columns; expected columns tagged EMBEDDING"):
         mm.PretrainedEmbeddings(Schema([]))
-    with pytest.raises(ConfigError, match="normalizer; expected a layer or one of 'l2-norm', got 'l3-norm'"):
+    with pytest.raises(ConfigError, match="PretrainedEmbeddings: normalizer: unknown block 'l3-norm'"):
         mm.PretrainedEmbeddings(SCHEMA, normalizer="l3-norm")
     with pytest.raises(ConfigError, match=r"sequence_combiner; expected None, a layer or one of 'mean', .* got 'min'"):
         mm.PretrainedEmbeddings(SCHEMA, sequence_combiner="min")

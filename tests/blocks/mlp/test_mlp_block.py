@@ -39,6 +39,11 @@ def test_sizes(dimensions):
         mm.MLPBlock(dimensions)
 
 
+def test_an_unknown_activation():
+    with pytest.raises(ConfigError, match=r"MLPBlock: activation; .*, got 'rellu'\. Did you mean 'relu'\?"):
+        mm.MLPBlock([1, 1], activation=["relu", "rellu"])
+
+
 def test_as_many_activations_as_layers():
     with pytest.raises(ConfigError, match="MLPBlock: activation; expected one value, or 2, one a layer, got 3"):
         mm.MLPBlock([1, 1], activation=["relu", "relu", "relu"])

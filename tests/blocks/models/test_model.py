@@ -329,7 +329,7 @@ class TestPreparation:
 class TestServing:
     def test_signature_and_scores(self, tmp_path):
         model = mm.Model(*_binary().blocks, schema=FEATURES.select_by_name(["user_id", "country", "item_id", "genres"]))
-        features, _ = small_batch()
+        features = {name: tensor for name, tensor in small_batch()[0].items() if name in model.schema.column_names}
         expected = model(features).numpy()
         mm.save_serving(model, tmp_path / "saved")
         serve = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"]

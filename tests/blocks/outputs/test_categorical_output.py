@@ -145,3 +145,25 @@ def test_metrics_of_ones_own_survive_json():
 @keras.saving.register_keras_serializable("emrys-tests")
 def _ndcg_at_2():
     return [mm.NDCGAt(2)]
+
+
+class TestToDataset:
+    COLUMN = mm.create_categorical_column("kind", 2)  # ids 0 to 2
+
+    def test_a_row_for_each_class(self):
+        output = mm.CategoricalOutput(self.COLUMN)
+        output.build((None, 2))
+        output.to_call.kernel.assign([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+        frame = output.to_dataset().to_ddf().compute()
+        assert list(frame.columns) == ["0", "1"]
+        assert frame.to_numpy().tolist() == [[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]
+
+    def test_the_rows_of_a_table(self):
+        table = mm.EmbeddingTable(2, self.COLUMN, weights=np.arange(6.0).reshape(3, 2))
+        output = mm.CategoricalOutput(table)
+        output.build((None, 2))
+        assert output.to_dataset().to_ddf().compute().to_numpy().tolist() == [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
+
+    def test_before_it_is_built(self):
+        with pytest.raises(ConfigError, match="holds no vectors of items"):
+            mm.CategoricalOutput(self.COLUMN).to_dataset()

@@ -1,0 +1,1 @@
+"""Blocks for models with several tasks."""

@@ -1,0 +1,56 @@
+"""The vectors that an output holds for all items."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from blocks.errors import ConfigError
+from blocks.inputs.lookup import look_up
+from blocks.outputs.categorical_target import CategoricalTarget
+from blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
+
+
+def has_candidate_weights(layer: keras.layers.Layer) -> bool:
+    """Whether `layer` holds a vector for every item: a table's rows, the columns of its weights, or its own."""
+    return isinstance(layer, (EmbeddingTablePrediction, CategoricalTarget)) or hasattr(layer, "embedding_lookup")
+
+
+def candidate_rows(layer: keras.layers.Layer, ids: Any, dtype: str) -> Any:
+    """The vectors of items.
+
+    Args:
+        layer: A layer that `has_candidate_weights`.
+        ids: (M,)
+        dtype: Type of the result.
+
+    Returns:
+        (M, D)
+
+    Raises:
+        DataError: if an id has no vector, see `look_up`.
+    """
+    if isinstance(layer, EmbeddingTablePrediction):
+        return look_up(layer.table.embeddings, ids, layer.table.input_dim, dtype, f"{layer.name} ({layer.table.name})")
+    if isinstance(layer, CategoricalTarget):
+        return tf.cast(tf.gather(tf.transpose(layer.kernel), tf.cast(ids, "int64")), dtype)
+    return tf.cast(layer.embedding_lookup(ids), dtype)
+
+
+def candidate_matrix(layer: keras.layers.Layer) -> Any:
+    """The vectors of all items, (N, D).
+
+    Raises:
+        ConfigError: if the layer is not built yet, or holds none.
+    """
+    if isinstance(layer, EmbeddingTablePrediction):
+        found = layer.table.embeddings
+    elif isinstance(layer, CategoricalTarget):
+        found = keras.ops.transpose(layer.kernel) if layer.built else None
+    else:
+        found = getattr(layer, "embeddings", None)
+    if found is None:
+        raise ConfigError(f"{layer.name} holds no vectors of items", fix="Build it first; two towers hold none.")
+    return keras.ops.convert_to_numpy(found)

@@ -1,0 +1,1 @@
+"""Blocks that make inputs, targets and masks of sequences."""

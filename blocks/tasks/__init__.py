@@ -1,0 +1,1 @@
+"""The first generation of outputs, as translations onto the second."""

@@ -1,0 +1,1 @@
+"""The promote step: what passed the gate becomes a version of the registry."""

@@ -1,0 +1,94 @@
+"""Makes what passed the gate a version of the registry, and puts it into production."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from blocks.errors import ArtifactError
+from components.artifacts.evaluation import Evaluation
+from components.artifacts.feature_schema import FeatureSchema
+from components.artifacts.fitted_workflow import FittedWorkflowArtifact
+from components.artifacts.gate_decision import GateDecision
+from components.artifacts.model import ModelArtifact
+from components.artifacts.triton_repository import TritonRepository
+from components.registry.registry import Registry
+from components.registry.version import Version
+from components.running import emit, running
+
+STEP = "promote"
+
+#: Artifacts of a version: the name of its part, and its class. Each is checked before it is added.
+PARTS = {
+    "workflow": FittedWorkflowArtifact,
+    "schema": FeatureSchema,
+    "model": ModelArtifact,
+    "evaluation": Evaluation,
+    "decision": GateDecision,
+    "repository": TritonRepository,
+}
+
+
+def parts_of_run(outputs: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str, Any]]:
+    """What of a run becomes a version.
+
+    Args:
+        outputs: Folder of each artifact of the run, by the names of `PARTS`; others are left out.
+
+    Returns:
+        The parts, and the facts for the manifest: the model's metrics, and versions.
+
+    Raises:
+        ArtifactError: if one is missing or damaged, or the gate has not passed.
+    """
+    for name in PARTS:
+        if name not in outputs:
+            raise ArtifactError(f"the run has no {name}", step=STEP, fix="Run the pipeline to its end.")
+    opened = {name: kind(outputs[name]) for name, kind in PARTS.items()}
+    decision, evaluation = opened["decision"], opened["evaluation"]
+    assert isinstance(decision, GateDecision)  # noqa: S101 - for the type checker
+    assert isinstance(evaluation, Evaluation)  # noqa: S101
+    if not decision.passed:
+        raise ArtifactError(
+            "the model has not passed the gate",
+            step=STEP,
+            path=outputs["decision"],
+            got="; ".join(decision.reasons),
+            fix="Train a better one, or change what it has to reach.",
+        )
+    if decision.decision["evaluation"] != evaluation.fingerprint:
+        raise ArtifactError("the gate decided about another evaluation", step=STEP, path=outputs["decision"])
+    facts = {
+        "emrys": metadata.version("emrys"),
+        "metrics": evaluation.metrics,
+        "fingerprints": {name: artifact.fingerprint for name, artifact in opened.items()},
+    }
+    return {name: outputs[name] for name in PARTS}, facts
+
+
+def run(outputs: Mapping[str, Path], registry: str, name: str, move: bool = True) -> Version:
+    """Adds a version and puts it into production.
+
+    Args:
+        outputs: Folder of each artifact, by the names of `PARTS`.
+        registry: Folder or bucket of the registry.
+        name: Name of the model.
+        move: Whether the version goes into production at once. Default: True.
+
+    Returns:
+        The version.
+
+    Raises:
+        ArtifactError: if an artifact cannot be used, or the gate has not passed.
+        StorageError: if the registry cannot be written; what is in production stays.
+    """
+    with running(STEP):
+        parts, facts = parts_of_run(outputs)
+        known = Registry(registry, name)
+        version = known.add(parts, facts)
+        if move:
+            known.promote(version.name)
+        emit(STEP, "message", text=f"{version.name} is {'in production' if move else 'kept'} in {known.store.uri}")
+        return version

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+import blocks as mm
+from blocks.errors import ConfigError
+from tests.blocks.models.models import dlrm, rows
+
+
+def _values(layer):
+    return [weight.numpy() for weight in layer.weights]
+
+
+def _moved(before, layer):
+    return [not np.array_equal(old, weight.numpy()) for old, weight in zip(before, layer.weights, strict=True)]
+
+
+def _trained(model, **options):
+    model.compile(keras.optimizers.Adam(0.1), **options)
+    model.fit(rows(), epochs=2, verbose=0)
+    return model
+
+
+@pytest.fixture
+def model():
+    return _trained(dlrm())
+
+
+def _parts(model):
+    (top,) = model.get_blocks_by_name("top")
+    (table,) = model.get_blocks_by_name("item_id")
+    return top, table
+
+
+def test_frozen_weights_stay_while_the_others_move(model):
+    top, table = _parts(model)
+    model.freeze_blocks(["top"])
+    before, others = _values(top), _values(table)
+    _trained(model)
+    assert not any(_moved(before, top))
+    assert all(_moved(others, table))
+    assert model.frozen_blocks == [top]
+
+
+def test_it_holds_without_compiling_again(model):
+    top, table = _parts(model)
+    model.freeze_blocks(top)
+    before, others = _values(top), _values(table)
+    model.fit(rows(), verbose=0)
+    assert not any(_moved(before, top))
+    assert all(_moved(others, table))
+
+
+def test_what_is_frozen_before_there_are_weights():
+    model = dlrm()
+    model.freeze_blocks("top")
+    top, table = _parts(model)
+    model.compile("sgd")
+    model.build({name: (None, 1) for name in model.input_schema.column_names})
+    before, others = _values(top), _values(table)
+    model.fit(rows(), verbose=0)
+    assert not any(_moved(before, top))
+    assert any(_moved(others, table))
+
+
+def test_unfreezing(model):
+    top, table = _parts(model)
+    model.freeze_blocks([top, table])
+    model.unfreeze_blocks("top")
+    assert model.frozen_blocks == [table]
+    before, frozen = _values(top), _values(table)
+    _trained(model)
+    assert all(_moved(before, top))
+    assert not any(_moved(frozen, table))
+    model.unfreeze_all_frozen_blocks()
+    assert model.frozen_blocks == []
+    _trained(model)
+    assert all(_moved(frozen, table))
+
+
+def test_a_part_of_what_is_frozen_can_be_trained(model):
+    body = model.first
+    output = model.last
+    model.freeze_blocks(body)
+    assert model.frozen_blocks == [body]
+    model.unfreeze_blocks("item_id")
+    top, table = _parts(model)
+    before, others = _values(top), _values(table)
+    _trained(model)
+    assert not any(_moved(before, top))
+    assert all(_moved(others, table))
+    assert output not in model.frozen_blocks
+
+
+def test_a_saved_model_keeps_it(model, tmp_path):
+    model.freeze_blocks(["top", "item_id"])
+    _trained(model)
+    model.save(tmp_path / "model.keras")
+    loaded = mm.Model.load(tmp_path / "model.keras")
+    assert sorted(block.name for block in loaded.frozen_blocks) == ["item_id", "top"]
+    top, table = _parts(loaded)
+    before, frozen = _values(top), _values(table)
+    loaded.fit(rows(1), verbose=0)
+    assert not any([*_moved(before, top), *_moved(frozen, table)])
+    assert any(_moved(_values(model.get_blocks_by_name("user_id")[0]), loaded.get_blocks_by_name("user_id")[0]))
+
+
+def test_an_unknown_name(model):
+    with pytest.raises(ConfigError, match=r"the model has no block called 'tpo'; expected one of .*, top"):
+        model.freeze_blocks(["tpo"])
+
+
+def test_a_block_of_another_model(model):
+    with pytest.raises(ConfigError, match="expected blocks of this model, or their names, got mine"):
+        model.freeze_blocks(mm.MLPBlock([2], block_name="mine"))
+
+
+def test_outputs_are_found_by_task_name(model):
+    assert model.get_blocks_by_name("click/binary_output") == [model.outputs_by_target()["click"]]

@@ -1,0 +1,235 @@
+"""Optimizers that touch the rows of a batch only."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import blocks as mm
+from blocks.errors import ConfigError
+from tests import golden
+
+ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+
+
+def _slices(gradients, rows, shape):
+    gradients, rows = tf.convert_to_tensor(gradients, "float32"), tf.convert_to_tensor(rows, "int64")
+    return tf.IndexedSlices(gradients, rows, tf.constant(list(shape), "int64"))
+
+
+def _table(values=ROWS):
+    return keras.Variable(np.array(values, "float32"), name="embeddings")
+
+
+def _apply(optimizer, table, gradients, rows):
+    optimizer.apply_gradients([(_slices(gradients, rows, table.shape), table)])
+
+
+@pytest.mark.parametrize("case", golden.cases("optimizer", "LazyAdam", where=lambda case: "steps" in case.inputs))
+@pytest.mark.parametrize("compiled", [False, True])
+def test_golden_rows(case, compiled):
+    table = keras.Variable(golden.array(case.inputs["variable"]))
+    optimizer = mm.LazyAdam(**case.args)
+    optimizer.build([table])
+    steps = zip(case.inputs["steps"], case.outputs["variable_after_step"], strict=True)
+    apply = tf.function(lambda *given: _apply(optimizer, table, *given)) if compiled else _apply
+    for step, expected in steps:
+        given = (step["gradients"], step["rows"])
+        apply(*given) if compiled else _apply(optimizer, table, *given)
+        golden.assert_close(table, expected)
+
+
+@pytest.mark.parametrize(
+    "case", golden.cases("optimizer", "LazyAdam", where=lambda case: "dense_gradients" in case.inputs)
+)
+def test_golden_dense(case):
+    variable = keras.Variable(np.array(case.inputs["variable"], "float32"))
+    optimizer = mm.LazyAdam(**case.args)
+    steps = zip(case.inputs["dense_gradients"], case.outputs["variable_after_step"], strict=True)
+    for gradient, expected in steps:
+        optimizer.apply_gradients([(tf.constant(gradient), variable)])
+        golden.assert_close(variable, expected)
+
+
+@pytest.mark.parametrize(
+    "case", golden.cases("optimizer", "LazyAdam", where=lambda case: "embedding_table" in case.inputs)
+)
+def test_golden_table_of_a_model(case):
+    start = golden.array(case.inputs["embedding_table"])
+    table = mm.EmbeddingTable(2, mm.create_categorical_column("item", 4), weights=start)
+    table.build((None, 1))
+    optimizer = mm.LazyAdam(**case.args)
+    steps = zip(case.inputs["ids_per_step"], case.outputs["table_after_step"], strict=True)
+    for ids, expected in steps:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.square(table(tf.constant(ids)[:, tf.newaxis])))
+        weights = table.trainable_variables
+        optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        golden.assert_close(table.embeddings, expected)
+
+
+@pytest.mark.parametrize("case", golden.cases("optimizer", "LazyAdam.get_config"))
+def test_golden_config(case):
+    config = mm.LazyAdam(**case.args).get_config()
+    expected = {name: value for name, value in case.outputs.items() if name != "decay"}  # Keras 3 has none
+    assert {name: config[name] for name in expected} == pytest.approx(expected)
+
+
+def test_sgd_adds_up_what_comes_for_a_row_twice():
+    table = _table()
+    _apply(mm.LazySGD(0.5), table, [[1, 0], [2, 2], [4, 4]], [0, 2, 0])
+    # Row 0: [1, 2] - 0.5 [1 + 4, 0 + 4]; row 2: [5, 6] - 0.5 [2, 2].
+    np.testing.assert_allclose(table, [[-1.5, 0], [3, 4], [4, 5]])
+
+
+def test_adagrad_by_hand():
+    table = _table()
+    optimizer = mm.LazyAdagrad(1.0, initial_accumulator_value=0.0, epsilon=0.0)
+    _apply(optimizer, table, [[1, 1], [2, 3]], [0, 0])
+    # The sum [3, 4] over its own size, 1: not [1, 1] + [2, 3] over their roots one by one.
+    np.testing.assert_allclose(table, [[0, 1], [3, 4], [5, 6]])
+    _apply(optimizer, table, [[4, 3]], [0])
+    # Squares add up to 9 + 16 = 25 in both places: 4 / 5 and 3 / 5.
+    np.testing.assert_allclose(table, [[-0.8, 0.4], [3, 4], [5, 6]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sgd_momentum(nesterov):
+    table = _table()
+    optimizer = mm.LazySGD(0.1, momentum=0.5, nesterov=nesterov)
+    _apply(optimizer, table, [[1, 1]], [0])
+    _apply(optimizer, table, [[1, 1]], [1])
+    _apply(optimizer, table, [[1, 1]], [0])
+    # Row 0 moves by m = -0.1, then, its m unchanged by the step of row 1, by m = -0.05 - 0.1.
+    # Nesterov: 0.5 (-0.1) - 0.1 = -0.15, then 0.5 (-0.15) - 0.1 = -0.175.
+    moved = [-0.325, -0.15] if nesterov else [-0.25, -0.1]
+    np.testing.assert_allclose(table, [[1 + moved[0], 2 + moved[0]], [3 + moved[1], 4 + moved[1]], [5, 6]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("lazy", "dense"),
+    [
+        (mm.LazySGD(0.1), keras.optimizers.SGD(0.1)),
+        (mm.LazySGD(0.1, momentum=0.9), keras.optimizers.SGD(0.1, momentum=0.9)),
+        (mm.LazySGD(0.1, momentum=0.9, nesterov=True), keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True)),
+        (mm.LazyAdagrad(0.1), keras.optimizers.Adagrad(0.1)),
+        (mm.LazyAdam(0.1), keras.optimizers.Adam(0.1)),
+        (mm.LazyAdam(0.1, amsgrad=True), keras.optimizers.Adam(0.1, amsgrad=True)),
+        (mm.LazyAdam(0.1, weight_decay=0.3, clipnorm=0.5), keras.optimizers.Adam(0.1, weight_decay=0.3, clipnorm=0.5)),
+        (mm.LazyAdam(0.1, global_clipnorm=0.5), keras.optimizers.Adam(0.1, global_clipnorm=0.5)),
+        (mm.LazyAdam(0.1, clipvalue=0.5), keras.optimizers.Adam(0.1, clipvalue=0.5)),
+        (mm.LazyAdam(0.1, use_ema=True), keras.optimizers.Adam(0.1, use_ema=True)),
+        (mm.LazyAdam(0.1, gradient_accumulation_steps=2), keras.optimizers.Adam(0.1, gradient_accumulation_steps=2)),
+        (mm.LazyAdam(0.1, loss_scale_factor=4.0), keras.optimizers.Adam(0.1, loss_scale_factor=4.0)),
+    ],
+    ids=lambda optimizer: "",
+)
+def test_dense_gradients_and_gradients_of_all_rows_do_as_in_keras(lazy, dense):
+    draw = np.random.default_rng(0)
+    by_rows, whole, expected = _table(), _table(), _table()
+    again = type(lazy).from_config(lazy.get_config())
+    for _ in range(4):
+        gradient = draw.normal(size=(3, 2)).astype("float32")
+        _apply(lazy, by_rows, gradient[[2, 0, 1]], [2, 0, 1])
+        again.apply_gradients([(tf.constant(gradient), whole)])
+        dense.apply_gradients([(tf.constant(gradient), expected)])
+    for optimizer, variable in ((lazy, by_rows), (again, whole), (dense, expected)):
+        optimizer.finalize_variable_values([variable])
+    np.testing.assert_allclose(by_rows, expected, rtol=1e-5)
+    np.testing.assert_allclose(whole, expected, rtol=1e-5)
+
+
+def test_clipping_counts_repeated_rows_as_one():
+    table = _table()
+    _apply(mm.LazySGD(1.0, clipnorm=1.0), table, [[3, 0], [0, 4]], [0, 0])
+    # The gradient of row 0 is [3, 4], of norm 5: clipped to [0.6, 0.8].
+    np.testing.assert_allclose(table, [[0.4, 1.2], [3, 4], [5, 6]], rtol=1e-6)
+    table = _table()
+    _apply(mm.LazySGD(1.0, clipvalue=1.0), table, [[0.6, 0], [0.6, 0.2]], [0, 0])
+    np.testing.assert_allclose(table, [[0, 1.8], [3, 4], [5, 6]], rtol=1e-6)
+
+
+def test_weights_decay_in_the_rows_of_the_batch():
+    table, other = _table(), keras.Variable([2.0], name="bias")
+    optimizer = mm.LazySGD(0.5, weight_decay=0.1)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    gradients = [_slices([[1, 1]], [1], (3, 2)), tf.constant([1.0])]
+    optimizer.apply_gradients(zip(gradients, [table, other], strict=True))
+    # Row 1: w (1 - 0.5 * 0.1) - 0.5; the bias is left out.
+    np.testing.assert_allclose(table, [[1, 2], [3 * 0.95 - 0.5, 4 * 0.95 - 0.5], [5, 6]], rtol=1e-6)
+    np.testing.assert_allclose(other, [1.5])
+
+
+def test_rows_outside_the_batch_stay_with_accumulated_gradients_and_averages():
+    for options in ({"gradient_accumulation_steps": 2}, {"use_ema": True}):
+        table = _table()
+        optimizer = mm.LazyAdam(0.1, **options)
+        for row in (0, 0, 1, 1):
+            _apply(optimizer, table, [[1, 1]], [row])
+        moved_then = np.array(table)
+        for _ in range(2):
+            _apply(optimizer, table, [[1, 1]], [1])
+        assert np.array(table)[0].tolist() == moved_then[0].tolist(), options  # Adam would move it on
+        assert np.all(np.array(table)[1] < moved_then[1])
+        assert np.array(table)[2].tolist() == ROWS[2]
+
+
+def test_a_schedule():
+    table = _table()
+    optimizer = mm.LazySGD(keras.optimizers.schedules.PiecewiseConstantDecay([0], [1.0, 0.25]))
+    _apply(optimizer, table, [[1, 1]], [0])
+    _apply(optimizer, table, [[1, 1]], [0])
+    np.testing.assert_allclose(table, [[-0.25, 0.75], [3, 4], [5, 6]])  # 1 - 1 - 0.25
+    again = mm.LazySGD.from_config(optimizer.get_config())
+    assert again.get_config()["learning_rate"] == optimizer.get_config()["learning_rate"]
+
+
+def test_constraints_hold():
+    table = keras.Variable(np.array(ROWS, "float32"))
+    table.constraint = keras.constraints.NonNeg()
+    _apply(mm.LazySGD(1.0), table, [[3, 1]], [0])
+    np.testing.assert_allclose(table, [[0, 1], [3, 4], [5, 6]])
+
+
+@pytest.mark.parametrize("optimizer", [mm.LazyAdam, mm.LazyAdagrad, mm.LazySGD])
+def test_no_operation_of_a_step_reads_or_writes_a_whole_table(optimizer):
+    table = _table([[1.0, 2.0]] * 7)
+    made = optimizer(weight_decay=0.1, clipnorm=1.0, loss_scale_factor=2.0)
+    made.build([table])
+    step = tf.function(lambda: _apply(made, table, [[1.0, 1.0], [2.0, 2.0]], [1, 1])).get_concrete_function()
+    operations = step.graph.get_operations()
+    sizes = {tensor.shape.num_elements() for each in operations for tensor in each.outputs if tensor.shape.rank}
+    assert sizes.isdisjoint({7, 14})
+    assert {each.type for each in operations} >= {"ResourceGather", "ResourceScatterUpdate"}
+
+
+def test_dynamic_loss_scaling_looks_at_the_rows_and_skips_what_is_not_finite():
+    table = _table()
+    optimizer = mm.LazyLossScaleOptimizer(mm.LazySGD(1.0), initial_scale=4.0)
+    apply = tf.function(lambda gradients: _apply(optimizer, table, gradients, [0]))
+    optimizer.build([table])
+    apply(tf.constant([[4.0, 4.0]]))
+    np.testing.assert_allclose(table, [[0, 1], [3, 4], [5, 6]])
+    apply(tf.constant([[np.inf, 4.0]]))
+    np.testing.assert_allclose(table, [[0, 1], [3, 4], [5, 6]])
+    assert float(optimizer.dynamic_scale) == 2.0
+    apply(tf.constant([[2.0, 0.0]]))
+    np.testing.assert_allclose(table, [[-1, 1], [3, 4], [5, 6]])
+
+
+def test_gradients_that_are_missing():
+    table, other = _table(), keras.Variable([2.0])
+    optimizer = mm.LazySGD(1.0)
+    gradients = [_slices([[1, 1]], [0], (3, 2)), None]
+    with pytest.warns(UserWarning, match="no gradients reach .*: the loss does not depend on them"):
+        optimizer.apply_gradients(zip(gradients, [table, other], strict=True))
+    assert float(other[0]) == 2.0
+    with pytest.raises(ValueError, match="No gradients provided for any variable"):
+        optimizer.apply_gradients([(None, table)])
+
+
+def test_bad_arguments():
+    with pytest.raises(ConfigError, match=r"LazyAdam: beta_1; expected a number from 0 to below 1, got 1\.5"):
+        mm.LazyAdam(beta_1=1.5)

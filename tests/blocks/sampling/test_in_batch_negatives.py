@@ -1,0 +1,93 @@
+"""Rows with other items."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from merlin.schema import Schema, Tags
+
+import blocks as mm
+from blocks.errors import ConfigError, SchemaError
+
+SCHEMA = Schema(
+    [
+        mm.create_categorical_column("user", 20, tags=[Tags.USER_ID, Tags.USER]),
+        mm.create_categorical_column("item", 20, tags=[Tags.ITEM_ID, Tags.ITEM]),
+        mm.create_categorical_column("genres", 5, tags=[Tags.ITEM], min_value_count=0, max_value_count=3),
+    ]
+)
+BATCH = {
+    "user": np.array([[1], [2], [3]]),
+    "item": np.array([[11], [12], [13]]),
+    "genres": tf.RaggedTensor.from_row_lengths([1, 2, 3, 3], [1, 2, 1]),
+}
+GENRES = {11: [1], 12: [2, 3], 13: [3]}
+
+
+def test_negatives_are_items_of_other_rows():
+    found = mm.InBatchNegatives(SCHEMA, 5, seed=3)(BATCH, targets={"click": np.ones((3, 1), "float32")}, training=True)
+    features, click = found.outputs, found.targets["click"].numpy()[:, 0]
+    assert (click[:3] == 1).all()
+    assert (click[3:] == 0).all()
+    assert 3 < len(click) <= 3 + 15
+    pairs = list(zip(features["user"].numpy()[:, 0], features["item"].numpy()[:, 0], strict=True))
+    assert pairs[:3] == [(1, 11), (2, 12), (3, 13)]
+    assert not {(1, 11), (2, 12), (3, 13)} & set(pairs[3:])
+    assert len(set(pairs[3:])) > 3
+    for (_, item), genres in zip(pairs, features["genres"].to_list(), strict=True):
+        assert genres == GENRES[item]
+
+
+def test_when_it_adds_rows():
+    add = mm.InBatchNegatives(SCHEMA, 2, run_when_testing=False)
+    targets = np.ones((3, 1), "float32")
+    assert add(BATCH, targets=targets, testing=True).targets.shape == (3, 1)
+    features, longer = add(BATCH, targets=targets)
+    assert len(features["user"]) == len(longer) > 3
+    assert add(BATCH).outputs["user"].shape == (3, 1)
+    assert add(BATCH).targets is None
+    several = add(BATCH, targets=(targets, tf.ones((3, 2), "int64")), training=True).targets
+    assert (several[1].dtype, len(several[0])) == (tf.int64, len(several[1]))
+
+
+def test_a_seed_gives_the_same_rows():
+    again = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(mm.InBatchNegatives(SCHEMA, 4, seed=1))
+    )
+    draws = [
+        layer(BATCH, targets=np.ones((3, 1)), training=True).outputs["item"].numpy().tolist()
+        for layer in (mm.InBatchNegatives(SCHEMA, 4, seed=1), again)
+    ]
+    assert draws[0] == draws[1]
+
+
+def test_scalars_and_lists_as_loaders_may_give_them():
+    batch = {"user": np.array([1, 2]), "item": np.array([11, 12]), "genres__values": np.array([1, 2, 3])}
+    add = mm.InBatchNegatives(SCHEMA, 1, seed=0, prep_features=True)
+    found = add({**batch, "genres__offsets": np.array([0, 1, 3])}, targets=np.ones((2, 1)), training=True).outputs
+    assert found["user"].shape[1] == 1
+    assert found["genres"].to_list()[:2] == [[1], [2, 3]]
+
+
+def test_before_a_model():
+    body = mm.Embeddings(SCHEMA.select_by_name(["user", "item"]), dim=8, aggregation="concat")
+    model = mm.Model(body, mm.MLPBlock([16]), mm.BinaryOutput("click"), pre=mm.InBatchNegatives(SCHEMA, 3, seed=1))
+    model.compile(keras.optimizers.Adam(0.05))
+    users = np.random.default_rng(0).integers(0, 21, (200, 1))
+    data = ({"user": users, "item": (users + 1) % 21}, {"click": np.ones((200, 1), "float32")})
+    data = tf.data.Dataset.from_tensor_slices(data).batch(50)
+    model.fit(data, epochs=12, verbose=0)
+    # a model that says 1 to everything would do without negatives; this one tells pairs apart
+    right, wrong = ({"user": users[:20], "item": (users[:20] + step) % 21} for step in (1, 7))
+    assert model.predict(right, verbose=0).mean() > 0.6 > 0.3 > model.predict(wrong, verbose=0).mean()
+
+
+def test_errors():
+    with pytest.raises(SchemaError, match="expected one column tagged ITEM_ID, got none"):
+        mm.InBatchNegatives(SCHEMA.select_by_name(["user"]), 2)
+    with pytest.raises(ConfigError, match="n_per_positive; expected a number from 1, got 0"):
+        mm.InBatchNegatives(SCHEMA, 0)
+    with pytest.raises(ConfigError, match=r"column 'item': .* tells items apart by their ids; got user"):
+        mm.InBatchNegatives(SCHEMA, 1)({"user": BATCH["user"]}, targets=np.ones((3, 1)), training=True)

@@ -1,0 +1,162 @@
+"""Lists as ragged, dense and sparse tensors, and noise for them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from merlin.schema import ColumnSchema, Schema, Tags
+
+import blocks as mm
+from blocks.errors import ConfigError, SchemaError
+
+PAIR = {
+    "genres__values": tf.constant([3, 5, 7]),
+    "genres__offsets": tf.constant([0, 2, 3]),
+    "user": tf.constant([[1], [2]]),
+}
+RAGGED = tf.ragged.constant([[3, 5], [7]])
+
+
+@pytest.mark.parametrize(
+    "given", [PAIR, {"genres": RAGGED}, {"genres": RAGGED.to_sparse()}], ids=lambda each: str(len(each))
+)
+def test_list_to_dense(given):
+    assert mm.ListToDense()(given)["genres"].numpy().tolist() == [[3, 5], [7, 0]]
+    assert mm.ListToDense(max_seq_length=3)(given)["genres"].numpy().tolist() == [[3, 5, 0], [7, 0, 0]]
+    assert mm.ListToDense(max_seq_length=1)(given)["genres"].numpy().tolist() == [[3], [7]]
+
+
+def test_what_is_no_list_stays():
+    for layer in (mm.ListToDense(max_seq_length=4), mm.ListToRagged(), mm.ListToSparse()):
+        assert layer(PAIR)["user"].numpy().tolist() == [[1], [2]]
+
+
+def test_list_to_ragged():
+    assert mm.ListToRagged()(PAIR)["genres"].to_list() == [[3, 5], [7]]
+    assert mm.ListToRagged()(RAGGED.to_sparse()).to_list() == [[3, 5], [7]]
+
+
+def test_list_to_sparse():
+    found = mm.ListToSparse()(PAIR)["genres"]
+    assert found.indices.numpy().tolist() == [[0, 0], [0, 1], [1, 0]]
+    assert found.values.numpy().tolist() == [3, 5, 7]
+    assert mm.ListToSparse()(RAGGED).values.numpy().tolist() == [3, 5, 7]
+
+
+def test_to_dense_of_a_sparse_column_takes_the_length_of_the_schema():
+    column = ColumnSchema("genres", is_list=True, properties={"value_count": {"min": 0, "max": 3}})
+    found = mm.ToDense(Schema([column]))({"genres": RAGGED.to_sparse()})["genres"]
+    assert found.numpy().tolist() == [[3, 5, 0], [7, 0, 0]]
+    assert found.shape == (2, 3)
+
+
+def test_lists_within_a_data_set():
+    data = tf.data.Dataset.from_tensors(PAIR).map(mm.ListToDense(max_seq_length=3))
+    assert next(iter(data))["genres"].numpy().tolist() == [[3, 5, 0], [7, 0, 0]]
+
+
+@pytest.mark.parametrize("length", [0, -1, 1.5])
+def test_list_to_dense_needs_a_length(length):
+    with pytest.raises(ConfigError, match="ListToDense: max_seq_length; expected a whole number above 0"):
+        mm.ListToDense(max_seq_length=length)
+
+
+def test_expand_dims_needs_axes():
+    with pytest.raises(ConfigError, match="ExpandDims: expand_dims; expected an axis"):
+        mm.ExpandDims("a")
+    with pytest.raises(ConfigError, match="has axes by feature name; expected a dictionary of features"):
+        mm.ExpandDims({"a": 0})(tf.ones(2))
+
+
+def test_broadcast_needs_schemas():
+    with pytest.raises(ConfigError, match="BroadcastToSequence: sequence_schema; expected a schema with columns"):
+        mm.BroadcastToSequence(Schema([ColumnSchema("user")]), Schema([]))
+
+
+def test_broadcast_without_masks():
+    layer = mm.BroadcastToSequence(Schema([ColumnSchema("user")]), Schema([ColumnSchema("items")]))
+    assert layer.compute_mask({}, {"user": None, "items": None}) is None
+    assert layer.compute_mask({}, None) is None
+
+
+def test_swap_noise_of_ragged_features():
+    given = {"items": tf.ragged.constant([[1, 2, 3], [], [4, 5]]), "prices": tf.ragged.constant([[1.5], [2.5, 3.5]])}
+    found = mm.StochasticSwapNoise(replacement_prob=1.0)(given, training=True)
+    for name, lists in given.items():
+        assert found[name].row_lengths().numpy().tolist() == lists.row_lengths().numpy().tolist()
+        assert sorted(found[name].flat_values.numpy()) == sorted(lists.flat_values.numpy())
+
+
+def test_swap_noise_of_ragged_features_with_a_schema_keeps_padding():
+    schema = Schema([mm.create_categorical_column("items", 9, tags=[Tags.ITEM_ID]), ColumnSchema("prices")])
+    given = {
+        "items": tf.ragged.constant([[1, 2, 0], [3]]),
+        "prices": tf.ragged.constant([[1.5, 2.5, 9.5], [3.5]]),
+        "user": tf.constant([[7], [8]]),
+    }
+    tf.random.set_seed(1)
+    for _ in range(20):
+        found = mm.StochasticSwapNoise(schema, replacement_prob=1.0)(given, training=True)
+        # The third item is padding, so the third price stays too; the user is not in the schema.
+        assert found["prices"][0, 2] == 9.5
+        assert found["user"] is given["user"]
+
+
+def test_swap_noise_with_neither_mask_nor_schema_goes_by_each_feature():
+    values = tf.constant([[1, 2, 0], [3, 0, 0]])
+    tf.random.set_seed(1)
+    found = mm.StochasticSwapNoise(replacement_prob=1.0)({"x": values}, training=True)["x"].numpy()
+    assert (found == 0).tolist() == [[False, False, True], [False, True, True]]
+
+
+def test_swap_noise_with_both_goes_by_the_mask():
+    schema = Schema([mm.create_categorical_column("x", 9, tags=[Tags.ITEM_ID])])
+    values = tf.constant([[1, 2, 3, 4]])
+    mask = tf.constant([[True, True, False, False]])
+    found = mm.StochasticSwapNoise(schema, replacement_prob=1.0)({"x": values}, input_mask=mask, training=True)["x"]
+    assert found.numpy()[0, 2:].tolist() == [3, 4]
+
+
+def test_swap_noise_mixes_no_forms():
+    with pytest.raises(ConfigError, match="the mask of a ragged feature; expected ragged, got dense"):
+        mm.StochasticSwapNoise().augment(RAGGED, tf.ones((2, 2), "bool"))
+    with pytest.raises(ConfigError, match="replacement_prob; expected a probability, got 1"):
+        mm.StochasticSwapNoise(replacement_prob=1.5)
+    with pytest.raises(SchemaError, match="does not say what is padding; expected one column tagged ITEM_ID"):
+        mm.StochasticSwapNoise(Schema([ColumnSchema("x")]))
+
+
+def test_to_target_arguments():
+    schema = Schema([mm.create_categorical_column("item", 4), ColumnSchema("price")])
+    with pytest.raises(
+        SchemaError, match="column 'other': ToTarget: a target is not in the schema; expected one of item"
+    ):
+        mm.ToTarget(schema, "other")
+    with pytest.raises(SchemaError, match="finds no column for a target; expected one tagged ITEM_ID"):
+        mm.ToTarget(schema, Tags.ITEM_ID)
+    with pytest.raises(ConfigError, match="ToTarget has no target"):
+        mm.ToTarget(schema)
+    with pytest.raises(SchemaError, match="column 'price': the number of classes is unknown"):
+        mm.ToTarget(schema, "price", one_hot=True)
+    with pytest.raises(ConfigError, match="targets; expected a dictionary by name"):
+        mm.ToTarget(schema, "item")({"item": tf.constant([1])}, targets=tf.constant([2]))
+
+
+def test_to_target_comes_back_from_its_configuration():
+    schema = Schema([mm.create_categorical_column("item", 2), ColumnSchema("price")])
+    again = mm.ToTarget.from_config(mm.ToTarget(schema, schema["item"], one_hot=True).get_config())
+    found = again({"item": tf.constant([2, 0]), "price": tf.constant([1.0, 2.0])}, targets={})
+    assert found.targets["item"].numpy().tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert list(found.outputs) == ["price"]
+
+
+def test_to_target_leaves_a_batch_without_the_column():
+    layer = mm.ToTarget(Schema([ColumnSchema("click"), ColumnSchema("price")]), "click")
+    found = layer({"price": tf.constant([1.0])})
+    assert found.targets is None
+    assert list(found.outputs) == ["price"]
+
+
+def test_to_one_hot_leaves_what_is_no_prediction():
+    np.testing.assert_array_equal(mm.ToOneHot()(tf.constant([[1.0]])), [[1.0]])
