@@ -69,7 +69,7 @@ class Cluster:
         """
         digest = hashlib.sha256(package.read_bytes()).hexdigest()[:12]
         version_name = f"{metadata.version('emrys')}-{digest}"
-        with self._said(f"upload {name}"):
+        with self._said(f"upload {name}"), _quiet():
             pipeline_id = self._client.get_pipeline_id(name)
             if pipeline_id is None:
                 # The first version of a pipeline takes the pipeline's name; ours goes beside it, and is the one used.

@@ -2,10 +2,10 @@
 
 from kfp import dsl
 
-from components.image import STEP_IMAGE
+from components.image import TRAIN_IMAGE
 
 
-@dsl.component(base_image=STEP_IMAGE, install_kfp_package=False)
+@dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
 def evaluate(
     splits: dsl.Input[dsl.Dataset],
     data: dsl.Input[dsl.Dataset],
@@ -16,6 +16,8 @@ def evaluate(
     roc: dsl.Output[dsl.ClassificationMetrics],
     report: dsl.Output[dsl.HTML],
     k: int = 10,
+    registry: str = "",
+    model_name: str = "ranking",
 ) -> None:
     """Evaluates the trained model on the test split, with baselines beside it.
 
@@ -25,6 +27,8 @@ def evaluate(
         model: The trained model.
         schema: Schema of the transformed rows.
         k: Length of the list that the per-user metrics look at.
+        registry: Folder or bucket whose model in production is evaluated beside; empty for none.
+        model_name: Name of the model in the registry.
 
     Returns:
         evaluation: Metrics, curves and report in one folder.
@@ -45,7 +49,7 @@ def evaluate(
             data=Path(data.path),
             model=Path(model.path),
             schema=Path(schema.path),
-            config=EvaluateConfig(k=k),
+            config=EvaluateConfig(k=k, registry=registry, model_name=model_name),
             output=Path(evaluation.path),
         )
         for name, value in result.metrics.items():

@@ -20,6 +20,8 @@ class EvaluateConfig:
         folds: Folds in which the baseline's means are taken on train, so that no row sees its own label.
         seed: Seed of the assignment of train rows to folds.
         target: Binary column to evaluate; by default the one that the schema tags as binary classification.
+        registry: Folder or bucket whose model in production is evaluated beside; empty for none.
+        model_name: Name of the model in the registry.
     """
 
     k: int = 10
@@ -29,6 +31,8 @@ class EvaluateConfig:
     folds: int = 5
     seed: int = 0
     target: str | None = None
+    registry: str = ""
+    model_name: str = "ranking"
 
     def __post_init__(self) -> None:
         for name, least in (("k", 1), ("bins", 2), ("batch_size", 1), ("folds", 2), ("seed", 0)):

@@ -109,6 +109,7 @@ def evaluate_scores(
     train: Interactions,
     config: EvaluateConfig,
     best_auc: float | None = None,
+    production: npt.NDArray[np.float64] | None = None,
 ) -> Scorecard:
     """Measures the scores of the test rows, and the baselines on the same rows.
 
@@ -118,6 +119,7 @@ def evaluate_scores(
         train: What the baselines learn from.
         config: Settings.
         best_auc: The best AUC that these rows allow, where it is known.
+        production: (N,) probabilities of the model in production, where there is one.
 
     Raises:
         ArtifactError: if the scores are not one probability a row.
@@ -146,12 +148,14 @@ def evaluate_scores(
     model = _measure("Model", "", values, test, config)
     if not model.ranking.users:
         raise DataError("no user has a relevant row in the test split", fix="Use more data or another way to split.")
+    others = () if production is None else (_measure("In production", "production_", production, test, config),)
     return Scorecard(
         model=model,
         baselines=(
             _measure("User mean + item mean", "mean_baseline_", mean_scores(train, test, config), test, config),
             _measure("Popularity", "popularity_", popularity_scores(train, test.items), test, config, False),
             _measure("Constant score", "constant_", constant, test, config),
+            *others,
         ),
         counts=_counts(test, train, model.ranking),
         k=config.k,

@@ -22,6 +22,7 @@ from components.evaluate.facts import ColumnFacts, SplitFacts, plain_facts, vers
 from components.evaluate.interactions import read_interactions
 from components.evaluate.measured import measured_rows
 from components.evaluate.predict import predict_scores
+from components.evaluate.production import production_scores
 from components.evaluate.report import Report
 from components.evaluate.roles import Roles
 from components.evaluate.scorecard import Scorecard, evaluate_scores
@@ -76,7 +77,10 @@ def run(
         scores = predict(network.path, test_file, columns, roles.target, config.batch_size)
         _tell(2, "measuring")
         try:
-            card = evaluate_scores(scores, test, train, config, best_auc(raw.metadata))
+            live = production_scores(
+                config.registry, config.model_name, raw.file("test"), roles.target, config.batch_size
+            )
+            card = evaluate_scores(scores, test, train, config, best_auc(raw.metadata), live)
         except EmrysError as error:
             error.path = error.path or str(network.path if isinstance(error, ArtifactError) else raw.file("test"))
             raise

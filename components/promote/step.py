@@ -43,21 +43,13 @@ def parts_of_run(outputs: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str
     Raises:
         ArtifactError: if one is missing or damaged, or the gate has not passed.
     """
+    if "decision" in outputs:  # first: what has not passed has not been exported either
+        _require_passed(GateDecision(outputs["decision"]))
     for name in PARTS:
         if name not in outputs:
             raise ArtifactError(f"the run has no {name}", step=STEP, fix="Run the pipeline to its end.")
     opened = {name: kind(outputs[name]) for name, kind in PARTS.items()}
-    decision, evaluation = opened["decision"], opened["evaluation"]
-    assert isinstance(decision, GateDecision)  # noqa: S101 - for the type checker
-    assert isinstance(evaluation, Evaluation)  # noqa: S101
-    if not decision.passed:
-        raise ArtifactError(
-            "the model has not passed the gate",
-            step=STEP,
-            path=outputs["decision"],
-            got="; ".join(decision.reasons),
-            fix="Train a better one, or change what it has to reach.",
-        )
+    decision, evaluation = GateDecision(outputs["decision"]), Evaluation(outputs["evaluation"])
     if decision.decision["evaluation"] != evaluation.fingerprint:
         raise ArtifactError("the gate decided about another evaluation", step=STEP, path=outputs["decision"])
     facts = {
@@ -66,6 +58,17 @@ def parts_of_run(outputs: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str
         "fingerprints": {name: artifact.fingerprint for name, artifact in opened.items()},
     }
     return {name: outputs[name] for name in PARTS}, facts
+
+
+def _require_passed(decision: GateDecision) -> None:
+    if not decision.passed:
+        raise ArtifactError(
+            "the model has not passed the gate",
+            step=STEP,
+            path=decision.path,
+            got="; ".join(decision.reasons),
+            fix="Train a better one, or change what it has to reach.",
+        )
 
 
 def run(outputs: Mapping[str, Path], registry: str, name: str, move: bool = True) -> Version:

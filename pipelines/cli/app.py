@@ -39,7 +39,7 @@ app.add_typer(compiles, name="compile")
 
 ConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", help="YAML file: default arguments, image, and resources per step.", metavar="FILE"),
+    typer.Option("--config", help="YAML file: default arguments, images, and resources per step.", metavar="FILE"),
 ]
 
 

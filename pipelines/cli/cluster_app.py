@@ -24,7 +24,7 @@ TokenFile = Annotated[
 ]
 ConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", help="YAML file: default arguments, image, and resources per step.", metavar="FILE"),
+    typer.Option("--config", help="YAML file: default arguments, images, and resources per step.", metavar="FILE"),
 ]
 Settings = Annotated[
     list[str] | None,

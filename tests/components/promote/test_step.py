@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from blocks.errors import ArtifactError
+from blocks.io import write_json
+from components.artifacts.evaluation import Evaluation
+from components.artifacts.gate_decision import GateDecision
+from components.artifacts.measured_rows import MeasuredRows
+from components.promote.step import PARTS, run
+from components.registry.registry import Registry
+from pipelines.cli.main import call
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """Writes the artifacts of a run, of which the promotion only reads what its checks need."""
+
+    def make(folder: str = "run", passed: bool = True, content: str = "a"):
+        root = tmp_path / folder
+        with Evaluation.create(root / "evaluation", {}) as work:
+            write_json(work / "metrics.json", {"auc": 0.8})
+            write_json(work / "curves.json", {})
+            (work / "report.html").write_text(content, encoding="utf-8")
+            MeasuredRows(np.zeros(0, "int64")).write(work / "rows.parquet")
+        evaluation = Evaluation(root / "evaluation").fingerprint
+        with GateDecision.create(root / "decision", {}) as work:
+            reasons = [] if passed else ["auc is 0.5000; its lower bound 0.4000 has to be at least 0.6"]
+            decision = {"passed": passed, "reasons": reasons, "checks": [], "evaluation": evaluation}
+            write_json(work / "decision.json", decision)
+        for name in ("workflow", "schema", "model", "repository"):
+            with PARTS[name].create(root / name, {"name": "ranking", "version": 1}) as work:
+                for file in PARTS[name].required or ("file",):
+                    (work / file).parent.mkdir(parents=True, exist_ok=True)
+                    (work / file).write_text(content, encoding="utf-8")
+                for model in ("ranking", "ranking_transform", "ranking_model") if name == "repository" else ():
+                    (work / "models" / model).mkdir(parents=True)
+                    (work / "models" / model / "config.pbtxt").write_text(model, encoding="utf-8")
+        outcome = {name: {"path": str(root / name), "metadata": {}} for name in PARTS}
+        (root / "pipeline").mkdir()
+        write_json(root / "pipeline" / "outputs.json", outcome)
+        return {name: root / name for name in PARTS}
+
+    return make
+
+
+def test_a_run_becomes_the_version_in_production(make_run, tmp_path):
+    version = run(make_run(), str(tmp_path / "registry"), "ranking")
+    registry = Registry(tmp_path / "registry", "ranking")
+    assert registry.current() == version
+    assert version.parts == sorted(PARTS)
+    assert version.facts["metrics"] == {"auc": 0.8}
+    kept = run(make_run("second", content="b"), str(tmp_path / "registry"), "ranking", move=False)
+    assert registry.current() == version
+    assert registry.versions() == [version, kept]
+
+
+def test_what_has_not_passed_is_not_promoted(make_run, tmp_path):
+    with pytest.raises(ArtifactError, match=r"promote: .*has not passed the gate; got auc is 0\.5000"):
+        run(make_run(passed=False), str(tmp_path / "registry"), "ranking")
+    assert not (tmp_path / "registry").exists()
+
+
+def test_a_decision_about_another_evaluation(make_run, tmp_path):
+    outputs = {**make_run(), "decision": make_run("second", content="b")["decision"]}
+    with pytest.raises(ArtifactError, match="the gate decided about another evaluation"):
+        run(outputs, str(tmp_path / "registry"), "ranking")
+
+
+def test_a_missing_artifact(make_run, tmp_path):
+    outputs = make_run()
+    del outputs["model"]
+    with pytest.raises(ArtifactError, match="promote: the run has no model"):
+        run(outputs, str(tmp_path / "registry"), "ranking")
+    outputs = make_run("second")
+    (outputs["model"] / "model.keras").unlink()
+    with pytest.raises(ArtifactError, match=r"model\.keras: a file of the artifact is missing"):
+        run(outputs, str(tmp_path / "registry"), "ranking")
+
+
+class TestCommands:
+    @pytest.fixture
+    def emrys(self, capsys, tmp_path):
+        def called(*arguments: str) -> str:
+            assert call([*arguments, "--registry", str(tmp_path / "registry")]) == 0
+            return capsys.readouterr().out
+
+        return called
+
+    def test_versions_promote_and_rollback(self, emrys, make_run, tmp_path):
+        make_run("one")
+        make_run("two", content="b")
+        assert "has no versions yet" in emrys("versions")
+        out = emrys("promote", str(tmp_path / "one"), "--dry-run")
+        assert out.startswith("would add workflow, schema, model, evaluation, decision, repository of ")
+        assert not (tmp_path / "registry").exists()
+
+        assert "ranking: went from none to " in emrys("promote", str(tmp_path / "one"))
+        emrys("promote", str(tmp_path / "two"))
+        registry = Registry(tmp_path / "registry", "ranking")
+        one, two = registry.versions()
+        lines = emrys("versions").splitlines()
+        assert "production" in lines[1]
+        assert two.name in lines[1]
+        assert one.name in lines[2]
+
+        assert emrys("rollback", "--dry-run") == f"ranking: would go from {two.name} to {one.name}\n"
+        assert registry.current() == two
+        assert emrys("rollback") == f"ranking: went from {two.name} to {one.name}\n"
+        assert emrys("promote", two.name) == f"ranking: went from {one.name} to {two.name}\n"
+        assert emrys("promote", two.name) == f"ranking: {two.name} is in production already\n"
+
+    def test_a_run_that_has_not_passed(self, make_run, tmp_path, capsys):
+        make_run("one", passed=False)
+        assert call(["promote", str(tmp_path / "one"), "--registry", str(tmp_path / "registry")]) == 2
+        assert "has not passed the gate" in capsys.readouterr().err
+
+    def test_nothing_to_go_back_to(self, tmp_path, capsys):
+        assert call(["rollback", "--registry", str(tmp_path / "registry")]) == 2
+        assert "ranking has no earlier version to go back to; got none in production" in capsys.readouterr().err
+
+    def test_what_killed_writers_have_left(self, emrys, tmp_path):
+        left = tmp_path / "registry" / "ranking" / "versions" / "20200101T000000.000Z-abc" / "model" / "file"
+        left.parent.mkdir(parents=True)
+        left.touch()
+        assert "would remove 1 unfinished: 20200101T000000.000Z-abc" in emrys("versions", "--tidy", "--dry-run")
+        assert left.exists()
+        assert "removed 1 unfinished" in emrys("versions", "--tidy")
+        assert not left.exists()
