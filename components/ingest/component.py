@@ -2,10 +2,10 @@
 
 from kfp import dsl
 
-from components.image import STEP_IMAGE
+from components.image import PREPROCESS_IMAGE
 
 
-@dsl.component(base_image=STEP_IMAGE, install_kfp_package=False)
+@dsl.component(base_image=PREPROCESS_IMAGE, install_kfp_package=False)
 def ingest(
     splits: dsl.Output[dsl.Dataset],
     dataset: str = "synthetic",

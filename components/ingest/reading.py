@@ -13,6 +13,7 @@ from blocks.errors import DataError
 from components.artifacts.splits import SPLITS
 from components.ingest.columns import choose_columns, convert_columns
 from components.ingest.config import IngestConfig
+from components.ingest.fetching import fetched
 from components.ingest.log import Log
 from components.running import emit
 
@@ -32,10 +33,16 @@ def read_log(config: IngestConfig) -> Log:
     if config.dataset in _NAMES:
         archive = fetch_movielens(config.dataset, config.cache_dir or None, progress=_Percent(config.dataset))
         return Log(load_movielens(archive))
-    path = Path(config.dataset).expanduser()
+    if "://" in config.dataset:
+        with fetched(config.dataset) as folder:
+            return _read_path(folder, config.dataset)
+    return _read_path(Path(config.dataset).expanduser(), config.dataset)
+
+
+def _read_path(path: Path, dataset: str) -> Log:
     if not path.exists():
         raise DataError(
-            "there is no such data set", path=config.dataset, expected=f"{', '.join(_NAMES)} or the path of a data set"
+            "there is no such data set", path=dataset, expected=f"{', '.join(_NAMES)} or the path of a data set"
         )
     if path.is_dir():
         files = sorted(file for file in path.glob("*.parquet") if file.is_file() and file.name[0] not in "._")

@@ -33,6 +33,10 @@ class FileStore(Store):
         names = (file.as_posix() for file in found if not file.name.startswith("."))
         return sorted(name for name in names if name.startswith(prefix))
 
+    def described(self, prefix: str = "") -> list[tuple[str, str]]:
+        """Names and checksums of the files that begin with `prefix`."""
+        return [(name, _digest(self._root / name)) for name in self.names(prefix)]
+
     def read(self, name: str) -> Stored | None:
         """A file's content and token; None where there is no such file."""
         try:

@@ -52,9 +52,13 @@ class GcsStore(Store):
 
     def names(self, prefix: str = "") -> list[str]:
         """Names of all files that begin with `prefix`, sorted."""
+        return [name for name, _ in self.described(prefix)]
+
+    def described(self, prefix: str = "") -> list[tuple[str, str]]:
+        """Names and checksums of the files that begin with `prefix`."""
         with self._said(prefix):
             found = self._bucket.list_blobs(prefix=self._prefix + prefix, retry=RETRY, timeout=TIMEOUT)
-            return sorted(blob.name.removeprefix(self._prefix) for blob in found)
+            return sorted((blob.name.removeprefix(self._prefix), f"crc32c {blob.crc32c}") for blob in found)
 
     def read(self, name: str) -> Stored | None:
         """A file's content and token; None where there is no such file."""

@@ -39,6 +39,10 @@ class Store(abc.ABC):
         """Names of all files that begin with `prefix`, sorted."""
 
     @abc.abstractmethod
+    def described(self, prefix: str = "") -> list[tuple[str, str]]:
+        """The same with a checksum of each file's content, which is not read for it where the store keeps one."""
+
+    @abc.abstractmethod
     def read(self, name: str) -> Stored | None:
         """A file's content and token; None where there is no such file."""
 

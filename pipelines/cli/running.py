@@ -62,7 +62,7 @@ def run(
 
 
 def _resolved(dataset: str) -> str:
-    return dataset if dataset in DATASETS else str(Path(dataset).expanduser().resolve())
+    return dataset if dataset in DATASETS or "://" in dataset else str(Path(dataset).expanduser().resolve())
 
 
 def _cache_folder() -> str:

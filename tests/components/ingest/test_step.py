@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from google.cloud import storage
 from sklearn.metrics import roc_auc_score
 
 from blocks.datasets import movielens_like
@@ -17,6 +18,7 @@ from components.ingest.step import IngestConfig, run
 from components.running import EVENT_PREFIX
 from tests.blocks.datasets.small_movielens import ONE_M, write_zip
 from tests.components.ingest.parquet_logs import columns, write
+from tests.components.storage.conftest import gcs  # noqa: F401
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "ml-100k.zip"
 needs_real = pytest.mark.skipif(not REAL.exists(), reason="MovieLens 100K is not at ../shared/data/ml-100k.zip")
@@ -429,3 +431,15 @@ def test_a_full_disk(tmp_path):
     )
     assert done.returncode == 1
     assert done.stdout == ""
+
+
+def test_a_data_set_in_a_bucket(gcs, tmp_path):  # noqa: F811
+    bucket = storage.Client().bucket("models")
+    local = write(tmp_path / "log" / "part.parquet")
+    bucket.blob("log/part.parquet").upload_from_filename(str(local))
+    bucket.blob("log/_SUCCESS").upload_from_string(b"")
+    here = ingest(local, tmp_path).metadata["content"]
+    for uri in ("gs://models/log", "gs://models/log/part.parquet"):
+        assert ingest(uri, tmp_path).metadata["content"] == here
+    with pytest.raises(DataError, match="gs://models/none: there is no data set"):
+        ingest("gs://models/none", tmp_path)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from google.cloud import storage
+
+from blocks.errors import DataError
+from components.fingerprint.step import run
+from tests.components.storage.conftest import gcs  # noqa: F401
+
+
+def test_names_stand_for_themselves():
+    assert [run(name) for name in ("synthetic", "ml-100k", "ml-1m")] == ["synthetic", "ml-100k", "ml-1m"]
+
+
+def test_equal_content_has_an_equal_fingerprint(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.parquet").write_bytes(b"rows")
+        (tmp_path / folder / ".hidden").write_text(folder)
+    found = run(str(tmp_path / "one"))
+    assert re.fullmatch("[0-9a-f]{16}", found)
+    assert run(str(tmp_path / "two")) == found
+    (tmp_path / "two" / "a.parquet").write_bytes(b"rowz")
+    assert run(str(tmp_path / "two")) != found, "one byte has changed"
+    (tmp_path / "one" / "b.parquet").write_bytes(b"")
+    assert run(str(tmp_path / "one")) != found, "there is one file more"
+
+
+def test_a_file(tmp_path):
+    (tmp_path / "log.zip").write_bytes(b"1")
+    before = run(str(tmp_path / "log.zip"))
+    (tmp_path / "log.zip").write_bytes(b"2")
+    assert run(str(tmp_path / "log.zip")) != before
+
+
+def test_a_bucket(gcs):  # noqa: F811
+    bucket = storage.Client().bucket("models")
+    bucket.blob("data/a.parquet").upload_from_string(b"rows")
+    folder, file = run("gs://models/data"), run("gs://models/data/a.parquet")
+    gcs.requests.clear()
+    assert run("gs://models/data/") == folder
+    assert not [line for line in gcs.requests if "/download/" in line or "alt=media" in line], "nothing is read"
+    bucket.blob("data/a.parquet").upload_from_string(b"rowz")
+    assert run("gs://models/data") != folder
+    assert run("gs://models/data/a.parquet") != file
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(DataError, match=r"fingerprint: .*nope: there is no such data set"):
+        run(str(tmp_path / "nope"))
