@@ -44,7 +44,7 @@ def DeepFMModel(  # noqa: N802 - looks like the class that it is used as
     Args:
         schema: The features and, where `prediction_tasks` is not given, the targets.
         embedding_dim: Dimension of all embeddings. Default: the largest that `infer_embedding_dim` gives for a column.
-        deep_block: The deep part. Default: `MLPBlock([64])`, made anew for each model.
+        deep_block: The deep part. Default: `MLPBlock([64], dropout=0.5)`, made anew for each model.
         input_block: Gives a dictionary: embeddings (B, D) of one dimension by the names of the categorical columns, and
             whatever else the deep part shall have. Default: `InputBlockV2` of all features, its embeddings regularised
             as docs/quality-ranking.md describes.
@@ -84,7 +84,10 @@ def DeepFMModel(  # noqa: N802 - looks like the class that it is used as
         Filter(categorical), StackFeatures(axis=1), FMPairwiseInteraction(), FactorSum(), block_name="pairwise"
     )
     deep = SequentialBlock(
-        ConcatFeatures(), deep_block or MLPBlock([64]), deep_logit_block or _logit("deep_logit"), block_name="deep"
+        ConcatFeatures(),
+        deep_block or MLPBlock([64], dropout=0.5),
+        deep_logit_block or _logit("deep_logit"),
+        block_name="deep",
     )
     # The linear part reads ids, the others what is made of them: they stand side by side within.
     both = ParallelBlock({"pairwise": pairs, "deep": deep}, aggregation="element-wise-sum", automatic_pruning=False)

@@ -138,12 +138,8 @@ def _embeddings(categorical: Schema, dim: int, options: EmbeddingOptions | None)
     embeddings = EmbeddingFeatures.from_schema(
         categorical, dataclasses.replace(options, embedding_dim_default=dim, infer_embedding_sizes=False)
     )
-    if embeddings is None:
-        raise SchemaError(
-            "DLRM has nothing to embed",
-            expected="categorical columns with a domain",
-            got=", ".join(categorical.column_names),
-        )
+    if embeddings is None:  # no categorical column, which has been checked
+        raise SchemaError("DLRM has nothing to embed", expected="columns tagged CATEGORICAL")
     others = {name: table.dim for name, table in embeddings.parallel_dict.items() if table.dim != dim}
     if others:
         raise ConfigError(
