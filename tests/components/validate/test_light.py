@@ -1,0 +1,11 @@
+import subprocess
+import sys
+
+
+def test_validate_needs_neither_tensorflow_nor_kfp():
+    script = (
+        "import sys, components.validate.step, components.validate.previous\n"
+        "print(sorted({'tensorflow', 'keras', 'kfp', 'nvtabular', 'google.cloud.storage'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
