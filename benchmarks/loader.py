@@ -1,14 +1,17 @@
 """Rows a second from Parquet into tensors, beside two other ways to do it, and the memory at ten times the data.
 
-Run: python benchmarks/loader.py [--rows 1000000] [--batch-size 1024]
+Run: python benchmarks/loader.py [--rows 1000000] [--batch-size 1024] [--released PYTHON]
 
 13 float and 26 integer columns and a target, snappy-compressed, in row groups of 100,000 rows. All is measured in one
 run, each way several times in turn, and the best is printed: on a machine that others use too, compare the ratios.
+Beside it stands what the way costs, in seconds of processor time per million rows. `--released` is the Python of an
+environment with Merlin Models, whose loader is then measured too, shuffled, in turn with the others.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
@@ -16,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -31,7 +35,8 @@ FLOATS = [f"I{number}" for number in range(1, 14)]
 INTEGERS = [f"C{number}" for number in range(1, 27)]
 BUFFER_ROWS = 100_000
 #: Rows that the slowest way is measured on; it is the same for every row.
-PANDAS_ROWS = 50_000
+PANDAS_ROWS = 20_000
+RELEASED = "released Merlin Models, shuffled"
 
 
 def write(path: Path, rows: int) -> None:
@@ -40,7 +45,7 @@ def write(path: Path, rows: int) -> None:
     writer: pq.ParquetWriter | None = None
     for start in range(0, rows, 100_000):
         count = min(100_000, rows - start)
-        columns: dict[str, np.ndarray] = {name: rng.normal(size=count).astype(np.float32) for name in FLOATS}
+        columns: dict[str, np.ndarray[Any, Any]] = {name: rng.normal(size=count).astype(np.float32) for name in FLOATS}
         for number, name in enumerate(INTEGERS):
             columns[name] = rng.integers(0, 10 ** (1 + number % 6), count)
         columns["label"] = rng.integers(0, 2, count).astype(np.int8)
@@ -86,7 +91,7 @@ def by_generator(path: Path, batch_size: int) -> Callable[[], int]:
         {"label": tf.TensorSpec((None, 1), tf.float32)},
     )
 
-    def generate() -> Iterator[tuple[dict[str, np.ndarray], dict[str, np.ndarray]]]:
+    def generate() -> Iterator[tuple[dict[str, np.ndarray[Any, Any]], dict[str, np.ndarray[Any, Any]]]]:
         for batch in pq.ParquetFile(path).iter_batches(batch_size):
             arrays = {name: batch.column(name).to_numpy()[:, None] for name in types}
             yield arrays, {"label": batch.column("label").to_numpy().astype(np.float32)[:, None]}
@@ -94,16 +99,41 @@ def by_generator(path: Path, batch_size: int) -> Callable[[], int]:
     return in_graph(tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(2))
 
 
-def rates(ways: dict[str, Callable[[], int]], rounds: int) -> dict[str, float]:
-    """The best rows a second of each way, taken in turn; a first call of each is not counted."""
-    best = dict.fromkeys(ways, 0.0)
+@contextlib.contextmanager
+def by_released(python: str, path: Path, batch_size: int) -> Iterator[Callable[[], int]]:
+    """The loader of Merlin Models, in a process of its own that waits while others are measured."""
+    script = Path(__file__).with_name("released_loader.py")
+    command = [python, str(script), str(path), str(batch_size), str(BUFFER_ROWS), ",".join(FLOATS), ",".join(INTEGERS)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        answers = process.stdout
+        while (line := answers.readline()) and line != "ready\n":
+            pass
+
+        def count() -> int:
+            print(file=process.stdin, flush=True)
+            return int(answers.readline())
+
+        yield count
+        process.stdin.close()
+
+
+def rates(ways: dict[str, Callable[[], int]], rounds: int) -> tuple[dict[str, float], dict[str, float]]:
+    """The best of each way, taken in turn; a first call of each is not counted.
+
+    Returns:
+        Rows a second, and seconds of processor time per million rows, by way.
+    """
+    best, least = dict.fromkeys(ways, 0.0), dict.fromkeys(ways, float("inf"))
     for turn in range(rounds + 1):
         for name, count in ways.items():
-            start = time.perf_counter()
+            start, spent = time.perf_counter(), time.process_time()
             rows = count()
             if turn:
                 best[name] = max(best[name], rows / (time.perf_counter() - start))
-    return best
+                least[name] = min(least[name], (time.process_time() - spent) / rows * 1e6)
+    return best, least
 
 
 def peak_memory(path: Path, times: int, batch_size: int) -> float:
@@ -128,31 +158,33 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--batch-size", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--released", metavar="PYTHON", help="also measure the loader of Merlin Models, by this Python")
     parser.add_argument("--peak-memory", nargs=2, metavar=("FILE", "TIMES"), help="only print what reading takes")
     options = parser.parse_args()
     if options.peak_memory:
         path, times = options.peak_memory
         print(peak_memory(Path(path), int(times), options.batch_size))
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         path = Path(folder, "rows.parquet")
         write(path, options.rows)
         shuffled = Loader(path, options.batch_size, label_names=["label"], buffer_size=BUFFER_ROWS)
         in_order = Loader(path, options.batch_size, label_names=["label"], shuffle=False)
-        measured = rates(
-            {
-                "Loader, shuffled, in a graph": in_graph(shuffled.to_tf_dataset()),
-                "Loader, shuffled, eager": eagerly(shuffled),
-                "Loader, in order, in a graph": in_graph(in_order.to_tf_dataset()),
-                "Arrow + from_generator per batch, in order": by_generator(path, options.batch_size),
-                "pandas + from_tensor_slices, shuffled": by_pandas(path, options.batch_size),
-            },
-            options.rounds,
-        )
+        ways = {
+            "Loader, shuffled, in a graph": in_graph(shuffled.to_tf_dataset()),
+            "Loader, shuffled, eager": eagerly(shuffled),
+            "Loader, in order, in a graph": in_graph(in_order.to_tf_dataset()),
+            "Arrow + from_generator per batch, in order": by_generator(path, options.batch_size),
+            "pandas + from_tensor_slices, shuffled": by_pandas(path, options.batch_size),
+        }
+        if options.released:
+            ways[RELEASED] = stack.enter_context(by_released(options.released, path, options.batch_size))
+        measured, spent = rates(ways, options.rounds)
         slowest = min(measured.values())
         print(f"{options.rows:,} rows, batches of {options.batch_size:,}, {len(os.sched_getaffinity(0))} cores")
         for name, rate in measured.items():
-            print(f"{name:45} {rate:12,.0f} rows/s {rate / slowest:7.1f}x")
+            cost = "" if name == RELEASED else f"{spent[name]:9.2f} s/million"  # that is another process
+            print(f"{name:45} {rate:12,.0f} rows/s {rate / slowest:7.1f}x {cost}")
         for times in (1, 10):
             command = [sys.executable, __file__, "--peak-memory", str(path), str(times)]
             done = subprocess.run(command, check=True, capture_output=True, text=True)

@@ -55,7 +55,7 @@ from blocks.interactions.fm_block import FMBlock
 from blocks.interactions.fm_pairwise_interaction import FMPairwiseInteraction
 from blocks.interactions.wide_features import WideFeatures
 from blocks.interactions.wide_logit import WideLogit
-from blocks.loader import Loader, sample_batch
+from blocks.loader import EmbeddingOperator, Loader, sample_batch
 from blocks.losses import (
     BPRLoss,
     BPRmaxLoss,
@@ -90,10 +90,15 @@ from blocks.models.base_model import BaseModel
 from blocks.models.dcn import DCNModel
 from blocks.models.deepfm import DeepFMModel
 from blocks.models.dlrm import DLRMBlock, DLRMModel
+from blocks.models.matrix_factorization import MatrixFactorizationModel, MatrixFactorizationModelV2
 from blocks.models.model import Model
 from blocks.models.ncf import NCFModel
+from blocks.models.retrieval_model import RetrievalModel
+from blocks.models.retrieval_model_v2 import RetrievalModelV2
 from blocks.models.row_l2 import RowL2
+from blocks.models.two_tower import TwoTowerModel, TwoTowerModelV2
 from blocks.models.wide_and_deep import WideAndDeepModel
+from blocks.models.youtube_dnn import YoutubeDNNRetrievalModel, YoutubeDNNRetrievalModelV2
 from blocks.multi_task.cgc_block import CGCBlock
 from blocks.multi_task.experts_gate import ExpertsGate
 from blocks.multi_task.mmoe_block import MMOEBlock
@@ -122,16 +127,21 @@ from blocks.outputs.regression_output import RegressionOutput
 from blocks.outputs.top_k_output import TopKOutput
 from blocks.retrieval.approximate_top_k import ApproximateTopK, IndexReport
 from blocks.retrieval.brute_force import BruteForce
+from blocks.retrieval.dual_encoder_block import DualEncoderBlock
 from blocks.retrieval.embedding_encoder import EmbeddingEncoder
 from blocks.retrieval.encoder import Encoder
+from blocks.retrieval.hold_out_items import HoldOutItems
 from blocks.retrieval.index_block import IndexBlock
 from blocks.retrieval.item_retrieval_scorer import ItemRetrievalScorer
+from blocks.retrieval.matrix_factorization_block import MatrixFactorizationBlock
 from blocks.retrieval.prediction_output import PredictionOutput
+from blocks.retrieval.query_item_ids_embeddings_block import QueryItemIdsEmbeddingsBlock
 from blocks.retrieval.seen_items import SeenItems
 from blocks.retrieval.top_k_encoder import TopKEncoder
 from blocks.retrieval.top_k_index_block import TopKIndexBlock
 from blocks.retrieval.top_k_layer import TopKLayer
 from blocks.retrieval.top_k_prediction import TopKPrediction
+from blocks.retrieval.two_tower_block import TwoTowerBlock
 from blocks.retrieval.unique_rows import unique_by_tag, unique_rows_by_features
 from blocks.sampling.candidate import Candidate
 from blocks.sampling.candidate_sampler import CandidateSampler, sampler_registry
@@ -307,6 +317,7 @@ __all__ = [
     "BruteForce",
     "EmbeddingEncoder",
     "Encoder",
+    "HoldOutItems",
     "IndexBlock",
     "IndexReport",
     "SeenItems",
@@ -332,9 +343,21 @@ __all__ = [
     "DeepFMModel",
     "BaseModel",
     "Model",
+    "DualEncoderBlock",
+    "MatrixFactorizationBlock",
+    "MatrixFactorizationModel",
+    "MatrixFactorizationModelV2",
     "NCFModel",
+    "QueryItemIdsEmbeddingsBlock",
+    "RetrievalModel",
+    "RetrievalModelV2",
     "RowL2",
+    "TwoTowerBlock",
+    "TwoTowerModel",
+    "TwoTowerModelV2",
     "WideAndDeepModel",
+    "YoutubeDNNRetrievalModel",
+    "YoutubeDNNRetrievalModelV2",
     "save_serving",
     # Optimizers
     "LazyAdagrad",
@@ -384,6 +407,7 @@ __all__ = [
     "TopKMetricsAggregator",
     "metrics_registry",
     # Data
+    "EmbeddingOperator",
     "Loader",
     "sample_batch",
     # Schema

@@ -19,7 +19,8 @@ def _accepted(call: Callable[..., Any]) -> frozenset[str] | None:
     parameters = inspect.signature(call).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return None
-    return frozenset(parameter.name for parameter in list(parameters)[1:])
+    # Not itself, nor the inputs, whatever their name.
+    return frozenset(parameter.name for parameter in list(parameters)[2:])
 
 
 def call_layer(layer: keras.layers.Layer, inputs: Any, **kwargs: Any) -> Any:
@@ -45,10 +46,21 @@ def as_shape(shape: Any) -> Shape:
 
 
 def call_layers(layers: Iterable[keras.layers.Layer], inputs: Any, **kwargs: Any) -> Any:
-    """Calls `layers` one after the other; see `call_layer`."""
+    """Calls `layers` one after the other; see `call_layer`.
+
+    Where one that is told the targets gives a pair of features and targets, as `PrepareFeatures` does, the next ones
+    get the features and are told those targets.
+    """
     for layer in layers:
+        if has_targets(inputs):
+            inputs, kwargs["targets"] = inputs
         inputs = call_layer(layer, inputs, **kwargs)
     return inputs
+
+
+def has_targets(outputs: Any) -> bool:
+    """Whether what a layer gave is a pair of features and targets."""
+    return type(outputs) is tuple and len(outputs) == 2 and isinstance(outputs[0], dict)
 
 
 def build_layer(layer: keras.layers.Layer, shape: Shape) -> Shape:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema
+from typing_extensions import Self
 
-from blocks.errors import ConfigError
+from blocks.loader.arguments import check, count, feature_names, steps_of
+from blocks.loader.batch_steps import Step, as_steps, schema_behind, through
 from blocks.loader.conversion import missing_column
 from blocks.loader.data_source import DataSource
 from blocks.loader.row_stream import RowStream
@@ -63,7 +64,8 @@ class Loader:
         sparse_as_dense: Whether lists come padded to `sparse_max`, or else to the greatest length of the schema.
         schema: Names, types, tags and list lengths. By default that of the data set, or what the files say, which
             knows of no targets.
-        **loader_kwargs: None is known; a name here is an error.
+        **loader_kwargs: `transforms` and `transform`: one or a list of what every batch goes through, in this order, as
+            by `map`. Any other name is an error.
 
     Raises:
         ConfigError: An argument has a value that cannot be.
@@ -100,24 +102,16 @@ class Loader:
         schema: Schema | None = None,
         **loader_kwargs: Any,
     ) -> None:
-        if loader_kwargs:
-            raise ConfigError(f"Loader has no argument {', '.join(map(repr, sorted(loader_kwargs)))}")
-        if engine not in (None, "parquet"):
-            raise ConfigError(f"engine must be None or 'parquet'; got {engine!r}")
-        if not (device in (None, "cpu") or (isinstance(device, int) and device >= 0)):
-            raise ConfigError(f"device must be None, 'cpu' or the number of a GPU; got {device!r}")
-        if (global_size is None) != (global_rank is None):
-            raise ConfigError(f"global_size and global_rank go together; got {global_size} and {global_rank}")
-        if isinstance(buffer_size, bool) or not isinstance(buffer_size, int | float) or not buffer_size > 0:
-            raise ConfigError(f"buffer_size must be a share up to 1.0 or a number of rows; got {buffer_size!r}")
+        self._steps = steps_of(loader_kwargs)
+        check(engine, device, (global_size, global_rank), buffer_size)
         for length in sparse_max.values() if isinstance(sparse_max, Mapping) else [sparse_max]:
-            _count("sparse_max", 1 if length is None else length)
-        self.batch_size = _count("batch_size", batch_size)
+            count("sparse_max", 1 if length is None else length)
+        self.batch_size = count("batch_size", batch_size)
         self.shuffle = shuffle
         self.seed_fn = seed_fn
         self.source = open_source(paths_or_dataset, reader_kwargs)
         selection = Selection(
-            features=_feature_names(feature_columns, cat_names, cont_names), categorical=tuple(cat_names or ()),
+            features=feature_names(feature_columns, cat_names, cont_names), categorical=tuple(cat_names or ()),
             continuous=tuple(cont_names or ()), targets=label_names, list_names=sparse_names,
             list_length=sparse_max, as_dense=sparse_as_dense,
         )  # fmt: skip
@@ -126,10 +120,10 @@ class Loader:
         self.source.check(self.columns)
         #: The schema of the columns that are read.
         self.schema = full_schema.select_by_name([column.name for column in self.columns])
-        workers = _count("global_size", 1 if global_size is None else global_size)
+        workers = count("global_size", 1 if global_size is None else global_size)
         #: The rows that this worker reads, and the sizes of its batches.
         self.shard = shard_rows(self.source.rows, self.batch_size, workers, global_rank or 0, drop_last)
-        parts = _count("parts_per_chunk", parts_per_chunk)
+        parts = count("parts_per_chunk", parts_per_chunk)
         self._stream = RowStream(self.source, self.columns, self.shard, self.batch_size, shuffle, buffer_size, parts)
         self._lock = threading.Lock()
         self._epoch = 0
@@ -144,6 +138,9 @@ class Loader:
     def __iter__(self) -> Iterator[Batch]:
         """One epoch, as eager tensors."""
         with self.reading_errors():
+            if self._steps:
+                yield from self.to_tf_dataset()
+                return
             for block in self._blocks_as_tensors():
                 yield from eager_batches(block)
 
@@ -158,10 +155,9 @@ class Loader:
 
     def set_epoch(self, epoch: int) -> None:
         """Makes the next iteration give the order of this epoch, counted from 0."""
-        if isinstance(epoch, bool) or not isinstance(epoch, int | np.integer) or epoch < 0:
-            raise ConfigError(f"epoch must be an integer of at least 0; got {epoch!r}")
+        epoch = count("epoch", epoch, least=0)
         with self._lock:
-            self._epoch = int(epoch)
+            self._epoch = epoch
 
     def epoch_callback(self) -> keras.callbacks.Callback:
         """A callback for `fit` that sets the epoch to that of the training, also when it is resumed.
@@ -170,14 +166,36 @@ class Loader:
         """
         return keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs=None: self.set_epoch(epoch))
 
+    def map(self, fn: Step) -> Self:
+        """Sends every batch through a layer or a function, behind those that are there.
+
+        A layer is called with the features and, as far as its `call` takes them, `targets`, `features` and
+        `training=True`. A function is called with `(features, targets)`, and with the weights too behind a step that
+        gave some; it is traced by `tf.data`, so it must consist of TensorFlow's operations. Either gives the features
+        by name, or `(features, targets)`, or `(features, targets, sample_weight)`, or a `Prediction` whose `outputs`
+        are the features. What it does not give stays as it was.
+
+        Args:
+            fn: The layer or function, such as `ToTarget`, an `EmbeddingOperator`, or a lambda that makes weights.
+
+        Returns:
+            The loader.
+
+        Raises:
+            ConfigError: It cannot be called; as batches are read: it gives something else.
+        """
+        self._steps += as_steps("map", fn)
+        self._dataset = None
+        return self
+
     def to_tf_dataset(self) -> tf.data.Dataset:
         """The batches as a data set, for `keras.Model.fit`, `evaluate` and `predict`: the fast way.
 
-        Iterating over it once is an epoch. It is made once, and is the same object from then on. An error while it is
-        read comes out as one of TensorFlow's; `reading_errors` gives the real one.
+        Iterating over it once is an epoch. It is made once, and is the same object until `map` is called. An error
+        while it is read comes out as one of TensorFlow's; `reading_errors` gives the real one.
         """
         if self._dataset is None:
-            self._dataset = batches_dataset(self._blocks_as_tensors(), len(self))
+            self._dataset = through(batches_dataset(self._blocks_as_tensors(), len(self)), self._steps)
         return self._dataset
 
     @contextlib.contextmanager
@@ -198,13 +216,23 @@ class Loader:
 
     @property
     def output_schema(self) -> Schema:
-        """The schema of the batches: `schema`, with the types that the tensors have."""
-        return Schema([self.schema[column.name].with_dtype(column.dtype) for column in self.columns])
+        """The schema of the batches: `schema`, with the types that the tensors have, behind all transforms.
+
+        Raises:
+            SchemaError: A transform has no method `compute_output_schema(schema)`.
+        """
+        read = Schema([self.schema[column.name].with_dtype(column.dtype) for column in self.columns])
+        return schema_behind(read, self._steps)
+
+    @property
+    def transforms(self) -> tuple[Step, ...]:
+        """What batches go through on their way, in order."""
+        return tuple(self._steps)
 
     @property
     def has_transforms(self) -> bool:
-        """Whether batches go through a transform on their way; not yet possible."""
-        return False
+        """Whether batches go through a transform on their way."""
+        return bool(self._steps)
 
     def _blocks_as_tensors(self) -> tf.data.Dataset:
         if self._block_dataset is None:
@@ -225,27 +253,6 @@ class Loader:
             # TensorFlow hands only the text of an exception on.
             self._failure = error
             raise
-
-
-def _count(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ConfigError(f"{name} must be an integer of at least 1; got {value!r}")
-    return int(value)
-
-
-def _feature_names(
-    feature_columns: Sequence[str | ColumnSchema] | None,
-    cat_names: Sequence[str] | None,
-    cont_names: Sequence[str] | None,
-) -> list[str] | None:
-    named = cat_names is not None or cont_names is not None
-    if feature_columns is not None and named:
-        raise ConfigError("give feature_columns, or cat_names and cont_names, not both")
-    if named:
-        return [*(cat_names or ()), *(cont_names or ())]
-    if feature_columns is None:
-        return None
-    return [column if isinstance(column, str) else column.name for column in feature_columns]
 
 
 def _schema(data: object, source: DataSource, selection: Selection) -> Schema:

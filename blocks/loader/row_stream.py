@@ -19,7 +19,7 @@ from blocks.loader.sharding import Shard
 LEAST_SHARE_ROWS = 1 << 16
 MOST_SHARE_BYTES = 1 << 28
 #: A block of batches holds about this many bytes; several are on their way at any time.
-BLOCK_BYTES = 1 << 23
+BLOCK_BYTES = 1 << 24
 #: Rows are decoded in pieces of at most this many.
 PIECE_ROWS = 1 << 15
 #: The buffer is filled with at least this many pieces.

@@ -10,10 +10,12 @@ import pyarrow as pa
 import tensorflow as tf
 
 from blocks.errors import ConfigError
+from blocks.loader.batch_steps import apply
 from blocks.loader.columns import LoaderColumn
 from blocks.loader.loader import Loader
 from blocks.loader.row_stream import RowStream
 from blocks.loader.sources import Readable
+from blocks.loader.tensors import only_batch
 
 
 def sample_batch(
@@ -26,7 +28,7 @@ def sample_batch(
     """Reads one batch, without moving a loader on.
 
     Not quite what a `Loader` gives: a list has one dimension more when prepared, and targets keep their type, as the
-    released library has it.
+    released library has it. Behind the transforms of a loader, targets have the type that those see and give.
 
     Args:
         dataset_or_loader: A `Loader`, or what one can be made from.
@@ -52,23 +54,44 @@ def sample_batch(
     loader = dataset_or_loader
     shard = loader.shard
     size = min(batch_size or loader.batch_size, shard.stop - shard.start)
-    columns = [column.as_stored() for column in loader.columns]
+    columns = [column if loader.has_transforms else column.as_stored() for column in loader.columns]
     stream = RowStream(
         loader.source, columns, replace(shard, full_batches=1, last_batches=()), size, loader.shuffle, size
     )
     seed = 0 if loader.seed_fn is None else loader.seed_fn()
     rows, _ = next(stream.blocks(seed, loader.epoch))
 
+    if loader.has_transforms:
+        features, targets = _behind_transforms(loader, rows, prepare_features)
+    else:
+        features, targets = _as_read(columns, rows, prepare_features)
+    if not include_targets:
+        return features
+    if isinstance(targets, dict) and len(targets) < 2:
+        return features, next(iter(targets.values()), None)
+    return features, targets
+
+
+def _as_read(columns: list[LoaderColumn], rows: pa.RecordBatch, prepare: bool) -> tuple[dict[str, Any], Any]:
     features: dict[str, Any] = {}
     targets: dict[str, Any] = {}
     for column in columns:
         into = targets if column.is_target else features
-        into.update((_prepared if prepare_features else _plain)(column, rows.column(column.name)))
-    if not include_targets:
-        return features
-    if len(targets) < 2:
-        return features, next(iter(targets.values()), None)
+        into.update((_prepared if prepare else _plain)(column, rows.column(column.name)))
     return features, targets
+
+
+def _behind_transforms(loader: Loader, rows: pa.RecordBatch, prepare: bool) -> tuple[dict[str, Any], Any]:
+    """The batch as the loader gives it, lists with one dimension more when prepared."""
+    batch: tuple[Any, ...] = only_batch(loader.columns, rows)
+    for step in loader.transforms:
+        batch = apply(step, *batch)
+    features = dict(batch[0])
+    lists = {column.name for column in loader.columns if column.is_list}
+    for name, tensor in features.items():
+        if prepare and name in lists and len(tensor.shape) == 2:
+            features[name] = tf.expand_dims(tensor, -1)
+    return features, batch[1]
 
 
 def _prepared(column: LoaderColumn, array: pa.Array) -> dict[str, Any]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
-from pyarrow import fs
 
 from blocks.errors import ConfigError, DataError
 from blocks.loader.data_source import DataSource
+from blocks.loader.parquet_files import parquet_files
 from blocks.loader.parquet_source import ParquetSource
 from blocks.loader.table_source import TableSource
 
@@ -48,7 +45,7 @@ def open_source(data: Readable, reader_options: Mapping[str, Any] | None = None)
         raise ConfigError(f"paths_or_dataset must be paths or a merlin.io.Dataset; got {type(data).__name__}")
     options = dict(reader_options or {})
     system = options.pop("filesystem", None)
-    files = [file for path in paths for file in _files(os.fspath(path), system)]
+    files = [file for path in paths for file in parquet_files(os.fspath(path), system)]
     if not files:
         raise DataError("there is nothing to read", expected="at least one Parquet file")
     return ParquetSource(files, options)
@@ -77,37 +74,3 @@ def _from_dataset(dataset: Any, reader_options: Mapping[str, Any] | None) -> Dat
         return make
 
     return TableSource("the data set", [(int(rows), partition(number)) for number, rows in enumerate(counts)])
-
-
-def _files(path: str, system: fs.FileSystem | None) -> list[tuple[fs.FileSystem, str]]:
-    if system is None and "://" in path:
-        try:
-            system, path = fs.FileSystem.from_uri(path)
-        except (OSError, pa.ArrowException) as error:
-            raise DataError("the address cannot be opened", path=path, got=str(error)) from error
-    elif system is None:
-        system = fs.LocalFileSystem()
-        if any(sign in path for sign in "*?[") and not Path(path).exists():
-            found = sorted(glob.glob(path), key=_natural)
-            if not found:
-                raise DataError("no file matches", path=path, expected="Parquet files")
-            return [file for one in found for file in _files(one, system)]
-    info = system.get_file_info(path)
-    if info.type == fs.FileType.NotFound:
-        raise DataError("the path does not exist", path=path, expected="a Parquet file, or a folder of them")
-    if info.type != fs.FileType.Directory:
-        return [(system, path)]
-    inside = [file.path for file in system.get_file_info(fs.FileSelector(path)) if file.type == fs.FileType.File]
-    kept = [file for file in inside if _is_parquet_name(file.rsplit("/", 1)[-1])]
-    if not kept:
-        raise DataError("the folder has no Parquet file", path=path, expected="files ending in .parquet")
-    return [(system, file) for file in sorted(kept, key=_natural)]
-
-
-def _is_parquet_name(name: str) -> bool:
-    return name.endswith((".parquet", ".parq")) and not name.startswith(("_", "."))
-
-
-def _natural(path: str) -> list[tuple[int, str]]:
-    """Sorts part_2 before part_10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path)]

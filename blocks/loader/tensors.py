@@ -74,6 +74,11 @@ def eager_batches(block: Block) -> Iterator[Batch]:
         yield (_with_lists(x, elements), _with_lists(y, elements)) if elements else (x, y)
 
 
+def only_batch(columns: Sequence[LoaderColumn], rows: pa.RecordBatch) -> Batch:
+    """Makes one batch of the rows, of eager tensors."""
+    return next(eager_batches(tf.nest.map_structure(tf.constant, _block(columns, rows, rows.num_rows))))
+
+
 def _signature(columns: Sequence[LoaderColumn], batch_size: int | None) -> Block:
     parts: Block = ({}, {}, {})
     for column in columns:

@@ -24,13 +24,15 @@ class Emulator:
     """The emulator: `failures` are done to the next requests, in order, before any reaches it.
 
     "503" answers so; "cut" closes the connection without an answer; "lost" lets the request through and closes the
-    connection instead of handing the answer on. A request whose line holds no `only` is let alone.
+    connection instead of handing the answer on. A request whose line holds no `only` is let alone. `direct` is the
+    emulator without the proxy, for a client that holds Python's lock while it waits.
     """
 
     url: str
     failures: list[str] = field(default_factory=list)
     only: str = ""
     requests: list[str] = field(default_factory=list)
+    direct: str = ""
 
 
 @contextlib.contextmanager
@@ -46,7 +48,7 @@ def emulator(monkeypatch) -> Iterator[Emulator]:
     try:
         _wait_for(port)
         with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Proxy) as proxy:
-            found = Emulator(f"http://127.0.0.1:{proxy.server_address[1]}")
+            found = Emulator(f"http://127.0.0.1:{proxy.server_address[1]}", direct=f"http://127.0.0.1:{port}")
             proxy.behind, proxy.emulator = ("127.0.0.1", port), found
             threading.Thread(target=proxy.serve_forever, daemon=True).start()
             monkeypatch.setenv("STORAGE_EMULATOR_HOST", found.url)
