@@ -12,7 +12,7 @@ from merlin.schema import Tags
 from blocks.errors import ConfigError, SchemaError
 from blocks.inputs.prepare import OFFSETS, VALUES, prepare
 from blocks.io import atomic_directory
-from blocks.models.sample_inputs import column_dtype, fixed_length
+from blocks.models.sample_inputs import column_dtype, fixed_length, vector_sizes
 
 if TYPE_CHECKING:
     from blocks.models.model import Model
@@ -22,8 +22,8 @@ def serving_signature(model: Model) -> dict[str, tf.TensorSpec]:
     """The tensors that a served model takes, by name.
 
     A scalar column is one tensor (B, 1), a pretrained vector one (B, D). A list column is two: `<column>__values` (sum
-    of the lengths,) and `<column>__offsets` (B + 1,) int32, where the values of row `i` are those from `offsets[i]` to
-    `offsets[i + 1]`.
+    of the lengths,), for lists of vectors (sum of the lengths, D), and `<column>__offsets` (B + 1,) int32, where the
+    values of row `i` are those from `offsets[i]` to `offsets[i + 1]`.
 
     Raises:
         SchemaError: if the model knows no schema, or a column has no type.
@@ -35,9 +35,11 @@ def serving_signature(model: Model) -> dict[str, tf.TensorSpec]:
     for column in schema:
         dtype = column_dtype(column)
         if Tags.EMBEDDING in column.tags and not column.is_ragged:
-            specs[column.name] = tf.TensorSpec((None, fixed_length(column)), dtype, column.name)
+            shape = (None, fixed_length(column), *vector_sizes(column))
+            specs[column.name] = tf.TensorSpec(shape, dtype, column.name)
         elif column.is_list:
-            specs[column.name + VALUES] = tf.TensorSpec((None,), dtype, column.name + VALUES)
+            shape = (None, *vector_sizes(column))
+            specs[column.name + VALUES] = tf.TensorSpec(shape, dtype, column.name + VALUES)
             specs[column.name + OFFSETS] = tf.TensorSpec((None,), tf.int32, column.name + OFFSETS)
         else:
             specs[column.name] = tf.TensorSpec((None, 1), dtype, column.name)

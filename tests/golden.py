@@ -34,6 +34,9 @@ ABSENT = f"the golden cases are not there: no folder {FOLDER.name} in ../shared/
 RTOL = 1e-5
 ATOL = 1e-6
 
+#: The cases that tests have asked for so far: file and place in it.
+ASKED_FOR: set[tuple[str, int]] = set()
+
 
 @dataclass(frozen=True)
 class Case:
@@ -48,6 +51,11 @@ class Case:
     call: str = ""
     outputs: Any = field(default_factory=dict)
     note: str = ""
+
+    @property
+    def id(self) -> str:
+        """Name and place, such as `Registry-31`."""
+        return f"{self.name}-{self.index}"
 
     @property
     def raises(self) -> str | None:
@@ -81,7 +89,15 @@ def cases(file: str, *names: str, where: Callable[[Case], Any] | None = None) ->
     missing = set(names) - {case.name for case in found}
     if missing or not found:
         raise LookupError(f"{file}.json holds no such case: {', '.join(sorted(missing)) or 'none is chosen'}")
-    return [pytest.param(case, id=f"{case.name}-{case.index}") for case in found]
+    ASKED_FOR.update((file, case.index) for case in found)
+    return [pytest.param(case, id=case.id) for case in found]
+
+
+def files() -> list[str]:
+    """Names of all files of cases; skips the test that asks where there are none."""
+    if not FOLDER.is_dir():
+        pytest.skip(ABSENT, allow_module_level=True)
+    return sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
 def array(description: Mapping[str, Any]) -> np.ndarray:

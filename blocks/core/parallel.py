@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,6 +10,7 @@ from merlin.schema import Schema, Tags
 from typing_extensions import Self
 
 from blocks.core.block import Block
+from blocks.core.branches import collect, named_layers
 from blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from blocks.core.filter import Filter
 from blocks.core.registry import parse_layer
@@ -66,7 +67,7 @@ class ParallelBlock(TabularBlock):
         **kwargs: Any,
     ) -> None:
         super().__init__(pre=pre, post=post, aggregation=aggregation, schema=schema, name=name, **kwargs)
-        self.branches: dict[str, keras.layers.Layer] = _named(inputs, use_layer_name)
+        self.branches: dict[str, keras.layers.Layer] = named_layers(inputs, use_layer_name)
         self.strict = strict
         self.automatic_pruning = automatic_pruning
         if self.context is not None:
@@ -169,7 +170,7 @@ class ParallelBlock(TabularBlock):
         shape = self.build_pre(input_shape)
         shapes: dict[str, Any] = {}
         for name, given in self._routes(shape).items():
-            _collect(shapes, name, build_layer(self.branches[name], given), self.name)
+            collect(shapes, name, build_layer(self.branches[name], given), self.name)
         self.build_post(shapes)
         self.built = True
 
@@ -185,7 +186,7 @@ class ParallelBlock(TabularBlock):
         told = {"training": training, "testing": testing, "features": features, "targets": targets}
         outputs: dict[str, Any] = {}
         for name, given in self._routes(self.pre_call(inputs, **told)).items():
-            _collect(outputs, name, call_layer(self.branches[name], given, **told), self.name)
+            collect(outputs, name, call_layer(self.branches[name], given, **told), self.name)
         return self.post_call(outputs, **told)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -193,7 +194,7 @@ class ParallelBlock(TabularBlock):
         shape = self.pre_shape(as_shape(input_shape))
         shapes: dict[str, Any] = {}
         for name, given in self._routes(shape).items():
-            _collect(shapes, name, as_shape(self.branches[name].compute_output_shape(given)), self.name)
+            collect(shapes, name, as_shape(self.branches[name].compute_output_shape(given)), self.name)
         return self.post_shape(shapes)
 
     def select_by_name(self, name: str) -> keras.layers.Layer | None:
@@ -258,25 +259,3 @@ class ParallelBlock(TabularBlock):
         given = dict(config)
         branches = {name: from_config(branch) for name, branch in given.pop("branches")}
         return cls(branches, **from_config(given))
-
-
-def _named(inputs: tuple[Any, ...], use_layer_name: bool) -> dict[str, keras.layers.Layer]:
-    if len(inputs) == 1 and isinstance(inputs[0], (list, tuple)):
-        inputs = tuple(inputs[0])
-    branches: dict[str, keras.layers.Layer] = {}
-    for number, item in enumerate(inputs):
-        name = getattr(item, "name", "") if use_layer_name else str(number)
-        named = dict(item) if isinstance(item, Mapping) else {name: item}
-        for name, given in named.items():
-            layer = parse_layer(given, "ParallelBlock", "branches")
-            if name in branches:
-                raise ConfigError(f"ParallelBlock has two branches called {name!r}", fix="Give them names.")
-            branches[name] = layer
-    return branches
-
-
-def _collect(outputs: dict[str, Any], name: str, output: Any, block: str) -> None:
-    for key, value in (output if isinstance(output, dict) else {name: output}).items():
-        if key in outputs:
-            raise ConfigError(f"{block}: two branches give an output called {key!r}", fix="Rename one of them.")
-        outputs[key] = value

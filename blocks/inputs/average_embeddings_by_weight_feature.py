@@ -18,7 +18,7 @@ from blocks.transforms.sequence_aggregator import SequenceAggregator
 class AverageEmbeddingsByWeightFeature(Block):
     """Weighted mean of the embeddings of a list: `Σ_l w_l x_l / Σ_l w_l`, with weights from a column of the batch.
 
-    Weights that add up to 0 give nan.
+    Weights that add up to 0 give nan, an empty ragged list zeros.
 
     Args:
         weight_feature_name: The column with the weights, one for each position of the list.
@@ -101,7 +101,8 @@ class AverageEmbeddingsByWeightFeature(Block):
         )
         with tf.control_dependencies([same] if same is not None else []):
             total = tf.reduce_sum(inputs.with_flat_values(inputs.flat_values * flat), axis=1)
-            return total / tf.reduce_sum(inputs.with_flat_values(flat), axis=1)
+            empty = tf.cast(inputs.row_lengths() == 0, total.dtype)[:, tf.newaxis]
+            return total / (tf.reduce_sum(inputs.with_flat_values(flat), axis=1) + empty)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape without the list's axis."""

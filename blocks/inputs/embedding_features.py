@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
-import numpy as np
-import pandas as pd
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 from typing_extensions import Self
 
 from blocks.core.calling import Shape, as_shape
-from blocks.core.l2_normalize import l2_normalize
 from blocks.core.parallel import ParallelBlock
 from blocks.core.serializing import from_config, to_config
-from blocks.errors import ConfigError, SchemaError
+from blocks.errors import SchemaError
 from blocks.inputs.categorical_columns import embeddable
 from blocks.inputs.embedding_options import EmbeddingOptions
 from blocks.inputs.embedding_table import EmbeddingTable
@@ -26,15 +22,12 @@ from blocks.inputs.feature_tables import make_tables, with_table_names
 from blocks.inputs.lookup import combine
 from blocks.inputs.prepare import prepare, prepared_shape
 from blocks.inputs.table_config import TableConfig
-from blocks.io import atomic_file
+from blocks.inputs.tables_data import TablesData
 from blocks.schema.functions import categorical_cardinalities, categorical_domains, select_targets
-
-if TYPE_CHECKING:
-    from merlin.io import Dataset
 
 
 @keras.saving.register_keras_serializable("emrys")
-class EmbeddingFeatures(ParallelBlock):
+class EmbeddingFeatures(TablesData, ParallelBlock):
     """Looks categorical features up in tables that are described one by one; see `Embeddings` for those of a schema.
 
     Args:
@@ -206,55 +199,6 @@ class EmbeddingFeatures(ParallelBlock):
             expected = ", ".join(self.feature_config)
             raise SchemaError(f"{self.name} has no such feature", column=feature_name, expected=expected)
         return self.feature_config[feature_name].table
-
-    def get_embedding_table(self, table_name: str | Tags, l2_normalization: bool = False) -> Any:
-        """The rows of a table, a variable (number of ids, D); a tensor if they are scaled.
-
-        Args:
-            table_name: Name of the table, or a tag of a column that it is for.
-            l2_normalization: Whether rows are scaled to length 1. Default: False.
-
-        Raises:
-            ConfigError: if there is no such table.
-        """
-        rows = self._table_of(table_name).embeddings
-        return l2_normalize(keras.ops.convert_to_tensor(rows)) if l2_normalization else rows
-
-    def embedding_table_df(
-        self, table_name: str | Tags, l2_normalization: bool = False, gpu: bool = True
-    ) -> pd.DataFrame:
-        """The rows of a table as a data frame; see `get_embedding_table` and `EmbeddingTable.to_df`."""
-        frame = self._table_of(table_name).to_df(gpu)
-        if l2_normalization:
-            rows = np.asarray(self.get_embedding_table(table_name, l2_normalization=True))
-            frame = pd.DataFrame(rows, columns=frame.columns)
-        return frame
-
-    def embedding_table_dataset(
-        self, table_name: str | Tags, l2_normalization: bool = False, gpu: bool = True
-    ) -> Dataset:
-        """The rows of a table as a `merlin.io.Dataset`; see `embedding_table_df`."""
-        from merlin.io import Dataset  # starts Dask, which is not everybody's
-
-        return Dataset(self.embedding_table_df(table_name, l2_normalization, gpu))
-
-    def export_embedding_table(
-        self,
-        table_name: str | Tags,
-        export_path: str | os.PathLike[str],
-        l2_normalization: bool = False,
-        gpu: bool = True,
-    ) -> None:
-        """Writes the rows of a table to a Parquet file; see `embedding_table_df`."""
-        with atomic_file(export_path) as path:
-            self.embedding_table_df(table_name, l2_normalization, gpu).to_parquet(path)
-
-    def _table_of(self, table_name: str | Tags) -> EmbeddingTable:
-        tables: dict[str, EmbeddingTable] = self.branches
-        for name, table in tables.items():
-            if name == table_name or (isinstance(table_name, Tags) and len(table.schema.select_by_tag(table_name))):
-                return table
-        raise ConfigError(f"{self.name} has no such table", expected=", ".join(self.branches), got=str(table_name))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

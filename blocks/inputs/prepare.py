@@ -21,7 +21,7 @@ def prepare(features: Any) -> Any:
             those from `offsets[i]` to `offsets[i + 1]`. What is no dictionary is given back as it is.
 
     Returns:
-        Tensors by name: scalars (B, 1), lists ragged (B, None) or dense (B, L).
+        Tensors by name: scalars (B, 1), lists ragged (B, None) or dense (B, L), lists of vectors with D behind.
     """
     if not isinstance(features, dict):
         return features
@@ -29,7 +29,7 @@ def prepare(features: Any) -> Any:
     for name, tensor in features.items():
         if name.endswith(VALUES) and name[: -len(VALUES)] + OFFSETS in features:
             column = name[: -len(VALUES)]
-            flat = tf.squeeze(tensor, axis=1) if len(tensor.shape) == 2 else tensor
+            flat = tf.squeeze(tensor, axis=1) if tuple(tensor.shape[1:]) == (1,) else tensor
             offsets = tf.reshape(features[column + OFFSETS], (-1,))
             prepared[column] = tf.RaggedTensor.from_row_splits(flat, offsets, validate=False)
         elif not (name.endswith(OFFSETS) and name[: -len(OFFSETS)] + VALUES in features):
@@ -45,7 +45,7 @@ def prepared_shape(shapes: Shape) -> Shape:
     prepared: dict[str, Any] = {}
     for name, shape in shapes.items():
         if name.endswith(VALUES) and name[: -len(VALUES)] + OFFSETS in shapes:
-            prepared[name[: -len(VALUES)]] = (None, None)
+            prepared[name[: -len(VALUES)]] = (None, None, *(() if shape[1:] == (1,) else shape[1:]))
         elif not (name.endswith(OFFSETS) and name[: -len(OFFSETS)] + VALUES in shapes):
             prepared[name] = (shape[0], 1) if len(shape) == 1 else shape
     return prepared

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from blocks.core.checking import check_shape
 from blocks.errors import ConfigError
 
 #: What `reduction` can be; "auto" is "sum_over_batch_size", as in Keras 2.
@@ -28,18 +29,6 @@ def keras_reduction(loss: str, reduction: str | None) -> str:
             f"unknown reduction of {loss}", expected=f"one of {', '.join(map(repr, REDUCTIONS))}", got=repr(reduction)
         )
     return "sum_over_batch_size" if reduction == "auto" else reduction
-
-
-def check_shape(what: str, got: Any, expected: Any) -> None:
-    """Refuses a shape that differs from the expected one, as far as both are known.
-
-    Raises:
-        ConfigError: naming both shapes.
-    """
-    got, expected = tuple(got), tuple(expected)
-    same = all(a is None or b is None or a == b for a, b in zip(got, expected, strict=False))
-    if len(got) != len(expected) or not same:
-        raise ConfigError(f"the shape of {what} does not fit", expected=str(expected), got=str(got))
 
 
 def negative_log(log_probability: Any) -> Any:

@@ -6,7 +6,8 @@ from typing import Any
 
 import keras
 
-from blocks.losses.base import check_shape, keras_reduction
+from blocks.core.checking import check_shape
+from blocks.losses.base import keras_reduction
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -63,4 +64,10 @@ class CategoricalCrossEntropy(keras.losses.CategoricalCrossentropy):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each row, before weights and reduction, (B,)."""
         check_shape(f"y_true of {type(self).__name__}", y_true.shape, y_pred.shape)
-        return super().call(y_true, y_pred)
+        if not self.from_logits or self.label_smoothing:
+            return super().call(y_true, y_pred)
+        # TensorFlow's gradient, softmax(s) - t, is right where a row of targets sums to 1: other rows are scaled to it.
+        y_true = keras.ops.cast(y_true, y_pred.dtype)
+        total = keras.ops.sum(y_true, axis=self.axis, keepdims=True)
+        share = keras.ops.divide_no_nan(y_true, total)
+        return keras.ops.squeeze(total, self.axis) * super().call(share, y_pred)

@@ -6,7 +6,8 @@ from typing import Any
 
 import keras
 
-from blocks.losses.base import check_shape, keras_reduction
+from blocks.core.checking import check_shape
+from blocks.losses.base import keras_reduction
 
 
 @keras.saving.register_keras_serializable("emrys")

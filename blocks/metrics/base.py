@@ -8,8 +8,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from blocks.core.checking import check_shape
 from blocks.errors import ConfigError
-from blocks.metrics.rows import as_rows, check_columns, check_shape, checked_positive, row_weights
+from blocks.metrics.rows import as_rows, check_columns, checked_positive, row_weights
 
 
 def ranked_relevance(relevant: Any, y_pred: Any, k: int, dtype: str) -> Any:

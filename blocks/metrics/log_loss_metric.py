@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from blocks.metrics.rows import check_shape
+from blocks.core.checking import check_shape
 
 
 @keras.saving.register_keras_serializable("emrys")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from blocks.core.checking import check_shape
 from blocks.errors import ConfigError
 
 
@@ -33,18 +34,6 @@ def check_columns(metric: str, k: int, columns: int | None) -> None:
             expected=f"at least {k} columns",
             got=str(columns),
         )
-
-
-def check_shape(what: str, got: Any, expected: Any) -> None:
-    """Refuses a shape that differs from the expected one, as far as both are known.
-
-    Raises:
-        ConfigError: naming both shapes.
-    """
-    got, expected = tuple(got), tuple(expected)
-    same = all(a is None or b is None or a == b for a, b in zip(got, expected, strict=False))
-    if len(got) != len(expected) or not same:
-        raise ConfigError(f"the shape of {what} does not fit", expected=str(expected), got=str(got))
 
 
 def as_rows(values: Any) -> Any:

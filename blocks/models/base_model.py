@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
-from merlin.schema import Schema
 
-from blocks.core.prediction import Prediction
-from blocks.core.serializing import from_config, to_config
 from blocks.errors import ConfigError
 from blocks.models.batches import all_rows, batches, split_off, with_class_weights
-from blocks.models.judging import Judge
-from blocks.models.told import Told, as_ahead, shapes_behind
-from blocks.optimizers.default import chosen_optimizer
-from blocks.outputs.model_output import ModelOutput
+from blocks.models.stepping_model import SteppingModel
 from blocks.sequences.sequence_transform import SequenceTransform
-from blocks.tasks.prediction_task import PredictionTask
 
 if TYPE_CHECKING:
     from merlin.io import Dataset
 
 
 @keras.saving.register_keras_serializable("emrys")
-class BaseModel(keras.Model):
+class BaseModel(SteppingModel):
     """A Keras model with outputs, which say what is compared, by which loss and which metrics.
 
     `fit`, `evaluate` and `predict` are those of Keras; they take a `Loader`, a `merlin.io.Dataset` or a folder of
@@ -34,212 +27,6 @@ class BaseModel(keras.Model):
     Args:
         **kwargs: The arguments of `keras.Model`.
     """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._judge: Judge | None = None
-        self._told = Told()
-        self._ahead = as_ahead(None)
-        self._metrics_steps = 1
-
-    @property
-    def model_outputs(self) -> list[ModelOutput]:
-        """The outputs."""
-        return []
-
-    @property
-    def schema(self) -> Schema | None:
-        """The columns of a batch, targets included, as far as they are known."""
-        return None
-
-    @property
-    def input_schema(self) -> Schema | None:
-        """The columns that the model reads, targets left out."""
-        schema = self.schema
-        return None if schema is None else schema.excluding_by_name([output.target for output in self.model_outputs])
-
-    @property
-    def prediction_tasks(self) -> list[PredictionTask]:
-        """The outputs that are tasks of the first generation."""
-        return [output for output in self.model_outputs if isinstance(output, PredictionTask)]
-
-    def prediction_tasks_by_name(self) -> dict[str, PredictionTask]:
-        """The tasks by task name."""
-        return {task.task_name: task for task in self.prediction_tasks}
-
-    def prediction_tasks_by_target(self) -> dict[str | None, Any]:
-        """The tasks by target; a list where several have one target."""
-        return _by_target(self.prediction_tasks)
-
-    def outputs_by_name(self) -> dict[str, ModelOutput]:
-        """The outputs by task name, tasks of the first generation left out."""
-        return {output.task_name: output for output in self._second_generation()}
-
-    def outputs_by_target(self) -> dict[str | None, Any]:
-        """The outputs by target; a list where several have one target."""
-        return _by_target(self._second_generation())
-
-    def _second_generation(self) -> list[ModelOutput]:
-        return [output for output in self.model_outputs if not isinstance(output, PredictionTask)]
-
-    def prepared(self, features: Any) -> Any:
-        """The features in the form that blocks take."""
-        return features
-
-    def compile(
-        self,
-        optimizer: Any = None,
-        loss: Any = None,
-        metrics: Any = None,
-        loss_weights: Any = None,
-        weighted_metrics: Any = None,
-        run_eagerly: bool | None = None,
-        steps_per_execution: int | None = None,
-        jit_compile: bool | str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Says how the model is trained.
-
-        Args:
-            optimizer: Optimizer, or its name; `"sgd"` and `"adagrad"` are the lazy ones. Default: `LazyAdam` for a
-                model with embeddings (`"adam"` is the dense one, whose steps take longer the larger the tables are),
-                RMSprop for others.
-            loss: One loss, or a dictionary by output or target. Default: what the outputs say.
-            metrics: A list, or a dictionary by output or target. Default: what the outputs say.
-            loss_weights: Weights of the losses by output or target. Default: those of a `ParallelPredictionBlock`,
-                else 1.
-            weighted_metrics: Metrics that take the sample weights.
-            run_eagerly: Whether steps run without a graph. Default: False.
-            steps_per_execution: Batches in one call of the graph. Default: 1.
-            jit_compile: Whether XLA compiles the steps, `"auto"` to leave it to Keras. With ragged lists it compiles
-                them anew for each number of elements, and it leaves out the check of ids. Default: False.
-            **kwargs: The other arguments of `keras.Model.compile`.
-
-        Raises:
-            ConfigError: if an argument names an output, a loss or a metric that is not there.
-        """
-        options = {
-            "run_eagerly": bool(run_eagerly),
-            "steps_per_execution": steps_per_execution or 1,
-            "jit_compile": False if jit_compile is None else jit_compile,
-            **kwargs,
-        }
-        chosen = chosen_optimizer(optimizer, self, scale_loss=options.get("auto_scale_loss", True))
-        super().compile(optimizer=chosen, **options)
-        self._compile_options = options
-        self._judge = Judge(
-            self.model_outputs,
-            loss=loss,
-            metrics=metrics,
-            weighted_metrics=weighted_metrics,
-            loss_weights=self.usual_loss_weights() if loss_weights is None else loss_weights,
-        )
-
-    def usual_loss_weights(self) -> Mapping[str, float] | None:
-        """The weights of the losses where `compile` names none."""
-        return None
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """All metrics that training and evaluation report."""
-        return super().metrics + ([] if self._judge is None else self._judge.metrics)
-
-    def metrics_results(self) -> dict[str, Any]:
-        """The values of all metrics by name."""
-        return self.get_metrics_result()
-
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
-        """The loss of a batch, regularisation included."""
-        return self._judging().loss(y, y_pred, sample_weight, self.prepared(x), self.losses)
-
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Updates the metrics with a batch and gives their values."""
-        steps = 1 if self._told.testing else self._metrics_steps
-        self._judging().update_every(steps, y, y_pred, sample_weight, self.prepared(x))
-        return self.get_metrics_result()
-
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """Trains on a batch, with blocks told its targets: negatives are drawn beside them."""
-        data = self._ahead(data, prepared=self.prepared, training=True)
-        with self._telling(data, testing=False):
-            return super().train_step(data)
-
-    def test_step(self, data: Any) -> dict[str, Any]:
-        """Judges a batch, with blocks told its targets and that it is `testing`: they may differ from serving there."""
-        data = self._ahead(data, prepared=self.prepared, testing=True)
-        with self._telling(data, testing=True):
-            return super().test_step(data)
-
-    def predict_step(self, data: Any) -> Any:
-        """Predicts for a batch."""
-        return super().predict_step(self._ahead(data, prepared=self.prepared))
-
-    @contextlib.contextmanager
-    def _telling(self, data: Any, testing: bool) -> Iterator[None]:
-        """What `call` tells the blocks besides the features, for the length of a step."""
-        _, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
-        self._told = Told(targets, testing)
-        try:
-            yield
-        finally:
-            self._told = Told()
-
-    @contextlib.contextmanager
-    def _through(self, pre: Any, data: Any) -> Iterator[None]:
-        """Sends batches through `pre` first; without one they go on as before, as in the validation of `fit`."""
-        if pre is None:
-            yield
-            return
-        before, self._ahead = self._ahead, as_ahead(pre)
-        self._forget_steps()
-        try:
-            shapes = None if self.built else shapes_behind(self._ahead, data, self.prepared)
-            if shapes is not None:
-                self.build(shapes)
-            yield
-        finally:
-            self._ahead = before
-            self._forget_steps()
-
-    def _forget_steps(self) -> None:
-        """Has the steps compiled anew: what they read from the model has changed."""
-        self.train_function = self.test_function = self.predict_function = None
-
-    def call_train_test(
-        self, x: Any, y: Any = None, sample_weight: Any = None, training: bool = False, testing: bool = False
-    ) -> Prediction:
-        """Runs a batch as training or testing does.
-
-        Args:
-            x: Features by name.
-            y: Targets by name, or the only one.
-            sample_weight: Weights by target, or for all. Default: none.
-            training: Whether blocks are told that it is training.
-            testing: Whether blocks are told that it is testing.
-
-        Returns:
-            A `Prediction` whose fields are dictionaries by task name.
-        """
-        with self._telling((x, y), testing):
-            outputs = self(x, training=training)
-        found = {}
-        for output in self.model_outputs:
-            own = outputs[output.task_name] if isinstance(outputs, Mapping) else outputs
-            if isinstance(own, Prediction):
-                found[output.task_name] = output.weighted(own, sample_weight)
-            elif y is None:
-                found[output.task_name] = Prediction(own)
-            else:
-                found[output.task_name] = output.judged(own, y, self.prepared(x), sample_weight)
-        fields = ("outputs", "targets", "sample_weight")
-        return Prediction(*({name: getattr(each, field) for name, each in found.items()} for field in fields))
-
-    def _judging(self) -> Judge:
-        if self._judge is None:
-            raise ConfigError("the model is not compiled", fix="Call compile() first.")
-        return self._judge
 
     def fit(
         self,
@@ -304,16 +91,15 @@ class BaseModel(keras.Model):
             y = sample_weight = None
         kwargs: dict[str, Any] = {}
         with contextlib.ExitStack() as open_:
+            options: dict[str, Any] = {"schema": self.schema, "pre": pre}
             data = open_.enter_context(
-                batches(x, y, sample_weight=sample_weight, batch_size=batch_size, schema=self.schema, shuffle=shuffle)
+                batches(x, y, sample_weight=sample_weight, batch_size=batch_size, shuffle=shuffle, **options)
             )
             if class_weight is not None:
                 data = with_class_weights(data, class_weight)
             if validation_data is not None:
                 size = validation_batch_size or batch_size
-                kwargs["validation_data"] = open_.enter_context(
-                    batches(validation_data, batch_size=size, schema=self.schema)
-                )
+                kwargs["validation_data"] = open_.enter_context(batches(validation_data, batch_size=size, **options))
             if isinstance(pre, SequenceTransform):
                 pre.configure_for_train()
             open_.enter_context(self._through(pre, data))
@@ -364,7 +150,7 @@ class BaseModel(keras.Model):
         if isinstance(pre, SequenceTransform):
             pre.configure_for_test()
         with (
-            batches(x, y, sample_weight=sample_weight, batch_size=batch_size, schema=self.schema) as data,
+            batches(x, y, sample_weight=sample_weight, batch_size=batch_size, schema=self.schema, pre=pre) as data,
             self._through(pre, data),
         ):
             return super().evaluate(
@@ -393,7 +179,7 @@ class BaseModel(keras.Model):
         Returns:
             What the model gives for all rows, as arrays.
         """
-        with batches(x, batch_size=batch_size, schema=self.input_schema) as data, self._through(pre, data):
+        with batches(x, batch_size=batch_size, schema=self.input_schema, pre=pre) as data, self._through(pre, data):
             return super().predict(data, verbose=verbose, steps=steps, callbacks=callbacks)
 
     def batch_predict(self, dataset: Dataset, batch_size: int, **kwargs: Any) -> Dataset:
@@ -414,23 +200,3 @@ class BaseModel(keras.Model):
         from blocks.models.prediction_columns import with_predictions
 
         return with_predictions(self, dataset, batch_size, kwargs)
-
-    def get_compile_config(self) -> dict[str, Any]:
-        """What `compile` was called with."""
-        if not self.compiled:
-            return {}
-        arguments = {**self._judging().arguments, **self._compile_options}
-        return {"optimizer": to_config(self.optimizer), **to_config(arguments)}
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Calls `compile` with what `get_compile_config` gave."""
-        self.compile(**from_config(config))
-        if self.built:
-            self.optimizer.build(self.trainable_variables)
-
-
-def _by_target(outputs: Any) -> dict[str | None, Any]:
-    found: dict[str | None, list[Any]] = {}
-    for output in outputs:
-        found.setdefault(output.target, []).append(output)
-    return {target: each[0] if len(each) == 1 else each for target, each in found.items()}

@@ -25,6 +25,7 @@ def batches(
     batch_size: int | None = None,
     schema: Schema | None = None,
     shuffle: bool = False,
+    pre: Any = None,
 ) -> Iterator[Any]:
     """Gives what `keras.Model.fit` can iterate over, while it is used.
 
@@ -37,6 +38,8 @@ def batches(
         batch_size: Rows of a batch, for what is not batched yet.
         schema: Schema for Parquet files.
         shuffle: Whether rows are shuffled, where the batches are made here.
+        pre: What batches go through before the model. With one, all columns that a data set's schema has are read: it
+            may take some that the model never sees, such as those that it makes targets of.
 
     Yields:
         A `tf.data.Dataset`, or `x` itself where Keras knows it.
@@ -48,7 +51,8 @@ def batches(
     if isinstance(x, (str, os.PathLike, list)) or hasattr(x, "to_ddf"):
         if batch_size is None:
             raise ConfigError("a data set needs a batch size", fix="Give batch_size=.")
-        x = Loader(x, batch_size=batch_size, schema=_with_targets(schema, x), shuffle=shuffle)
+        whole = None if pre is None else getattr(x, "schema", None)
+        x = Loader(x, batch_size=batch_size, schema=whole or _with_targets(schema, x), shuffle=shuffle)
     rows = all_rows(x, y, sample_weight)
     if rows is not None:
         yield _batched(rows, batch_size, shuffle)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -40,6 +41,8 @@ class Freezer:
     def __init__(self, blocks: list[keras.layers.Layer]) -> None:
         self._blocks = blocks
         self._frozen: dict[int, keras.layers.Layer] = {}
+        #: An optimizer, and what was frozen when it was built, where that has changed since.
+        self._built_with: tuple[Any, list[int]] = (None, [])
 
     @property
     def frozen(self) -> list[keras.layers.Layer]:
@@ -97,6 +100,29 @@ class Freezer:
     def unfreeze_all(self) -> None:
         """Trains all frozen blocks again."""
         self.unfreeze(self.frozen)
+
+    def remember(self, optimizer: Any) -> None:
+        """Keeps in mind, before a change, what was frozen when `optimizer` was built: it has no state of that."""
+        if getattr(optimizer, "built", False) and self._built_with[0] is not optimizer:
+            self._built_with = (optimizer, self.numbers)
+
+    def numbers_behind(self, optimizer: Any) -> list[int]:
+        """What was frozen when `optimizer` was built."""
+        return self._built_with[1] if self._built_with[0] is optimizer else self.numbers
+
+    @contextlib.contextmanager
+    def as_behind(self, optimizer_numbers: Sequence[int]) -> Iterator[None]:
+        """Freezes the layers of these numbers and no others, for as long as it is open."""
+        layers = layers_inside(self._blocks)
+        before = [layer.trainable for layer in layers]
+        # Setting an outer layer sets those inside it too; they come after it, and have the last word.
+        for number, layer in enumerate(layers):
+            layer.trainable = number not in optimizer_numbers and (before[number] or id(layer) in self._frozen)
+        try:
+            yield
+        finally:
+            for layer, trainable in zip(layers, before, strict=True):
+                layer.trainable = trainable
 
     def apply(self) -> None:
         """Freezes what is frozen, weights that have come since included."""

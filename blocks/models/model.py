@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,33 +10,28 @@ from merlin.schema import Schema
 from typing_extensions import Self
 
 from blocks.core.block import Block
-from blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from blocks.core.calling import Shape, build_layers, call_layer, has_targets, shape_behind
 from blocks.core.model_context import ModelContext
 from blocks.core.parallel import ParallelBlock
 from blocks.core.prediction import Prediction
 from blocks.core.serializing import from_config, sharing, to_config
 from blocks.errors import ConfigError, SchemaError
-from blocks.export import save_serving
 from blocks.inputs.input_block_v2 import InputBlockV2
 from blocks.inputs.prepare import prepare, prepared_shape
-from blocks.io import atomic_directory, atomic_file
-from blocks.models.base_model import BaseModel
 from blocks.models.batch_schema import BatchSchema
 from blocks.models.freezing import Freezer, blocks_by_name
+from blocks.models.freezing_model import FreezingModel
 from blocks.models.item_tables import tie_items
-from blocks.models.layers_inside import layers_inside, shared_layers
+from blocks.models.layers_inside import shared_layers
 from blocks.models.sample_inputs import sample_inputs
+from blocks.models.saving_model import SavingModel
 from blocks.models.told import follow
 from blocks.outputs.model_output import ModelOutput
-from blocks.retrieval.candidate_holder import CandidateHolder
 from blocks.tasks.as_outputs import as_outputs
-
-#: What a model that is saved as a folder is called there.
-_FILE = "model.keras"
 
 
 @keras.saving.register_keras_serializable("emrys")
-class Model(BaseModel):
+class Model(FreezingModel, SavingModel):
     """Blocks one after the other, the last of which is an output or several.
 
     `fit`, `evaluate` and `predict` are those of Keras; they take a `Loader`, a `merlin.io.Dataset` or a folder of
@@ -156,40 +149,6 @@ class Model(BaseModel):
         """The last block."""
         return self.blocks[-1]
 
-    @property
-    def frozen_blocks(self) -> list[keras.layers.Layer]:
-        """The blocks that are not trained."""
-        return self._freezer.frozen
-
-    def freeze_blocks(self, blocks: Any) -> None:
-        """Keeps the weights of blocks, and of all that is in them, as they are, in every training from now on.
-
-        Args:
-            blocks: Blocks, or their names, at any depth; one, or a list.
-
-        Raises:
-            ConfigError: if one is not in the model.
-        """
-        self._freezer.freeze(blocks)
-        self._forget_steps()
-
-    def unfreeze_blocks(self, blocks: Any) -> None:
-        """Trains blocks, and all that is in them, again. `compile` the model afterwards, as with Keras.
-
-        Args:
-            blocks: Blocks, or their names, at any depth; one, or a list.
-
-        Raises:
-            ConfigError: if one is not in the model.
-        """
-        self._freezer.unfreeze(blocks)
-        self._forget_steps()
-
-    def unfreeze_all_frozen_blocks(self) -> None:
-        """Trains all blocks again. `compile` the model afterwards, as with Keras."""
-        self._freezer.unfreeze_all()
-        self._forget_steps()
-
     def get_blocks_by_name(self, block_names: str | Sequence[str]) -> list[keras.layers.Layer]:
         """The blocks, at any depth, with these names.
 
@@ -231,9 +190,8 @@ class Model(BaseModel):
 
     def build(self, input_shape: Shape) -> None:
         """Builds all blocks for a batch of `input_shape`."""
-        shape = prepared_shape(input_shape) if self.prep_features else as_shape(input_shape)
-        for layer in self._chain():
-            shape = build_layer(layer, shape)
+        shape = prepared_shape(input_shape) if self.prep_features else input_shape
+        build_layers(self._chain(), shape)
         self._freezer.apply()
         self.built = True
 
@@ -248,6 +206,8 @@ class Model(BaseModel):
         *before, last = self._chain()
         for layer in before:
             outputs = call_layer(layer, outputs, **told)
+            if has_targets(outputs):
+                outputs = Prediction(*outputs)
             if isinstance(outputs, Prediction):
                 told, weights = follow(outputs, told), outputs.sample_weight
                 outputs = outputs.outputs
@@ -266,10 +226,8 @@ class Model(BaseModel):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the predictions."""
-        shape = prepared_shape(input_shape) if self.prep_features else as_shape(input_shape)
-        for layer in self._chain():
-            shape = as_shape(layer.compute_output_shape(shape))
-        return shape
+        shape = prepared_shape(input_shape) if self.prep_features else input_shape
+        return shape_behind(self._chain(), shape)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -294,90 +252,4 @@ class Model(BaseModel):
             found = from_config(given)
         model = cls(*found.pop("blocks"), **found)
         model._freezer.freeze_numbers(frozen)
-        return model
-
-    def save(
-        self,
-        export_path: str | os.PathLike[str],
-        include_optimizer: bool = True,
-        overwrite: bool = True,
-        zipped: bool | None = None,
-    ) -> None:
-        """Writes the model, to be read by `load`.
-
-        Args:
-            export_path: A file that ends with `.keras`, or a folder, which then holds one.
-            include_optimizer: Whether what `compile` said, and the optimizer's state, is written too, so that training
-                can go on. Default: True.
-            overwrite: Whether what is there is replaced. Default: True.
-            zipped: Whether the file is an archive. Default: True.
-
-        Raises:
-            ConfigError: if something is there already that must not be overwritten.
-        """
-        path = Path(export_path)
-        if not overwrite and path.exists():
-            raise ConfigError("save: something is there already", path=path, fix="Give another path.")
-        model = self if include_optimizer else self._uncompiled()
-        if path.suffix != ".keras":
-            with atomic_directory(path) as folder:
-                keras.Model.save(model, folder / _FILE, zipped=zipped)
-        elif zipped is False:
-            keras.Model.save(model, path, zipped=False)
-        else:
-            with atomic_file(path) as file:
-                keras.Model.save(model, file)
-
-    def _uncompiled(self) -> Self:
-        """The same model with the same weights, which was never compiled."""
-        model = type(self).from_config(self.get_config())
-        if self.built:
-            model.build_from_config(self.get_build_config())
-            model.set_weights(self.get_weights())
-        for here, there in zip(layers_inside(self._chain()), layers_inside(model._chain()), strict=True):
-            if isinstance(here, CandidateHolder):  # which are no weights
-                there.take_candidates(here)
-        return model
-
-    def export(
-        self,
-        filepath: str | os.PathLike[str],
-        format: str = "tf_saved_model",
-        verbose: Any = None,
-        input_signature: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        """Writes a SavedModel for serving, see `save_serving`; other formats and signatures are those of Keras.
-
-        Args:
-            filepath: Folder to write.
-            format: `"tf_saved_model"`, or another format of Keras.
-            verbose: Whether Keras prints what it writes.
-            input_signature: The tensors to take. Default: the columns of the schema by name.
-            **kwargs: The other arguments of `keras.Model.export`.
-        """
-        if format == "tf_saved_model" and input_signature is None and not kwargs:
-            save_serving(self, filepath)
-        else:
-            super().export(filepath, format=format, verbose=verbose, input_signature=input_signature, **kwargs)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Loads a model that `save` wrote.
-
-        Args:
-            path: A `.keras` file, or a folder with one.
-
-        Returns:
-            The model, compiled as it was, with its optimizer's state.
-
-        Raises:
-            ConfigError: if the file holds another kind of model.
-        """
-        file = Path(path, _FILE) if Path(path, _FILE).exists() else Path(path)
-        model = keras.saving.load_model(file)
-        if not isinstance(model, cls):
-            raise ConfigError(
-                "the file holds another model", path=path, expected=cls.__name__, got=type(model).__name__
-            )
         return model

@@ -20,6 +20,8 @@ from blocks.schema.functions import select_targets
 #: Where a deep part reads the embeddings: they start so small that ids say little at first, and half of what they say
 #: is dropped in training.
 _SMALL, _DROPPED = 0.01, 0.5
+#: The same where they are multiplied with each other before a deep part reads them.
+MULTIPLIED = 0.05
 #: Where their products are the prediction: larger, since products of small numbers learn too late, and pulled towards 0
 #: each time that they are looked up, as in matrix factorization.
 _LARGE, _L2 = 0.1, 0.03
@@ -42,7 +44,11 @@ def ranking_features(schema: Schema, owner: str) -> Schema:
 
 
 def ranking_embeddings(
-    schema: Schema, dim: int | Mapping[str, int] | None = None, *, products: bool = False
+    schema: Schema,
+    dim: int | Mapping[str, int] | None = None,
+    *,
+    products: bool = False,
+    stddev: float | None = None,
 ) -> ParallelBlock:
     """`Embeddings` of the categorical columns of `schema` that start, and are held back, as ranking models do best.
 
@@ -51,13 +57,12 @@ def ranking_embeddings(
         dim: See `Embeddings`.
         products: Whether products of embeddings are the prediction, as in a factorization machine: then they are
             penalised, else they are dropped. Default: False.
+        stddev: Standard deviation that they start at. Default: 0.1 for products, else 0.01.
     """
+    start_at = stddev if stddev is not None else _LARGE if products else _SMALL
     categorical = schema.select_by_tag(Tags.CATEGORICAL)
     # An initializer draws the same numbers each time that it is asked: every table gets one of its own.
-    start = {
-        name: keras.initializers.RandomNormal(stddev=_LARGE if products else _SMALL)
-        for name in categorical.column_names
-    }
+    start = {name: keras.initializers.RandomNormal(stddev=start_at) for name in categorical.column_names}
     return Embeddings(
         categorical,
         dim=dim,

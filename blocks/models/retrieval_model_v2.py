@@ -5,28 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
-import pyarrow as pa
-from merlin.schema import ColumnSchema, Schema, Tags
+from merlin.schema import Tags
 from typing_extensions import Self
 
 from blocks.core.parallel import ParallelBlock
 from blocks.core.serializing import from_config, sharing, to_config
-from blocks.errors import ConfigError, DataError
+from blocks.errors import ConfigError
 from blocks.models.layers_inside import shared_layers
 from blocks.models.model import Model
+from blocks.models.retrieval_vectors import Index, chosen_rows, encoded
 from blocks.models.tower_sizes import check_tower_sizes
 from blocks.outputs.contrastive_output import ContrastiveOutput
-from blocks.retrieval.embedding_encoder import EmbeddingEncoder
-from blocks.retrieval.encoder import Encoder
-from blocks.retrieval.encoding import index_column
 from blocks.retrieval.top_k_encoder import TopKEncoder
 from blocks.tasks.as_outputs import as_outputs
 
 if TYPE_CHECKING:
     from merlin.io import Dataset
-
-Index = str | ColumnSchema | Schema | Tags
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -151,7 +145,7 @@ class RetrievalModelV2(Model):
             ConfigError: if there is no data, or the query encoder is no `Encoder`.
             DataError: if the data lacks a column.
         """
-        return _encoded(self.query_encoder, "query", dataset, index or Tags.USER_ID, batch_size, kwargs)
+        return encoded(self.query_encoder, "query", dataset, index or Tags.USER_ID, batch_size, **kwargs)
 
     def candidate_embeddings(
         self, dataset: Any = None, index: Index | None = None, batch_size: int = 1024, **kwargs: Any
@@ -174,7 +168,7 @@ class RetrievalModelV2(Model):
             DataError: if the data lacks a column, or has an id that the output does not know.
         """
         if self._two:
-            return _encoded(self.candidate_encoder, "candidate", dataset, index or Tags.ITEM_ID, batch_size, kwargs)
+            return encoded(self.candidate_encoder, "candidate", dataset, index or Tags.ITEM_ID, batch_size, **kwargs)
         output = self.model_outputs[0]
         if not hasattr(output, "to_dataset"):
             raise ConfigError(
@@ -183,7 +177,7 @@ class RetrievalModelV2(Model):
                 got=type(output).__name__,
             )
         rows = output.to_dataset()
-        return rows if dataset is None else _chosen(rows, dataset, index or Tags.ITEM_ID)
+        return rows if dataset is None else chosen_rows(rows, dataset, index or Tags.ITEM_ID)
 
     def to_top_k_encoder(
         self,
@@ -237,46 +231,3 @@ class RetrievalModelV2(Model):
         model = cls(**made)
         model._freezer.freeze_numbers(frozen)
         return model
-
-
-def _encoded(
-    encoder: keras.layers.Layer, what: str, dataset: Any, index: Index, batch_size: int, kwargs: dict[str, Any]
-) -> Dataset:
-    if not isinstance(encoder, Encoder):
-        raise ConfigError(f"the {what} encoder does not say what it reads", expected="an Encoder", got=encoder.name)
-    if dataset is None:
-        if not isinstance(encoder, EmbeddingEncoder):
-            raise ConfigError(
-                f"{what}_embeddings needs data",
-                expected=f"rows with {', '.join(encoder.schema.column_names if encoder.schema else [])}",
-                got="none",
-                fix=f"Give one row for each {what}; only the ids of an EmbeddingEncoder are known without.",
-            )
-        column = encoder.table.schema.first
-        ids = np.arange(encoder.table.input_dim, dtype=np.int64)
-        dataset, index = pa.table({column.name: ids}), column
-    return encoder.encode(dataset, index=index, batch_size=batch_size, **kwargs)
-
-
-def _chosen(rows: Dataset, dataset: Any, index: Index) -> Dataset:
-    """The rows of the ids in a data set."""
-    from merlin.io import Dataset  # starts Dask, which is not everybody's
-
-    column = index_column(index, getattr(dataset, "schema", None))
-    frame = rows.to_ddf().compute(scheduler="synchronous")
-    ids = ids_of(dataset, column)
-    unknown = ids[~np.isin(ids, frame.index)]
-    if len(unknown):
-        raise DataError(
-            "a candidate has no vector", column=column, expected=f"ids from 0 to {len(frame) - 1}", got=str(unknown[0])
-        )
-    found = frame.loc[ids]
-    found.index.name = column
-    return Dataset(found)
-
-
-def ids_of(dataset: Any, column: str) -> Any:
-    """The values of one column of a data set."""
-    nothing = keras.layers.Identity()
-    del nothing
-    raise NotImplementedError

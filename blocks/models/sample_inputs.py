@@ -22,10 +22,15 @@ def sample_inputs(schema: Schema, batch_size: int) -> dict[str, Any]:
         batch_size: Number of rows, B.
 
     Returns:
-        Tensors by name: scalars (B, 1), lists ragged (B, None) or, of one length, dense (B, L); float32 and integers.
+        Tensors by name: scalars (B, 1), lists ragged (B, None) or, of one length, dense (B, L), those of vectors with
+        D behind; float32 and integers. Lists with the same bounds have the same lengths, as those of one session have.
     """
     draw = np.random.default_rng()
-    return {column.name: _column(column, batch_size, draw) for column in schema}
+    lengths: dict[tuple[int, int], Any] = {}
+    for column in schema:
+        bounds = _bounds(column)
+        lengths.setdefault(bounds, draw.integers(bounds[0], bounds[1] + 1, batch_size))
+    return {column.name: _column(column, lengths[_bounds(column)], draw) for column in schema}
 
 
 def column_dtype(column: ColumnSchema) -> tf.DType:
@@ -53,17 +58,26 @@ def fixed_length(column: ColumnSchema) -> int | None:
     return next((int(dim.max) for dim in (column.shape.dims or ())[1:] if dim.max), None)
 
 
-def _column(column: ColumnSchema, rows: int, draw: np.random.Generator) -> Any:
-    length = fixed_length(column)
+def vector_sizes(column: ColumnSchema) -> tuple[int, ...]:
+    """The sizes of the vectors that the elements of a list are, (D,); none where they are numbers."""
+    dims = (column.shape.dims or ())[2:] if column.is_list else ()
+    return tuple(int(dim.max) for dim in dims if dim.max)
+
+
+def _bounds(column: ColumnSchema) -> tuple[int, int]:
+    """The least and the greatest length of a list."""
+    count = column.value_count
+    least = int(count.min or 0) if count else 0
+    return least, max(int(count.max or 0) if count else 0, least) or _LENGTH
+
+
+def _column(column: ColumnSchema, lengths: Any, draw: np.random.Generator) -> Any:
+    length, rows, inner = fixed_length(column), len(lengths), vector_sizes(column)
     if not column.is_list and Tags.EMBEDDING not in column.tags:
         return tf.constant(_values(column, (rows, 1), draw))
     if length is not None or not column.is_list:
-        return tf.constant(_values(column, (rows, length or _LENGTH), draw))
-    count = column.value_count
-    least = int(count.min or 0) if count else 0
-    most = max(int(count.max or 0) if count else 0, least) or _LENGTH
-    lengths = draw.integers(least, most + 1, rows)
-    return tf.RaggedTensor.from_row_lengths(_values(column, (int(lengths.sum()),), draw), lengths)
+        return tf.constant(_values(column, (rows, length or _LENGTH, *inner), draw))
+    return tf.RaggedTensor.from_row_lengths(_values(column, (int(lengths.sum()), *inner), draw), lengths)
 
 
 def _values(column: ColumnSchema, shape: tuple[int, ...], draw: np.random.Generator) -> Any:

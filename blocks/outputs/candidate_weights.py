@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
+import pandas as pd
 import tensorflow as tf
 
 from blocks.errors import ConfigError
 from blocks.inputs.lookup import look_up
 from blocks.outputs.categorical_target import CategoricalTarget
 from blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
+
+if TYPE_CHECKING:
+    from merlin.io import Dataset
 
 
 def has_candidate_weights(layer: keras.layers.Layer) -> bool:
@@ -54,3 +58,15 @@ def candidate_matrix(layer: keras.layers.Layer) -> Any:
     if found is None:
         raise ConfigError(f"{layer.name} holds no vectors of items", fix="Build it first; two towers hold none.")
     return keras.ops.convert_to_numpy(found)
+
+
+def candidate_dataset(layer: keras.layers.Layer) -> Dataset:
+    """The vectors of all items as a data set: one row for each id, columns `"0"` to `"D - 1"`.
+
+    Raises:
+        ConfigError: if the layer is not built yet, or holds none.
+    """
+    from merlin.io import Dataset  # starts Dask, which is not everybody's
+
+    rows = candidate_matrix(layer)
+    return Dataset(pd.DataFrame(rows, columns=[str(number) for number in range(rows.shape[1])]))

@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import keras
-import pandas as pd
 from merlin.schema import ColumnSchema, Schema
 
-from blocks.errors import ConfigError
 from blocks.inputs.embedding_table import EmbeddingTable
 from blocks.metrics import AvgPrecisionAt, MRRAt, NDCGAt, PrecisionAt, RecallAt
-from blocks.outputs.candidate_weights import candidate_matrix
-from blocks.outputs.categorical_target import CategoricalTarget, only_column
-from blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
+from blocks.outputs.candidate_weights import candidate_dataset
 from blocks.outputs.model_output import Metrics, ModelOutput, with_judges
+from blocks.outputs.scoring_layer import as_scoring_layer
 
 if TYPE_CHECKING:
     from merlin.io import Dataset
@@ -77,13 +74,13 @@ class CategoricalOutput(ModelOutput):
         default_metrics_fn: Metrics = default_categorical_prediction_metrics,
         **kwargs: Any,
     ) -> None:
-        layer, known_as = as_prediction(to_call)
+        layer, columns = as_scoring_layer(to_call, "CategoricalOutput")
         super().__init__(
             to_call=layer,
             default_loss=default_loss,
             default_metrics_fn=default_metrics_fn,
             name=name,
-            target=target_name or known_as,
+            target=target_name or (columns.first.name if columns else None),
             pre=pre,
             post=post,
             logits_temperature=logits_temperature,
@@ -99,33 +96,10 @@ class CategoricalOutput(ModelOutput):
         Raises:
             ConfigError: if the output is not built, or its layer holds no vector for each class.
         """
-        from merlin.io import Dataset  # starts Dask, which is not everybody's
-
-        rows = candidate_matrix(self.to_call)
-        return Dataset(pd.DataFrame(rows, columns=[str(number) for number in range(rows.shape[1])]))
+        return candidate_dataset(self.to_call)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         config = with_judges(self, super().get_config(), default_categorical_prediction_metrics)
         config["target_name"] = config.pop("target")
         return config
-
-
-def as_prediction(to_call: Any) -> tuple[keras.layers.Layer, str | None]:
-    """The layer that gives the logits, and the name of its column where it has one.
-
-    Raises:
-        ConfigError: if `to_call` is no column, schema, table or layer.
-    """
-    if isinstance(to_call, (ColumnSchema, Schema)):
-        column = only_column(to_call, "CategoricalOutput")
-        return CategoricalTarget(column), str(column.name)
-    if isinstance(to_call, EmbeddingTable):
-        return EmbeddingTablePrediction(to_call), next(iter(to_call.schema.column_names), None)
-    if not isinstance(to_call, keras.layers.Layer):
-        raise ConfigError(
-            "CategoricalOutput: to_call",
-            expected="a column, a schema of one, an EmbeddingTable or a layer",
-            got=type(to_call).__name__,
-        )
-    return to_call, None

@@ -5,27 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import keras
-import pandas as pd
-import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from blocks.core.block import Block
-from blocks.core.calling import Shape, as_shape, build_layer, call_layer
-from blocks.core.prediction import Prediction
+from blocks.core.calling import Shape, as_shape, build_layer
 from blocks.core.sequential import SequentialBlock
 from blocks.core.serializing import to_config
 from blocks.errors import ConfigError, SchemaError
 from blocks.inputs.embedding_table import EmbeddingTable
-from blocks.outputs.candidate_weights import candidate_matrix, candidate_rows, has_candidate_weights
+from blocks.outputs.candidate_weights import candidate_dataset
 from blocks.outputs.categorical_output import default_categorical_prediction_metrics
-from blocks.outputs.categorical_target import CategoricalTarget, only_column
 from blocks.outputs.contrastive_sample_weight import ContrastiveSampleWeight
-from blocks.outputs.contrastive_scores import column, down_score, keep_chosen, log_probabilities, one_positive
+from blocks.outputs.contrastive_scoring import ContrastiveScoring
 from blocks.outputs.dot_product import DotProduct
 from blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
-from blocks.outputs.model_output import Metrics, ModelOutput, with_judges
-from blocks.outputs.sample_weight import SampleWeight
-from blocks.sampling.candidate import Candidate
+from blocks.outputs.model_output import Metrics, with_judges
+from blocks.outputs.scoring_layer import as_scoring_layer
 from blocks.sampling.candidate_sampler import Samplers, parse_samplers
 
 if TYPE_CHECKING:
@@ -36,7 +31,7 @@ FALSE_NEGATIVE_SCORE = -655.04
 
 
 @keras.saving.register_keras_serializable("emrys")
-class ContrastiveOutput(ModelOutput):
+class ContrastiveOutput(ContrastiveScoring):
     """A score of the right item and scores of sampled negatives: `[q · c⁺ | q · c⁻₁ … q · c⁻_M] / T`.
 
     Where the items' vectors come from:
@@ -52,8 +47,9 @@ class ContrastiveOutput(ModelOutput):
     In training and testing it gives a `Prediction` with targets `[1 | 0 … 0]`. `evaluate` draws negatives as `fit`
     does: its metrics are those among the sampled items. For metrics among all items use the model's top-k encoder.
 
-    Steps, in order: scores; `logq_sampling_correction` (`- ln(p + 1e-16)`, p the probability of an item to be drawn);
-    `downscore_false_negatives`; the hard negatives of a sampler; the temperature; `post`.
+    Steps, in order: scores; `logq_sampling_correction` (`- ln(p + 1e-16)`, p the probability of an item to be drawn;
+    times T with `logq_after_temperature`); `downscore_false_negatives`; the hard negatives of a sampler; the
+    temperature; `post`.
 
     Args:
         to_call: A column, or a schema of one, for which the output has weights of its own (unless the input is that of
@@ -80,6 +76,8 @@ class ContrastiveOutput(ModelOutput):
         logq_sampling_correction: Whether scores are corrected for how often items are drawn; with one sampler only.
             For `"in-batch"` the probabilities are counted in training, see `InBatchSamplerV2`. Default: False.
         schema: Schema of one column, the items' ids, needed where `to_call` does not tell it.
+        logq_after_temperature: Whether the correction is one of scores that the temperature has divided, which is what
+            the paper corrects; otherwise the temperature divides the correction too. Default: False.
 
     Input shape:
         (B, D), or a dictionary with two tensors (B, D). Ragged (B, None, D) with ragged targets (B, None) stands for
@@ -123,9 +121,13 @@ class ContrastiveOutput(ModelOutput):
         store_negative_ids: bool = False,
         logq_sampling_correction: bool = False,
         schema: Schema | None = None,
+        logq_after_temperature: bool = False,
         **kwargs: Any,
     ) -> None:
-        layer, known = _as_layer(to_call)
+        layer, columns = as_scoring_layer(to_call, "ContrastiveOutput")
+        if isinstance(layer, EmbeddingTablePrediction):
+            columns = layer.table.schema
+        known = None if columns is None else _id_column(columns)
         target = kwargs.pop("target", target_name) or (None if known is None else str(known.name))
         if default_loss == "categorical_crossentropy" and _weighs_pairs(post):
             # Each score is a row of its own there, of which a softmax would make 1.
@@ -148,24 +150,15 @@ class ContrastiveOutput(ModelOutput):
                 fix="Give schema=, a schema of that column.",
             )
         #: The column of the items' ids.
-        self.col_schema: ColumnSchema = found
+        self.col_schema = found
         self.query_name = query_name
         self.candidate_name = candidate_name
         self.downscore_false_negatives = downscore_false_negatives
         self.false_negative_score = false_negative_score
         self.store_negative_ids = store_negative_ids
         self.logq_sampling_correction = logq_sampling_correction
+        self.logq_after_temperature = logq_after_temperature
         self.negative_samplers = parse_samplers(negative_samplers, self.col_schema)
-
-    @property
-    def keys(self) -> list[str]:
-        """Names of the queries and the candidates in the input of two towers."""
-        return [self.query_name, self.candidate_name]
-
-    @property
-    def has_candidate_weights(self) -> bool:
-        """Whether the output has a vector for every item."""
-        return has_candidate_weights(self.to_call)
 
     def set_negative_samplers(self, negative_samplers: Samplers) -> None:
         """Replaces the samplers, before the output is built.
@@ -211,199 +204,6 @@ class ContrastiveOutput(ModelOutput):
         self._take_towers(shape if self.pre is None else as_shape(self.pre.compute_output_shape(shape)))
         return super().compute_output_shape(shape)
 
-    def call(
-        self,
-        inputs: Any,
-        training: bool | None = None,
-        testing: bool | None = None,
-        features: Any = None,
-        targets: Any = None,
-    ) -> Any:
-        """Gives the `Prediction` in training and testing, otherwise scores alone."""
-        told = {"training": training, "testing": testing, "features": features, "targets": targets}
-        if not (training or testing) or (self.has_candidate_weights and targets is None):
-            return super().call(inputs, training, testing, features)
-        if self.pre is not None:
-            inputs = call_layer(self.pre, inputs, **told)
-        found = self.call_contrastive(inputs, features, targets, bool(training), bool(testing))
-        found = found._replace(outputs=self.scale(found.outputs, compared=True))
-        return self._after(found, **told)
-
-    def _after(self, found: Prediction, targets: Any, features: Any, **told: Any) -> Prediction:
-        """What `post` makes of the prediction."""
-        chain = self.post.layers if isinstance(self.post, SequentialBlock) else [self.post] if self.post else []
-        for layer in chain:
-            if isinstance(layer, SampleWeight):
-                found = self.weighted(found, layer.row_weights(targets, features, self.target))
-            elif isinstance(layer, Block):
-                found = call_layer(layer, found, targets=targets, features=features, **told)
-            else:
-                found = found._replace(outputs=call_layer(layer, found.outputs, **told))
-        return found
-
-    def weighted(self, prediction: Prediction, sample_weight: Any) -> Prediction:
-        """The prediction with the batch's sample weights, times those that rows, or single scores, have."""
-        own = prediction.sample_weight
-        if own is None or sample_weight is None:
-            return super().weighted(prediction, sample_weight)
-        weight = tf.reshape(tf.cast(self._own(sample_weight, "sample weight"), own.dtype), (-1, 1))
-        return prediction._replace(sample_weight=tf.reshape(own, (tf.shape(weight)[0], -1)) * weight)
-
-    def for_metrics(self, prediction: Prediction, columns: int) -> Prediction:
-        """The scores side by side, (B, at least `columns`): where there are fewer, the lowest possible ones follow."""
-        scores, targets, weight = prediction.outputs, prediction.targets, prediction.sample_weight
-        if len(scores.shape) == 3:  # each score was weighted alone; a row has the weight of its positive
-            scores, targets, weight = scores[..., 0], targets[..., 0], weight[:, :1]
-        if scores.shape[1] is None or scores.shape[1] < columns:
-            missing = [[0, 0], [0, tf.maximum(columns - tf.shape(scores)[1], 0)]]
-            scores, targets = tf.pad(scores, missing, constant_values=scores.dtype.min), tf.pad(targets, missing)
-        return prediction._replace(outputs=scores, targets=targets, sample_weight=weight)
-
-    def call_contrastive(
-        self, inputs: Any, features: Any, targets: Any, training: bool = False, testing: bool = False
-    ) -> Prediction:
-        """Scores the positives and sampled negatives, before the temperature.
-
-        Args:
-            inputs: Queries (B, D), or the dictionary of two towers.
-            features: The batch's features by name.
-            targets: The right ids, (B, 1), by name or the only one; not looked at for two towers.
-            training: Whether in training.
-            testing: Whether in testing.
-
-        Returns:
-            Scores (B, 1 + M) with their targets.
-
-        Raises:
-            ConfigError: if the input is not that of this output, or the ids are not in the batch.
-        """
-        towers = isinstance(inputs, dict)
-        if towers and not all(key in inputs for key in self.keys):
-            raise ConfigError(
-                f"{self.task_name} finds no queries and candidates",
-                expected=" and ".join(map(repr, self.keys)),
-                got=", ".join(map(repr, inputs)),
-                fix="Give query_name and candidate_name.",
-            )
-        query = inputs[self.query_name] if towers else inputs
-        ids = self._ids(features) if towers else self._own(targets, "target")
-        if isinstance(query, tf.RaggedTensor):
-            query, ids = query.flat_values, ids.flat_values if isinstance(ids, tf.RaggedTensor) else ids
-        positive = Candidate(column(ids), dict(features or {}))
-        embedding = inputs[self.candidate_name] if towers else self.embedding_lookup(positive.id)
-        positive = positive.with_embedding(embedding)
-        drawn, positive = self._draw(positive, features, training, testing)
-        found = self.outputs(query, positive, _joined(drawn))
-        if not any(sampler.chooses for sampler in self.negative_samplers):
-            return found
-        return keep_chosen(found, drawn, self.negative_samplers, self.store_negative_ids)
-
-    def _ids(self, features: Any) -> Any:
-        name = self.col_schema.name
-        if name not in (features or {}):
-            raise ConfigError(
-                f"{self.task_name} tells items apart by their ids",
-                column=name,
-                expected="a feature of this name",
-                got=", ".join(features or {}) or "none",
-            )
-        return features[name]
-
-    def outputs(self, query_embedding: Any, positive: Candidate, negative: Candidate) -> Prediction:
-        """Scores of the positives and of the same negatives for every row.
-
-        Args:
-            query_embedding: (B, D)
-            positive: Ids (B, 1) and embeddings (B, D).
-            negative: Ids (M, 1) and embeddings (M, D).
-
-        Returns:
-            Scores (B, 1 + M), the positive first, with their targets.
-
-        Raises:
-            ConfigError: if embeddings are missing, or probabilities that the correction needs.
-        """
-        for what, candidate in (("positive", positive), ("negative", negative)):
-            if not candidate.has_embedding:
-                raise ConfigError(f"{self.task_name}: the {what} items have no embeddings", fix=_NO_EMBEDDING)
-        query = tf.cast(query_embedding, self.compute_dtype)
-        vectors = tf.cast(negative.embedding, self.compute_dtype)
-        others = tf.cast(tf.matmul(query, vectors, transpose_b=True), "float32")
-        pairs = tf.cast(query, "float32") * tf.cast(positive.embedding, "float32")
-        right = tf.reduce_sum(pairs, axis=-1, keepdims=True)
-        if self.logq_sampling_correction:
-            right -= log_probabilities(positive, self.task_name)
-            others -= tf.transpose(log_probabilities(negative, self.task_name))
-        if self.downscore_false_negatives:
-            others = down_score(others, positive.id, negative.id, self.false_negative_score)
-        found = one_positive(tf.concat([right, others], axis=1))
-        return found._replace(negative_candidate_ids=negative.id) if self.store_negative_ids else found
-
-    def sample_negatives(
-        self, positive: Candidate, features: Any, training: bool = False, testing: bool = False
-    ) -> tuple[Candidate, Candidate]:
-        """Draws negatives from all samplers.
-
-        Args:
-            positive: The positives of the batch, with embeddings.
-            features: The batch's features by name.
-            training: Whether in training.
-            testing: Whether in testing.
-
-        Returns:
-            The negatives, and the positives with the probability of each to be drawn, where the samplers know it.
-
-        Raises:
-            ConfigError: if there is no sampler, several to correct for, or one gives no embeddings where they are
-                needed.
-        """
-        drawn, positive = self._draw(positive, features, training, testing)
-        return _joined(drawn), positive
-
-    def _draw(
-        self, positive: Candidate, features: Any, training: bool, testing: bool
-    ) -> tuple[list[Candidate], Candidate]:
-        if not self.negative_samplers:
-            raise ConfigError(f"{self.task_name} has no negatives", expected="at least one sampler", got="none")
-        if self.logq_sampling_correction and len(self.negative_samplers) > 1:
-            raise ConfigError(
-                f"{self.task_name}: logq_sampling_correction",
-                expected="one sampler",
-                got=str(len(self.negative_samplers)),
-                fix="The probability of an item to be drawn is that of one sampler.",
-            )
-        told = {"features": features, "training": training, "testing": testing}
-        drawn = []
-        for sampler in self.negative_samplers:
-            if sampler.chooses and not self.downscore_false_negatives:
-                raise ConfigError(
-                    f"{self.task_name}: hard negatives",
-                    expected="downscore_false_negatives=True",
-                    got="False",
-                    fix="The hardest negative of a row would be its positive.",
-                )
-            found = sampler.with_sampling_probs(call_layer(sampler, positive, **told))
-            if not found.has_embedding:
-                if not self.has_candidate_weights:
-                    raise ConfigError(f"{self.task_name}: {sampler.name} gives no embeddings", fix=_NO_EMBEDDING)
-                found = found.with_embedding(self.embedding_lookup(found.id))
-            drawn.append(found._replace(id=column(found.id)))
-            positive = sampler.with_sampling_probs(positive)
-        return drawn, positive
-
-    def embedding_lookup(self, ids: Any) -> Any:
-        """The vectors of items, (M, D), that the output holds.
-
-        Args:
-            ids: (M, 1) or (M,)
-
-        Raises:
-            ConfigError: if it holds none, as with two towers.
-        """
-        if not self.has_candidate_weights:
-            raise ConfigError(f"{self.task_name} has no vectors of all items", fix=_NO_EMBEDDING)
-        return candidate_rows(self.to_call, tf.reshape(ids, (-1,)), self.compute_dtype)
-
     def to_dataset(self, gpu: bool | None = None) -> Dataset:
         """The vectors of all items as a `merlin.io.Dataset`: one row for each id, columns `"0"` to `"D - 1"`.
 
@@ -413,10 +213,7 @@ class ContrastiveOutput(ModelOutput):
         Raises:
             ConfigError: if the output holds none, or is not built.
         """
-        from merlin.io import Dataset  # starts Dask, which is not everybody's
-
-        rows = candidate_matrix(self.to_call)
-        return Dataset(pd.DataFrame(rows, columns=[str(number) for number in range(rows.shape[1])]))
+        return candidate_dataset(self.to_call)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -432,28 +229,8 @@ class ContrastiveOutput(ModelOutput):
             "store_negative_ids": self.store_negative_ids,
             "logq_sampling_correction": self.logq_sampling_correction,
             "schema": to_config(Schema([self.col_schema])),
+            "logq_after_temperature": self.logq_after_temperature,
         }
-
-
-_NO_EMBEDDING = "Sample in-batch, or give the output an EmbeddingTable of the items."
-
-
-def _as_layer(to_call: Any) -> tuple[keras.layers.Layer, ColumnSchema | None]:
-    """The layer that scores, and the column whose ids it scores where it says so."""
-    if isinstance(to_call, (ColumnSchema, Schema)):
-        found = only_column(to_call, "ContrastiveOutput")
-        return CategoricalTarget(found), found
-    if isinstance(to_call, EmbeddingTable):
-        return EmbeddingTablePrediction(to_call), _id_column(to_call.schema)
-    if isinstance(to_call, EmbeddingTablePrediction):
-        return to_call, _id_column(to_call.table.schema)
-    if not isinstance(to_call, keras.layers.Layer):
-        raise ConfigError(
-            "ContrastiveOutput: to_call",
-            expected="a column, a schema of one, an EmbeddingTable or a layer",
-            got=type(to_call).__name__,
-        )
-    return to_call, None
 
 
 def _id_column(schema: Schema) -> ColumnSchema:
@@ -462,13 +239,6 @@ def _id_column(schema: Schema) -> ColumnSchema:
     if not columns:
         raise SchemaError("ContrastiveOutput: schema", expected="the column of the items' ids", got="no column")
     return next(iter(schema.select_by_tag(Tags.ITEM_ID)), columns[0])
-
-
-def _joined(drawn: list[Candidate]) -> Candidate:
-    joined = drawn[0]
-    for candidate in drawn[1:]:
-        joined = joined + candidate
-    return joined
 
 
 def _weighs_pairs(post: Any) -> bool:

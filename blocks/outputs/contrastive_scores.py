@@ -8,16 +8,11 @@ import tensorflow as tf
 
 from blocks.core.prediction import Prediction
 from blocks.errors import ConfigError
-from blocks.sampling.candidate import Candidate
+from blocks.sampling.candidate import Candidate, ids_as_column
 from blocks.sampling.candidate_sampler import CandidateSampler
 
 #: Added to a probability before its logarithm is taken.
 EPSILON = 1e-16
-
-
-def column(ids: Any) -> Any:
-    """Ids (M,) or (M, 1) as (M, 1), int64."""
-    return tf.reshape(tf.cast(ids, "int64"), (-1, 1))
 
 
 def log_probabilities(candidate: Candidate, owner: str) -> Any:
@@ -44,7 +39,7 @@ def down_score(scores: Any, positive_ids: Any, negative_ids: Any, value: float) 
         negative_ids: (M, 1)
         value: What takes their place.
     """
-    same = tf.equal(column(positive_ids), tf.transpose(column(negative_ids)))
+    same = tf.equal(ids_as_column(positive_ids), tf.transpose(ids_as_column(negative_ids)))
     return tf.where(same, tf.constant(value, scores.dtype), scores)
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema
 
 from blocks.core.block import Block
-from blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from blocks.core.calling import Shape, build_layers, call_layer, shape_behind
 from blocks.core.prediction import Prediction
 from blocks.core.serializing import to_config
 from blocks.errors import ConfigError
@@ -99,9 +99,7 @@ class ModelOutput(Block):
 
     def build(self, input_shape: Shape) -> None:
         """Builds the layers."""
-        shape = as_shape(input_shape)
-        for layer in self._chain():
-            shape = build_layer(layer, shape)
+        build_layers(self._chain(), input_shape)
         self.built = True
 
     def call(
@@ -204,10 +202,7 @@ class ModelOutput(Block):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the prediction."""
-        shape = as_shape(input_shape)
-        for layer in self._chain():
-            shape = as_shape(layer.compute_output_shape(shape))
-        return shape
+        return shape_behind(self._chain(), input_shape)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -11,6 +11,11 @@ import tensorflow as tf
 EMBEDDING = "__embedding__"
 
 
+def ids_as_column(ids: Any) -> Any:
+    """Ids (M,) or (M, 1) as (M, 1), int64."""
+    return tf.reshape(tf.cast(ids, "int64"), (-1, 1))
+
+
 class Candidate(NamedTuple):
     """Ids of items, and what is known of each of them.
 

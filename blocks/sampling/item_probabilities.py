@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from blocks.core.calling import Shape
+from blocks.sampling.candidate import ids_as_column
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -51,7 +52,7 @@ class ItemProbabilities(keras.layers.Layer):
     def count(self, ids: Any) -> None:
         """Counts the positives of a batch."""
         if self.counts is not None:
-            flat = tf.reshape(tf.cast(ids, "int64"), (-1, 1))
+            flat = ids_as_column(ids)
             self.counts.assign(tf.tensor_scatter_nd_add(self.counts.value, flat, tf.ones_like(flat[:, 0])))
 
     def call(self, ids: Any) -> Any:

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from blocks.errors import ConfigError, DataError
-from blocks.sampling.candidate import Candidate
+from blocks.sampling.candidate import Candidate, ids_as_column
 from blocks.sampling.candidate_sampler import CandidateSampler
 from blocks.sampling.embedding_with_metadata import EmbeddingWithMetadata
 from blocks.tasks.deprecation import quietly, warn_deprecated
@@ -124,7 +124,7 @@ class _Translated(CandidateSampler):
         for name in self.sampler.required_features:
             metadata.setdefault(name, tf.reshape(items.metadata[name], (-1,)))
         found = self.sampler({"embeddings": items.embedding, "metadata": metadata}, training=training)
-        ids = tf.reshape(tf.cast(found.metadata[self.item_id], "int64"), (-1, 1))
+        ids = ids_as_column(found.metadata[self.item_id])
         return Candidate(ids, {}).with_embedding(found.embeddings)
 
     def get_config(self) -> dict[str, Any]:

@@ -203,7 +203,7 @@ def _int64(value: Any) -> Any:
 
 
 def _combinations(values: list[Any]) -> list[Any]:
-    """Every combination of the elements of lists (B, L_f): for each column (B, product of all L_f), the last fastest."""
+    """Every combination of the elements of lists (B, L_f): one (B, product of all L_f) a column, the last fastest."""
     if all(value.shape[1] == 1 for value in values):
         return values
     batch = tf.shape(values[0])[0]

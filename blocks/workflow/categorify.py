@@ -27,6 +27,7 @@ class Categorify(FittedOp):
         is_list: Whether a row holds a list.
         freq_threshold: Values seen less often have been left out; kept for the reader.
         max_size: Upper bound of the number of ids that has been applied, or None; kept for the reader.
+        ids_of: Column whose ids these are, where it is not this one; its step has the same categories.
     """
 
     kind: ClassVar[str] = "categorify"
@@ -37,6 +38,7 @@ class Categorify(FittedOp):
     is_list: bool = False
     freq_threshold: int = 0
     max_size: int | None = None
+    ids_of: str = ""
 
     def __post_init__(self) -> None:
         check_table(self.categories, self.dtype, {"count": pa.int64()}, nulls=False)
@@ -54,7 +56,9 @@ class Categorify(FittedOp):
     @property
     def output(self) -> OutputColumn:
         """The ids: int64, of the same name."""
-        return OutputColumn(self.column, "int64", self.is_list, self.cardinality, self.column, self.kind)
+        return OutputColumn(
+            self.column, "int64", self.is_list, self.cardinality, self.column, self.kind, domain=self.ids_of
+        )
 
     def definition(self) -> dict[str, Any]:
         """Everything but the categories."""
@@ -64,6 +68,7 @@ class Categorify(FittedOp):
             "is_list": self.is_list,
             "freq_threshold": self.freq_threshold,
             "max_size": self.max_size,
+            **({"ids_of": self.ids_of} if self.ids_of else {}),
         }
 
     @property
@@ -81,4 +86,5 @@ class Categorify(FittedOp):
             is_list=definition["is_list"],
             freq_threshold=definition["freq_threshold"],
             max_size=definition["max_size"],
+            ids_of=definition.get("ids_of", ""),
         )

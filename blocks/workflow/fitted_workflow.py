@@ -82,6 +82,21 @@ class FittedWorkflow:
         """The columns that a model reads, in order; no targets."""
         return tuple(op.output for op in self.ops)
 
+    def select(self, names: Sequence[str]) -> FittedWorkflow:
+        """The workflow that makes some of the output columns, from the raw columns that they need, without targets.
+
+        Args:
+            names: Names of the output columns.
+
+        Raises:
+            ConfigError: if the workflow does not make one of them.
+        """
+        made = {op.output.name: op for op in self.ops}
+        for name in names:
+            if name not in made:
+                raise ConfigError("the workflow does not make the column", column=name, got=", ".join(made))
+        return FittedWorkflow([op for op in self.ops if op.output.name in names])
+
     def transform(self, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Applies the workflow to the rows of a request.
 

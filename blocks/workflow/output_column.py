@@ -17,6 +17,7 @@ class OutputColumn:
         cardinality: Number of ids, the reserved ones included; None for numbers.
         source: Raw column that it is made from.
         kind: Kind of the step that makes it: `categorify`, `fill_normalize` or `target_encoding`.
+        domain: Column whose ids these are, where it is not the column's own: a list of items has those of the item.
     """
 
     name: str
@@ -25,3 +26,4 @@ class OutputColumn:
     cardinality: int | None
     source: str
     kind: str
+    domain: str = ""

@@ -12,6 +12,8 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
 import blocks as mm
+from blocks import api
+from blocks.models.layers_inside import layers_inside
 from blocks.outputs.regression_output import default_regression_metrics
 from tests.blocks import cases
 from tests.blocks.checks import check_block, small_batch, small_schema
@@ -233,3 +235,35 @@ for _module in pkgutil.iter_modules(cases.__path__, f"{cases.__name__}."):
 def test_block(name, tmp_path):
     make, inputs = BLOCKS[name]
     check_block(make, inputs, tmp_path)
+
+
+#: Public layers that no case need have, and where they are checked instead, or why they cannot be.
+ELSEWHERE = {
+    **dict.fromkeys(["Block", "CandidateSampler", "TabularAggregation", "TopKLayer"], "has no work of its own"),
+    "ModelContext": "stands beside the blocks; the case `context` has one",
+    **dict.fromkeys(["BaseModel", "Model"], "is no block; tests/blocks/models"),
+    **dict.fromkeys(["RetrievalModel", "RetrievalModelV2"], "is no block; tests/blocks/models"),
+    "TopKEncoder": "is no block; tests/blocks/retrieval/test_top_k_encoder.py",
+    "AverageEmbeddingsByWeightFeature": "reads two features; its own test has a block that gives it both",
+    **dict.fromkeys(["SequenceMaskRandom", "SequencePredictRandom"], "gives something else at each call"),
+    **dict.fromkeys(
+        ["InBatchSampler", "ItemSampler", "PopularityBasedSampler"],
+        "takes embeddings and ids, and has no weights; tests/blocks/sampling",
+    ),
+    **dict.fromkeys(
+        ["ItemRetrievalScorer", "ItemRetrievalTask"],
+        "needs the batch's ids; tests/blocks/retrieval/test_item_retrieval_scorer.py",
+    ),
+    **dict.fromkeys(["DualEncoderBlock", "HoldOutItems", "QueryItemIdsEmbeddingsBlock"], "tests/blocks/models"),
+}
+
+
+def test_every_public_layer_has_a_case():
+    public = {
+        name: value
+        for name, value in vars(api).items()
+        if name in api.__all__ and isinstance(value, type) and issubclass(value, keras.layers.Layer)
+    }
+    checked = {type(layer) for make, _ in BLOCKS.values() for layer in layers_inside([make()])}
+    without = {name for name, value in public.items() if value not in checked}
+    assert without <= set(ELSEWHERE)

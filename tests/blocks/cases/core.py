@@ -16,7 +16,17 @@ _VECTORS = {
     "b": tf.constant(np.random.default_rng(2).random((4, 3)), "float32"),
 }
 
+
+@keras.saving.register_keras_serializable("emrys-tests")
+class Positive(keras.layers.Layer):
+    """Whether a batch is positive on the whole."""
+
+    def call(self, inputs):
+        return tf.reduce_sum(inputs) > 0.0
+
+
 CASES = {
+    "Cond": (lambda: mm.Cond(Positive(), mm.Dense(3), keras.layers.Dense(3)).connect(mm.Dense(1)), _VECTORS["a"]),
     "FMBlock": (lambda: mm.FMBlock(_SCHEMA, factors_dim=4), _BATCH),
     "FMBlock parts": (
         lambda: mm.FMBlock(

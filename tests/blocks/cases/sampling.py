@@ -16,6 +16,19 @@ _PAIR = {"query": _QUERY, "candidate": tf.constant(np.random.default_rng(7).rand
 CASES = {
     "DotProduct": (lambda: mm.MapValues(mm.Dense(3)).connect(mm.DotProduct()), _PAIR),
     "ItemsPredictionWeightTying": (lambda: mm.ItemsPredictionWeightTying(Schema([_ITEM])), _QUERY),
+    "ContrastiveOutput post": (
+        lambda: mm.ContrastiveOutput(
+            mm.EmbeddingTable(3, _ITEM),
+            mm.CrossBatchSampler(capacity=8),
+            "y",
+            post=mm.SequentialBlock(
+                mm.PopularityLogitsCorrection(np.arange(20) + 1.0, schema=Schema([_ITEM])),
+                mm.ContrastiveSampleWeight(2.0, 0.5),
+            ),
+            store_negative_ids=True,
+        ),
+        _QUERY,
+    ),
     "ContrastiveOutput own weights": (lambda: mm.ContrastiveOutput(_ITEM, "popularity", "y"), _QUERY),
     "ContrastiveOutput table": (
         lambda: mm.ContrastiveOutput(

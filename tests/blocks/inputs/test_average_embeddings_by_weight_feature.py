@@ -84,3 +84,11 @@ def test_used_wrongly():
     other = tf.ragged.constant([[1.0, 1.0], []])
     with pytest.raises(tf.errors.InvalidArgumentError, match="lists and their weights differ in length"):
         layer(lists, features={"w": other})
+
+
+def test_an_empty_list_gives_zeros():
+    # (3 * 1 + 1 * 5) / 4 = 2
+    vectors = tf.RaggedTensor.from_row_lengths([[1.0], [5.0]], [0, 2])
+    weights = tf.RaggedTensor.from_row_lengths([3.0, 1.0], [0, 2])
+    layer = mm.AverageEmbeddingsByWeightFeature("w")
+    assert layer(vectors, features={"w": weights}).numpy().tolist() == [[0.0], [2.0]]

@@ -125,6 +125,13 @@ def _input(case, name):
     return inputs[name] if name in inputs else inputs["inputs"]
 
 
+@pytest.mark.parametrize("case", golden.cases("conventions", "EmbeddingTable", where=lambda case: case.raises))
+def test_golden_refused(case):
+    columns = [mm.create_categorical_column(name, 5) for name in case.args["columns"]]
+    with pytest.raises(SchemaError, match="column 'c': EmbeddingTable 'a' holds columns of one domain"):
+        mm.EmbeddingTable(case.args["dim"], *columns)
+
+
 def test_columns_must_share_a_domain():
     table = mm.EmbeddingTable(2, mm.create_categorical_column("a", 5))
     with pytest.raises(
@@ -362,6 +369,14 @@ class TestIdsOutOfRange:
         compiled = tf.function(lambda ids: table(ids), jit_compile=True)
         # XLA drops checks, and reads the nearest row
         assert np.isnan(compiled(tf.constant([[1], [6], [-1]]))).tolist() == [[False] * 2, [True] * 2, [True] * 2]
+
+    @pytest.mark.parametrize("combiner", ["mean", "sum", "sqrtn"])
+    def test_ragged_lists_compiled_by_xla(self, combiner):
+        table = _table(combiner)
+        compiled = tf.function(lambda ids: table(ids), jit_compile=True)
+        for lists in ([[], [1, 2], [3]], [[4, 4, 1]]):
+            ids = tf.ragged.constant(lists, dtype="int64")
+            np.testing.assert_allclose(compiled(ids), table(ids), rtol=1e-6)
 
     def test_an_empty_batch_has_no_strangers(self):
         graph = tf.function(_table("mean"))

@@ -44,6 +44,22 @@ def test_golden_targets(case):
     assert list(features) == case.outputs.get("input_keys", ["user"])
 
 
+@pytest.mark.parametrize(
+    "case", golden.cases("transforms", "PrepareFeatures", where=lambda case: "applied" in case.inputs)
+)
+def test_golden_applied_twice(case):
+    layer = mm.PrepareFeatures(golden.schema(case.args["schema"]))
+    given = {"user": np.array([1, 2, 3]), "age": np.array([0.5, 1.5, 2.5]), "extra": np.array([7, 8, 9])}
+    for name in ("item_seq", "cat_seq"):
+        given |= {f"{name}__values": np.array([3, 5, 7]), f"{name}__offsets": np.array([0, 2, 2, 3])}
+    given["fix"] = np.array([[1, 2], [3, 4], [5, 6]])
+    once = layer(given)
+    twice = layer(once)
+    assert {name: list(value.shape) for name, value in twice.items()} == case.outputs["shapes"]
+    for name, value in once.items():
+        assert tf.reduce_all(tf.equal(twice[name], value)).numpy(), name
+
+
 @pytest.mark.parametrize("case", golden.cases("transforms", "PrepareFeatures", where=lambda case: case.raises))
 def test_golden_half_a_list(case):
     layer = mm.PrepareFeatures(golden.schema(case.args["schema"]))

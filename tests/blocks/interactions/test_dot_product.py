@@ -40,9 +40,13 @@ def test_self_interaction_with_a_kernel():
     assert layer(vectors).numpy().tolist() == [[4.0, 5.0, -6.0]]
 
 
-def test_unknown_type_is_named():
+@pytest.mark.parametrize(
+    "case",
+    golden.cases("interactions", "DotProductInteraction", where=lambda case: "other" in case.args.values()),
+)
+def test_unknown_type_is_named(case):
     with pytest.raises(ConfigError, match=r"interaction_type; expected None or one of 'field_all', .* got 'other'"):
-        mm.DotProductInteraction("other")
+        mm.DotProductInteraction(**case.args)
 
 
 def test_features_must_be_stacked():

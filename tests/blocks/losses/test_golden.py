@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 import pytest
 import tensorflow as tf
 
 from blocks import losses
 from blocks.errors import ConfigError
+from blocks.losses.base import negative_log
+from blocks.outputs.contrastive_output import FALSE_NEGATIVE_SCORE
 from tests import golden
 
 PAIRWISE = ("BPRLoss", "BPRmaxLoss", "HingeLoss", "LogisticLoss", "TOP1Loss", "TOP1maxLoss", "TOP1v2Loss")
@@ -66,3 +70,11 @@ def test_names(case):
     # The released pairwise losses have no name; Keras 3 takes one from the class.
     for kind, name in case.outputs["name_attribute"].items():
         assert name is None or getattr(losses, kind)().name == name
+
+
+@pytest.mark.parametrize("case", golden.cases("losses", "constants"))
+def test_constants(case):
+    assert case.outputs["MIN_FLOAT"] == FALSE_NEGATIVE_SCORE
+    # -log(p) of a p that float32 cannot hold: 55.26 = -log(1e-24)
+    smallest = case.outputs["epsilon_added_to_exact_zeros_before_log"]
+    assert float(negative_log(-1e4)) == pytest.approx(-math.log(smallest))

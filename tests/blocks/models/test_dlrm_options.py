@@ -41,7 +41,5 @@ def test_dimensions_that_do_not_fit():
 
 def test_columns_without_a_domain():
     schema = Schema([mm.create_categorical_column("a", None)])
-    with pytest.raises(
-        SchemaError, match="DLRM has nothing to embed; expected categorical columns with a domain, got a"
-    ):
+    with pytest.raises(SchemaError, match="column 'a': EmbeddingFeatures does not know how many ids there are"):
         mm.DLRMBlock(schema, embedding_dim=4, embedding_options=mm.EmbeddingOptions())

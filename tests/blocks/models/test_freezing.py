@@ -119,3 +119,36 @@ def test_a_block_of_another_model(model):
 
 def test_outputs_are_found_by_task_name(model):
     assert model.get_blocks_by_name("click/binary_output") == [model.outputs_by_target()["click"]]
+
+
+def _slots(model):
+    return [variable.numpy() for variable in model.optimizer.variables]
+
+
+@pytest.mark.parametrize("optimizer", [mm.LazyAdam, keras.optimizers.Adam])
+@pytest.mark.parametrize("frozen_first", [False, True])
+def test_the_state_of_the_optimizer_comes_back(optimizer, frozen_first, tmp_path):
+    model = dlrm()
+    model.compile(optimizer(0.1))
+    if frozen_first:
+        model.freeze_blocks(["top", "user_id"])
+    model.fit(rows(), verbose=0)
+    if frozen_first:
+        model.unfreeze_blocks("user_id")
+        model.compile(optimizer(0.1))  # as the optimizer has no state of the table
+        model.fit(rows(), verbose=0)
+    model.freeze_blocks("item_id")  # of which it has a state
+    model.fit(rows(), verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = mm.Model.load(tmp_path / "model.keras")
+    assert sorted(block.name for block in loaded.frozen_blocks) == sorted(block.name for block in model.frozen_blocks)
+    for saved, found in zip(_slots(model), _slots(loaded), strict=True):
+        np.testing.assert_array_equal(found, saved)
+    for either in (model, loaded):
+        either.unfreeze_blocks("item_id")  # without compiling again: the state is there
+    again = [either.fit(rows(1), epochs=2, verbose=0).history["loss"] for either in (model, loaded)]
+    assert again[0] == again[1]
+    table = loaded.get_blocks_by_name("item_id")[0]
+    before = _values(table)
+    loaded.fit(rows(2), verbose=0)
+    assert all(_moved(before, table))

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pyarrow as pa
@@ -205,23 +202,6 @@ def test_a_saved_model_goes_on_training(tmp_path):
     assert loaded.fit(_rows(1), epochs=2, verbose=0).history == first
     for name, values in model.predict(_rows(2), verbose=0).items():
         np.testing.assert_array_equal(loaded.predict(_rows(2), verbose=0)[name], values)
-
-
-def test_a_fresh_process_loads_it(tmp_path):
-    model = _dlrm(FEATURES)
-    model.compile("adam")
-    model.fit(_rows(), verbose=0)
-    model.save(tmp_path / "model.keras")
-    np.save(tmp_path / "expected.npy", model.predict(_rows(5), verbose=0), allow_pickle=False)
-    script = """
-import sys
-import numpy as np
-import blocks as mm
-from tests.blocks.models.test_model import _rows
-found = mm.Model.load(sys.argv[1] + "/model.keras").predict(_rows(5), verbose=0)
-assert np.array_equal(found, np.load(sys.argv[1] + "/expected.npy"))
-"""
-    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
 
 
 def test_another_kind_of_model(tmp_path):

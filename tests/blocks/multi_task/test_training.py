@@ -47,7 +47,11 @@ def test_two_tasks_are_learned_and_come_back_from_a_file(kind, tmp_path):
 
 def _golden_model(text, schema):
     """The model that a case spells out, made of public names alone."""
-    outputs = mm.OutputBlock(schema)
+    if "PredictionTasks" in text:
+        with pytest.warns(DeprecationWarning, match="PredictionTasks"):
+            outputs = mm.PredictionTasks(schema)
+    else:
+        outputs = mm.OutputBlock(schema)
     body = text.split(", ", 1)[1]
     options = {"enable_gate_weights_metrics": True} if "enable_gate_weights_metrics=True" in text else {}
     expert = mm.MLPBlock([4])
@@ -65,7 +69,7 @@ def _golden_model(text, schema):
 
 def _has_block(case):
     text = case.args["model"]
-    return any(name in text for name in ("MMOEBlock(outputs", "CGCBlock(", "PLEBlock("))
+    return any(name in text for name in ("MMOEBlock(", "CGCBlock(", "PLEBlock("))
 
 
 @pytest.mark.parametrize("case", golden.cases("conventions", "model keys", where=_has_block))

@@ -175,6 +175,23 @@ def test_candidates_that_do_not_fit(candidates, ids, message):
         mm.BruteForce(1).index(candidates, ids)
 
 
+@pytest.mark.parametrize("case", golden.cases("conventions", "BruteForce", where=lambda case: case.raises))
+def test_golden_refused(case):
+    layer = mm.BruteForce(**case.args)
+    if "fewer identifiers" in case.call:
+        with pytest.raises(ConfigError, match="expected 5 ids, got 3"):
+            layer.index(CANDIDATES, IDS[:3])
+        return
+    if "another width" in case.call:
+        layer.index(CANDIDATES, IDS)
+        message = r"expected queries of shape \(B, 2\), got \(1, 3\)"
+    else:
+        assert "before index()" in case.call
+        message = "has no candidates"
+    with pytest.raises(ConfigError, match=message):
+        layer(np.ones((1, 3), "float32"))
+
+
 def test_bad_calls():
     with pytest.raises(ConfigError, match=r"brute_force\w* has no candidates\. Call index\(candidates, identifiers\)"):
         mm.BruteForce(3)(QUERIES)

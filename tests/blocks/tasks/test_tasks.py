@@ -187,7 +187,7 @@ class TestErrors:
 
     def test_two_targets_for_one_task(self):
         schema = Schema([ColumnSchema(name, tags=[Tags.REGRESSION]) for name in "ab"])
-        with pytest.raises(SchemaError, match="RegressionTask .*; expected one column tagged REGRESSION, got a, b"):
+        with pytest.raises(SchemaError, match=r"RegressionTask .*; expected one column tagged REGRESSION, got a, b"):
             mm.RegressionTask(schema)
 
     @pytest.mark.parametrize("argument", ["task_weight_dict", "task_pre_dict"])

@@ -36,6 +36,14 @@ def test_golden_number_of_bins(case):
         assert mm.HashedCross(_schema(case.args["schema_column_order"]), **given).num_bins == expected
 
 
+@pytest.mark.parametrize(
+    "case", golden.cases("transforms", "HashedCross", where=lambda case: "output_keys" in case.outputs)
+)
+def test_golden_name_of_the_result(case):
+    batch = {name: np.array([[1]]) for name in case.args["schema_column_order"]}
+    assert list(_cross(case)(batch)) == case.outputs["output_keys"]
+
+
 def test_the_name_of_the_result():
     cross = mm.HashedCross(_schema(["b", "a"]), num_bins=10, output_mode="int")
     batch = {"a": np.array([[1]]), "b": np.array([[2]])}
