@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 OUTPUT ?= runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench image charts docs lock clean
+.PHONY: help demo test lint format bench images test-containers charts docs lock clean
 
 help:  ## Show this
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
 demo: $(VENV)/.installed  ## Run the ranking pipeline on made data: report, metrics, Triton repository
 	@$(BIN)/emrys run ranking --dataset synthetic --output $(OUTPUT)
@@ -22,6 +22,7 @@ lint: $(VENV)/.installed  ## Check style, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/hadolint containers/*/Dockerfile
 
 format: $(VENV)/.installed  ## Format the code
 	$(BIN)/ruff format .
@@ -31,20 +32,23 @@ bench: $(VENV)/.installed  ## Measure speed; prints ratios
 	$(BIN)/python -m benchmarks.loader
 	$(BIN)/python -m benchmarks.step_time
 
-image:  ## Build the container image of the steps
-	DOCKER_BUILDKIT=0 docker build --network=host -f containers/Dockerfile \
-	  -t emrys/step:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) .
+images:  ## Build the container images: preprocess, train, serve
+	@containers/build
+
+test-containers: $(VENV)/.installed  ## Run the built images for real; needs a Docker engine
+	EMRYS_TEST_CONTAINERS=1 $(BIN)/python -m pytest -q tests/containers
 
 charts: $(VENV)/.installed  ## Render and check the Helm charts
 	$(BIN)/python -m pytest -q -n 2 tests/charts
 
-docs: $(VENV)/.installed  ## Write docs/api.md anew from the docstrings
-	$(BIN)/python docs/generate_api.py
+docs: $(VENV)/.installed  ## Write the generated pages of docs anew
+	$(BIN)/python docs/generate_api.py && $(BIN)/python docs/generate_components.py
 
-lock: $(VENV)/.installed  ## Write requirements.lock anew from pyproject.toml
+lock: $(VENV)/.installed  ## Write requirements.lock and the images' own files anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-header --upgrade \
-	  --extra cpu --extra preprocess --extra train --extra pipelines --extra serve --extra dev \
+	  --extra cpu --extra preprocess --extra train --extra pipelines --extra serve --extra ann --extra dev \
 	  pyproject.toml -o requirements.lock
+	$(BIN)/python containers/lock.py
 
 clean:  ## Remove the environment and what runs have written
 	rm -rf $(VENV) runs

@@ -1,8 +1,16 @@
-"""The container image in which the steps run: one for all of them, named after the version of the project."""
+"""The container images in which the steps run: one for each kind of work, named after the version of the project."""
 
 from __future__ import annotations
 
 from importlib import metadata
 
-#: Image that a compiled pipeline asks for unless its configuration names another one.
-STEP_IMAGE = f"emrys/step:{metadata.version('emrys')}"
+_VERSION = metadata.version("emrys")
+
+#: Image of the steps that read and transform data: it has no TensorFlow.
+PREPROCESS_IMAGE = f"emrys/preprocess:{_VERSION}"
+
+#: Image of the steps that build, train and judge a model.
+TRAIN_IMAGE = f"emrys/train:{_VERSION}"
+
+#: Image with Triton: it serves, and runs the steps that need a server.
+SERVE_IMAGE = f"emrys/serve:{_VERSION}"

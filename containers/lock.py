@@ -37,7 +37,7 @@ class Requirements:
         """Resolves the extras within the versions of the lock."""
         where = ["--universal", "--python-version", "3.10"]
         if self.python is not None:
-            where = ["--python-platform", "x86_64-manylinux_2_28", "--python-version", self.python]
+            where = ["--python-platform", "x86_64-manylinux_2_35", "--python-version", self.python]
         options = [f"--extra={extra}" for extra in self.extras]
         options += [f"--no-emit-package={package}" for package in self.without]
         _compile(self.file, [*where, *options, "pyproject.toml"])

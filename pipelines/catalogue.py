@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from collections.abc import Callable
 from typing import Any
 
 from blocks.errors import ConfigError
 from pipelines.config import PipelineConfig, RankingConfig
+from pipelines.retrieval_config import RetrievalConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +37,15 @@ class Definition:
             config: Configuration, of the class above.
         """
         from pipelines.ranking import ranking_pipeline
+        from pipelines.retrieval import retrieval_pipeline
 
-        return ranking_pipeline(config)
+        builders: dict[str, Callable[[Any], Any]] = {"ranking": ranking_pipeline, "retrieval": retrieval_pipeline}
+        return builders[self.name](config)
 
 
-_DEFINITIONS = {"ranking": Definition("ranking", RankingConfig)}
+_DEFINITIONS = {
+    one.name: one for one in (Definition("ranking", RankingConfig), Definition("retrieval", RetrievalConfig))
+}
 
 #: Names of the pipelines.
 PIPELINES = tuple(_DEFINITIONS)

@@ -1,4 +1,4 @@
-"""Configuration of the pipelines: default arguments, image, and resources per step."""
+"""Configuration of the pipelines: default arguments, images, and resources per step."""
 
 from __future__ import annotations
 
@@ -8,16 +8,36 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from blocks.errors import ConfigError
-from components.image import STEP_IMAGE
+from components.image import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
 from pipelines.resources import STRICT, Resources
+
+
+@dataclass(frozen=True, config=STRICT)
+class Images:
+    """Container images of the steps.
+
+    Args:
+        preprocess: Of the steps that read and transform data.
+        train: Of the steps that build, train and judge a model.
+        serve: Of the steps that need a Triton server.
+    """
+
+    preprocess: str = PREPROCESS_IMAGE
+    train: str = TRAIN_IMAGE
+    serve: str = SERVE_IMAGE
+
+    def __post_init__(self) -> None:
+        for name, image in vars(self).items():
+            if not image or any(sign.isspace() for sign in image):
+                raise ConfigError(f"{name} cannot be used", expected="the name of a container image", got=repr(image))
 
 
 class PipelineConfig(Protocol):
     """What the configuration of every pipeline has; dataclasses that pydantic checks, so that a file can be read."""
 
     @property
-    def image(self) -> str:
-        """Container image of every step."""
+    def images(self) -> Images:
+        """Container images of the steps."""
 
     @property
     def parameters(self) -> Any:
@@ -80,19 +100,11 @@ class RankingConfig:
     """Everything that a configuration file of the ranking pipeline can say.
 
     Args:
-        image: Container image of every step.
+        images: Container images of the steps.
         parameters: Default arguments of the pipeline.
         steps: Resources per step.
     """
 
-    image: str = STEP_IMAGE
+    images: Images = Images()
     parameters: RankingParameters = RankingParameters()
     steps: RankingSteps = RankingSteps()
-
-    def __post_init__(self) -> None:
-        _check_image(self.image)
-
-
-def _check_image(image: str) -> None:
-    if not image or any(sign.isspace() for sign in image):
-        raise ConfigError("image cannot be used", expected="the name of a container image", got=repr(image))

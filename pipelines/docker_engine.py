@@ -1,4 +1,4 @@
-"""The Docker engine for local runs: is it there, has it the image, and which folders it has to see."""
+"""The Docker engine for local runs: is it there, has it the images, and which folders it has to see."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from docker import errors, types
 from kfp import local
 
 from blocks.errors import DependencyError
-from components.image import STEP_IMAGE
+from components.image import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
 
 #: Label of the containers of a run, with the folder of the run as its value.
 LABEL = "emrys.run"
@@ -24,15 +24,14 @@ class DockerEngine:
 
     Args:
         run: Folder of the run; its containers are labelled with it.
-        image: Image of the steps.
+        images: Images of the steps.
 
     Raises:
-        DependencyError: if no engine answers, or it lacks an image that no registry has.
+        DependencyError: if no engine answers, or it lacks images that no registry has.
     """
 
-    def __init__(self, run: Path, image: str) -> None:
+    def __init__(self, run: Path, images: Iterable[str]) -> None:
         self.run = run
-        self.image = image
         try:
             self._client = docker.from_env()
             self._client.ping()
@@ -40,8 +39,7 @@ class DockerEngine:
             raise DependencyError(
                 f"no Docker engine answers ({error})", fix="Start one, or use --runner subprocess."
             ) from None
-        if image == STEP_IMAGE:
-            self._require_image()
+        self._require(sorted({*images} & {PREPROCESS_IMAGE, TRAIN_IMAGE, SERVE_IMAGE}))
 
     def runner(self, read_only: Iterable[Path] = (), writable: Iterable[Path] = ()) -> local.DockerRunner:
         """The runner for `kfp.local`; it mounts the pipeline root by itself.
@@ -69,14 +67,20 @@ class DockerEngine:
                 container.kill()
                 container.wait()
 
-    def _require_image(self) -> None:
-        try:
-            self._client.images.get(self.image)
-        except errors.ImageNotFound:
+    def _require(self, images: Iterable[str]) -> None:
+        missing = [image for image in images if not self._has(image)]
+        if missing:
             raise DependencyError(
-                f"the engine has no image {self.image!r}",
-                fix=f"Build it in the project's folder: docker build -t {self.image} -f containers/Dockerfile .",
-            ) from None
+                f"the engine lacks {', '.join(map(repr, missing))}",
+                fix="Build them in the project's folder: make images",
+            )
+
+    def _has(self, image: str) -> bool:
+        try:
+            self._client.images.get(image)
+        except errors.ImageNotFound:
+            return False
+        return True
 
 
 def _bind(path: Path, read_only: bool) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +56,7 @@ def _runner(request: RunRequest, config: PipelineConfig) -> Iterator[Any]:
     from pipelines.docker_engine import DockerEngine  # only this runner needs the docker package
 
     arguments = {"dataset": config.parameters.dataset, "cache_dir": config.parameters.cache_dir, **request.arguments}
-    engine = DockerEngine(request.output, config.image)
+    engine = DockerEngine(request.output, dataclasses.asdict(config.images).values())
     data, cache = Path(arguments["dataset"]), Path(arguments["cache_dir"] or ".")
     try:
         yield engine.runner(

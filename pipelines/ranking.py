@@ -34,7 +34,7 @@ def ranking_pipeline(config: RankingConfig) -> graph_component.GraphComponent:
     """Builds the ranking pipeline.
 
     Args:
-        config: Default arguments, image, and resources per step.
+        config: Default arguments, images, and resources per step.
 
     Returns:
         The pipeline, to compile or to run with `kfp.local`.
@@ -157,14 +157,14 @@ def ranking_pipeline(config: RankingConfig) -> graph_component.GraphComponent:
             require_server=require_server,
         ).after(judged)
 
-        steps = config.steps
-        place(read, "Ingest", config.image, steps.ingest)
-        place(fitted, "Preprocess", config.image, steps.preprocess)
-        place(inferred, "Infer schema", config.image, steps.infer_schema)
-        place(built, "Build model", config.image, steps.build_model)
-        place(fit, "Train", config.image, steps.train)
-        place(judged, "Evaluate", config.image, steps.evaluate)
-        place(exported, "Export ensemble", config.image, steps.export_ensemble)
+        images, steps = config.images, config.steps
+        place(read, "Ingest", images.preprocess, steps.ingest)
+        place(fitted, "Preprocess", images.preprocess, steps.preprocess)
+        place(inferred, "Infer schema", images.preprocess, steps.infer_schema)
+        place(built, "Build model", images.train, steps.build_model)
+        place(fit, "Train", images.train, steps.train)
+        place(judged, "Evaluate", images.train, steps.evaluate)
+        place(exported, "Export ensemble", images.serve, steps.export_ensemble)
         return RankingOutputs(
             splits=splits,
             workflow=workflow,

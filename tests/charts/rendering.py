@@ -195,6 +195,6 @@ def pipelines_matrix() -> dict[str, Values]:
         "no roles": {"rbac": {"create": False}},
         "claims": merged(claim, {"rbac": {"createClaims": True}}),
         "gpu and quota": merged(gpu, {"quota": {"enabled": True}}),
-        "digest": merged(schedule, {"image": {"digest": _DIGEST}, "imagePullSecrets": ["login"]}),
+        "digest": merged(schedule, {"images": {"preprocess": {"digest": _DIGEST}}, "imagePullSecrets": ["login"]}),
     }
     return cases

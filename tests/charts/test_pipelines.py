@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from importlib import metadata
 
 import pytest
 
@@ -67,7 +69,8 @@ def test_what_the_values_say_the_pipeline_does(tmp_path):
 def test_the_examples_are_configurations(name, tmp_path):
     values = rendering.example(PIPELINES, name)
     config = configuration(render(values), tmp_path)
-    assert config.image.startswith(values["image"]["repository"] + ":")
+    for kind, image in dataclasses.asdict(config.images).items():
+        assert image == f"{values['images'][kind]['repository']}:{metadata.version('emrys')}"
     table = merged(render_defaults()["gpuTypes"], values.get("gpuTypes", {}))
     chosen = table[values["pipelines"]["ranking"]["steps"]["train"]["gpuType"]]
     assert config.steps.train.gpus == 1

@@ -145,7 +145,8 @@ PIPELINES_REFUSED = {
         {"claims": [{"name": "models", "size": "1Gi", "accessModes": []}]},
         "at '/claims/0/accessModes': minItems: got 0, want 1",
     ),
-    "latest": ({"image": {"tag": "latest"}}, "at '/image/tag': 'not' failed"),
+    "latest": ({"images": {"train": {"tag": "latest"}}}, "at '/images/train/tag': 'not' failed"),
+    "one image for all": ({"image": {"tag": "1"}}, "additional properties 'image' not allowed"),
 }
 
 

@@ -68,14 +68,21 @@ def test_every_input_and_output_of_the_pipeline_and_of_its_steps_is_described(do
     assert pipeline["root"]["inputDefinitions"]["parameters"]["epochs"]["description"] == "Most epochs."
 
 
-def test_every_step_is_a_task_with_a_title_in_the_image_and_installs_nothing(documents):
+def test_every_step_is_a_task_with_a_title_in_its_image_and_installs_nothing(documents):
     pipeline = documents[0]
     tasks = pipeline["root"]["dag"]["tasks"]
     assert {name: task["taskInfo"]["name"] for name, task in tasks.items()} == {
         step.replace("_", "-"): step.replace("_", " ").capitalize() for step in definition("ranking").steps
     }
-    for executor in pipeline["deploymentSpec"]["executors"].values():
-        assert executor["container"]["image"] == "registry.example/emrys/step:test"
+    kinds = {
+        "preprocess": ("exec-ingest", "exec-preprocess", "exec-infer-schema"),
+        "train": ("exec-build-model", "exec-train", "exec-evaluate"),
+        "serve": ("exec-export-ensemble",),
+    }
+    expected = {step: f"registry.example/emrys/{kind}:test" for kind, steps in kinds.items() for step in steps}
+    executors = pipeline["deploymentSpec"]["executors"]
+    assert {name: executor["container"]["image"] for name, executor in executors.items()} == expected
+    for executor in executors.values():
         assert "pip install" not in " ".join(executor["container"]["command"])
 
 

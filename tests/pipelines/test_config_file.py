@@ -3,7 +3,7 @@
 import pytest
 
 from blocks.errors import ConfigError
-from pipelines.config import RankingConfig
+from pipelines.config import Images, RankingConfig
 from pipelines.config_file import read_config
 from pipelines.resources import Resources, TaintEffect, Toleration, TolerationOperator
 
@@ -24,7 +24,7 @@ def test_no_file_and_an_empty_file_give_the_defaults(read):
 
 def test_what_the_file_says_replaces_the_defaults_and_nothing_else(read):
     config = read(
-        "image: registry.example/step:2\n"
+        "images: {train: registry.example/train:2}\n"
         "parameters: {epochs: 3, bottom_layers: [32, 8]}\n"
         "steps:\n"
         "  train:\n"
@@ -33,7 +33,7 @@ def test_what_the_file_says_replaces_the_defaults_and_nothing_else(read):
         "    node_selector: {pool: gpu}\n"
         "    tolerations: [{key: gpu, operator: Exists, effect: NoSchedule}]\n"
     )
-    assert config.image == "registry.example/step:2"
+    assert config.images == Images(train="registry.example/train:2")
     assert config.parameters.epochs == 3
     assert config.parameters.bottom_layers == (32, 8)
     assert config.parameters.batch_size == RankingConfig().parameters.batch_size
@@ -61,8 +61,8 @@ def test_what_the_file_says_replaces_the_defaults_and_nothing_else(read):
             "unknown key 'steps.train.tolerations.0.kee'; expected one of key, operator, value, effect. "
             "Did you mean 'steps.train.tolerations.0.key'?",
         ),
-        ("zzz: 1", "unknown key 'zzz'; expected one of image, parameters, steps"),
-        ("image: 'a b'", "image cannot be used; expected the name of a container image, got 'a b'"),
+        ("zzz: 1", "unknown key 'zzz'; expected one of images, parameters, steps"),
+        ("images: {serve: 'a b'}", "images: serve cannot be used; expected the name of a container image, got 'a b'"),
         (
             "steps: {train: {memory: 4 GB}}",
             "steps.train: memory cannot be used; expected an amount such as '4Gi', got '4 GB'",

@@ -24,11 +24,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
+{{/* Reference of an image by its kind. Takes {root, kind}. */}}
 {{- define "emrys-pipelines.image" -}}
-{{- if .Values.image.digest -}}
-{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- $image := index .root.Values.images .kind -}}
+{{- if $image.digest -}}
+{{- printf "%s@%s" $image.repository $image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- printf "%s:%s" $image.repository (default .root.Chart.AppVersion $image.tag) -}}
 {{- end -}}
 {{- end -}}
 
@@ -74,7 +76,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if $tolerations }}{{ $_ := set $one "tolerations" $tolerations }}{{ end -}}
 {{- $_ := set $steps $name $one -}}
 {{- end -}}
-{{- $config := dict "image" (include "emrys-pipelines.image" .root) "steps" $steps -}}
+{{- $images := dict -}}
+{{- range $kind := keys .root.Values.images -}}
+{{- $_ := set $images $kind (include "emrys-pipelines.image" (dict "root" $.root "kind" $kind)) -}}
+{{- end -}}
+{{- $config := dict "images" $images "steps" $steps -}}
 {{- with .pipeline.parameters }}{{ $_ := set $config "parameters" . }}{{ end -}}
 {{- toYaml $config -}}
 {{- end -}}

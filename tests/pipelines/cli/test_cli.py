@@ -117,10 +117,10 @@ def test_a_bug_is_one_line_that_names_the_traceback(monkeypatch, capsys):
 
 
 def test_compile_writes_what_kfp_loads_and_the_configuration_says(tmp_path):
-    (tmp_path / "config.yaml").write_text("image: registry.example/step:7\nparameters: {epochs: 9}\n")
+    (tmp_path / "config.yaml").write_text("images: {train: registry.example/train:7}\nparameters: {epochs: 9}\n")
     result = emrys("compile", "ranking", "--config", "config.yaml", "-o", "ranking.yaml", cwd=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "ranking.yaml\n", "")
     text = (tmp_path / "ranking.yaml").read_text()
     loaded = components.load_component_from_text(text)
     assert loaded.component_spec.inputs["epochs"].default == 9
-    assert text.count("image: registry.example/step:7") == 7
+    assert text.count("image: registry.example/train:7") == 3

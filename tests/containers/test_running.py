@@ -1,0 +1,45 @@
+"""The ranking pipeline with every step in its own image gives what it gives in subprocesses."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.artifacts.triton_repository import TritonRepository
+from pipelines.config import RankingConfig
+from tests.containers.probing import IMAGES, STEPS
+
+EMRYS = [sys.executable, "-c", "from pipelines.cli import main; main()"]
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "ml-100k.zip"
+
+
+def run(folder, runner):
+    """A short run; the metrics and the folder of the run."""
+    (folder / "config.yaml").write_text(yaml.safe_dump({"parameters": {"epochs": 2, "require_server": True}}))
+    dataset = str(DATA) if DATA.is_file() else "synthetic"
+    command = [*EMRYS, "run", "ranking", "--config", "config.yaml", "--dataset", dataset, "--runner", runner]
+    result = subprocess.run([*command, "--output", runner], cwd=folder, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return json.loads((folder / runner / "metrics.json").read_text()), folder / runner
+
+
+def test_a_run_in_containers_has_the_metrics_of_one_in_subprocesses(engine, tmp_path):
+    expected, _ = run(tmp_path, "subprocess")
+    metrics, out = run(tmp_path, "docker")
+    # The same versions, seeds and processor: only the sum over threads may round in another order.
+    assert metrics == pytest.approx(expected, abs=1e-5)
+    assert TritonRepository(out / "triton").metadata["parity"]["through"] == "triton"
+    # KFP names the image of every container that it starts.
+    started = re.findall(r"emrys/(\w+):\S+", (out / "run.log").read_text())
+    assert set(started) == set(IMAGES)
+
+
+def test_every_step_has_an_image_in_the_configuration():
+    assert {image for image in vars(RankingConfig().images).values()} == set(IMAGES.values())
+    assert set(STEPS.values()) == set(IMAGES)
