@@ -18,6 +18,10 @@ class FMPairwiseInteraction(Block):
 
     `Σ_{i<j} v_i ⊙ v_j = ((Σ_i v_i)² - Σ_i v_i²) / 2`
 
+    Args:
+        context: See `Block`. Default: none.
+        **kwargs: What every layer takes: `name`, `dtype`, `trainable`.
+
     Input shape:
         (B, F, D)
 

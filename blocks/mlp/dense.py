@@ -20,7 +20,14 @@ class Dense(keras.layers.Dense, Block):
         units: Size of the output.
         activation: Activation function. Default: none.
         use_bias: Whether there is a bias. Default: True.
-        **kwargs: The other arguments of `keras.layers.Dense`.
+        kernel_initializer: Initializer of the weights. Default: `"glorot_uniform"`.
+        bias_initializer: Initializer of the bias. Default: `"zeros"`.
+        kernel_regularizer: Regularizer of the weights. Default: none.
+        bias_regularizer: Regularizer of the bias. Default: none.
+        activity_regularizer: Regularizer of the output. Default: none.
+        kernel_constraint: Constraint of the weights. Default: none.
+        bias_constraint: Constraint of the bias. Default: none.
+        **kwargs: What every layer takes: `name`, `dtype`, `trainable`.
 
     Input shape:
         (B, D), (B, L, D) dense or ragged, or a dictionary of such tensors, which are concatenated in alphabetical order
@@ -36,9 +43,34 @@ class Dense(keras.layers.Dense, Block):
         (2, 3)
     """
 
-    def __init__(self, units: int, activation: Any = None, use_bias: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
         # mypy takes the next typed class for the next one: Keras has no types.
-        super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)  # type: ignore[arg-type]
+        super().__init__(
+            units,  # type: ignore[arg-type]
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
         self._concat = ConcatFeatures()
         self.input_spec = None  # Keras' own admits one tensor
 

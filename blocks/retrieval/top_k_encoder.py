@@ -340,7 +340,7 @@ class TopKEncoder(Encoder):
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Calls `compile` with what `get_compile_config` gave; an optimizer that trains nothing has no state."""
-        self.compile(**from_config(config))
+        self.compile(**from_config({name: value for name, value in config.items() if name != "frozen"}))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -45,6 +45,12 @@ def unique_by_tag(dataset: Dataset, features_tag: str | Tags, grouping_tag: str 
 
 
 def unique_rows_by_features(dataset: Dataset, features_tag: str | Tags, grouping_tag: str | Tags = Tags.ID) -> Dataset:
-    """The former name of `unique_by_tag`."""
+    """The former name of `unique_by_tag`, with the same arguments.
+
+    Args:
+        dataset: See `unique_by_tag`.
+        features_tag: See `unique_by_tag`.
+        grouping_tag: See `unique_by_tag`. Default: `Tags.ID`.
+    """
     warnings.warn("unique_rows_by_features is now unique_by_tag", DeprecationWarning, stacklevel=2)
     return unique_by_tag(dataset, features_tag, grouping_tag)

@@ -146,7 +146,12 @@ def create_continuous_column(
 
 
 def filter_dict_by_schema(input_dict: Mapping[str, V], schema: Schema) -> dict[str, V]:
-    """Keeps those entries of a dictionary whose keys are columns of the schema, in the order of the dictionary."""
+    """Keeps those entries of a dictionary whose keys are columns of a schema, in the order of the dictionary.
+
+    Args:
+        input_dict: The dictionary.
+        schema: The columns.
+    """
     names = set(schema.column_names)
     return {name: value for name, value in input_dict.items() if name in names}
 
@@ -167,13 +172,21 @@ def column_cardinality(column: ColumnSchema) -> int | None:
 
 
 def categorical_cardinalities(schema: Schema) -> dict[str, int]:
-    """Cardinality by name of the columns tagged categorical that have one (see `column_cardinality`)."""
+    """Cardinality by name of the columns tagged categorical that have one (see `column_cardinality`).
+
+    Args:
+        schema: The columns.
+    """
     found = {column.name: column_cardinality(column) for column in schema.select_by_tag(Tags.CATEGORICAL)}
     return {name: cardinality for name, cardinality in found.items() if cardinality is not None}
 
 
 def categorical_domains(schema: Schema) -> dict[str, str]:
-    """Name of the domain of each column tagged categorical; a column whose domain has no name is its own domain."""
+    """Name of the domain of each column tagged categorical; a column whose domain has no name is its own domain.
+
+    Args:
+        schema: The columns.
+    """
     return {
         column.name: (column.properties.get("domain") or {}).get("name") or column.name
         for column in schema.select_by_tag(Tags.CATEGORICAL)

@@ -43,6 +43,9 @@ def snakecase_to_camelcase(name: str) -> str:
 def default_name(class_or_fn: Callable[..., Any]) -> str:
     """The name of a class or function, in snake case.
 
+    Args:
+        class_or_fn: The class or function.
+
     Raises:
         NamingError: if it has no name.
     """
@@ -58,7 +61,11 @@ def default_name(class_or_fn: Callable[..., Any]) -> str:
 
 
 def default_object_name(obj: Any) -> str:
-    """The name of an object's class, in snake case."""
+    """The name of an object's class, in snake case.
+
+    Args:
+        obj: The object.
+    """
     return default_name(type(obj))
 
 

@@ -18,6 +18,9 @@ SPLITS = ("train", "valid", "test")
 TARGET = "rating_binary"
 #: Columns of the Parquet files in order; feature columns that the data set lacks are left out.
 SPLIT_SCHEMA = LOG_SCHEMA.insert(len(REQUIRED_COLUMNS), pa.field(TARGET, pa.int8()))
+#: Column that may stand behind them: items that the user liked in train, without the row's own.
+HISTORY = pa.field("history", pa.list_(pa.int64()))
+_KNOWN = SPLIT_SCHEMA.append(HISTORY)
 
 _ROW_GROUP = 65_536
 
@@ -25,10 +28,11 @@ _ROW_GROUP = 65_536
 class Splits(Artifact):
     """`train.parquet`, `valid.parquet` and `test.parquet`: raw columns and the target.
 
-    Columns are those of `SPLIT_SCHEMA`, in its order. Metadata: `dataset` (its name or path), `split` (the method) and
-    `seed`; `columns`; `rows`, `positives` (rows with a rating above 3) and `time_range` (first and last second since
-    1970) by split; `content` (SHA-256 of the values, whatever writes the Parquet files); and `best_auc` by split, or
-    None where it is not known.
+    Columns are those of `SPLIT_SCHEMA`, in its order, and `HISTORY` behind them where it was asked for.
+
+    Metadata: `dataset` (its name or path), `split` (the method) and `seed`; `columns`; `rows`, `positives` (rows with
+    a rating above 3) and `time_range` (first and last second since 1970) by split; `content` (SHA-256 of the values,
+    whatever writes the Parquet files); and `best_auc` by split, or None where it is not known.
 
     Args:
         path: The folder.
@@ -89,9 +93,9 @@ def _check_schema(schema: pa.Schema, path: Path) -> None:
         if name not in schema.names:
             raise ArtifactError("the column is missing", path=path, column=name)
     for field in schema:
-        if field.name not in SPLIT_SCHEMA.names:
+        if field.name not in _KNOWN.names:
             raise ArtifactError("no such column belongs into a split", path=path, column=field.name)
-        wanted = SPLIT_SCHEMA.field(field.name).type
+        wanted = _KNOWN.field(field.name).type
         # The name of a list's element differs between writers; equality of the value types is what counts.
         if not field.type.equals(wanted):
             raise ArtifactError(

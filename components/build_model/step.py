@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import keras
 from merlin.schema import Schema, Tags
@@ -14,54 +14,11 @@ import blocks as mm
 from blocks.errors import ConfigError
 from components.artifacts.feature_schema import FeatureSchema
 from components.artifacts.model import ModelArtifact
+from components.build_model.config import STEP, Architecture, BuildModelConfig
+from components.build_model.retrieval import BUILDERS
 from components.running import emit, running
 
-STEP = "build_model"
-
-
-@dataclass(frozen=True)
-class BuildModelConfig:
-    """What the model looks like and how it is optimised.
-
-    Attributes:
-        target: Column that the model predicts.
-        embedding_dim: Dimension of every embedding.
-        bottom_layers: Sizes of the layers that the continuous features go through; `embedding_dim` is added as the
-            last one.
-        top_layers: Sizes of the layers behind the interactions.
-        dropout: Share of values dropped behind each top layer.
-        embeddings_l2: Weight of the squared embeddings of a batch in the loss.
-        learning_rate: Of the Adam optimizer.
-        ema_momentum: Of the moving average of the weights that the model is judged and served with; 0 for the weights
-            themselves.
-        seed: Of the initial weights.
-    """
-
-    target: str = "rating_binary"
-    embedding_dim: int = 16
-    bottom_layers: Sequence[int] = (64,)
-    top_layers: Sequence[int] = (128, 64)
-    dropout: float = 0.3
-    embeddings_l2: float = 0.0
-    learning_rate: float = 0.001
-    ema_momentum: float = 0.99
-    seed: int = 42
-
-    def __post_init__(self) -> None:
-        """Checks the values."""
-        sizes = [self.embedding_dim, *self.bottom_layers, *self.top_layers]
-        if any(size < 1 for size in sizes):
-            raise ConfigError("layer sizes and embedding_dim", step=STEP, expected="numbers above 0", got=str(sizes))
-        if not self.top_layers:
-            raise ConfigError("top_layers", step=STEP, expected="at least one layer", got="none")
-        for name in ("dropout", "ema_momentum"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(name, step=STEP, expected="0 to below 1", got=str(getattr(self, name)))
-        if not 0 <= self.seed < 2**32:
-            raise ConfigError("seed", step=STEP, expected="0 to below 2**32", got=str(self.seed))
-        if not (self.learning_rate > 0 and self.embeddings_l2 >= 0):  # so that NaN is refused too
-            got = f"learning_rate {self.learning_rate}, embeddings_l2 {self.embeddings_l2}"
-            raise ConfigError("optimisation", step=STEP, expected="a rate above 0 and a weight from 0", got=got)
+__all__ = ["Architecture", "BuildModelConfig", "build_dlrm", "build_model", "run"]
 
 
 def build_dlrm(schema: Schema, config: BuildModelConfig) -> mm.Model:
@@ -100,10 +57,40 @@ def build_dlrm(schema: Schema, config: BuildModelConfig) -> mm.Model:
         top_block=mm.MLPBlock(list(config.top_layers), dropout=config.dropout or None),
         prediction_tasks=mm.BinaryOutput(schema[config.target]),
     )
+    return _ready(model, features, config)
+
+
+def build_retrieval(schema: Schema, config: BuildModelConfig) -> mm.RetrievalModelV2:
+    """Makes a compiled retrieval model with weights for the features of `schema` that it reads.
+
+    Args:
+        schema: Features and targets.
+        config: Its architecture and sizes.
+
+    Returns:
+        The model, built.
+
+    Raises:
+        SchemaError: if a column is missing that the architecture needs.
+    """
+    features = schema.excluding_by_name(mm.select_targets(schema).column_names)
+    keras.utils.set_random_seed(config.seed)
+    model = BUILDERS[config.architecture](features, config)
+    read: Any = model.input_schema
+    return _ready(model, features.select_by_name(read.column_names), config)
+
+
+def _ready(model: mm.Model, features: Schema, config: BuildModelConfig) -> mm.Model:
+    """Compiled, and with weights."""
     average = {"use_ema": True, "ema_momentum": config.ema_momentum} if config.ema_momentum else {}
     model.compile(optimizer=keras.optimizers.Adam(config.learning_rate, **average))
     model.build({column.name: (None, None if column.is_list else 1) for column in features})
     return model
+
+
+def build_model(schema: Schema, config: BuildModelConfig) -> mm.Model:
+    """Makes the model that the configuration asks for."""
+    return (build_dlrm if config.architecture is Architecture.DLRM else build_retrieval)(schema, config)
 
 
 def run(schema: Path, config: BuildModelConfig, output: Path) -> ModelArtifact:
@@ -118,7 +105,7 @@ def run(schema: Path, config: BuildModelConfig, output: Path) -> ModelArtifact:
         The artifact.
     """
     with running(STEP):
-        model = build_dlrm(FeatureSchema(schema).schema, config)
+        model = build_model(FeatureSchema(schema).schema, config)
         metadata = {"config": asdict(config), "parameters": int(model.count_params()), "trained": False}
         summary = describe(model)
         # Saved without slots it would be loaded with a warning; built before the summary it would be counted there.

@@ -2,10 +2,10 @@
 
 from kfp import dsl
 
-from components.image import STEP_IMAGE
+from components.image import SERVE_IMAGE
 
 
-@dsl.component(base_image=STEP_IMAGE, install_kfp_package=False)
+@dsl.component(base_image=SERVE_IMAGE, install_kfp_package=False)
 def export_ensemble(
     model: dsl.Input[dsl.Model],
     workflow: dsl.Input[dsl.Artifact],

@@ -2,10 +2,10 @@
 
 from kfp import dsl
 
-from components.image import STEP_IMAGE
+from components.image import TRAIN_IMAGE
 
 
-@dsl.component(base_image=STEP_IMAGE, install_kfp_package=False)
+@dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
 def gate(
     evaluation: dsl.Input[dsl.Artifact],
     decision: dsl.Output[dsl.Artifact],

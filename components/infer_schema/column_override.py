@@ -15,6 +15,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "item_id": ("item", "id"),
     "user": ("user",),
     "item": ("item",),
+    "history": ("user", "sequence"),
     "context": ("context",),
     "binary_classification": ("binary_classification", "target"),
     "multi_class_classification": ("multi_class_classification", "target"),

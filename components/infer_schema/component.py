@@ -4,10 +4,10 @@ from typing import Any
 
 from kfp import dsl
 
-from components.image import STEP_IMAGE
+from components.image import PREPROCESS_IMAGE
 
 
-@dsl.component(base_image=STEP_IMAGE, install_kfp_package=False)
+@dsl.component(base_image=PREPROCESS_IMAGE, install_kfp_package=False)
 def infer_schema(
     data: dsl.Input[dsl.Dataset],
     workflow: dsl.Input[dsl.Artifact],

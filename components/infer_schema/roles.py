@@ -32,7 +32,7 @@ def infer_roles(workflow: FittedWorkflow, train: Path, given: Mapping[str, str])
         given: Roles set by hand, by column.
 
     Returns:
-        `user_id`, `item_id`, `user`, `item` or `context`, by output column.
+        `user_id`, `item_id`, `user`, `item`, `history` or `context`, by output column.
 
     Raises:
         SchemaError: if two columns are the user id, or the item id.
@@ -43,6 +43,8 @@ def infer_roles(workflow: FittedWorkflow, train: Path, given: Mapping[str, str])
     roles: dict[str, str] = {}
     for column in outputs:
         own = given.get(column.name)
+        if own is None and column.is_list and ids["item_id"] is not None and column.domain == ids["item_id"]:
+            own = "history"
         if own is None and column.source not in raw:
             raw[column.source] = _by_name(column.source) or _by_data(column, train, ids)
         own = own or raw[column.source]

@@ -144,4 +144,6 @@ def _domain(
             fix="Widen min and max in the overrides.",
         )
     number = float if facts.dtype.startswith("float") else int
-    return {"min": number(low), "max": number(high), "name": name}
+    # Columns of one domain share a table of embeddings.
+    domain = column.domain if column is not None and column.domain else name
+    return {"min": number(low), "max": number(high), "name": domain}

@@ -15,6 +15,8 @@ def ingest(
     rows: int = 60000,
     cache_dir: str = "",
     seed: int = 42,
+    history: int = 0,
+    content: str = "",
 ) -> None:
     """Reads a rating log and splits it into train, valid and test.
 
@@ -27,6 +29,8 @@ def ingest(
         rows: Number of ratings of the synthetic data.
         cache_dir: Folder that keeps downloads; empty for the user's cache folder.
         seed: Seed of the synthetic data and of a random split.
+        history: Most items of each row's history, the items that its user liked in train; 0 for no histories.
+        content: Fingerprint of the data set; nothing is done with it, but a result is reused for equal data alone.
 
     Returns:
         splits: Parquet files of raw rows: train, valid and test.
@@ -46,5 +50,6 @@ def ingest(
             rows=rows,
             cache_dir=cache_dir,
             seed=seed,
+            history=history,
         )
         splits.metadata.update(run(config, Path(splits.path)).metadata)

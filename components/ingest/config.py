@@ -38,6 +38,7 @@ class IngestConfig:
         seed: Of the synthetic data and of the random split.
         rows: Number of ratings of the synthetic data.
         cache_dir: Where fetched archives are kept; None or empty for `~/.cache/emrys`.
+        history: Most items of the column `history`, see `with_histories`; 0 for no such column.
     """
 
     dataset: str = "synthetic"
@@ -47,6 +48,7 @@ class IngestConfig:
     seed: int = 42
     rows: int = 60_000
     cache_dir: str | None = None
+    history: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.dataset, str) or not self.dataset:
@@ -62,7 +64,7 @@ class IngestConfig:
                 expected="a sum below 1",
                 got=f"{self.valid_fraction} + {self.test_fraction}",
             )
-        for name, least in (("seed", 0), ("rows", 1)):
+        for name, least in (("seed", 0), ("rows", 1), ("history", 0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ConfigError(

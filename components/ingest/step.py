@@ -14,6 +14,7 @@ from components.artifacts.splits import SPLIT_SCHEMA, SPLITS, TARGET, Splits
 from components.ingest.checks import check_splits
 from components.ingest.config import IngestConfig, SplitMethod
 from components.ingest.content import fingerprint
+from components.ingest.history import with_histories
 from components.ingest.log import Log
 from components.ingest.ranking import auc
 from components.ingest.reading import read_log
@@ -48,6 +49,8 @@ def run(config: IngestConfig, output: str | os.PathLike[str]) -> Splits:
         table = _with_target(log.table)
         tables = {name: table.take(pa.array(rows[name])) for name in SPLITS}
         check_splits(tables, config.split, _path(config))
+        if config.history:
+            tables = with_histories(tables, config.history)
         emit(_STEP, "progress", done=2, total=3, text="writing train, valid and test")
         splits = Splits.write(output, tables, _metadata(config, log, rows, tables))
         emit(_STEP, "progress", done=3, total=3, text=_summary(splits))

@@ -2,10 +2,10 @@
 
 from kfp import dsl
 
-from components.image import STEP_IMAGE
+from components.image import PREPROCESS_IMAGE
 
 
-@dsl.component(base_image=STEP_IMAGE, install_kfp_package=False)
+@dsl.component(base_image=PREPROCESS_IMAGE, install_kfp_package=False)
 def preprocess(
     splits: dsl.Input[dsl.Dataset],
     data: dsl.Output[dsl.Dataset],
@@ -14,6 +14,7 @@ def preprocess(
     smoothing: float = 5.0,
     freq_threshold: int = 0,
     seed: int = 42,
+    features: str = "ranking",
 ) -> None:
     """Fits the feature workflow on the train split and applies it to all three.
 
@@ -23,6 +24,7 @@ def preprocess(
         smoothing: Weight of the overall mean in a target encoding, in rows.
         freq_threshold: Values seen in fewer train rows than this count as unseen.
         seed: Seed of the folds of the target encoding.
+        features: What is made of the rows: `ranking`, or `retrieval` for histories and no target encodings.
 
     Returns:
         data: Parquet files of transformed rows: train, valid and test, row by row the raw ones.
@@ -31,9 +33,9 @@ def preprocess(
     from pathlib import Path
 
     from components.failing import one_line_errors
-    from components.preprocess.config import PreprocessConfig
+    from components.preprocess.config import features_for
     from components.preprocess.step import run
 
     with one_line_errors("preprocess"):
-        config = PreprocessConfig(folds=folds, smoothing=smoothing, freq_threshold=freq_threshold, fold_seed=seed)
+        config = features_for(features, folds=folds, smoothing=smoothing, freq_threshold=freq_threshold, fold_seed=seed)
         run(Path(splits.path), config, data=Path(data.path), workflow=Path(workflow.path))

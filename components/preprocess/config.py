@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from blocks.errors import ConfigError
 
@@ -22,6 +23,8 @@ class PreprocessConfig:
         target_encoded: Columns that are encoded by the mean of `encoding_target`; the results, `TE_<column>_<target>`,
             are normalised.
         encoding_target: Column whose mean is taken.
+        history: Column of lists of earlier items, which become lists of ids of `history_of`; empty for none.
+        history_of: Categorical column whose keys the lists hold.
         target: Column to predict.
         extra_targets: Columns that are carried along beside it.
         folds: Number of folds for the out-of-fold encodings of the train rows; 1 for none.
@@ -38,6 +41,8 @@ class PreprocessConfig:
     categorical_lists: tuple[str, ...] = ("genres",)
     continuous: tuple[str, ...] = ("release_year",)
     target_encoded: tuple[str, ...] = ("age", "gender", "occupation", "zipcode", "movieId", "userId")
+    history: str = ""
+    history_of: str = "movieId"
     encoding_target: str = "rating"
     target: str = "rating_binary"
     extra_targets: tuple[str, ...] = ("rating",)
@@ -74,17 +79,24 @@ class PreprocessConfig:
     @property
     def features(self) -> tuple[str, ...]:
         """All raw columns that features are made from, each once."""
-        return tuple(
-            dict.fromkeys((*self.categorical, *self.categorical_lists, *self.continuous, *self.target_encoded))
-        )
+        return tuple(dict.fromkeys((*self.categorical, *self.lists, *self.continuous, *self.target_encoded)))
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """All raw columns of lists."""
+        return (*self.categorical_lists, *((self.history,) if self.history else ()))
 
     def _check_overlaps(self) -> None:
-        made = (*self.categorical, *self.categorical_lists, *self.continuous, *self.targets)
+        if self.history and self.history_of not in self.categorical:
+            raise ConfigError(
+                "history_of is no categorical column", column=self.history_of, expected=", ".join(self.categorical)
+            )
+        made = (*self.categorical, *self.lists, *self.continuous, *self.targets)
         for name in made:
             if made.count(name) > 1:
                 raise ConfigError("a column is used twice", column=name, fix="Name it as one kind of column.")
         for name in self.target_encoded:
-            if name in (*self.categorical_lists, *self.continuous, *self.targets, self.encoding_target):
+            if name in (*self.lists, *self.continuous, *self.targets, self.encoding_target):
                 raise ConfigError(
                     "the column cannot be target-encoded", column=name, expected="a column of single keys"
                 )
@@ -112,3 +124,30 @@ def _check_whole(argument: str, value: object, least: int) -> None:
 def _check_number(argument: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ConfigError(f"{argument} cannot be used", expected="a number", got=f"{value!r}")
+
+
+#: What is said of the columns, by what the features are for. A retrieval model has no target encodings: they would
+#: bring the label of a row into what is known of its user and its item. A title is another name for a movie's id.
+_FEATURES: dict[str, dict[str, Any]] = {
+    "ranking": {},
+    "retrieval": {
+        "categorical": ("userId", "movieId", "gender", "age", "occupation"),
+        "target_encoded": (),
+        "history": "history",
+    },
+}
+
+
+def features_for(task: str, **settings: Any) -> PreprocessConfig:
+    """The settings for the features of a task.
+
+    Args:
+        task: `ranking` or `retrieval`.
+        **settings: What is set otherwise than by default.
+
+    Raises:
+        ConfigError: if there is no such task.
+    """
+    if task not in _FEATURES:
+        raise ConfigError("features cannot be used", expected=", ".join(_FEATURES), got=repr(task))
+    return PreprocessConfig(**{**_FEATURES[task], **settings})

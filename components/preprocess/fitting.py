@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from blocks.errors import DataError
 from blocks.workflow import (
     FIRST_KNOWN,
     NULL_INT,
@@ -53,7 +55,7 @@ class Fitting:
         self._raw = {column.name: column for column in train.columns}
         self._encoder: Any = None
         with quietly():
-            ops = [*self._categorify(), *self._fill_normalize(), *self._target_encoding()]
+            ops: list[FittedOp] = [*self._categorify(), *self._fill_normalize(), *self._target_encoding()]
         #: The fitted workflow.
         self.workflow = FittedWorkflow(ops, config.targets)
 
@@ -83,20 +85,36 @@ class Fitting:
         collection = to_collection(self._train, self._columns(names), targets)
         return nvt.Workflow(output).fit(Dataset(collection))
 
-    def _categorify(self) -> list[FittedOp]:
+    def _categorify(self) -> list[Categorify]:
         names = (*self._config.categorical, *self._config.categorical_lists)
         if not names:
             return []
         # Ties, the threshold and the upper bound are left to `_order`: NVTabular sorts equally frequent values at will.
         op = nvt_ops.Categorify(out_path=str(self._folder / "categories"), cat_cache=None)
         self._fit(list(names) >> op, names)
-        made: list[FittedOp] = []
+        made: list[Categorify] = []
         for column in self._columns(names):
             found = pq.read_table(op.categories[column.name], columns=[column.name, f"{column.name}_size"])
             categories = _order(_keyed(found, column, ["count"]), self._config)
             threshold, bound = self._config.freq_threshold, self._config.max_size
             made.append(Categorify(column.name, _key_type(column), categories, column.is_list, threshold, bound))
-        return made
+        return [*made, *self._history(made)]
+
+    def _history(self, made: Sequence[Categorify]) -> list[Categorify]:
+        """The lists of items, with the ids of the items."""
+        if not self._config.history:
+            return []
+        column = self._raw[self._config.history]
+        items = next(op for op in made if op.column == self._config.history_of)
+        if column.dtype != items.dtype:
+            raise DataError(
+                "a history does not hold the keys of its items",
+                path=self._train.path,
+                column=column.name,
+                expected=f"lists of {items.dtype}, as {items.column} is",
+                got=f"lists of {column.dtype}",
+            )
+        return [dataclasses.replace(items, column=column.name, is_list=True, ids_of=items.column)]
 
     def _fill_normalize(self) -> list[FittedOp]:
         names = self._config.continuous

@@ -123,7 +123,7 @@ class RawSplit:
             if not (pa.types.is_floating(found) or pa.types.is_integer(found)):
                 raise self._refuse_type(name, "a float or an integer", found)
             return RawColumn(name, "float32")
-        is_list = name in config.categorical_lists
+        is_list = name in config.lists
         if is_list != (pa.types.is_list(found) or pa.types.is_large_list(found)):
             raise self._refuse_type(name, "a list of keys" if is_list else "a single key", found)
         return RawColumn(name, self._key_type(name, found.value_type if is_list else found), is_list)

@@ -41,7 +41,7 @@ class Survey:
                 sums[name] += pc.sum(pc.cast(table[name], "float64")).as_py() or 0.0
             classes.update(pc.unique(table[config.target]).to_pylist()[:2])
         for name, number in present.items():
-            if not number:
+            if not number and name != config.history:  # where nobody has liked two items
                 raise DataError(
                     "the column holds nothing but nulls",
                     path=split.path,

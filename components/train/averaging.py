@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,17 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import blocks as mm
-from components.artifacts.transformed import Transformed
 
 #: How often each id of a table occurs in the train split, by column.
 Counts = Mapping[str, npt.NDArray[np.int64]]
 
 
-def count_ids(data: Transformed, tables: list[mm.EmbeddingTable]) -> dict[str, npt.NDArray[np.int64]]:
-    """Counts how often each id occurs in the train split.
+def count_ids(train: Path, tables: list[mm.EmbeddingTable]) -> dict[str, npt.NDArray[np.int64]]:
+    """Counts how often each id occurs in the rows that are trained on.
 
     Args:
-        data: The transformed splits.
+        train: Parquet file of the rows.
         tables: Tables whose columns are counted.
 
     Returns:
@@ -30,7 +30,7 @@ def count_ids(data: Transformed, tables: list[mm.EmbeddingTable]) -> dict[str, n
     """
     sizes = {name: table.input_dim for table in tables for name in table.schema.column_names}
     counts = {name: np.zeros(size, np.int64) for name, size in sizes.items()}
-    with pq.ParquetFile(data.file("train")) as file:
+    with pq.ParquetFile(train) as file:
         for batch in file.iter_batches(columns=list(sizes)):
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
                 ids = column.flatten() if pa.types.is_list(column.type) else column

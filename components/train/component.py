@@ -2,10 +2,10 @@
 
 from kfp import dsl
 
-from components.image import STEP_IMAGE
+from components.image import TRAIN_IMAGE
 
 
-@dsl.component(base_image=STEP_IMAGE, install_kfp_package=False)
+@dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
 def train(
     data: dsl.Input[dsl.Dataset],
     schema: dsl.Input[dsl.Artifact],
@@ -26,7 +26,8 @@ def train(
         model: The untrained model.
         epochs: Most epochs.
         batch_size: Rows in a batch.
-        monitor: What decides which epoch is best: `val_loss` or `val_auc`.
+        monitor: What decides which epoch is best: `val_loss`, of a ranking model `val_auc`, of a retrieval model
+            `val_ndcg_at_10` or `val_recall_at_50`.
         patience: Epochs without a better result on the valid split before training stops.
         seed: Seed of the order of the rows.
         checkpoint_dir: Folder for checkpoints, from which a run that was cut off goes on; empty for one beside the

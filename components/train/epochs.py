@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from blocks.errors import ConfigError
 from components.running import emit
 from components.train.checkpoints import Checkpoint, Checkpoints
 
@@ -28,6 +29,7 @@ class Epochs(keras.callbacks.Callback):
         checkpoints: Where the state is kept.
         resumed: State to go on from.
         judged: Gives the model, while it is entered, the weights that it is judged and kept with.
+        measure: Gives further metrics of the model as it is. Default: none.
     """
 
     def __init__(
@@ -38,9 +40,11 @@ class Epochs(keras.callbacks.Callback):
         checkpoints: Checkpoints,
         resumed: Checkpoint | None,
         judged: Callable[[], AbstractContextManager[None]],
+        measure: Callable[[], dict[str, float]] | None = None,
     ) -> None:
         super().__init__()
         self._judged = judged
+        self._measure = measure
         self._swapped = ExitStack()
         state: dict[str, Any] = resumed.state if resumed else {"history": [], "best": None, "best_epoch": 0, "wait": 0}
         self.history: list[dict[str, Any]] = list(state["history"])
@@ -86,12 +90,15 @@ class Epochs(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Logs the epoch, keeps the state, stops when it is time."""
         numbers = {name: float(value) for name, value in (logs or {}).items()}
+        if self._measure is not None:
+            with self._judged():
+                numbers |= self._measure()
         if not all(math.isfinite(value) for value in numbers.values()):
             self.diverged = True
             self.model.stop_training = True
             return
         self.history.append({"epoch": epoch, **numbers})
-        value = numbers[self._monitor]
+        value = self._monitored(numbers)
         sign = -1 if self._monitor.endswith("loss") else 1
         better = self.best is None or sign * value > sign * self.best
         if better:
@@ -110,3 +117,9 @@ class Epochs(keras.callbacks.Callback):
         )
         if self.finished:
             self.model.stop_training = True
+
+    def _monitored(self, numbers: dict[str, float]) -> float:
+        if self._monitor not in numbers:
+            known = ", ".join(sorted(name for name in numbers if name.startswith("val_")))
+            raise ConfigError("monitor", step="train", expected=f"one of {known}", got=self._monitor)
+        return numbers[self._monitor]

@@ -5,23 +5,28 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
+from merlin.schema import Tags
 
 import blocks as mm
-from blocks.errors import ConfigError, EmrysError
+from blocks.errors import ConfigError, EmrysError, SchemaError
 from blocks.io import write_json
 from blocks.models.layers_inside import embedding_tables
 from components.artifacts.feature_schema import FeatureSchema
 from components.artifacts.model import ModelArtifact
 from components.artifacts.transformed import Transformed
+from components.retrieval.held_back import MEASURED, HeldBack
 from components.running import emit, running
 from components.train.averaging import averaged, count_ids
 from components.train.checkpoints import Checkpoints
 from components.train.epochs import Epochs
+from components.train.liked import liked_rows
 from components.train.reseeding import reseeding
 
 STEP = "train"
@@ -38,7 +43,8 @@ class TrainConfig:
         epochs: At most so many.
         batch_size: Rows of a batch.
         learning_rate: Replaces the rate that the model was built with. Default: that one.
-        monitor: Metric on the valid split that decides which epoch is best: `val_loss` (lower) or `val_auc` (higher).
+        monitor: Metric on the valid split that decides which epoch is best: `val_loss` (lower), of a ranking model
+            `val_auc`, of a retrieval model `val_ndcg_at_10` or `val_recall_at_50` over the whole catalogue (higher).
         patience: Epochs without a better one after which training stops.
         seed: Of the order of the rows and of dropout.
         checkpoint_dir: Where the state after each epoch is kept, to go on after an interruption. Default: beside the
@@ -60,8 +66,9 @@ class TrainConfig:
             raise ConfigError("epochs, batch_size, patience", step=STEP, expected="numbers above 0", got=got)
         if not 0 <= self.seed < 2**32:
             raise ConfigError("seed", step=STEP, expected="0 to below 2**32", got=str(self.seed))
-        if self.monitor not in ("val_auc", "val_loss"):
-            raise ConfigError("monitor", step=STEP, expected="val_auc or val_loss", got=self.monitor)
+        known = ("val_auc", "val_loss", *MEASURED)
+        if self.monitor not in known:
+            raise ConfigError("monitor", step=STEP, expected=" or ".join(known), got=self.monitor)
         if self.learning_rate is not None and not self.learning_rate > 0:  # so that NaN is refused too
             raise ConfigError("learning_rate", step=STEP, expected="a number above 0", got=str(self.learning_rate))
 
@@ -71,6 +78,8 @@ def run(data: Path, schema: Path, model: Path, config: TrainConfig, output: Path
 
     After every epoch the whole state is kept in the checkpoint folder; started again on the same output with the same
     inputs, the step goes on where it stopped and ends with the model that an uninterrupted run gives.
+
+    A retrieval model learns from the rows with a positive label alone.
 
     Args:
         data: Artifact with the transformed splits.
@@ -106,11 +115,16 @@ def run(data: Path, schema: Path, model: Path, config: TrainConfig, output: Path
         trained = mm.Model.load(resumed.model) if resumed else model_to_train
         if config.learning_rate is not None and resumed is None:
             trained.optimizer.learning_rate = config.learning_rate
-        tables = embedding_tables([trained])
-        judged = functools.partial(averaged, trained, tables, count_ids(transformed, tables))
-        epochs = Epochs(config.monitor, config.patience, config.epochs, checkpoints, resumed, judged)
-        if not epochs.finished:
-            _fit(trained, transformed, columns, config, epochs)
+        with tempfile.TemporaryDirectory(prefix="emrys-train-") as folder_of_rows:
+            rows = _rows(trained, transformed, columns, Path(folder_of_rows))
+            tables = embedding_tables([trained])
+            judged = functools.partial(averaged, trained, tables, count_ids(rows["train"], tables))
+            measure = (
+                HeldBack(transformed, columns.schema, _label(columns), trained) if _is_retrieval(trained) else None
+            )
+            epochs = Epochs(config.monitor, config.patience, config.epochs, checkpoints, resumed, judged, measure)
+            if not epochs.finished:
+                _fit(trained, rows, columns, config, epochs)
         artifact = _write(trained, epochs, untrained, config, output)
         checkpoints.forget()
         return artifact
@@ -124,12 +138,42 @@ def _digest(model: mm.Model, artifact: ModelArtifact) -> str:
     return digest.hexdigest()
 
 
-def _fit(model: mm.Model, data: Transformed, columns: FeatureSchema, config: TrainConfig, epochs: Epochs) -> None:
-    target = str(model.model_outputs[0].target)
-    others = set(mm.select_targets(columns.schema).column_names) - {target}
-    used = columns.schema.excluding_by_name(sorted(others))
-    train = mm.Loader(data.file("train"), config.batch_size, schema=used, seed_fn=lambda: config.seed)
-    valid = mm.Loader(data.file("valid"), VALID_BATCH, schema=used, shuffle=False)
+def _is_retrieval(model: mm.Model) -> bool:
+    return isinstance(model, mm.RetrievalModelV2)
+
+
+def _label(columns: FeatureSchema) -> str:
+    """The column that says what the user liked."""
+    found = columns.schema.select_by_tag(Tags.BINARY_CLASSIFICATION).column_names
+    if len(found) != 1:
+        raise SchemaError("a retrieval model needs to know what is liked", expected="one binary target", got=str(found))
+    return str(found[0])
+
+
+def _rows(model: mm.Model, data: Transformed, columns: FeatureSchema, folder: Path) -> dict[str, Path]:
+    """Files of the rows that are trained on, and that the loss on valid is of."""
+    if not _is_retrieval(model):
+        return {split: data.file(split) for split in ("train", "valid")}
+    label = _label(columns)
+    return {split: liked_rows(data.file(split), label, folder / f"{split}.parquet") for split in ("train", "valid")}
+
+
+def _columns(model: mm.Model, columns: FeatureSchema) -> dict[str, Any]:
+    """What is read of the rows: features and, but for a model of two towers, the target."""
+    target = model.model_outputs[0].target
+    if not _is_retrieval(model):
+        others = set(mm.select_targets(columns.schema).column_names) - {str(target)}
+        return {"schema": columns.schema.excluding_by_name(sorted(others))}
+    read: Any = model.input_schema
+    features, targets = read.column_names, [] if target is None else [str(target)]
+    used = columns.schema.select_by_name([*features, *targets])
+    return {"schema": used, "label_names": targets, "feature_columns": list(features)}
+
+
+def _fit(model: mm.Model, rows: dict[str, Path], columns: FeatureSchema, config: TrainConfig, epochs: Epochs) -> None:
+    read = _columns(model, columns)
+    train = mm.Loader(rows["train"], config.batch_size, seed_fn=lambda: config.seed, **read)
+    valid = mm.Loader(rows["valid"], VALID_BATCH, shuffle=False, **read)
     if epochs.next_epoch:
         emit(STEP, "message", text=f"going on after epoch {epochs.next_epoch}")
     epochs.batches = len(train)

@@ -15,13 +15,19 @@ from components.build_model.component import build_model
 from components.evaluate.component import evaluate
 from components.export_ensemble.component import export_ensemble
 from components.failing import one_line_errors
-from components.image import STEP_IMAGE
+from components.gate.component import gate
+from components.image import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
 from components.infer_schema.component import infer_schema
 from components.ingest.component import ingest
 from components.preprocess.component import preprocess
 from components.train.component import train
 
-ALL = (ingest, preprocess, infer_schema, build_model, train, evaluate, export_ensemble)
+IMAGES = {
+    PREPROCESS_IMAGE: (ingest, preprocess, infer_schema),
+    TRAIN_IMAGE: (build_model, train, evaluate, gate),
+    SERVE_IMAGE: (export_ensemble,),
+}
+ALL = tuple(component for components in IMAGES.values() for component in components)
 
 
 def interface(component):
@@ -58,9 +64,9 @@ def test_artifacts_are_typed(component, inputs, outputs):
 
 
 @pytest.mark.parametrize("component", ALL, ids=lambda component: component.name)
-def test_a_component_runs_in_the_image_of_the_project_and_installs_nothing(component):
+def test_a_component_runs_in_the_image_of_its_kind_and_installs_nothing(component):
     container = component.component_spec.implementation.container
-    assert container.image == STEP_IMAGE
+    assert component in IMAGES[container.image]
     assert "pip install" not in " ".join(container.command)
     # The body is sent to the pod as text: what it needs has to be imported in it.
     body = inspect.getsource(component.python_func).split('"""')[2]

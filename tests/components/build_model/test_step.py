@@ -54,7 +54,7 @@ def test_what_is_written(tmp_path, capfd):
     # tables 2 * (5 + 4 + 7) = 32; bottom 1 * 5 + 5 and 5 * 2 + 2: 22; 4 vectors give 6 products, 2 are beside them:
     # top 8 * 3 + 3 = 27; output 3 + 1 = 4
     assert artifact.metadata == {
-        "config": {**asdict(SMALL), "bottom_layers": [5], "top_layers": [3]},
+        "config": {**asdict(SMALL), "bottom_layers": [5], "top_layers": [3], "tower_layers": [64]},
         "parameters": 85,
         "trained": False,
     }

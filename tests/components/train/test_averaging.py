@@ -50,7 +50,7 @@ def _rows(table):
 
 
 def test_ids_are_counted_on_the_train_split_alone(data):
-    counts = count_ids(data, embedding_tables([_model()]))
+    counts = count_ids(data.file("train"), embedding_tables([_model()]))
     assert {name: count.tolist() for name, count in counts.items()} == {
         "item": [0, 1, 2, 0, 0],
         "last": [0, 0, 1, 2, 0],
@@ -64,7 +64,7 @@ def test_rows_of_unseen_ids_are_the_mean_of_the_others_for_a_while(data):
     _set(items, [10, 1, 2, 3, 50])
     _set(genres, [9, 3, 6, 90])
     before = model.get_weights()
-    with averaged(model, [items, genres], count_ids(data, [items, genres])):
+    with averaged(model, [items, genres], count_ids(data.file("train"), [items, genres])):
         # item and last together: 1 once, 2 three times, 3 twice -> (1 * 1 + 3 * 2 + 2 * 3) / 6 = 13 / 6
         assert _rows(items) == pytest.approx([13 / 6, 1, 2, 3, 13 / 6])
         # 1 twice, 2 once -> (2 * 3 + 6) / 3 = 4
@@ -77,7 +77,7 @@ def test_own_weights_are_back_after_an_error(data):
     model = _model()
     tables = embedding_tables([model])
     _set(tables[0], [10, 1, 2, 3, 50])
-    with pytest.raises(KeyboardInterrupt), averaged(model, tables, count_ids(data, tables)):
+    with pytest.raises(KeyboardInterrupt), averaged(model, tables, count_ids(data.file("train"), tables)):
         raise KeyboardInterrupt
     assert _rows(tables[0]) == [10, 1, 2, 3, 50]
 
@@ -86,7 +86,7 @@ def test_a_table_without_any_id_stays_as_it_is(data):
     model = _model()
     tables = embedding_tables([model])
     _set(tables[1], [9, 3, 6, 90])
-    counts = {**count_ids(data, tables), "genres": np.zeros(4, np.int64)}
+    counts = {**count_ids(data.file("train"), tables), "genres": np.zeros(4, np.int64)}
     with averaged(model, tables, counts):
         assert _rows(tables[1]) == [9, 3, 6, 90]
 
@@ -100,7 +100,7 @@ def test_a_table_that_is_not_trained_stays_as_it_is(data):
     items, genres = embedding_tables([model])
     _set(items, [10, 1, 2, 3, 50])
     _set(genres, [9, 3, 6, 90])
-    with averaged(model, [items, genres], count_ids(data, [items, genres])):
+    with averaged(model, [items, genres], count_ids(data.file("train"), [items, genres])):
         assert _rows(items)[0] == pytest.approx(13 / 6)
         assert _rows(genres) == [9, 3, 6, 90]
     assert _rows(genres) == [9, 3, 6, 90]

@@ -108,7 +108,10 @@ COUNTS = "train: epochs, batch_size, patience; expected numbers above 0, got "
         ({"epochs": 0}, COUNTS + "0, 1024, 2"),
         ({"batch_size": -1}, COUNTS + "20, -1, 2"),
         ({"patience": 0}, COUNTS + "20, 1024, 0"),
-        ({"monitor": "loss"}, "train: monitor; expected val_auc or val_loss, got loss"),
+        (
+            {"monitor": "loss"},
+            "train: monitor; expected val_auc or val_loss or val_ndcg_at_10 or val_recall_at_50, got loss",
+        ),
         ({"learning_rate": 0.0}, "train: learning_rate; expected a number above 0, got 0.0"),
         ({"learning_rate": float("nan")}, "train: learning_rate; expected a number above 0, got nan"),
         ({"seed": -1}, "train: seed; expected 0 to below 2**32, got -1"),

@@ -1,0 +1,1 @@
+"""Step: how good the recommendations of a retrieval model are."""

@@ -1,0 +1,88 @@
+"""One data set, every ranking architecture with its constructor, compared by AUC."""
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from merlin.io import Dataset
+from merlin.schema import ColumnSchema, Schema, Tags
+
+import blocks as mm
+
+tf.keras.utils.set_random_seed(2)
+SIZES = {"user_id": 50, "item_id": 30, "city": 8}
+
+
+def clicks(rows, seed):
+    random = np.random.default_rng(seed)
+    frame = {name: random.integers(1, size + 1, rows) for name, size in SIZES.items()}
+    frame["age"] = random.normal(size=rows).astype("float32")
+    likes = 1.5 * np.cos(frame["user_id"]) + 1.5 * np.cos(frame["item_id"]) + frame["age"]
+    frame["click"] = (random.random(rows) < 1 / (1 + np.exp(-likes))).astype("int64")
+    return pd.DataFrame(frame)
+
+
+tags = {"user_id": [Tags.USER_ID, Tags.USER], "item_id": [Tags.ITEM_ID, Tags.ITEM], "city": [Tags.USER]}
+schema = Schema(
+    [
+        ColumnSchema(name, dtype="int64", tags=[Tags.CATEGORICAL, *tags[name]], properties={"domain": {"max": size}})
+        for name, size in SIZES.items()
+    ]
+    + [
+        ColumnSchema("age", dtype="float32", tags=[Tags.CONTINUOUS, Tags.USER]),
+        ColumnSchema("click", dtype="int64", tags=[Tags.BINARY_CLASSIFICATION, Tags.TARGET]),
+    ]
+)
+train, valid = (Dataset(clicks(rows, seed), schema=schema) for rows, seed in ((4096, 1), (1024, 2)))
+wide = schema.select_by_name(["user_id", "item_id"])
+deep = schema.excluding_by_name(["click"])
+
+models = {
+    "NCF": mm.NCFModel(
+        schema, embedding_dim=16, mlp_block=mm.MLPBlock([32, 16]), prediction_tasks=mm.BinaryOutput("click")
+    ),
+    "DLRM": mm.DLRMModel(
+        schema,
+        embedding_dim=16,
+        bottom_block=mm.MLPBlock([16]),
+        top_block=mm.MLPBlock([16]),
+        prediction_tasks=mm.BinaryClassificationTask("click"),
+    ),
+    "DCN": mm.DCNModel(
+        schema, depth=2, deep_block=mm.MLPBlock([32, 16]), prediction_tasks=mm.BinaryOutput("click"), stacked=False
+    ),
+    "DeepFM": mm.DeepFMModel(
+        schema, embedding_dim=16, deep_block=mm.MLPBlock([32]), prediction_tasks=mm.BinaryOutput("click")
+    ),
+    "WideAndDeep, with a crossed feature": mm.WideAndDeepModel(
+        schema,
+        wide_schema=wide,
+        deep_schema=deep,
+        wide_preprocess=mm.ParallelBlock(
+            [
+                mm.CategoryEncoding(wide, sparse=True, output_mode="one_hot"),
+                mm.HashedCross(wide, num_bins=500, sparse=True),
+            ],
+            aggregation="concat",
+        ),
+        deep_block=mm.MLPBlock([32, 16]),
+        prediction_tasks=mm.BinaryOutput("click"),
+    ),
+}
+found = {}
+for name, model in models.items():
+    optimizer = tf.keras.optimizers.Adam(learning_rate=0.01)
+    if name.startswith("WideAndDeep"):
+        optimizer = (
+            mm.MultiOptimizer(
+                default_optimizer=tf.keras.optimizers.Adagrad(learning_rate=0.1),
+                optimizers_and_blocks=[mm.OptimizerBlocks(optimizer, model.get_blocks_by_name("deep"))],
+            )
+            if False
+            else optimizer
+        )
+    model.compile(optimizer=optimizer, metrics=[tf.keras.metrics.AUC(name="auc")])
+    found[name] = model.fit(train, batch_size=256, epochs=3, verbose=0).history["auc"][-1]
+for name, auc in found.items():
+    assert auc > 0.7, (name, auc)
+best = models[max(found, key=found.get)]
+assert best.evaluate(valid, batch_size=512, return_dict=True, verbose=0)["auc"] > 0.7

@@ -1,0 +1,37 @@
+"""Runs the programs of this folder, each of which is written as for Merlin Models, but for one import."""
+
+from __future__ import annotations
+
+import ast
+import runpy
+from pathlib import Path
+
+import keras
+import pytest
+
+FOLDER = Path(__file__).parent
+PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in ("__init__", Path(__file__).stem))
+
+
+@pytest.fixture(autouse=True)
+def _as_in_a_new_process():
+    yield
+    keras.backend.clear_session()
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # some programs are written in the first generation
+def test_program(name):
+    runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_one_import_differs(name):
+    imports = []
+    for node in ast.walk(ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            imports += [(alias.name, alias.asname) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            imports.append((node.module, None))
+    ours = [(module, alias) for module, alias in imports if module.split(".")[0] in ("blocks", "keras", "tests")]
+    assert ours == [("blocks", "mm")]

@@ -1,0 +1,88 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from blocks.errors import ConfigError, DataError
+from blocks.workflow import FittedWorkflow, OutputColumn
+from components.artifacts.fitted_workflow import FittedWorkflowArtifact
+from components.artifacts.splits import HISTORY
+from components.artifacts.transformed import Transformed
+from components.infer_schema.step import SchemaConfig
+from components.infer_schema.step import run as infer_schema
+from components.preprocess.config import PreprocessConfig, features_for
+from components.preprocess.offline import transform
+from components.preprocess.step import run
+from tests.components.preprocess import raw
+
+ONLY = PreprocessConfig(
+    categorical=("userId", "movieId"), categorical_lists=(), continuous=(), target_encoded=(), history="history"
+)
+
+
+def with_history(table: pa.Table, lists: list) -> pa.Table:
+    return table.append_column(HISTORY, pa.array(lists, HISTORY.type))
+
+
+@pytest.fixture
+def made(tmp_path):
+    # 8 three times, 7 twice, 9 once: ids 3, 4 and 5.
+    train = with_history(raw.table(movieId=[9, 8, 7, 7, 8, 8]), [[8, 7], [], [9], [9, 9, 8], None, [7]])
+    other = with_history(raw.table(movieId=[7, 5]), [[8, 5, 9], [5]])
+    splits = raw.write(tmp_path / "splits", train=train, valid=other)
+    run(splits, ONLY, data=tmp_path / "data", workflow=tmp_path / "workflow")
+    return tmp_path
+
+
+def test_histories_have_the_ids_of_the_items(made):
+    data = Transformed(made / "data")
+    assert data.read("train")["movieId"].to_pylist() == [5, 3, 4, 4, 3, 3]
+    assert data.read("train")["history"].to_pylist() == [[3, 4], [], [5], [5, 5, 3], [], [4]]
+    assert data.read("valid")["history"].to_pylist() == [[3, 2, 5], [2]]  # 5 is unseen
+    workflow = FittedWorkflowArtifact(made / "workflow").workflow
+    assert workflow.output_columns[-1] == OutputColumn("history", "int64", True, 6, "history", "categorify", "movieId")
+
+
+def test_requests_get_the_same_as_the_offline_rows(made):
+    workflow = FittedWorkflowArtifact(made / "workflow").workflow
+    rows = with_history(raw.table(userId=[0, 77], movieId=[9, 1]), [[9, 5, 8], []])
+    assert workflow.transform_table(rows).to_pydict() == transform(made / "workflow", rows).to_pydict()
+    # A query alone: a user and raw ids of items, padded with what says null.
+    query = workflow.select(["userId", "history"])
+    assert [column.name for column in query.raw_columns] == ["userId", "history"]
+    found = query.transform({"userId": np.array([3]), "history": np.array([[7, 8, -(2**63)]])})
+    assert found["history"].tolist() == [[4, 3, 0]]
+    query.save(made / "query")
+    assert FittedWorkflow.load(made / "query").output_columns == query.output_columns
+    with pytest.raises(ConfigError, match="column 'genres': the workflow does not make the column"):
+        workflow.select(["genres"])
+
+
+def test_the_schema_says_that_they_share_a_domain(made):
+    schema = infer_schema(made / "data", made / "workflow", SchemaConfig(), made / "schema")
+    assert schema.roles["history"] == "history"
+    column = schema.schema["history"]
+    assert {tag.value for tag in column.tags} == {"categorical", "user", "sequence"}
+    assert (column.int_domain.name, column.int_domain.max) == ("movieId", 5)
+    assert (column.is_list, column.is_ragged) == (True, True)
+
+
+def test_items_of_another_type_are_refused(tmp_path):
+    table = raw.table(title=["a", "b", "a", "b"], userId=[1, 2, 3, 4])
+    splits = raw.write(tmp_path / "splits", train=with_history(table, [[1], [2], [], []]))
+    config = PreprocessConfig(
+        categorical=("title",), categorical_lists=(), continuous=(), target_encoded=(), history="history",
+        history_of="title",
+    )  # fmt: skip
+    with pytest.raises(DataError, match="column 'history': a history does not hold the keys of its items; expected"):
+        run(splits, config, data=tmp_path / "data", workflow=tmp_path / "workflow")
+    assert not (tmp_path / "data").exists()
+
+
+def test_what_cannot_be():
+    with pytest.raises(ConfigError) as caught:
+        PreprocessConfig(history="history", history_of="genres")
+    assert str(caught.value).startswith("column 'genres': history_of is no categorical column; expected userId, ")
+    with pytest.raises(ConfigError, match="features cannot be used; expected ranking, retrieval, got 'search'"):
+        features_for("search")
+    assert features_for("ranking", folds=3) == PreprocessConfig(folds=3)
+    assert features_for("retrieval").target_encoded == ()
