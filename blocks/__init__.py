@@ -27,9 +27,11 @@ def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(f"module 'blocks' has no attribute {name!r}")
     api = importlib.import_module("blocks.api")
-    if name not in api.__all__:
-        raise AttributeError(f"module 'blocks' has no attribute {name!r}")
-    return getattr(api, name)
+    if name in api.__all__:
+        return getattr(api, name)
+    if name in globals():  # a folder such as `losses`, which that import has loaded
+        return globals()[name]
+    raise AttributeError(f"module 'blocks' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

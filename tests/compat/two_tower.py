@@ -92,7 +92,7 @@ assert metrics["recall_at_10"] > 0.6, metrics  # 10 of 30 by chance are 0.33
 
 with tempfile.TemporaryDirectory() as folder:
     model.query_encoder.save(os.path.join(folder, "query_tower"))
-    loaded = mm.Encoder.load(os.path.join(folder, "query_tower"))
+    loaded = mm.Model.load(os.path.join(folder, "query_tower"))
 again = loaded.encode(user_features, index=Tags.USER_ID, batch_size=16).to_ddf().compute()
 np.testing.assert_allclose(again.to_numpy(), users.to_numpy(), rtol=1e-4, atol=1e-6)
 
