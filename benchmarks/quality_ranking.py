@@ -35,7 +35,7 @@ MODELS: dict[str, Callable[[Schema], mm.Model]] = {
     "DCN": lambda schema: mm.DCNModel(schema, depth=2),
     "DeepFM": lambda schema: mm.DeepFMModel(schema),
     "DLRM": lambda schema: mm.DLRMModel(
-        schema, embedding_dim=16, bottom_block=mm.MLPBlock([64, 16]), top_block=mm.MLPBlock([64, 32])
+        schema, embedding_dim=32, bottom_block=mm.MLPBlock([64, 32]), top_block=mm.MLPBlock([64, 32])
     ),
     "WideAndDeep": lambda schema: mm.WideAndDeepModel(schema, mm.MLPBlock([64, 32]), wide_schema=schema),
 }

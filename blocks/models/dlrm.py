@@ -17,7 +17,7 @@ from blocks.inputs.embedding_features import EmbeddingFeatures
 from blocks.inputs.embedding_options import EmbeddingOptions
 from blocks.interactions.dot_product import DotProductInteractionBlock
 from blocks.models.model import Model
-from blocks.models.ranking_inputs import MULTIPLIED, ranking_embeddings, ranking_features
+from blocks.models.ranking_inputs import ranking_embeddings, ranking_features
 from blocks.tasks.as_outputs import as_outputs
 
 
@@ -134,7 +134,7 @@ def DLRMModel(  # noqa: N802 - looks like the class that it is used as
 
 def _embeddings(categorical: Schema, dim: int, options: EmbeddingOptions | None) -> keras.layers.Layer:
     if options is None:
-        return ranking_embeddings(categorical, dim, stddev=MULTIPLIED)
+        return ranking_embeddings(categorical, dim, multiplied=True)
     embeddings = EmbeddingFeatures.from_schema(
         categorical, dataclasses.replace(options, embedding_dim_default=dim, infer_embedding_sizes=False)
     )

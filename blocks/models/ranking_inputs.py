@@ -21,7 +21,7 @@ from blocks.schema.functions import select_targets
 #: is dropped in training.
 _SMALL, _DROPPED = 0.01, 0.5
 #: The same where they are multiplied with each other before a deep part reads them.
-MULTIPLIED = 0.05
+_MULTIPLIED, _MULTIPLIED_DROPPED = 0.05, 0.6
 #: Where their products are the prediction: larger, since products of small numbers learn too late, and pulled towards 0
 #: each time that they are looked up, as in matrix factorization.
 _LARGE, _L2 = 0.1, 0.03
@@ -48,7 +48,7 @@ def ranking_embeddings(
     dim: int | Mapping[str, int] | None = None,
     *,
     products: bool = False,
-    stddev: float | None = None,
+    multiplied: bool = False,
 ) -> ParallelBlock:
     """`Embeddings` of the categorical columns of `schema` that start, and are held back, as ranking models do best.
 
@@ -57,9 +57,10 @@ def ranking_embeddings(
         dim: See `Embeddings`.
         products: Whether products of embeddings are the prediction, as in a factorization machine: then they are
             penalised, else they are dropped. Default: False.
-        stddev: Standard deviation that they start at. Default: 0.1 for products, else 0.01.
+        multiplied: Whether a deep part reads their products, as in DLRM. Default: False.
     """
-    start_at = stddev if stddev is not None else _LARGE if products else _SMALL
+    start_at = _LARGE if products else _MULTIPLIED if multiplied else _SMALL
+    dropped = _MULTIPLIED_DROPPED if multiplied else _DROPPED
     categorical = schema.select_by_tag(Tags.CATEGORICAL)
     # An initializer draws the same numbers each time that it is asked: every table gets one of its own.
     start = {name: keras.initializers.RandomNormal(stddev=start_at) for name in categorical.column_names}
@@ -68,7 +69,7 @@ def ranking_embeddings(
         dim=dim,
         embeddings_initializer=start,
         activity_regularizer=RowL2(_L2) if products else None,
-        post=None if products else MapValues(keras.layers.Dropout(_DROPPED)),
+        post=None if products else MapValues(keras.layers.Dropout(dropped)),
     )
 
 
