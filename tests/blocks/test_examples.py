@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import pkgutil
+import warnings
 
 import pytest
 
@@ -19,6 +20,8 @@ def test_examples(name, tmp_path, monkeypatch):
     module = importlib.import_module(name)
     report: list[str] = []
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
-    for test in doctest.DocTestFinder(exclude_empty=True).find(module, name):
-        runner.run(test, out=report.append)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of the first generation's names
+        for test in doctest.DocTestFinder(exclude_empty=True).find(module, name):
+            runner.run(test, out=report.append)
     assert not runner.failures, "".join(report)

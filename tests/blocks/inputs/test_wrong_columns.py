@@ -25,7 +25,7 @@ LOST = r"column 'genre': {} does not know how many ids there are; expected a dom
         (mm.InputBlockV2, "embeddings"),
         (mm.EmbeddingFeatures.from_schema, "EmbeddingFeatures"),
         (mm.SequenceEmbeddingFeatures.from_schema, "SequenceEmbeddingFeatures"),
-        (mm.WideFeatures, "wide_features"),
+        (lambda schema: mm.WideFeatures(schema, name="wide"), "wide"),
         (lambda schema: mm.EmbeddingTable(2, schema["genre"], name="genre"), "EmbeddingTable 'genre'"),
     ],
 )
