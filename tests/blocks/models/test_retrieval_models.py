@@ -196,6 +196,22 @@ def test_youtube_dnn_top_k_is_that_of_its_scores():
     np.testing.assert_allclose(np.sort(chosen.scores, axis=1), np.sort(scores[:, [3, 11]], axis=1), rtol=1e-5)
 
 
+def test_an_empty_history_is_a_query_like_any_other():
+    # The mean of no item is 0: the recommendations are those of the bias alone, the same for everybody without history.
+    model = mm.YoutubeDNNRetrievalModelV2(HISTORY, num_sampled=15)
+    batch = first(histories())
+    model(batch)
+    nobody = {
+        name: tf.RaggedTensor.from_row_lengths(tf.zeros([0], value.dtype), [0, 0])
+        if isinstance(value, tf.RaggedTensor)
+        else tf.repeat(value[:1], 2, axis=0)
+        for name, value in batch.items()
+    }
+    found = model.to_top_k_encoder(k=3)(nobody)
+    assert np.isfinite(found.scores).all()
+    np.testing.assert_array_equal(found.identifiers[0], found.identifiers[1])
+
+
 @quiet
 @pytest.mark.parametrize("make", [
     lambda T: two_tower(logits_temperature=T),
