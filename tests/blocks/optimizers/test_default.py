@@ -62,8 +62,10 @@ def test_float16_scales_the_loss_by_rows():
 
 @pytest.mark.parametrize("optimizer", [None, "sgd", "adagrad"])
 def test_a_step_moves_the_rows_of_the_batch_alone(optimizer):
-    keras.utils.set_random_seed(7)
-    model = _model()
+    schema = small_schema()
+    inputs = schema.excluding_by_name(["click", "rating"])
+    # Without ReLU, which could cut a row off from its gradient: every row of the batch has to move.
+    model = mm.Model(mm.InputBlockV2(inputs), mm.MLPBlock([4], activation="tanh"), mm.OutputBlock(schema))
     model.compile(optimizer)
     features, targets = small_batch()
     model(features)
@@ -71,10 +73,7 @@ def test_a_step_moves_the_rows_of_the_batch_alone(optimizer):
     model.fit(features, targets, batch_size=6, epochs=1, verbose=0)
     (table,) = [weight for weight in model.trainable_weights if weight.path.endswith("item_id/embeddings")]
     moved = np.any(table.numpy() != before[table.path], axis=1)
-    # A row whose units are all cut off by ReLU has no gradient; the others of the batch move, and nothing else does.
-    moving, read = set(np.flatnonzero(moved).tolist()), set(features["item_id"].numpy().ravel().tolist())
-    assert moving <= read
-    assert len(moving) >= len(read) // 2
+    assert np.flatnonzero(moved).tolist() == sorted(set(features["item_id"].numpy().ravel().tolist()))
 
 
 def test_a_saved_model_goes_on_as_if_it_had_not_been_saved(tmp_path):
