@@ -40,6 +40,8 @@ class EmbeddingFeatures(TablesData, ParallelBlock):
         add_default_pre: Whether features may come in the forms that `Model(prep_features=True)` takes: scalars (B,),
             lists as two tensors. Default: True.
         l2_reg: Weight, in the loss, of the sum of squares of what a batch looks up. Default: 0.
+        tables: Tables that are there already, by name, such as those that an output shares. Default: made of
+            `feature_config`.
 
     Input shape:
         Dictionary of ids (B, 1) or lists of ids, (B, L) or ragged (B, None), by feature name.
@@ -75,12 +77,13 @@ class EmbeddingFeatures(TablesData, ParallelBlock):
         name: str | None = None,
         add_default_pre: bool = True,
         l2_reg: float = 0.0,
+        tables: Mapping[str, EmbeddingTable] | None = None,
         **kwargs: Any,
     ) -> None:
         features = with_table_names(feature_config)
-        tables = make_tables(features, schema, self._combines)
+        made = dict(tables) if tables is not None else make_tables(features, schema, self._combines)
         super().__init__(
-            tables, pre=pre, post=post, aggregation=aggregation, schema=schema, name=name, is_input=True, **kwargs
+            made, pre=pre, post=post, aggregation=aggregation, schema=schema, name=name, is_input=True, **kwargs
         )
         self.feature_config = features
         self.add_default_pre = add_default_pre
@@ -210,6 +213,8 @@ class EmbeddingFeatures(TablesData, ParallelBlock):
         return {
             **config,
             "feature_config": features,
+            # A table that an output is tied to comes back as one only if it is in the configuration itself.
+            "tables": [[name, to_config(table)] for name, table in self.branches.items()],
             "add_default_pre": self.add_default_pre,
             "l2_reg": self.l2_reg,
         }
@@ -218,4 +223,4 @@ class EmbeddingFeatures(TablesData, ParallelBlock):
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Makes the block from what `get_config` gave."""
         given = from_config(config)
-        return cls(dict(given.pop("feature_config")), **given)
+        return cls(dict(given.pop("feature_config")), tables=dict(given.pop("tables")), **given)

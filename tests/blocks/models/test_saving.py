@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from merlin.schema import Schema, Tags
 
 import blocks as mm
 from blocks.errors import ConfigError
@@ -134,3 +135,19 @@ class TestSave:
         model.save(tmp_path / "model")
         with pytest.raises(ConfigError, match=r"model: save: something is there already\. Give another path"):
             model.save(tmp_path / "model", overwrite=False)
+
+
+def test_a_table_of_embedding_features_that_an_output_is_tied_to(tmp_path):
+    schema = Schema([mm.create_categorical_column("item", 9, tags=[Tags.ITEM_ID], dtype="int64")])
+    features = mm.EmbeddingFeatures.from_schema(schema, mm.EmbeddingOptions(embedding_dim_default=4))
+    model = mm.Model(features, mm.MLPBlock([4]), mm.CategoricalOutput(features.parallel_dict["item"], "next"))
+    model.compile("sgd")
+    ids = np.arange(6).reshape(6, 1)
+    model.fit({"item": ids}, {"next": ids}, batch_size=6, verbose=0)
+    model.save(tmp_path / "tied.keras")
+    loaded = mm.Model.load(tmp_path / "tied.keras")
+    np.testing.assert_array_equal(loaded({"item": ids}), model({"item": ids}))
+    assert len(loaded.weights) == len(model.weights) == 3, "one table, a kernel and a bias"
+    loaded.fit({"item": ids}, {"next": ids}, batch_size=6, verbose=0)
+    inputs, output = loaded.blocks[0], loaded.blocks[-1]
+    assert inputs.parallel_dict["item"].table is output.to_call.table.table
