@@ -11,6 +11,7 @@ from typing_extensions import Self
 from blocks.core.parallel import ParallelBlock
 from blocks.core.sequential import SequentialBlock
 from blocks.core.serializing import from_config
+from blocks.retrieval.encoder import Encoder
 from blocks.tasks.deprecation import quietly, warn_deprecated
 from blocks.transforms.l2_norm import L2Norm
 
@@ -59,13 +60,13 @@ class DualEncoderBlock(ParallelBlock):
             towers, pre=pre, post=post, aggregation=aggregation, schema=schema, name=name, strict=strict, **kwargs
         )
 
-    def query_block(self) -> keras.layers.Layer:
-        """The tower of queries."""
-        return self["query"]
+    def query_block(self) -> Encoder:
+        """The tower of queries as a model of its own, to save or to predict with; its layers are those of the block."""
+        return Encoder(self["query"], name="query_tower")
 
-    def item_block(self) -> keras.layers.Layer:
-        """The tower of items."""
-        return self["item"]
+    def item_block(self) -> Encoder:
+        """The tower of items as a model of its own, in the same way."""
+        return Encoder(self["item"], name="item_tower")
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:

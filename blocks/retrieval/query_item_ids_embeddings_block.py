@@ -107,7 +107,7 @@ class QueryItemIdsEmbeddingsBlock(DualEncoderBlock):
             self.embedding_table_df(table_name, l2_normalization, gpu).to_parquet(path)
 
     def _table_of(self, table_name: str | Tags) -> EmbeddingTable:
-        tables = [encoder.table for encoder in (self.query_block(), self.item_block())]
+        tables = [encoder.table for encoder in (self["query"], self["item"])]
         for table in tables:
             if table.name == table_name or len(table.schema.select_by_tag(table_name)):
                 return table

@@ -264,6 +264,17 @@ def test_first_generation_judges_by_a_whole_catalogue():
 
 
 @quiet
+@quiet
+def test_a_tower_of_the_first_generation_is_saved_by_itself(tmp_path):
+    model = _trained(mm.TwoTowerModel(SCHEMA, mm.MLPBlock([4])))
+    features = first(log(), 24)
+    tower = model.retrieval_block.query_block()
+    tower.save(tmp_path / "query_tower.keras")
+    loaded = keras.saving.load_model(tmp_path / "query_tower.keras")
+    np.testing.assert_array_equal(loaded(features), model.retrieval_block(features)["query"])
+    assert "item" not in " ".join(loaded.input_schema.column_names)
+
+
 def test_first_generation_youtube_dnn():
     model = mm.YoutubeDNNRetrievalModel(HISTORY, num_sampled=15)
     batch = first(histories())

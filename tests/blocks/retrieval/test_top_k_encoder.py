@@ -319,6 +319,15 @@ def test_post_takes_what_was_found():
     assert encoder(users(1)).numpy().tolist() == [[30, 10]]
 
 
+def test_metrics_that_nobody_asked_for_look_at_what_there_is():
+    encoder = golden_encoder(3).index_candidates(CANDIDATES, IDS)
+    encoder.compile()
+    found = encoder.evaluate(users(1), np.array([[IDS[0]]]), return_dict=True, verbose=0)
+    assert {name for name in found if "_at_" in name} == {
+        f"{name}_at_3" for name in ("recall", "mrr", "ndcg", "map", "precision")
+    }
+
+
 def test_bad_calls():
     with pytest.raises(ConfigError, match=r"the top-k layer is not known; .*'brute-force-topk'.*got 'fast'"):
         golden_encoder(3, topk_layer="fast")
@@ -328,7 +337,7 @@ def test_bad_calls():
     with pytest.raises(
         ConfigError, match=r"recall_at_10 looks at more candidates .*a cut-off up to 3, got 10\. Give co"
     ):
-        encoder.compile()
+        encoder.compile(metrics=[mm.RecallAt(10)])
     encoder.compile(k=9, metrics=[mm.RecallAt(1)])
     with pytest.raises(ConfigError, match=r"more results than it has candidates; expected at most 5, got 9"):
         encoder.predict(users(1))
