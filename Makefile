@@ -42,10 +42,11 @@ charts: $(VENV)/.installed  ## Render and check the Helm charts
 	$(BIN)/python -m pytest -q -n 2 tests/charts
 
 docs: $(VENV)/.installed  ## Write the generated pages of docs anew
-	$(BIN)/python docs/generate_api.py && $(BIN)/python docs/generate_components.py
+	$(BIN)/python docs/generate_api.py && $(BIN)/python docs/generate_components.py && $(BIN)/python docs/generate_schemas.py
 
+# With extras, such as `tritonclient[grpc,http]`: pip before 23.1 does not find the hashes of such a line without them.
 lock: $(VENV)/.installed  ## Write requirements.lock and the images' own files anew from pyproject.toml
-	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-header --upgrade \
+	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-header --upgrade --no-strip-extras \
 	  --extra cpu --extra preprocess --extra train --extra pipelines --extra serve --extra ann --extra dev \
 	  pyproject.toml -o requirements.lock
 	$(BIN)/python containers/lock.py

@@ -72,6 +72,18 @@ def svg(
     return _embed(target.getvalue(), name, title, description)
 
 
+def short_label(text: str) -> str:
+    """A text of the data as a label: short, printable, and no mathematics, which dollar signs would be read as."""
+    shown = printable(text)
+    shown = shown if len(shown) <= 32 else f"{shown[:31]}…"
+    return shown.replace("$", r"\$")
+
+
+def printable(text: str) -> str:
+    """Without signs that XML does not know."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
 def _embed(svg: str, name: str, title: str, description: str) -> str:
     """Makes an SVG file an element of an HTML page: named, described, without namespaces or colours of its own."""
     root = ElementTree.fromstring(svg)  # noqa: S314 - written by matplotlib a moment ago

@@ -51,16 +51,22 @@ FILES = (
     Requirements("base/requirements-cudf.txt", COMMON, python="3.10", without=OF_CUDF),
     Requirements("preprocess/requirements-cpu.txt", (*COMMON, "preprocess")),
     Requirements("preprocess/requirements-gpu.txt", (*COMMON, "preprocess"), python="3.10", without=OF_CUDF),
-    Requirements("train/requirements-cpu.txt", (*COMMON, "train", "cpu")),
-    Requirements("train/requirements-gpu.txt", (*COMMON, "train", "gpu"), python="3.11"),
-    Requirements("serve/requirements-cpu.txt", (*COMMON, "preprocess", "serve", "cpu")),
-    Requirements("serve/requirements-gpu.txt", (*COMMON, "preprocess", "serve", "gpu"), python="3.10"),
+    Requirements("train/requirements-cpu.txt", (*COMMON, "train", "ann", "cpu")),
+    Requirements("train/requirements-gpu.txt", (*COMMON, "train", "ann", "gpu"), python="3.11"),
+    Requirements("serve/requirements-cpu.txt", (*COMMON, "preprocess", "serve", "ann", "cpu")),
+    Requirements("serve/requirements-gpu.txt", (*COMMON, "preprocess", "serve", "ann", "gpu"), python="3.10"),
 )
 
 
 def _compile(file: str, arguments: list[str], given: str | None = None) -> None:
     command = [Path(sys.executable).parent / "uv", "pip", "compile", "--quiet", "--generate-hashes", "--no-header"]
-    command += ["--no-annotate", "--constraint=requirements.lock", f"--output-file={CONTAINERS / file}", *arguments]
+    command += [
+        "--no-strip-extras",
+        "--no-annotate",
+        "--constraint=requirements.lock",
+        f"--output-file={CONTAINERS / file}",
+        *arguments,
+    ]
     subprocess.run(command, check=True, cwd=ROOT, input=given, text=True)
 
 

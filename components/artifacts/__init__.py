@@ -7,7 +7,9 @@ from components.artifacts.fitted_workflow import FittedWorkflowArtifact
 from components.artifacts.gate_decision import GateDecision
 from components.artifacts.measured_rows import MeasuredRows
 from components.artifacts.model import ModelArtifact
+from components.artifacts.retrieval_evaluation import RetrievalEvaluation
 from components.artifacts.splits import Splits
+from components.artifacts.statistics import Statistics
 from components.artifacts.transformed import Transformed
 from components.artifacts.triton_repository import TritonRepository
 
@@ -19,7 +21,9 @@ __all__ = [
     "GateDecision",
     "MeasuredRows",
     "ModelArtifact",
+    "RetrievalEvaluation",
     "Splits",
+    "Statistics",
     "Transformed",
     "TritonRepository",
 ]

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from typing_extensions import Self
 
 from blocks.errors import ArtifactError
-from blocks.io import atomic_directory, read_json, write_json
+from blocks.io import atomic_directory, file_sha256, read_json, write_json
 
 MANIFEST = "manifest.json"
 
@@ -99,8 +99,4 @@ class Artifact:
 
 
 def _describe(file: Path) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return {"bytes": file.stat().st_size, "sha256": digest.hexdigest()}
+    return {"bytes": file.stat().st_size, "sha256": file_sha256(file)}

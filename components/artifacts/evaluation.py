@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from blocks.io import read_json
 from components.artifacts.base import Artifact
@@ -19,7 +19,7 @@ class Evaluation(Artifact):
 
     kind = "evaluation"
     version = 2
-    required = ("metrics.json", "curves.json", "rows.parquet", "report.html")
+    required: ClassVar[tuple[str, ...]] = ("metrics.json", "curves.json", "rows.parquet", "report.html")
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -17,6 +17,15 @@ from blocks.errors import ArtifactError
 
 #: The scorer that is judged, and the one that is in production.
 MODEL, PRODUCTION = "model", "production"
+#: Names of the scorers for people, in the order in which they are shown.
+SCORERS = {
+    MODEL: "Model",
+    "mean_baseline": "User mean + item mean",
+    "popularity": "Popularity",
+    "last_item": "Last item",
+    "constant": "Constant score",
+    PRODUCTION: "In production",
+}
 
 Array = npt.NDArray[np.float64]
 
@@ -44,6 +53,11 @@ class MeasuredRows:
     def scorers(self) -> list[str]:
         """Everything that was measured: the model, baselines, perhaps production."""
         return sorted({scorer for _, scorer in self.values} | set(self.scores))
+
+    @property
+    def unit_count(self) -> int:
+        """How many units there are."""
+        return int(self.units.max(initial=-1)) + 1
 
     @property
     def metrics(self) -> list[str]:

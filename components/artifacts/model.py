@@ -29,8 +29,18 @@ class ModelArtifact(Artifact):
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """One entry an epoch: `epoch`, and losses and metrics by name; empty for an untrained model."""
-        return read_json(self.path / "history.json") if "history.json" in self.files else []
+        """One entry an epoch: `epoch`, and losses and metrics by name; empty for an untrained model.
+
+        Raises:
+            ArtifactError: if the file holds something else.
+        """
+        if "history.json" not in self.files:
+            return []
+        file = self.path / "history.json"
+        rows = read_json(file)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) and "epoch" in row for row in rows):
+            raise ArtifactError("the history of the training is damaged", path=file, expected="one dict an epoch")
+        return rows
 
     def load(self) -> Any:
         """Loads the model, compiled as it was.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 
 from blocks.datasets.log_schema import LOG_SCHEMA, REQUIRED_COLUMNS
 from blocks.errors import ArtifactError
-from components.artifacts.base import Artifact
+from components.artifacts.split_files import SPLITS, SplitFiles
 
-SPLITS = ("train", "valid", "test")
+__all__ = ["HISTORY", "SPLITS", "SPLIT_SCHEMA", "TARGET", "Splits"]
+
 TARGET = "rating_binary"
 #: Columns of the Parquet files in order; feature columns that the data set lacks are left out.
 SPLIT_SCHEMA = LOG_SCHEMA.insert(len(REQUIRED_COLUMNS), pa.field(TARGET, pa.int8()))
@@ -25,14 +26,15 @@ _KNOWN = SPLIT_SCHEMA.append(HISTORY)
 _ROW_GROUP = 65_536
 
 
-class Splits(Artifact):
+class Splits(SplitFiles):
     """`train.parquet`, `valid.parquet` and `test.parquet`: raw columns and the target.
 
     Columns are those of `SPLIT_SCHEMA`, in its order, and `HISTORY` behind them where it was asked for.
 
     Metadata: `dataset` (its name or path), `split` (the method) and `seed`; `columns`; `rows`, `positives` (rows with
     a rating above 3) and `time_range` (first and last second since 1970) by split; `content` (SHA-256 of the values,
-    whatever writes the Parquet files); and `best_auc` by split, or None where it is not known.
+    whatever writes the Parquet files); `best_auc` by split, or None where it is not known; and `config` (settings
+    of the step).
 
     Args:
         path: The folder.
@@ -42,7 +44,6 @@ class Splits(Artifact):
     """
 
     kind = "splits"
-    required = tuple(f"{split}.parquet" for split in SPLITS)
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__(path)
@@ -71,21 +72,6 @@ class Splits(Artifact):
                     error.filename = error.filename or str(file)  # Arrow does not say what it was writing
                     raise
         return cls(path)
-
-    def file(self, split: str) -> Path:
-        """Path of the Parquet file of `split`: train, valid or test."""
-        if split not in SPLITS:
-            raise ArtifactError("no such split", path=self.path, expected=", ".join(SPLITS), got=repr(split))
-        return self.path / f"{split}.parquet"
-
-    def read(self, split: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """Reads a split, or some of its columns."""
-        return pq.read_table(self.file(split), columns=None if columns is None else list(columns))
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns, in order."""
-        return tuple(pq.read_schema(self.file("train")).names)
 
 
 def _check_schema(schema: pa.Schema, path: Path) -> None:

@@ -21,6 +21,10 @@ class Statistics(Artifact):
     `findings`, `drift`, `configuration`), `report.html` (one self-contained page) and, for each column that drifted,
     `plots/<column>.svg`: an element for a page, in whose colours it is drawn.
 
+    Metadata: `verdict`; `inputs` (fingerprints of what was looked at); `dataset` (its name); `splits` (rows, share of
+    positives and first and last day of each), `data` and `ingest` (what the splits say of themselves, and the settings
+    that they were made with).
+
     Args:
         path: The folder.
 

@@ -10,11 +10,12 @@ from components.artifacts.base import Artifact
 
 
 class TritonRepository(Artifact):
-    """An exported ensemble.
+    """An exported ensemble, which scores rows or recommends items.
 
     `models` is what a Triton server takes as its model repository: the ensemble, its transform and its model.
     `README.md` says how to serve and to ask it. The metadata names the ensemble (`name`, `version`), its inputs, and
-    what the parity gate found (`parity`).
+    what the parity gate found (`parity`); that of a retrieval ensemble also has `outputs`, `k`, `items` (their number)
+    and `search` (`exact` or `approximate`).
     """
 
     kind = "triton_repository"

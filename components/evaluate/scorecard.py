@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sklearn import metrics
 
 from blocks.errors import ArtifactError, DataError
+from components.artifacts.measured_rows import MODEL, SCORERS
 from components.evaluate.baselines import mean_scores, popularity_scores
 from components.evaluate.calibration import Calibration
 from components.evaluate.config import EvaluateConfig
@@ -145,16 +146,16 @@ def evaluate_scores(
             fix="End the model in a BinaryOutput.",
         )
     constant = np.full(len(test), train.labels.mean())
-    model = _measure("Model", "", values, test, config)
+    model = _measure(MODEL, values, test, config)
     if not model.ranking.users:
         raise DataError("no user has a relevant row in the test split", fix="Use more data or another way to split.")
-    others = () if production is None else (_measure("In production", "production_", production, test, config),)
+    others = () if production is None else (_measure("production", production, test, config),)
     return Scorecard(
         model=model,
         baselines=(
-            _measure("User mean + item mean", "mean_baseline_", mean_scores(train, test, config), test, config),
-            _measure("Popularity", "popularity_", popularity_scores(train, test.items), test, config, False),
-            _measure("Constant score", "constant_", constant, test, config),
+            _measure("mean_baseline", mean_scores(train, test, config), test, config),
+            _measure("popularity", popularity_scores(train, test.items), test, config, False),
+            _measure("constant", constant, test, config),
             *others,
         ),
         counts=_counts(test, train, model.ranking),
@@ -165,11 +166,11 @@ def evaluate_scores(
 
 
 def _measure(
-    name: str, key: str, scores: Array, test: Interactions, config: EvaluateConfig, probabilities: bool = True
+    scorer: str, scores: Array, test: Interactions, config: EvaluateConfig, probabilities: bool = True
 ) -> Performance:
     result = Performance(
-        name=name,
-        key=key,
+        name=SCORERS[scorer],
+        key="" if scorer == MODEL else f"{scorer}_",
         auc=float(metrics.roc_auc_score(test.labels, scores)),
         ranking=rank_per_user(test.users, scores, test.labels, config.k),
         roc=RocCurve.of(scores, test.labels),

@@ -11,22 +11,17 @@ from typing import Any
 import numpy.typing as npt
 
 from blocks.errors import ArtifactError, EmrysError
-from blocks.io import write_json
 from components.artifacts.evaluation import Evaluation
-from components.artifacts.feature_schema import FeatureSchema
-from components.artifacts.model import ModelArtifact
-from components.artifacts.splits import Splits
-from components.artifacts.transformed import Transformed
 from components.evaluate.config import EvaluateConfig
-from components.evaluate.facts import ColumnFacts, SplitFacts, plain_facts, versions
 from components.evaluate.interactions import read_interactions
+from components.evaluate.judged import Judged
 from components.evaluate.measured import measured_rows
 from components.evaluate.predict import predict_scores
 from components.evaluate.production import production_scores
-from components.evaluate.report import Report
-from components.evaluate.roles import Roles
 from components.evaluate.scorecard import Scorecard, evaluate_scores
 from components.evaluate.slices import slices_of
+from components.pages.ranking_view import RankingView
+from components.registry.production import in_production
 from components.running import emit, running
 
 __all__ = ["EvaluateConfig", "best_auc", "run"]
@@ -65,58 +60,36 @@ def run(
         EmrysError: if an input cannot be used; nothing is then written.
     """
     with running(STEP):
-        raw, transformed, network = Splits(splits), Transformed(data), ModelArtifact(model)
-        features = FeatureSchema(schema)
-        columns = features.schema
-        roles = Roles.of(columns, config.target)
-        test_file = transformed.file("test")
+        judged = Judged.open(splits, data, model, schema, config.target)
+        raw, columns, target = judged.raw.file("test"), judged.features.schema, judged.roles.target
+        rows = judged.data.file("test")
 
         _tell(0, "reading the splits")
-        train, test = read_interactions(raw.file("train"), raw.file("test"), test_file, **dataclasses.asdict(roles))
+        train, test = read_interactions(judged.raw.file("train"), raw, rows, **dataclasses.asdict(judged.roles))
         _tell(1, f"scoring {len(test):,} rows")
-        scores = predict(network.path, test_file, columns, roles.target, config.batch_size)
+        scores = predict(judged.model.path, rows, columns, target, config.batch_size)
         _tell(2, "measuring")
         try:
-            live = production_scores(
-                config.registry, config.model_name, raw.file("test"), roles.target, config.batch_size
-            )
-            card = evaluate_scores(scores, test, train, config, best_auc(raw.metadata), live)
+            with in_production(config.registry, config.model_name, STEP) as live:
+                beside = None if live is None else production_scores(live, raw, target, config.batch_size)
+            card = evaluate_scores(scores, test, train, config, best_auc(judged.raw.metadata), beside)
         except EmrysError as error:
-            error.path = error.path or str(network.path if isinstance(error, ArtifactError) else raw.file("test"))
+            error.path = error.path or str(judged.model.path if isinstance(error, ArtifactError) else raw)
             raise
         _tell(3, "drawing the report")
-        fingerprints = {
-            "splits": raw.fingerprint,
-            "transformed data": transformed.fingerprint,
-            "schema": features.fingerprint,
-            "model": network.fingerprint,
-        }
-        report = Report(
-            card=card,
-            target=roles.target,
-            dataset=Path(raw.metadata.get("dataset") or "unnamed data").name,
-            splits=[SplitFacts.of(raw.file(name), roles.target) for name in ("train", "valid", "test")],
-            columns=[ColumnFacts.of(column) for column in columns],
-            data=plain_facts(raw.metadata),
-            history=_history(network),
-            summary=network.summary,
-            fingerprints=fingerprints,
-            versions=versions(),
+        evaluation = judged.write(
+            Evaluation,
+            output,
+            step=STEP,
+            view=RankingView,
+            config=config,
+            metrics=card.metrics,
+            curves=curves_of(card),
+            rows=measured_rows(card, test, train, slices_of(raw, columns)),
+            live=live,
         )
-        metadata = {
-            "target": roles.target,
-            "config": dataclasses.asdict(config),
-            "inputs": fingerprints,
-            "versions": report.versions,
-        }
-        with Evaluation.create(output, metadata) as work:
-            write_json(work / "metrics.json", card.metrics)
-            write_json(work / "curves.json", _curves(card))
-            slices = slices_of(raw.file("test"), columns)
-            measured_rows(card, test, train, slices).write(work / "rows.parquet")
-            (work / "report.html").write_text(report.render(), encoding="utf-8")
         _tell(4, f"AUC {card.model.auc:.4f}, {card.baselines[0].name.lower()} {card.baselines[0].auc:.4f}")
-        return Evaluation(output)
+        return evaluation
 
 
 def best_auc(metadata: Mapping[str, Any]) -> float | None:
@@ -137,18 +110,14 @@ def _tell(done: int, text: str) -> None:
     emit(STEP, "progress", done=done, total=4, text=text)
 
 
-def _curves(card: Scorecard) -> dict[str, Any]:
+def curves_of(card: Scorecard) -> dict[str, Any]:
+    """What of a scorecard is drawn: ROC curves, calibration and scores by label."""
     calibration = card.model.calibration
     negative, positive = card.histogram
+    means = card.baselines[0]
     return {
         "roc": dataclasses.asdict(card.model.roc),
+        f"{means.key}roc": dataclasses.asdict(means.roc),
         "calibration": None if calibration is None else dataclasses.asdict(calibration),
         "histogram": {"negative": negative, "positive": positive},
     }
-
-
-def _history(model: ModelArtifact) -> list[dict[str, Any]]:
-    rows = model.history
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and "epoch" in row for row in rows):
-        raise ArtifactError("the history of the training is damaged", path=model.path, expected="one dict an epoch")
-    return rows

@@ -1,9 +1,7 @@
-"""Recommendations of the model that is in production, from the same raw rows."""
+"""What the model recommends that is in production, from the same raw rows."""
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,53 +11,41 @@ import pyarrow as pa
 from blocks.workflow import FittedWorkflow
 from components.artifacts.feature_schema import FeatureSchema
 from components.artifacts.model import ModelArtifact
-from components.evaluate_retrieval.config import STEP, EvaluateRetrievalConfig
-from components.registry.registry import Registry
+from components.registry.production import Production
 from components.retrieval.queries import Queries
 from components.retrieval.search import recommend
-from components.running import emit
 
 
 def production_places(
-    config: EvaluateRetrievalConfig, queries: Queries, users: pa.Table, items: pa.Table, item: str, layer: Any
-) -> npt.NDArray[np.int64] | None:
+    live: Production, queries: Queries, users: pa.Table, items: pa.Table, item: str, layer: Any, batch_size: int
+) -> npt.NDArray[np.int64]:
     """What the model in production recommends, with the workflow that it was promoted with.
 
     It knows the items that it was trained with; of those that came later it recommends none.
 
     Args:
-        config: Names the registry; without one there is nothing in production.
+        live: The version in production.
         queries: Who is recommended to.
         users: A raw row for each query.
         items: A raw row for each item of the catalogue.
         item: Column of the item's id.
         layer: A top-k layer.
+        batch_size: Queries that the model answers at once.
 
     Returns:
-        Places (Q, K) in the catalogue; None where nothing is in production.
+        Places (Q, K) in the catalogue.
 
     Raises:
         ArtifactError: if the version is damaged.
-        StorageError: if the registry cannot be read.
     """
-    if not config.registry:
-        return None
-    known = Registry(config.registry, config.model_name)
-    version = known.current()
-    if version is None:
-        emit(STEP, "message", text=f"nothing is in production in {known.store.uri}")
-        return None
-    emit(STEP, "message", text=f"comparing with {version.name}, which is in production")
-    with tempfile.TemporaryDirectory(prefix="emrys-production-") as folder:
-        parts = {part: known.fetch(version, Path(folder) / part, part) for part in ("workflow", "schema", "model")}
-        workflow = FittedWorkflow.load(parts["workflow"])
-        return recommend(
-            ModelArtifact(parts["model"]).load(),
-            FeatureSchema(parts["schema"]).schema,
-            workflow.transform_table(users),
-            workflow.transform_table(items),
-            item,
-            queries.seen,
-            layer,
-            config.batch_size,
-        ).places
+    workflow = FittedWorkflow.load(live.workflow)
+    return recommend(
+        ModelArtifact(live.model).load(),
+        FeatureSchema(live.schema).schema,
+        workflow.transform_table(users),
+        workflow.transform_table(items),
+        item,
+        queries.seen,
+        layer,
+        batch_size,
+    ).places

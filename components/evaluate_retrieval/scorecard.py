@@ -21,15 +21,13 @@ class Performance:
     """One way to recommend.
 
     Attributes:
-        scorer: Its name in files: `model`, `popularity`, `last_item` or `production`.
-        name: Its name for people.
+        scorer: `model`, `popularity`, `last_item` or `production`.
         values: Metrics query by query, (Q,) by name.
         coverage: Share of the catalogue that is recommended to somebody.
         recalls: Mean recall at 1, 2, … up to the longest list.
     """
 
     scorer: str
-    name: str
     values: dict[str, Floats]
     coverage: float
     recalls: list[float]
@@ -42,14 +40,11 @@ class Performance:
         return {start + name: value for name, value in found.items()}
 
 
-def measure(
-    scorer: str, name: str, found: Ints, queries: Queries, share: Floats, config: EvaluateRetrievalConfig
-) -> Performance:
+def measure(scorer: str, found: Ints, queries: Queries, share: Floats, config: EvaluateRetrievalConfig) -> Performance:
     """Measures what was recommended.
 
     Args:
-        scorer: Name in files.
-        name: Name for people.
+        scorer: Who recommended.
         found: Places of the recommended items, best first, (Q, K).
         queries: What is right.
         share: Share of the train users who have had each item, above 0, (N,).
@@ -63,7 +58,7 @@ def measure(
         f"novelty_at_{config.k}": novelty(found, share, config.k),
     }
     recalls = (np.cumsum(hit, axis=1) / queries.totals[:, None]).mean(axis=0)
-    return Performance(scorer, name, values, coverage(found, len(share), config.k), recalls.tolist())
+    return Performance(scorer, values, coverage(found, len(share), config.k), recalls.tolist())
 
 
 def _mean(values: Floats) -> float:

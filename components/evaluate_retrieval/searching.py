@@ -85,16 +85,3 @@ class CatalogueSearch:
     def metrics(self) -> dict[str, float]:
         """The recall of the search, where it is not exact."""
         return {} if self.exact else {"search_recall": self.recall}
-
-    def described(self) -> dict[str, str]:
-        """The same for people."""
-        limit = f"{self._config.exact_up_to:,}"
-        if self.exact:
-            return {"search": f"exact, as in every catalogue up to {limit} items", "items": f"{len(self._catalogue):,}"}
-        index = self.layer.report
-        return {
-            "search": f"approximate, as in every catalogue above {limit} items",
-            "items": f"{len(self._catalogue):,}",
-            "share of the exact results": f"{self.recall:.4f}, at least {self._config.recall_floor:g} is needed",
-            "lists that a query looks at": f"{index.probes} of {index.lists}",
-        }

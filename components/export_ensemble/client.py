@@ -1,4 +1,4 @@
-"""Sends raw rows to a served ensemble and gives back scores."""
+"""Sends raw rows to a served ensemble and gives back scores, or recommended items."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from blocks.errors import ConfigError, ServingError
 from components.export_ensemble.columns import Column, Columns
 from components.export_ensemble.model_config import columns_of
 from components.export_ensemble.packing import Rows, pack
+from components.export_ensemble.recommendation import Recommendation, unpack_recommendations
 
 
 class EnsembleClient:
@@ -31,16 +32,18 @@ class EnsembleClient:
     Args:
         url: Host and port, without a scheme.
         protocol: `grpc` or `http`.
-        model_name: Name of the ensemble.
+        model_name: Name of the ensemble; None for the only one that is served.
         timeout: Seconds that a request may take.
 
     Raises:
         ConfigError: if there is no such protocol.
     """
 
-    def __init__(self, url: str, protocol: str = "grpc", model_name: str = "ranking", timeout: float = 60.0) -> None:
+    def __init__(
+        self, url: str, protocol: str = "grpc", model_name: str | None = "ranking", timeout: float = 60.0
+    ) -> None:
         self.url = url
-        self.model_name = model_name
+        self._name = model_name
         if protocol == "grpc":
             self._library, self._options = tritonclient.grpc, {"client_timeout": timeout}
             self._client = tritonclient.grpc.InferenceServerClient(url)
@@ -61,10 +64,34 @@ class EnsembleClient:
     ) -> None:
         self._client.close()
 
+    @cached_property
+    def model_name(self) -> str:
+        """Name of the ensemble.
+
+        Raises:
+            ConfigError: if none was given, and not one is served.
+        """
+        if self._name is not None:
+            return self._name
+        found = self._ensembles()
+        if len(found) != 1:
+            raise ConfigError(
+                "which ensemble is asked is not known",
+                path=self.url,
+                expected="the name of one that is served",
+                got=", ".join(found) or "none",
+            )
+        return found[0]
+
     @property
     def columns(self) -> tuple[Column, ...]:
         """What a raw row holds."""
         return columns_of(self._config.input)
+
+    @property
+    def recommends(self) -> bool:
+        """Whether a row gets a list of items, and not a score."""
+        return any(column.is_list for column in columns_of(self._config.output))
 
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
         """Scores raw rows; more than the server takes at once are sent in several requests.
@@ -76,18 +103,40 @@ class EnsembleClient:
             One score per row, (B,) float32.
 
         Raises:
+            ConfigError: if the ensemble recommends items.
             DataError: if a row lacks a column or a value has another type.
             ServingError: if the server cannot be reached or refuses the rows.
         """
-        columns = pack(rows, self.columns)
+        if self.recommends:
+            raise ConfigError(f"{self.model_name} recommends items", path=self.url, fix="Ask it with recommend().")
         output = self._config.output[0].name
+        scores = [answer[output].reshape(-1) for answer in self._answers(rows)]
+        return np.concatenate(scores) if scores else np.empty(0, dtype=np.float32)
+
+    def recommend(self, rows: Rows) -> list[list[Recommendation]]:
+        """Recommends items to raw queries; more than the server takes at once are sent in several requests.
+
+        Args:
+            rows: A list of rows, or a list of values per column; None is null.
+
+        Returns:
+            For each row its items, best first; fewer where there are not K that may be recommended.
+
+        Raises:
+            ConfigError: if the ensemble gives scores.
+            DataError: if a row lacks a column or a value has another type.
+            ServingError: if the server cannot be reached or refuses the rows.
+        """
+        if not self.recommends:
+            raise ConfigError(f"{self.model_name} gives a score per row", path=self.url, fix="Ask it with predict().")
+        return [found for answer in self._answers(rows) for found in unpack_recommendations(answer)]
+
+    def _answers(self, rows: Rows) -> Iterator[Columns]:
+        columns = pack(rows, self.columns)
         total = len(next(iter(columns.values())))
         limit = self._config.max_batch_size or total
-        scores = [
-            self.infer({name: values[start : start + limit] for name, values in columns.items()})[output].reshape(-1)
-            for start in range(0, total, limit)
-        ]
-        return np.concatenate(scores) if scores else np.empty(0, dtype=np.float32)
+        for start in range(0, total, limit):
+            yield self.infer({name: values[start : start + limit] for name, values in columns.items()})
 
     def infer(self, columns: Columns, outputs: Sequence[str] | None = None, model_name: str | None = None) -> Columns:
         """Sends one request of ready arrays.
@@ -121,6 +170,14 @@ class EnsembleClient:
                 return self._client.get_model_config(self.model_name, **self._options).config
             config = self._client.get_model_config(self.model_name)
         return json_format.ParseDict(config, model_config_pb2.ModelConfig(), ignore_unknown_fields=True)
+
+    def _ensembles(self) -> list[str]:
+        with self._errors():
+            if self._protocol == "grpc":
+                models = [one.name for one in self._client.get_model_repository_index(**self._options).models]
+            else:
+                models = [one["name"] for one in self._client.get_model_repository_index()]
+        return [name for name in models if {f"{name}_transform", f"{name}_model"} <= set(models)]
 
     def _names(self, result: Any) -> list[str]:
         response = result.get_response()

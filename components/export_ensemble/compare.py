@@ -1,4 +1,4 @@
-"""Sends the same rows to two served ensembles and compares the scores.
+"""Sends the same rows to two served ensembles and compares the scores, or the recommended items and their scores.
 
 `python -m components.export_ensemble.compare STABLE CANDIDATE --rows FILE` is the job that holds a canary or a shadow
 release against the stable one.
@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import pandas as pd
 from blocks.errors import DataError, EmrysError, ParityError, ServingError
 from components.export_ensemble.client import EnsembleClient
 from components.export_ensemble.packing import Rows
+from components.export_ensemble.recommendation import Recommendation
 
 _PAUSE = 2.0
 
@@ -36,6 +37,8 @@ class Comparison:
         max_difference: Largest absolute difference.
         mean_shift: Mean of candidate minus stable: whether one scores higher as a whole.
         rank_correlation: Spearman's correlation of the two; NaN when all scores of one are equal.
+        overlap: Share of the recommended items that both recommend, the mean over the rows; the scores are then those
+            of these items. None where rows are scored.
     """
 
     rows: int
@@ -43,6 +46,7 @@ class Comparison:
     max_difference: float
     mean_shift: float
     rank_correlation: float
+    overlap: float | None = None
 
     @classmethod
     def of(cls, stable: npt.NDArray[Any], candidate: npt.NDArray[Any]) -> Comparison:
@@ -63,6 +67,28 @@ class Comparison:
             mean_shift=float(difference.mean()),
             rank_correlation=float(correlation),
         )
+
+    @classmethod
+    def of_recommended(
+        cls, stable: Sequence[Sequence[Recommendation]], candidate: Sequence[Sequence[Recommendation]]
+    ) -> Comparison:
+        """Compares recommended items of the same rows, B each.
+
+        Raises:
+            DataError: if there are no rows, or none has an item that both recommend.
+        """
+        pairs: list[tuple[float, float]] = []
+        shares = []
+        for one, other in zip(stable, candidate, strict=True):
+            ours, theirs = dict(one), dict(other)
+            both = [item for item in ours if item in theirs]
+            pairs += [(ours[item], theirs[item]) for item in both]
+            shares.append(len(both) / max(1, len(ours), len(theirs)))
+        if shares and not pairs:
+            raise DataError("the two recommend no item in common", got=f"{len(shares)} rows")
+        scores = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+        compared = cls.of(scores[:, 0], scores[:, 1])
+        return replace(compared, rows=len(shares), overlap=float(np.mean(shares)))
 
     def check(self, max_mean_difference: float, min_rank_correlation: float) -> None:
         """Fails when the scores differ by more than is allowed; a NaN fails too.
@@ -91,7 +117,7 @@ class Comparison:
 
 
 def compare(stable: str, candidate: str, rows: Rows, model_name: str = "ranking", wait: float = 0.0) -> Comparison:
-    """Scores rows with two servers.
+    """Sends rows to two servers.
 
     Args:
         stable: Host and gRPC port of the stable release.
@@ -108,12 +134,13 @@ def compare(stable: str, candidate: str, rows: Rows, model_name: str = "ranking"
         ServingError: if a server does not answer.
     """
     deadline = time.monotonic() + wait
-    scores = []
+    answers: list[Any] = []
     for url in (stable, candidate):
         with EnsembleClient(url, model_name=model_name) as client:
             _wait_for(client, deadline)
-            scores.append(client.predict(rows))
-    return Comparison.of(*scores)
+            recommends = client.recommends
+            answers.append(client.recommend(rows) if recommends else client.predict(rows))
+    return Comparison.of_recommended(*answers) if recommends else Comparison.of(*answers)
 
 
 def _wait_for(client: EnsembleClient, deadline: float) -> None:
@@ -156,7 +183,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         found = compare(given.stable, given.candidate, _read(given.rows), given.model, given.wait)
-        print(json.dumps(asdict(found), sort_keys=True), flush=True)
+        told = {name: value for name, value in asdict(found).items() if value is not None}
+        print(json.dumps(told, sort_keys=True), flush=True)
         found.check(given.max_mean_difference, given.min_rank_correlation)
     except EmrysError as error:
         print(f"compare: {error}", file=sys.stderr)

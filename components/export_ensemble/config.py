@@ -45,22 +45,24 @@ class ExportConfig:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", self.name):
-            raise _wrong("name", "letters, digits, _ and -, a letter first", repr(self.name))
+            raise self._wrong("name", "letters, digits, _ and -, a letter first", repr(self.name))
         for field in ("version", "max_batch_size", "instances", "threads", "parity_rows"):
-            value = getattr(self, field)
-            if value < 1:
-                raise _wrong(field, "at least 1", str(value))
+            self._check_whole(field)
         for field in ("tolerance", "column_tolerance", "start_timeout"):
             value = getattr(self, field)
             if not value > 0:
-                raise _wrong(field, "more than 0", str(value))
+                raise self._wrong(field, "more than 0", str(value))
         if self.max_queue_delay < 0:
-            raise _wrong("max_queue_delay", "0 or more microseconds", str(self.max_queue_delay))
+            raise self._wrong("max_queue_delay", "0 or more microseconds", str(self.max_queue_delay))
         if any(not 1 <= size <= self.max_batch_size for size in self.preferred_batch_sizes):
-            raise _wrong(
+            raise self._wrong(
                 "preferred_batch_sizes", f"1 to max_batch_size ({self.max_batch_size})", str(self.preferred_batch_sizes)
             )
 
+    def _check_whole(self, field: str) -> None:
+        value = getattr(self, field)
+        if value < 1:
+            raise self._wrong(field, "at least 1", str(value))
 
-def _wrong(field: str, expected: str, got: str) -> ConfigError:
-    return ConfigError(f"ExportConfig.{field} cannot be so", expected=expected, got=got)
+    def _wrong(self, field: str, expected: str, got: str) -> ConfigError:
+        return ConfigError(f"{type(self).__name__}.{field} cannot be so", expected=expected, got=got)

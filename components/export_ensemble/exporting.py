@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from components.artifacts.triton_repository import TritonRepository
-from components.export_ensemble.backends.transform import TransformStep
+from components.export_ensemble.comparing import TransformTable
 from components.export_ensemble.config import ExportConfig
+from components.export_ensemble.handing_out import hand_out
 from components.export_ensemble.held_out import held_out_rows
-from components.export_ensemble.parity import ScoreTable, TransformTable, check_parity
+from components.export_ensemble.parity import STEP, ScoreTable, check_parity
 from components.export_ensemble.readme import readme
-from components.export_ensemble.repository import RepositoryNames, write_repository
-from components.running import emit
-
-_STEP = "export_ensemble"
+from components.export_ensemble.repository import write_repository
 
 
 def export(
@@ -49,19 +45,13 @@ def export(
     Raises:
         EmrysError: if an input cannot be used, the server refuses, or scores differ; nothing is then at `output`.
     """
-    described: dict[str, Any] = {"name": config.name, "version": config.version, "config": asdict(config)}
-    with TritonRepository.create(output, described) as work:
-        models = work / "models"
-        models.mkdir()
-        emit(_STEP, "progress", done=1, total=3, text="writing the model repository")
-        write_repository(models, workflow, saved_model, config, versions)
-        names = RepositoryNames(config.name)
-        inputs = TransformStep.load(models / names.transform / str(config.version)).inputs
-        (work / "README.md").write_text(readme(config, inputs, versions), encoding="utf-8")
-        rows = held_out_rows(held_out, inputs, config.parity_rows, config.seed)
-        emit(_STEP, "progress", done=2, total=3, text=f"comparing {rows.num_rows:,} rows with the offline path")
-        result = check_parity(models, rows, offline_transform, offline_score, config)
-        described.update(versions=dict(versions), inputs=[asdict(column) for column in inputs], parity=asdict(result))
-        text = f"{result.rows:,} rows agree within {result.max_abs_difference:.1e} ({result.through})"
-        emit(_STEP, "progress", done=3, total=3, text=text)
-    return TritonRepository(output)
+    return hand_out(
+        STEP,
+        config,
+        output,
+        write=lambda models: write_repository(models, workflow, saved_model, config, versions),
+        page=lambda inputs: readme(config, inputs, versions),
+        choose=lambda inputs: held_out_rows(held_out, inputs, config.parity_rows, config.seed),
+        check=lambda models, rows: check_parity(models, rows, offline_transform, offline_score, config),
+        facts={"versions": dict(versions)},
+    )

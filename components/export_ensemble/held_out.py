@@ -12,7 +12,7 @@ from blocks.errors import DataError
 from components.export_ensemble.columns import Column
 
 #: Values that no data set holds.
-_UNSEEN: dict[str, Any] = {"int64": 2**53 + 1, "string": "~ unseen ~"}
+UNSEEN: dict[str, Any] = {"int64": 2**53 + 1, "string": "~ unseen ~"}
 
 
 def held_out_rows(table: pa.Table, columns: Sequence[Column], rows: int, seed: int) -> pa.Table:
@@ -52,6 +52,6 @@ def _edge_rows(row: dict[str, Any], columns: Sequence[Column]) -> Iterator[dict[
 
 def _edges(column: Column, value: Any) -> list[Any]:
     if not column.is_list:
-        return [None, _UNSEEN.get(column.dtype, 0.0)]
-    unseen = _UNSEEN.get(column.dtype, 0.0)
+        return [None, UNSEEN.get(column.dtype, 0.0)]
+    unseen = UNSEEN.get(column.dtype, 0.0)
     return [None, [], [unseen], [*(value or []), unseen, *(value or [])]]

@@ -69,7 +69,8 @@ def ensemble_config(
     model: Any,
     parameters: Mapping[str, str],
     raw: Sequence[Column],
-    score: Column,
+    outputs: Sequence[Column],
+    untransformed: Mapping[str, str] | None = None,
 ) -> Any:
     """Describes the ensemble: raw rows through `transform`, what it gives through `model`.
 
@@ -79,31 +80,33 @@ def ensemble_config(
         model: `ModelConfig` of the model.
         parameters: Texts that travel with the ensemble.
         raw: What a caller sends.
-        score: What a caller gets.
+        outputs: What a caller gets: outputs of the model.
+        untransformed: Inputs of the model that are columns of the caller as they are: input to column. Default: none.
 
     Returns:
         The `ModelConfig` message.
     """
-    between = [tensor.name for tensor in model.input]
+    straight = dict(untransformed or {})
+    to_model = {one.name: straight.get(one.name, f"transformed.{one.name}") for one in model.input}
     message = pb.ModelConfig(
         name=config.name,
         platform="ensemble",
         max_batch_size=config.max_batch_size,
         input=[_input(column) for column in raw],
-        output=[_output(score)],
+        output=[_output(column) for column in outputs],
         ensemble_scheduling=pb.ModelEnsembling(
             step=[
                 pb.ModelEnsembling.Step(
                     model_name=transform.name,
                     model_version=-1,
-                    input_map={column.name: column.name for column in raw},
-                    output_map={name: f"transformed.{name}" for name in between},
+                    input_map={one.name: one.name for one in transform.input},
+                    output_map={name: between for name, between in to_model.items() if name not in straight},
                 ),
                 pb.ModelEnsembling.Step(
                     model_name=model.name,
                     model_version=-1,
-                    input_map={name: f"transformed.{name}" for name in between},
-                    output_map={score.name: score.name},
+                    input_map=to_model,
+                    output_map={column.name: column.name for column in outputs},
                 ),
             ]
         ),

@@ -39,14 +39,25 @@ def readme(config: ExportConfig, inputs: Sequence[Column], versions: Mapping[str
         inputs: What the ensemble takes.
         versions: Versions and fingerprints of what it was made from.
     """
-    rows = [
+    return _PAGE.format(
+        name=config.name,
+        max_batch_size=config.max_batch_size,
+        inputs=inputs_table(inputs),
+        versions=versions_table(versions),
+    )
+
+
+def inputs_table(inputs: Sequence[Column]) -> str:
+    """The rows of the table of inputs: name, dtype, shape and null of each."""
+    return "\n".join(
         f"| {column.name} | {column.dtype} | {'(rows, length)' if column.is_list else '(rows, 1)'} | {_null(column)} |"
         for column in inputs
-    ]
-    made = [f"| {name} | {version} |" for name, version in versions.items()]
-    return _PAGE.format(
-        name=config.name, max_batch_size=config.max_batch_size, inputs="\n".join(rows), versions="\n".join(made)
     )
+
+
+def versions_table(versions: Mapping[str, str]) -> str:
+    """The rows of the table of versions."""
+    return "\n".join(f"| {name} | {version} |" for name, version in versions.items())
 
 
 def _null(column: Column) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import tensorflow as tf
 
@@ -44,7 +46,7 @@ class RepositoryNames:
 
 def write_repository(
     models: Path, workflow: Path, saved_model: Path, config: ExportConfig, versions: Mapping[str, str]
-) -> None:
+) -> tuple[Column, ...]:
     """Writes the folder that a Triton server takes as its model repository.
 
     Args:
@@ -54,59 +56,116 @@ def write_repository(
         config: Settings of the export.
         versions: Versions and fingerprints that the configurations carry as parameters.
 
+    Returns:
+        What the ensemble takes.
+
     Raises:
         SchemaError: if the model wants a column that the workflow does not give.
     """
-    names = RepositoryNames(config.name)
+    transform, transform_config = write_transform(models, workflow, config, versions)
+    folder = version_folder(models, RepositoryNames(config.name).model, config)
+    inputs, output = copy_saved_model(saved_model, folder, transform.outputs)
+    write_columns(folder / COLUMNS, inputs, output=output)
+    copy_entry(entries, "model", folder)
+    score = [Column(SCORE, "float32")]
+    model_config = write_model_config(models, inputs, score, config, versions)
+    write_ensemble(models, transform_config, model_config, transform.inputs, score, config, versions)
+    return transform.inputs
 
-    transform_folder = _version_folder(models, names.transform, config)
-    shutil.copytree(workflow, transform_folder / WORKFLOW)
-    (transform_folder / WORKFLOW / "manifest.json").unlink(missing_ok=True)  # the repository has its own
-    transform = TransformStep.load(transform_folder)
-    _copy_entry("transform", transform_folder)
-    transform_config = python_config(
-        names.transform, config, transform.inputs, transform.outputs, {**versions, **NULLS}, queue_delay=0
-    )
-    write_config(models / names.transform / "config.pbtxt", transform_config)
 
-    model_folder = _version_folder(models, names.model, config)
-    shutil.copytree(saved_model, model_folder / SAVED_MODEL)
-    inputs, output = _signature(saved_model, transform.outputs)
-    write_columns(model_folder / COLUMNS, inputs, output=output)
-    _copy_entry("model", model_folder)
-    score = Column(SCORE, "float32")
-    model_config = python_config(
-        names.model,
+def write_transform(
+    models: Path, workflow: Path, config: ExportConfig, versions: Mapping[str, str]
+) -> tuple[TransformStep, Any]:
+    """Writes the model that transforms raw rows.
+
+    Args:
+        models: Folder of the models.
+        workflow: Folder of the fitted workflow.
+        config: Settings of the export.
+        versions: Versions and fingerprints.
+
+    Returns:
+        The step, and its `ModelConfig`.
+    """
+    name = RepositoryNames(config.name).transform
+    folder = version_folder(models, name, config)
+    shutil.copytree(workflow, folder / WORKFLOW)
+    (folder / WORKFLOW / "manifest.json").unlink(missing_ok=True)  # the repository has its own
+    step = TransformStep.load(folder)
+    copy_entry(entries, "transform", folder)
+    message = python_config(name, config, step.inputs, step.outputs, {**versions, **NULLS}, queue_delay=0)
+    write_config(models / name / "config.pbtxt", message)
+    return step, message
+
+
+def write_model_config(
+    models: Path,
+    inputs: Sequence[Column],
+    outputs: Sequence[Column],
+    config: ExportConfig,
+    versions: Mapping[str, str],
+) -> Any:
+    """Writes the `ModelConfig` of the model behind the transform, and gives it back."""
+    name = RepositoryNames(config.name).model
+    message = python_config(
+        name,
         config,
         inputs,
-        [score],
+        outputs,
         {**versions, "threads": str(config.threads)},
         queue_delay=config.max_queue_delay,
         preferred_batch_sizes=config.preferred_batch_sizes,
     )
-    write_config(models / names.model / "config.pbtxt", model_config)
+    write_config(models / name / "config.pbtxt", message)
+    return message
 
-    ensemble_folder = _version_folder(models, names.ensemble, config)
+
+def write_ensemble(
+    models: Path,
+    transform: Any,
+    model: Any,
+    raw: Sequence[Column],
+    outputs: Sequence[Column],
+    config: ExportConfig,
+    versions: Mapping[str, str],
+    untransformed: Mapping[str, str] | None = None,
+) -> None:
+    """Writes the ensemble that chains the two models; see `ensemble_config` for the arguments."""
+    folder = version_folder(models, config.name, config)
     # Triton wants a version folder of an ensemble too, and object stores keep no empty ones.
-    (ensemble_folder / ".keep").touch()
-    ensemble = ensemble_config(
-        config, transform_config, model_config, {**versions, **NULLS}, raw=transform.inputs, score=score
-    )
-    write_config(models / names.ensemble / "config.pbtxt", ensemble)
+    (folder / ".keep").touch()
+    message = ensemble_config(config, transform, model, {**versions, **NULLS}, raw, outputs, untransformed)
+    write_config(models / config.name / "config.pbtxt", message)
 
 
-def _version_folder(models: Path, name: str, config: ExportConfig) -> Path:
+def version_folder(models: Path, name: str, config: ExportConfig) -> Path:
+    """Makes the folder of a model's version."""
     folder = models / name / str(config.version)
     folder.mkdir(parents=True)
     return folder
 
 
-def _copy_entry(entry: str, folder: Path) -> None:
-    shutil.copyfile(Path(entries.__path__[0]) / f"{entry}.py", folder / "model.py")
+def copy_entry(package: ModuleType, entry: str, folder: Path) -> None:
+    """Copies the file that Triton loads from a package of them."""
+    shutil.copyfile(Path(package.__path__[0]) / f"{entry}.py", folder / "model.py")
 
 
-def _signature(saved_model: Path, available: tuple[Column, ...]) -> tuple[tuple[Column, ...], str]:
-    """Which of the available columns a SavedModel takes, and the name of its output."""
+def copy_saved_model(saved_model: Path, folder: Path, available: Sequence[Column]) -> tuple[tuple[Column, ...], str]:
+    """Copies a SavedModel into the folder of a model's version.
+
+    Args:
+        saved_model: The SavedModel.
+        folder: Folder of the version.
+        available: What the transform gives.
+
+    Returns:
+        Which of the columns it takes, and the name of its output.
+
+    Raises:
+        ArtifactError: if it has not one output.
+        SchemaError: if it wants a column that is not there.
+    """
+    shutil.copytree(saved_model, folder / SAVED_MODEL)
     signature = tf.saved_model.load(str(saved_model)).signatures["serving_default"]
     wanted = set(signature.structured_input_signature[1])
     outputs = sorted(signature.structured_outputs)

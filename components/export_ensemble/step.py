@@ -22,10 +22,9 @@ from components.artifacts.splits import Splits
 from components.artifacts.triton_repository import TritonRepository
 from components.export_ensemble.config import ExportConfig
 from components.export_ensemble.exporting import export
+from components.export_ensemble.parity import STEP
 from components.preprocess.offline import transform as transform_offline
 from components.running import emit, running
-
-STEP = "export_ensemble"
 
 
 def run(

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import re
 import shutil
@@ -17,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from blocks.errors import ArtifactError, ConfigError, DependencyError, EmrysError
-from blocks.io import atomic_directory
+from blocks.io import atomic_directory, file_sha256
 from components.artifacts.base import MANIFEST
 from components.artifacts.triton_repository import TritonRepository
 
@@ -114,8 +113,7 @@ def _models_in(folder: Path, url: str) -> Path:
     if (folder / MANIFEST).is_file():
         repository = TritonRepository(folder)
         for name, file in repository.files.items():
-            with (folder / name).open("rb") as stream:
-                found = _sha256(stream)
+            found = file_sha256(folder / name)
             if found != file["sha256"]:
                 raise ArtifactError(
                     "a file is not the one that was exported",
@@ -133,13 +131,6 @@ def _models_in(folder: Path, url: str) -> Path:
             got=", ".join(sorted(entry.name for entry in folder.iterdir())),
         )
     return folder
-
-
-def _sha256(stream: Any) -> str:
-    digest = hashlib.sha256()
-    while chunk := stream.read(1 << 20):
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _advice(error: Exception) -> str | None:

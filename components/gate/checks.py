@@ -12,9 +12,9 @@ import numpy.typing as npt
 from components.artifacts.measured_rows import MODEL, PRODUCTION, MeasuredRows
 from components.gate.bootstrap import Bound, lower_bound
 from components.gate.config import LOWER_IS_BETTER, GateConfig
-from components.gate.measures import Auc, Mean, Measure
+from components.gate.measures import measure_of, plain
 
-Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,12 @@ def all_checks(rows: MeasuredRows, config: GateConfig) -> list[Check]:
     judge = _Judge(rows, config)
     baselines = [scorer for scorer in rows.scorers if scorer not in (MODEL, PRODUCTION)]
     found = [judge.threshold(metric, value) for metric, value in sorted(config.thresholds.items())]
-    found += [judge.lift(config.metric, name, config.baseline_margin) for name in baselines if judge.has(name)]
-    if not any(judge.has(name) for name in baselines):
-        text = f"no baseline was measured by {config.metric}"
-        found.append(Check(config.metric, "baseline", "all", None, None, None, False, text))
+    for metric in dict.fromkeys([config.metric, *config.baseline_metrics]):
+        measured = [name for name in baselines if judge.has(name, metric)]
+        found += [judge.lift(metric, name, config.baseline_margin) for name in measured]
+        if not measured:
+            text = f"no baseline was measured by {metric}"
+            found.append(Check(metric, "baseline", "all", None, None, None, False, text))
     reference = _reference(judge, baselines)
     if PRODUCTION in rows.scorers:
         found.append(judge.lift(config.metric, PRODUCTION, config.production_margin))
@@ -72,11 +74,10 @@ class _Judge:
         self._rows = rows
         self._config = config
         self._everything = np.ones(len(rows.units), bool)
-        self._units = int(rows.units.max(initial=-1)) + 1
 
-    def has(self, scorer: str) -> bool:
-        """Whether a scorer was measured by the metric of comparisons."""
-        return self._measure(self._config.metric, scorer, self._everything) is not None
+    def has(self, scorer: str, metric: str | None = None) -> bool:
+        """Whether a scorer was measured by a metric, by default that of comparisons."""
+        return measure_of(self._rows, metric or self._config.metric, scorer, self._everything) is not None
 
     def threshold(self, metric: str, needed: float) -> Check:
         """The model's metric against a number."""
@@ -91,7 +92,7 @@ class _Judge:
         text = "" if passed else f"{metric} is {value:.4f}; its {word} bound {limit:.4f} has to be {side} {needed:g}"
         return Check(metric, "threshold", "all", _finite(value), _finite(limit), needed, passed, text)
 
-    def lift(self, metric: str, against: str, needed: float, where: str = "all", mask: Array | None = None) -> Check:
+    def lift(self, metric: str, against: str, needed: float, where: str = "all", mask: Mask | None = None) -> Check:
         """The model's lift over another scorer."""
         bound = self._bound(metric, against, self._everything if mask is None else mask)
         of = "" if where == "all" else f" where {where}"
@@ -113,36 +114,25 @@ class _Judge:
                 if math.isfinite(self.value(MODEL, mask)):
                     yield self.lift(self._config.metric, against, self._config.slice_margin, f"{name}={level}", mask)
 
-    def value(self, scorer: str, mask: Array | None = None) -> float:
+    def value(self, scorer: str, mask: Mask | None = None) -> float:
         """A scorer's metric of comparisons, higher is better; NaN where it cannot be measured."""
-        measure = self._measure(self._config.metric, scorer, self._everything if mask is None else mask)
+        measure = measure_of(self._rows, self._config.metric, scorer, self._everything if mask is None else mask)
         sign = -1.0 if self._config.metric in LOWER_IS_BETTER else 1.0
-        return float("nan") if measure is None else sign * float(measure.of(np.ones((1, self._units)))[0])
+        return float("nan") if measure is None else sign * plain(measure, self._rows)
 
-    def _bound(self, metric: str, against: str | None, mask: Array) -> Bound | None:
-        own = self._measure(metric, MODEL, mask)
-        other = None if against is None else self._measure(metric, against, mask)
+    def _bound(self, metric: str, against: str | None, mask: Mask) -> Bound | None:
+        own = measure_of(self._rows, metric, MODEL, mask)
+        other = None if against is None else measure_of(self._rows, metric, against, mask)
         if own is None or (against is not None and other is None):
             return None
         sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
         return lower_bound(
             lambda draws: sign * (own.of(draws) - (0.0 if other is None else other.of(draws))),
-            self._units,
+            self._rows.unit_count,
             confidence=self._config.confidence,
             resamples=self._config.resamples,
             seed=self._config.seed,
         )
-
-    def _measure(self, metric: str, scorer: str, mask: Array) -> Measure | None:
-        rows = self._rows
-        if not mask.any():
-            return None
-        values = rows.values.get((metric, scorer))
-        if values is not None:
-            return Mean(values[mask], rows.units[mask], self._units)
-        if metric == "auc" and scorer in rows.scores and rows.labels is not None:
-            return Auc(rows.scores[scorer][mask], rows.labels[mask], rows.units[mask])
-        return None
 
 
 def _reference(judge: _Judge, baselines: list[str]) -> str | None:

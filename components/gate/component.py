@@ -12,6 +12,7 @@ def gate(
     summary: dsl.Output[dsl.Markdown],
     thresholds: dict[str, float],
     metric: str = "auc",
+    baseline_metrics: list[str] = [],  # noqa: B006 - KFP reads it once
     baseline_margin: float = 0.0,
     production_margin: float = 0.0,
     slice_margin: float = -0.05,
@@ -26,6 +27,7 @@ def gate(
         evaluation: What was measured.
         thresholds: By metric what the model has to reach; with none it does not pass.
         metric: What it is compared by with the baselines, with production and in slices.
+        baseline_metrics: Further metrics by which it is compared with the baselines.
         baseline_margin: How much better than every baseline it has to be.
         production_margin: How much better than the model in production; below 0, how much worse it may be.
         slice_margin: The same for the worst slice.
@@ -50,6 +52,7 @@ def gate(
         config = GateConfig(
             metric=metric,
             thresholds=dict(thresholds),
+            baseline_metrics=tuple(baseline_metrics),
             baseline_margin=baseline_margin,
             production_margin=production_margin,
             slice_margin=slice_margin,

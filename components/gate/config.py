@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from blocks.errors import ConfigError
@@ -22,6 +22,7 @@ class GateConfig:
     Attributes:
         metric: What the model is compared by with the baselines, with production and in slices.
         thresholds: By metric what it has to be at least, or at most where lower is better. There has to be one.
+        baseline_metrics: Further metrics by which it is compared with the baselines.
         baseline_margin: How much better than every baseline the model has to be.
         production_margin: How much better than the model in production it has to be; below 0, how much worse it may be.
         slice_margin: The same for the worst slice, against production where there is one, else the best baseline.
@@ -33,6 +34,7 @@ class GateConfig:
 
     metric: str = "auc"
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    baseline_metrics: Sequence[str] = ()
     baseline_margin: float = 0.0
     production_margin: float = 0.0
     slice_margin: float = -0.05
@@ -45,6 +47,9 @@ class GateConfig:
         """Checks the values."""
         if not self.metric:
             raise ConfigError("gate: metric", expected="the name of a metric", got=repr(self.metric))
+        if isinstance(self.baseline_metrics, str) or not all(self.baseline_metrics):
+            got = repr(self.baseline_metrics)
+            raise ConfigError("gate: baseline_metrics", expected="a list of names of metrics", got=got)
         numbers = {f"thresholds.{name}": value for name, value in self.thresholds.items()}
         for name in ("baseline_margin", "production_margin", "slice_margin"):
             numbers[name] = getattr(self, name)

@@ -7,6 +7,8 @@ import abc
 import numpy as np
 import numpy.typing as npt
 
+from components.artifacts.measured_rows import MeasuredRows
+
 Array = npt.NDArray[np.float64]
 Units = npt.NDArray[np.int64]
 
@@ -83,3 +85,30 @@ class Auc(Measure):
         pairs = positives.sum(axis=1) * negative[:, -1]
         found = (positives * below).sum(axis=1)
         return np.divide(found, pairs, out=np.full(len(draws), np.nan), where=pairs > 0)
+
+
+def measure_of(rows: MeasuredRows, metric: str, scorer: str, mask: npt.NDArray[np.bool_]) -> Measure | None:
+    """A metric of a scorer in some of the rows of an evaluation.
+
+    Args:
+        rows: What was measured.
+        metric: Name of the metric.
+        scorer: Name of the scorer.
+        mask: (N,) which rows.
+
+    Returns:
+        The measure over all units of the rows; None where there are no such rows, or it was not measured.
+    """
+    if not mask.any():
+        return None
+    values = rows.values.get((metric, scorer))
+    if values is not None:
+        return Mean(values[mask], rows.units[mask], rows.unit_count)
+    if metric == "auc" and scorer in rows.scores and rows.labels is not None:
+        return Auc(rows.scores[scorer][mask], rows.labels[mask], rows.units[mask])
+    return None
+
+
+def plain(measure: Measure, rows: MeasuredRows) -> float:
+    """The metric of the rows as they are, every unit once; NaN where it cannot be measured."""
+    return float(measure.of(np.ones((1, rows.unit_count)))[0])

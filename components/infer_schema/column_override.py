@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from blocks.errors import ConfigError
+from components.naming import column_settings
 
 #: What a column can be, and the tags that say so.
 ROLES: dict[str, tuple[str, ...]] = {
@@ -71,15 +72,4 @@ class ColumnOverride:
         Raises:
             ConfigError: naming the column.
         """
-        if isinstance(value, ColumnOverride):
-            return value
-        known = [field.name for field in fields(cls)]
-        if not isinstance(value, Mapping) or not set(value) <= set(known):
-            raise ConfigError(
-                "the override cannot be used", column=column, expected=f"some of {', '.join(known)}", got=f"{value!r}"
-            )
-        try:
-            return cls(**value)
-        except ConfigError as error:
-            error.column = column
-            raise
+        return column_settings(cls, "the override", column, value)

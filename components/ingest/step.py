@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,7 @@ def _metadata(config: IngestConfig, log: Log, rows: dict[str, Rows], tables: dic
         labels = {name: tables[name][TARGET].to_numpy().astype(np.bool_) for name in SPLITS}
         best = {name: auc(log.probability[rows[name]], labels[name]) for name in SPLITS}
     return {
+        "config": dataclasses.asdict(config),
         "dataset": config.dataset,
         "split": "given" if log.given is not None else config.split.value,
         "seed": config.seed,

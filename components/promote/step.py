@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from blocks.errors import ArtifactError
+from components.artifacts.base import Artifact
 from components.artifacts.evaluation import Evaluation
 from components.artifacts.feature_schema import FeatureSchema
 from components.artifacts.fitted_workflow import FittedWorkflowArtifact
 from components.artifacts.gate_decision import GateDecision
 from components.artifacts.model import ModelArtifact
+from components.artifacts.statistics import Statistics
 from components.artifacts.triton_repository import TritonRepository
 from components.registry.registry import Registry
 from components.registry.version import Version
@@ -21,7 +23,8 @@ from components.running import emit, running
 STEP = "promote"
 
 #: Artifacts of a version: the name of its part, and its class. Each is checked before it is added.
-PARTS = {
+PARTS: dict[str, type[Artifact]] = {
+    "statistics": Statistics,
     "workflow": FittedWorkflowArtifact,
     "schema": FeatureSchema,
     "model": ModelArtifact,
@@ -29,6 +32,9 @@ PARTS = {
     "decision": GateDecision,
     "repository": TritonRepository,
 }
+
+#: What to do where one is missing, if it is something else than usual.
+_FIXES = {"statistics": "Run the pipeline again: a version holds what the step validate writes."}
 
 
 def parts_of_run(outputs: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str, Any]]:
@@ -47,7 +53,9 @@ def parts_of_run(outputs: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str
         _require_passed(GateDecision(outputs["decision"]))
     for name in PARTS:
         if name not in outputs:
-            raise ArtifactError(f"the run has no {name}", step=STEP, fix="Run the pipeline to its end.")
+            raise ArtifactError(
+                f"the run has no {name}", step=STEP, fix=_FIXES.get(name, "Run the pipeline to its end.")
+            )
     opened = {name: kind(outputs[name]) for name, kind in PARTS.items()}
     decision, evaluation = GateDecision(outputs["decision"]), Evaluation(outputs["evaluation"])
     if decision.decision["evaluation"] != evaluation.fingerprint:
@@ -71,17 +79,17 @@ def _require_passed(decision: GateDecision) -> None:
         )
 
 
-def run(outputs: Mapping[str, Path], registry: str, name: str, move: bool = True) -> Version:
+def run(outputs: Mapping[str, Path], registry: str, name: str, move: bool = True) -> Version | None:
     """Adds a version and puts it into production.
 
     Args:
         outputs: Folder of each artifact, by the names of `PARTS`.
-        registry: Folder or bucket of the registry.
+        registry: Folder or bucket of the registry; empty for none.
         name: Name of the model.
         move: Whether the version goes into production at once. Default: True.
 
     Returns:
-        The version.
+        The version; None where no registry is given.
 
     Raises:
         ArtifactError: if an artifact cannot be used, or the gate has not passed.
@@ -89,6 +97,9 @@ def run(outputs: Mapping[str, Path], registry: str, name: str, move: bool = True
     """
     with running(STEP):
         parts, facts = parts_of_run(outputs)
+        if not registry:
+            emit(STEP, "message", text="no registry is given: the model passed, and nothing was promoted")
+            return None
         known = Registry(registry, name)
         version = known.add(parts, facts)
         if move:

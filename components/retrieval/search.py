@@ -50,14 +50,27 @@ def recommend(
         layer: A top-k layer, which takes the items and knows K.
         batch_size: Rows of a batch.
     """
-    ids = items[item].to_numpy()
-    known = np.flatnonzero(ids >= FIRST_KNOWN)
+    encoder = indexed(model, items, item, layer, batch_size)
+    return found_by(encoder, schema, queries, items, item, seen, batch_size)
+
+
+def indexed(model: Any, items: pa.Table, item: str, layer: Any, batch_size: int) -> Any:
+    """The model's `TopKEncoder` over a catalogue, which the layer takes; see `recommend`."""
+    known = np.flatnonzero(items[item].to_numpy() >= FIRST_KNOWN)
     layer.k = min(layer.k, len(known))
-    encoder = model.to_top_k_encoder(
+    return model.to_top_k_encoder(
         items.take(pa.array(known)), candidate_id=item, strategy=layer, k=layer.k, batch_size=batch_size
     )
+
+
+def found_by(
+    encoder: Any, schema: Schema, queries: pa.Table, items: pa.Table, item: str, seen: Lists, batch_size: int
+) -> Found:
+    """What the encoder that `indexed` made finds for each query; see `recommend`."""
+    ids = items[item].to_numpy()
+    known = np.flatnonzero(ids >= FIRST_KNOWN)
     lists = pa.LargeListArray.from_arrays(pa.array(seen.offsets), pa.array(ids[seen.values]))
-    wanted = query_columns(model)
+    wanted = list(encoder.input_schema.column_names)
     table = queries.select(wanted).append_column(SEEN_ITEMS, lists)
     read = Schema([*schema.select_by_name(wanted), _SEEN])
     found = encoder.predict(mm.Loader(table, batch_size, label_names=[], schema=read, shuffle=False), verbose=0)

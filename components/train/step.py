@@ -200,6 +200,7 @@ def _write(
     model.load_weights(epochs.best_weights)
     metadata = {
         "config": asdict(config),
+        "built": untrained.metadata.get("config"),
         "parameters": int(model.count_params()),
         "trained": True,
         "epochs": len(epochs.history),

@@ -10,6 +10,7 @@ from typing import Any
 from typing_extensions import Self
 
 from blocks.errors import ConfigError
+from components.naming import column_settings
 
 _SHARES = ("max_nulls", "js_distance", "l_infinity", "null_drift")
 
@@ -52,18 +53,7 @@ class ColumnLimits:
         Raises:
             ConfigError: naming the column.
         """
-        if isinstance(value, cls):
-            return value
-        known = [field.name for field in dataclasses.fields(cls)]
-        if not isinstance(value, Mapping) or not set(value) <= set(known):
-            raise ConfigError(
-                "the limits cannot be used", column=column, expected=f"some of {', '.join(known)}", got=f"{value!r}"
-            )
-        try:
-            return cls(**value)
-        except ConfigError as error:
-            error.column = column
-            raise
+        return column_settings(cls, "the limits", column, value)
 
     def over(self, others: ColumnLimits) -> ColumnLimits:
         """These limits, and those of `others` where these say nothing."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from blocks.errors import ConfigError
 from components.artifacts.splits import SPLIT_SCHEMA, TARGET
+from components.naming import nearest
 from components.validate.column_limits import ColumnLimits, check_number
 
 
@@ -176,7 +177,8 @@ class ValidateConfig:
     def _check_names(self, setting: str, given: Mapping[str, Any], known: list[str]) -> None:
         for name in given:
             if name not in known:
-                raise ConfigError(f"validate: {setting}", expected=f"one of {', '.join(known)}", got=repr(name))
+                expected = f"one of {', '.join(known)}"
+                raise ConfigError(f"validate: {setting}", expected=expected, got=repr(name), fix=nearest([name], known))
 
 
 #: What the label is made of: no input of a model, and no leak.

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from components.artifacts.column_statistics import ColumnStatistics, Numbers, Values
-from components.drawing import MODEL, SECOND, svg
+from components.drawing import MODEL, SECOND, printable, short_label, svg
 from components.validate.counting import counts_on, lengths_of, numbers_of
 from components.validate.drift import Drift
 
@@ -78,7 +78,7 @@ def _bars(name: str, title: str, label: str, before: Values, now: Values) -> str
             axes.barh(
                 places + offset, [100 * shares.get(value, 0.0) for value in values], 0.36, color=colour, label=run
             )
-        axes.set_yticks(places, [_short(str(value)) for value in values])
+        axes.set_yticks(places, [short_label(str(value)) for value in values])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         axes.set(xlabel=f"Share among the values of {label}, %")
@@ -87,7 +87,7 @@ def _bars(name: str, title: str, label: str, before: Values, now: Values) -> str
     first = values[0]
     moved = f"{100 * was.get(first, 0.0):.1f} to {100 * now_is.get(first, 0.0):.1f} %"
     return svg(
-        name, title, f"The share of {_printable(str(first))} among the values of {label} went from {moved}.", draw
+        name, title, f"The share of {printable(str(first))} among the values of {label} went from {moved}.", draw
     )
 
 
@@ -103,15 +103,3 @@ def _nulls(name: str, title: str, before: ColumnStatistics, now: ColumnStatistic
 
     text = f"Rows without {now.name} went from {shares[0]:.1f} to {shares[1]:.1f} %."
     return svg(name, title, text, draw, (4.3, 1.8))
-
-
-def _short(text: str) -> str:
-    """A label; dollar signs would be read as mathematics."""
-    shown = _printable(text)
-    shown = shown if len(shown) <= 24 else f"{shown[:23]}…"
-    return shown.replace("$", r"\$")
-
-
-def _printable(text: str) -> str:
-    """Without signs that XML does not know."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)

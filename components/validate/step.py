@@ -17,19 +17,19 @@ from blocks.errors import DataError
 from blocks.io import atomic_file
 from components.artifacts.splits import SPLITS, TARGET, Splits
 from components.artifacts.statistics import Statistics
+from components.pages.facts import SplitFacts, plain_facts
+from components.pages.validation_view import ValidationView
 from components.running import emit, running
 from components.validate import anomalies
 from components.validate.column_review import ColumnReview, add_drift, add_leak
-from components.validate.config import TARGETS, OnAnomaly, ValidateConfig
+from components.validate.config import CHECKS, TARGETS, OnAnomaly, ValidateConfig
 from components.validate.counting import count_column
 from components.validate.drift import column_drift
 from components.validate.finding import Finding, Findings
 from components.validate.leaks import Alone, Array, alone, repeated_events, sampled, shared_events
-from components.validate.report import Report, draw_drift
+from components.validate.report import STEP, Report, draw_drift
 
 __all__ = ["OnAnomaly", "ValidateConfig", "run"]
-
-STEP = "validate"
 
 #: Findings that are told one by one in the log.
 _TOLD = 20
@@ -74,8 +74,20 @@ def run(
 
         stopped = bool(review.findings.errors) and config.on_anomaly is OnAnomaly.STOP
         verdict = "stopped" if stopped else "marked" if review.findings.errors else "passed"
+        inputs = {"splits": raw.fingerprint, "previous": None if earlier is None else earlier.fingerprint}
+        validation = {
+            "verdict": verdict,
+            **_validation(review.findings.all, reviews),
+            **inputs,
+            "configuration": dataclasses.asdict(config),
+        }
         plots = draw_drift(reviews)
-        page = Report.of(verdict, review.findings.all, reviews, plots, raw, earlier, config).render()
+        facts = [SplitFacts.of(raw.file(split), TARGET) for split in SPLITS]
+        dataset = Path(str(raw.metadata.get("dataset") or "unnamed data")).name
+        columns = [one.statistics for one in reviews]
+        view = ValidationView(columns, validation, plots, {name: meaning for name, (meaning, _) in CHECKS.items()})
+        origin = {"splits": raw.fingerprint, "previous statistics": inputs["previous"] or "none"}
+        page = Report(view, dataset, facts, origin).render()
         place = report or (_beside(output) if stopped else None)
         if place is not None:
             with atomic_file(place) as work:
@@ -85,17 +97,22 @@ def run(
         if stopped:
             raise _error(review.findings.errors, raw, place)
         _beside(output).unlink(missing_ok=True)  # of an earlier try that stopped
-        inputs = {"splits": raw.fingerprint, "previous": None if earlier is None else earlier.fingerprint}
         found = Statistics.write(
             output,
             rows=review.rows,
-            columns=[one.statistics for one in reviews],
-            validation={"verdict": verdict, **_validation(review.findings.all, reviews), **inputs,
-                        "configuration": dataclasses.asdict(config)},
+            columns=columns,
+            validation=validation,
             report=page,
             plots=plots,
-            metadata={"verdict": verdict, "inputs": inputs},
-        )  # fmt: skip
+            metadata={
+                "verdict": verdict,
+                "inputs": inputs,
+                "dataset": dataset,
+                "splits": [dataclasses.asdict(one) for one in facts],
+                "data": plain_facts(raw.metadata),
+                "ingest": raw.metadata.get("config"),
+            },
+        )
         emit(STEP, "message", text=f"{verdict}; {len(review.findings.all)} findings in {len(reviews)} columns")
         return found
 

@@ -14,18 +14,21 @@ from components.artifacts.splits import Splits
 from components.build_model.component import build_model
 from components.evaluate.component import evaluate
 from components.export_ensemble.component import export_ensemble
+from components.export_retrieval.component import export_retrieval
 from components.failing import one_line_errors
 from components.gate.component import gate
 from components.image import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
 from components.infer_schema.component import infer_schema
 from components.ingest.component import ingest
 from components.preprocess.component import preprocess
+from components.promote.component import promote
+from components.report.component import report
 from components.train.component import train
 
 IMAGES = {
     PREPROCESS_IMAGE: (ingest, preprocess, infer_schema),
-    TRAIN_IMAGE: (build_model, train, evaluate, gate),
-    SERVE_IMAGE: (export_ensemble,),
+    TRAIN_IMAGE: (build_model, train, evaluate, gate, report),
+    SERVE_IMAGE: (export_ensemble, export_retrieval, promote),
 }
 ALL = tuple(component for components in IMAGES.values() for component in components)
 
@@ -53,6 +56,17 @@ def interface(component):
         (
             export_ensemble,
             {"model": "Model", "workflow": "Artifact", "schema": "Artifact", "splits": "Dataset"},
+            {"repository": "Model"},
+        ),
+        (
+            export_retrieval,
+            {
+                "model": "Model",
+                "workflow": "Artifact",
+                "schema": "Artifact",
+                "splits": "Dataset",
+                "evaluation": "Artifact",
+            },
             {"repository": "Model"},
         ),
     ],

@@ -21,10 +21,10 @@ REQUIREMENTS = sorted(CONTAINERS.glob("*/requirements-*.txt"))
 EXTRAS = {
     "base/requirements-cpu.txt": ("pipelines",),
     "preprocess/requirements-cpu.txt": ("pipelines", "preprocess"),
-    "train/requirements-cpu.txt": ("pipelines", "train", "cpu"),
-    "train/requirements-gpu.txt": ("pipelines", "train", "gpu"),
-    "serve/requirements-cpu.txt": ("pipelines", "preprocess", "serve", "cpu"),
-    "serve/requirements-gpu.txt": ("pipelines", "preprocess", "serve", "gpu"),
+    "train/requirements-cpu.txt": ("pipelines", "train", "ann", "cpu"),
+    "train/requirements-gpu.txt": ("pipelines", "train", "ann", "gpu"),
+    "serve/requirements-cpu.txt": ("pipelines", "preprocess", "serve", "ann", "cpu"),
+    "serve/requirements-gpu.txt": ("pipelines", "preprocess", "serve", "ann", "gpu"),
 }
 #: TensorFlow for GPU, and what only it requires.
 CUDA = re.compile(r"nvidia-.*-cu\d+|tensorflow|tensorboard.*|markdown|werkzeug")
@@ -79,6 +79,12 @@ def test_an_image_installs_what_is_locked(file, lock):
     if file.name == "requirements-gpu.txt":
         others = {key: hashes for key, hashes in others.items() if not CUDA.fullmatch(key[0])}
     assert sorted(others) == []
+
+
+def test_the_lock_keeps_extras():
+    """Before 23.1, pip does not find the hashes of `package[extra]`, which a dependency asks for, without them."""
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert re.findall(r"^tritonclient(\S* ?\S*)==", text, re.MULTILINE) == ["[grpc, http]", "[grpc, http]"]
 
 
 @pytest.mark.parametrize("file", EXTRAS)

@@ -15,12 +15,13 @@ KINDS = {
     "transforms": {"nvtabular", "merlin-dataloader"},
     "plots": {"matplotlib", "scikit-learn", "pillow"},
     "Triton": {"nvidia-pytriton", "tritonclient", "gevent"},
+    "approximate search": {"faiss-cpu"},
     "tests": {"pytest", "ruff", "mypy", "hatchling", "pre-commit"},
 }
 HOLDS = {
     "preprocess": {"transforms"},
-    "train": {"TensorFlow", "plots"},
-    "serve": {"TensorFlow", "transforms", "Triton"},
+    "train": {"TensorFlow", "plots", "approximate search"},
+    "serve": {"TensorFlow", "transforms", "Triton", "approximate search"},
 }
 
 #: What the import of a step brings in, of the packages that cost most; nothing else of these.
@@ -37,7 +38,9 @@ BROUGHT = {
     "evaluate_retrieval": {"matplotlib", "numba", "pandas", "scipy", "sklearn", "tensorflow"},
     "gate": {"pandas", "scipy"},
     "export_ensemble": {"numba", "nvtabular", "pandas", "scipy", "tensorflow", "tritonclient"},
+    "export_retrieval": {"numba", "nvtabular", "pandas", "scipy", "tensorflow", "tritonclient"},
     "promote": {"pandas"},
+    "report": {"matplotlib", "pandas"},
 }
 
 

@@ -77,6 +77,10 @@ class ModelStep:
         Returns:
             `score`: (B, 1) float32.
         """
+        return {SCORE: self.predict(columns).reshape(-1, 1)}
+
+    def predict(self, columns: Columns) -> npt.NDArray[Any]:
+        """What the signature gives for a batch of transformed columns, (B, ...)."""
         tensors: dict[str, Any] = {}
         for column in self.inputs:
             values = columns[column.name]
@@ -86,7 +90,8 @@ class ModelStep:
                 tensors[column.name + OFFSETS] = tf.constant(offsets)
             else:
                 tensors[column.name] = tf.constant(values)
-        return {SCORE: self._signature(**tensors)[self._output].numpy().reshape(-1, 1)}
+        predicted: npt.NDArray[Any] = self._signature(**tensors)[self._output].numpy()
+        return predicted
 
 
 def tensor_names(column: Column) -> tuple[str, ...]:

@@ -99,3 +99,16 @@ def test_a_folder_of_another_kind(tmp_path):
     write_json(manifest, {**content, "kind": "schema"})
     with pytest.raises(ArtifactError, match="of another kind; expected 'model' version 1, got 'schema' version 1"):
         ModelArtifact(tmp_path / "model")
+
+
+@pytest.mark.parametrize("history", [{"epoch": 0}, [{"loss": 0.7}], ["loss"]])
+def test_a_history_that_is_none(tmp_path, history):
+    with ModelArtifact.create(tmp_path / "model", {}) as work:
+        (work / "model.keras").touch()
+        (work / "summary.txt").touch()
+        write_json(work / "history.json", history)
+    with pytest.raises(ArtifactError) as caught:
+        _ = ModelArtifact(tmp_path / "model").history
+    assert str(caught.value) == (
+        f"{tmp_path / 'model' / 'history.json'}: the history of the training is damaged; expected one dict an epoch"
+    )

@@ -15,7 +15,7 @@ from components.artifacts.model import ModelArtifact
 from components.artifacts.splits import SPLIT_SCHEMA, Splits
 from components.artifacts.transformed import Transformed
 from components.evaluate.step import EvaluateConfig, best_auc, run
-from tests.components.evaluate.pages import Page
+from tests.components.pages.reading import Page
 
 ROWS = {"train": 400, "valid": 40, "test": 120}
 
@@ -122,7 +122,7 @@ def test_what_is_written(inputs, tmp_path, capfd):
     assert "1997-11-20" in page.words  # day of 880,000,000 s
     assert "Model: <tiny>" in page.words
     assert "c0ffee" in page.words
-    assert page.tags.count("figure") == 5
+    assert page.tags.count("figure") == 6
 
     assert evaluation.metadata["target"] == "rating_binary"
     assert evaluation.metadata["inputs"]["model"] == ModelArtifact(inputs / "model").fingerprint

@@ -3,6 +3,7 @@ import math
 import re
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -91,9 +92,14 @@ def test_what_the_export_needs_is_beside_it(made, evaluation):
     assert candidates.movieId.is_monotonic_increasing
     assert {"genres", "release_year"} < set(candidates.columns)
     seen = mm.SeenItems.load(evaluation.path / SEEN_ITEMS_FILE)
+    # Of all splits: when the model is served, the rows that judged it are in the past.
+    rows = pd.concat([Splits(made / "splits").read(split).to_pandas() for split in ("train", "valid", "test")])
     user = int(train.userId[0])
     values, offsets = seen.lookup([user, 10**9])
-    assert {known[value - 3] for value in values} == set(train.movieId[train.userId == user]) & set(candidates.key)
+    had = set(rows.movieId[rows.userId == user]) & set(candidates.key)
+    assert (
+        {known[value - 3] for value in values} == had > set(train.movieId[train.userId == user]) & set(candidates.key)
+    )
     assert offsets.tolist() == [0, len(values), len(values)]
     assert (evaluation.metadata["user"], evaluation.metadata["item"]) == ("userId", "movieId")
     assert evaluation.metadata["search"] == {"strategy": "exact", "recall": 1.0, "index": None}
@@ -141,7 +147,9 @@ def test_the_model_in_production_is_evaluated_beside(made, tmp_path):
     parts = {"workflow": made / "workflow", "schema": made / "schema", "model": made / "trained-two-tower"}
     registry.promote(registry.add(parts, {}).name)
     config = dataclasses.replace(SMALL, registry=str(tmp_path / "registry"))
-    found = evaluate(made, tmp_path / "out", config).rows
+    evaluation = evaluate(made, tmp_path / "out", config)
+    assert evaluation.metadata["production"] == registry.current().name
+    found = evaluation.rows
     # It is the very model that is judged, through its own workflow and raw rows.
     np.testing.assert_allclose(found.values["ndcg_at_5", PRODUCTION], found.values["ndcg_at_5", MODEL])
 

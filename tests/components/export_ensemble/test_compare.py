@@ -12,6 +12,7 @@ import pytest
 from blocks.errors import DataError, ParityError
 from components.export_ensemble.compare import Comparison, main
 from components.export_ensemble.ports import choose_port
+from components.export_ensemble.recommendation import Recommendation
 from tests.components.export_ensemble.small_ensemble import ROWS
 
 LIMITS = ["--max-mean-difference=0.05", "--min-rank-correlation=0.9"]
@@ -49,6 +50,23 @@ def test_what_cannot_be_judged_fails():
         Comparison.of(np.array([0.5, 0.6]), np.array([math.nan, 0.5])).check(1.0, -1.0)
     with pytest.raises(DataError, match="there are no rows to compare with"):
         Comparison.of(np.array([]), np.array([]))
+
+
+def test_recommended_items_by_hand():
+    stable = [[Recommendation(1, 0.9), Recommendation(2, 0.5)], [Recommendation(3, 0.4), Recommendation(4, 0.2)]]
+    candidate = [[Recommendation(2, 0.8), Recommendation(1, 0.7)], [Recommendation(4, 0.2), Recommendation(9, 0.1)]]
+    found = Comparison.of_recommended(stable, candidate)
+    # In common are 1, 2 and 4: 0.9 0.5 0.2 beside 0.7 0.8 0.2. Differences -0.2, 0.3, 0; ranks 3 2 1 and 2 3 1:
+    # 1 - 6 (1 + 1) / (3 (9 - 1)) = 0.5. Both items of the first row and one of two in the second: 0.75.
+    assert (found.rows, found.overlap) == (2, 0.75)
+    assert found.mean_difference == pytest.approx(0.5 / 3)
+    assert found.max_difference == pytest.approx(0.3)
+    assert found.mean_shift == pytest.approx(0.1 / 3)
+    assert found.rank_correlation == pytest.approx(0.5)
+    with pytest.raises(DataError, match="the two recommend no item in common; got 1 rows"):
+        Comparison.of_recommended(stable[:1], [[Recommendation(7, 0.1)]])
+    with pytest.raises(DataError, match="there are no rows to compare with"):
+        Comparison.of_recommended([], [])
 
 
 def test_the_command_on_a_real_server(server, tmp_path, capsys):

@@ -34,7 +34,7 @@ def messages():
         queue_delay=CONFIG.max_queue_delay,
         preferred_batch_sizes=CONFIG.preferred_batch_sizes,
     )
-    ensemble = ensemble_config(CONFIG, transform, model, {"emrys": "1.0"}, RAW, SCORE)
+    ensemble = ensemble_config(CONFIG, transform, model, {"emrys": "1.0"}, RAW, [SCORE])
     return {message.name: message for message in (transform, model, ensemble)}
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blocks.errors import ServingError
+from blocks.errors import ConfigError, ServingError
 from components.export_ensemble.client import EnsembleClient, predict
 from components.export_ensemble.packing import pack
 from components.export_ensemble.server import TritonServer
@@ -56,6 +56,15 @@ def test_more_rows_than_a_request_holds_are_sent_in_several(client):
 def test_columns_are_as_good_as_rows(client):
     columns = {name: [row[name] for row in ROWS] for name in ROWS[0]}
     np.testing.assert_allclose(client.predict(columns), expected_scores(ROWS), atol=1e-6)
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_the_only_ensemble_is_asked_when_no_name_is_given(server, protocol):
+    with EnsembleClient(url_of(server, protocol), protocol, None) as client:
+        assert client.model_name == "ranking"
+        np.testing.assert_allclose(client.predict(ROWS), expected_scores(ROWS), atol=1e-6)
+        with pytest.raises(ConfigError, match=r"ranking gives a score per row\. Ask it with predict\(\)\."):
+            client.recommend(ROWS)
 
 
 def test_no_rows_get_no_scores(client):

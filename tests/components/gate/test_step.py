@@ -72,6 +72,17 @@ def test_a_lift_that_may_be_chance(gate):
     assert "did not pass" in markdown(found)
 
 
+def test_a_further_metric_by_which_the_baseline_is_as_good(gate):
+    rows = made()
+    values = {**rows.values, ("recall_at_50", "model"): rows.values["ndcg_at_10", "popularity"],
+              ("recall_at_50", "popularity"): rows.values["ndcg_at_10", "popularity"]}  # fmt: skip
+    found = gate(MeasuredRows(rows.units, values), baseline_metrics=["recall_at_50"])
+    assert found.reasons == [
+        "recall_at_50: the lift over popularity is +0.0000, its lower bound +0.0000, which has to exceed +0"
+    ]
+    assert gate(made(), baseline_metrics=["mrr"]).reasons == ["no baseline was measured by mrr"]
+
+
 def test_a_threshold(gate):
     (reason,) = gate(made(), thresholds={"ndcg_at_10": 0.9}).reasons
     assert reason.startswith("ndcg_at_10 is 0.6927; its lower bound 0.6")

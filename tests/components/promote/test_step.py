@@ -2,34 +2,44 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from kfp import dsl
 
-from blocks.errors import ArtifactError
+from blocks.errors import ArtifactError, DataError
 from blocks.io import write_json
 from components.artifacts.evaluation import Evaluation
 from components.artifacts.gate_decision import GateDecision
 from components.artifacts.measured_rows import MeasuredRows
+from components.artifacts.retrieval_evaluation import CANDIDATES_FILE, SEEN_ITEMS_FILE, RetrievalEvaluation
+from components.artifacts.statistics import Statistics
+from components.artifacts.triton_repository import TritonRepository
+from components.promote.component import promote as component
 from components.promote.step import PARTS, run
 from components.registry.registry import Registry
+from components.validate.previous import fetch_previous
+from components.validate.step import ValidateConfig
+from components.validate.step import run as validate_step
 from pipelines.cli.main import call
+from tests.components.validate.logs import NOW, log, validate, write
 
 
 @pytest.fixture
 def make_run(tmp_path):
     """Writes the artifacts of a run, of which the promotion only reads what its checks need."""
 
-    def make(folder: str = "run", passed: bool = True, content: str = "a"):
+    def make(folder: str = "run", passed: bool = True, content: str = "a", files: tuple[str, ...] = ()):
         root = tmp_path / folder
         with Evaluation.create(root / "evaluation", {}) as work:
             write_json(work / "metrics.json", {"auc": 0.8})
             write_json(work / "curves.json", {})
-            (work / "report.html").write_text(content, encoding="utf-8")
+            for file in ("report.html", *files):
+                (work / file).write_text(content, encoding="utf-8")
             MeasuredRows(np.zeros(0, "int64")).write(work / "rows.parquet")
         evaluation = Evaluation(root / "evaluation").fingerprint
         with GateDecision.create(root / "decision", {}) as work:
             reasons = [] if passed else ["auc is 0.5000; its lower bound 0.4000 has to be at least 0.6"]
             decision = {"passed": passed, "reasons": reasons, "checks": [], "evaluation": evaluation}
             write_json(work / "decision.json", decision)
-        for name in ("workflow", "schema", "model", "repository"):
+        for name in ("statistics", "workflow", "schema", "model", "repository"):
             with PARTS[name].create(root / name, {"name": "ranking", "version": 1}) as work:
                 for file in PARTS[name].required or ("file",):
                     (work / file).parent.mkdir(parents=True, exist_ok=True)
@@ -37,9 +47,11 @@ def make_run(tmp_path):
                 for model in ("ranking", "ranking_transform", "ranking_model") if name == "repository" else ():
                     (work / "models" / model).mkdir(parents=True)
                     (work / "models" / model / "config.pbtxt").write_text(model, encoding="utf-8")
+                    (work / "models" / model / "1").mkdir()
+                    (work / "models" / model / "1" / "index.bin").write_text(content, encoding="utf-8")
         outcome = {name: {"path": str(root / name), "metadata": {}} for name in PARTS}
         (root / "pipeline").mkdir()
-        write_json(root / "pipeline" / "outputs.json", outcome)
+        write_json(root / "pipeline" / "outputs.json", {"pipeline": "ranking", "artifacts": outcome, "version": ""})
         return {name: root / name for name in PARTS}
 
     return make
@@ -56,6 +68,48 @@ def test_a_run_becomes_the_version_in_production(make_run, tmp_path):
     assert registry.versions() == [version, kept]
 
 
+def test_without_a_registry_nothing_is_written_and_the_component_gives_an_empty_name(make_run, tmp_path, capfd):
+    artifacts = {name: dsl.Artifact(uri=str(folder)) for name, folder in make_run().items()}
+    before = sorted(tmp_path.rglob("*"))
+    assert component.python_func(**artifacts, registry="", name="ranking") == ""
+    assert sorted(tmp_path.rglob("*")) == before
+    said = [line for line in capfd.readouterr().err.splitlines() if '"message"' in line]
+    assert len(said) == 1
+    assert "no registry is given: the model passed, and nothing was promoted" in said[0]
+
+
+def test_without_a_registry_what_has_not_passed_fails_all_the_same(make_run):
+    with pytest.raises(ArtifactError, match="has not passed the gate"):
+        run(make_run(passed=False), "", "ranking")
+
+
+def test_the_component_gives_the_name_of_the_version(make_run, tmp_path):
+    artifacts = {name: dsl.Artifact(uri=str(folder)) for name, folder in make_run().items()}
+    name = component.python_func(**artifacts, registry=str(tmp_path / "registry"), name="ranking")
+    assert Registry(tmp_path / "registry", "ranking").current().name == name
+
+
+def test_the_next_run_finds_the_statistics_of_the_version(make_run, tmp_path):
+    outputs = make_run()
+    del outputs["statistics"]
+    outputs["statistics"] = validate(tmp_path, "before").path
+    run(outputs, str(tmp_path / "registry"), "ranking")
+    found = fetch_previous("", str(tmp_path / "registry"), "ranking", tmp_path / "previous")
+    assert Statistics(found).columns == Statistics(outputs["statistics"]).columns
+    ages = [age + 20 for age in log()["age"].to_pylist()]
+    with pytest.raises(DataError, match="column 'age': drift: the values have moved since the previous run"):
+        validate_step(write(tmp_path / "next", train=log(age=ages)), ValidateConfig(), tmp_path / "out", found, now=NOW)
+
+
+def test_what_a_retrieval_model_is_served_with_is_in_the_version(make_run, tmp_path):
+    outputs = make_run(files=(SEEN_ITEMS_FILE, CANDIDATES_FILE))
+    version = run(outputs, str(tmp_path / "registry"), "ranking")
+    whole = Registry(tmp_path / "registry", "ranking").fetch(version, tmp_path / "whole")
+    assert RetrievalEvaluation(whole / "evaluation").fingerprint == Evaluation(outputs["evaluation"]).fingerprint
+    index = "models/ranking_model/1/index.bin"
+    assert TritonRepository(whole / "repository").files[index] == TritonRepository(outputs["repository"]).files[index]
+
+
 def test_what_has_not_passed_is_not_promoted(make_run, tmp_path):
     with pytest.raises(ArtifactError, match=r"promote: .*has not passed the gate; got auc is 0\.5000"):
         run(make_run(passed=False), str(tmp_path / "registry"), "ranking")
@@ -66,6 +120,14 @@ def test_a_decision_about_another_evaluation(make_run, tmp_path):
     outputs = {**make_run(), "decision": make_run("second", content="b")["decision"]}
     with pytest.raises(ArtifactError, match="the gate decided about another evaluation"):
         run(outputs, str(tmp_path / "registry"), "ranking")
+
+
+def test_a_run_from_before_statistics_were_kept(make_run):
+    outputs = make_run()
+    del outputs["statistics"]
+    text = r"the run has no statistics\. Run the pipeline again: a version holds what the step validate writes\."
+    with pytest.raises(ArtifactError, match=text):
+        run(outputs, "", "ranking")
 
 
 def test_a_missing_artifact(make_run, tmp_path):
@@ -93,7 +155,7 @@ class TestCommands:
         make_run("two", content="b")
         assert "has no versions yet" in emrys("versions")
         out = emrys("promote", str(tmp_path / "one"), "--dry-run")
-        assert out.startswith("would add workflow, schema, model, evaluation, decision, repository of ")
+        assert out.startswith("would add statistics, workflow, schema, model, evaluation, decision, repository of ")
         assert not (tmp_path / "registry").exists()
 
         assert "ranking: went from none to " in emrys("promote", str(tmp_path / "one"))

@@ -1,0 +1,1 @@
+"""The report step: everything about a run on one page."""

@@ -1,0 +1,86 @@
+"""How clients ask a served retrieval ensemble: the client, plain JSON, and `emrys predict`."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+
+import numpy as np
+import pytest
+
+from blocks.errors import ConfigError
+from components.export_ensemble.client import EnsembleClient
+from components.export_ensemble.compare import main as compare
+from pipelines.cli.predicting import predict_rows
+from tests.components.export_retrieval import small_recommender as small
+from tests.components.export_retrieval.conftest import ENSEMBLES
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_strings_come_back_as_the_caller_knows_them(server, protocol):
+    with EnsembleClient(server.grpc_url if protocol == "grpc" else server.http_url, protocol, "words") as client:
+        rows = small.ROWS * 20  # more than a request takes
+        for got, wanted in zip(client.recommend(rows), small.expected_lists(rows), strict=True):
+            assert [one.item for one in got] == [film for film, _ in wanted]
+            np.testing.assert_allclose([one.score for one in got], [score for _, score in wanted], rtol=1e-4, atol=1e-5)
+        assert client.recommend([]) == []
+        with pytest.raises(ConfigError, match=r"words recommends items\. Ask it with recommend\(\)\."):
+            client.predict(small.ROWS)
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_without_a_name_it_has_to_be_clear_which_one_is_asked(server, protocol):
+    url = server.grpc_url if protocol == "grpc" else server.http_url
+    with EnsembleClient(url, protocol, None) as client, pytest.raises(ConfigError) as caught:
+        client.recommend(small.ROWS)
+    told, names = str(caught.value).split(", got ")
+    assert told == f"{url}: which ensemble is asked is not known; expected the name of one that is served"
+    assert set(names.split(", ")) == {*ENSEMBLES, "words"}
+
+
+def test_the_answer_in_json_is_json(server):
+    """Of every language, not of Python alone: no infinity, no NaN."""
+    tensors = {"user": ("BYTES", ["bob"]), "age": ("FP32", [30.0]), "history": ("BYTES", ["film h", "film b"])}
+    inputs = [
+        {"name": name, "datatype": kind, "shape": [1, len(data)], "data": data}
+        for name, (kind, data) in tensors.items()
+    ]
+    body = json.dumps({"inputs": inputs}).encode()
+    request = urllib.request.Request(f"http://{server.http_url}/v2/models/words/infer", body)
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    with urllib.request.urlopen(request) as response:  # noqa: S310 - of this machine
+        answer = json.loads(response.read(), parse_constant=refuse)
+    outputs = {output["name"]: output for output in answer["outputs"]}
+    # Bob has seen all but film h, which stands in his request.
+    assert outputs["item_ids"]["data"] == ["", "", "", ""]
+    assert outputs["scores"]["data"] == pytest.approx([-3.4028234663852886e38] * 4)
+
+
+def test_emrys_predict_prints_items_and_scores(server, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    rows = tmp_path / "rows.json"
+    rows.write_text(json.dumps(small.ROWS))
+    predict_rows(rows, None, number=None, url=server.grpc_url, protocol="grpc", model="words")
+    printed = capsys.readouterr().out
+    for found in small.expected_lists(small.ROWS):
+        assert ", ".join(f"{film} ({score:.4f})" for film, score in found) in printed
+
+
+def test_emrys_predict_says_how_many_more_there_are(server, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    rows = tmp_path / "rows.csv"
+    rows.write_text("userId\n1\n")
+    predict_rows(rows, None, number=None, url=server.http_url, protocol="http", model="factors")
+    assert capsys.readouterr().out.rstrip().split("), ")[-1].startswith("and 20 more")
+
+
+def test_two_releases_are_compared(server, tmp_path, capsys):
+    rows = tmp_path / "rows.json"
+    rows.write_text(json.dumps(small.ROWS))
+    limits = ["--model=words", "--max-mean-difference=0.01", "--min-rank-correlation=0.99"]
+    assert compare([server.grpc_url, server.grpc_url, f"--rows={rows}", *limits]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["rows"], told["overlap"], told["max_difference"]) == (5, 1.0, 0.0)

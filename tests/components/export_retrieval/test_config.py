@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import pytest
+
+from blocks.errors import ConfigError
+from components.export_retrieval.config import ExportRetrievalConfig
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("k", 0, "at least 1, got 0"),
+        ("name", "../evil", "letters, digits, _ and -, a letter first, got '../evil'"),
+        ("parity_rows", 0, "at least 1, got 0"),
+    ],
+)
+def test_what_cannot_be_is_named(field, value, expected):
+    with pytest.raises(ConfigError) as caught:
+        ExportRetrievalConfig(**{field: value})
+    assert str(caught.value) == f"ExportRetrievalConfig.{field} cannot be so; expected {expected}"

@@ -1,0 +1,198 @@
+"""The gate on the small ensemble of strings: what it lets through, and what makes it fail."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import blocks as mm
+from blocks.errors import DataError, DependencyError, ParityError, SchemaError
+from blocks.workflow import FittedWorkflow
+from components.artifacts.triton_repository import TritonRepository
+from components.export_ensemble.columns import Column
+from components.export_retrieval.held_out import held_out_queries
+from components.retrieval.lists import Lists
+from tests.components.export_retrieval import small_recommender as small
+
+pytestmark = pytest.mark.usefixtures("no_server")
+
+
+def changed(**changes):
+    """The offline path with changed results: each change takes what was expected."""
+
+    def recommend(rows, transformed):
+        expected = small.offline_recommend(rows, transformed)
+        return dataclasses.replace(expected, **{name: change(expected) for name, change in changes.items()})
+
+    return recommend
+
+
+def fails(export_small, output, **changes):
+    with pytest.raises(ParityError) as caught:
+        export_small(output, **changes)
+    assert not output.exists()
+    return str(caught.value)
+
+
+def test_what_was_found(words):
+    parity = words.metadata["parity"]
+    # 40 rows; two made ones for each of two scalars, four for the list, two for all; ann or bob who has seen most,
+    # and two long histories.
+    assert (parity["rows"], parity["k"], parity["ties"]) == (40 + 2 * 2 + 4 + 2 + 3, 4, 0)
+    assert parity["max_abs_difference"] < 1e-5
+    assert parity["short_rows"] > 2
+    assert words.metadata["outputs"][0] == {"name": "item_ids", "dtype": "string", "is_list": True, "cardinality": None}
+    assert "the rest of `item_ids` is null (the empty string), and the rest of `scores` -3.4028235e+38" in (
+        words.path / "README.md"
+    ).read_text().replace("\n", " ")
+
+
+def test_a_score_that_differs(export_small, tmp_path):
+    message = fails(
+        export_small, tmp_path / "triton", offline_recommend=changed(scores=lambda expected: expected.scores + 0.01)
+    )
+    assert message.startswith("column 'scores': served and offline differ in row 0, rank 0 of those compared; expected")
+    export_small(
+        tmp_path / "triton", offline_recommend=changed(scores=lambda expected: expected.scores + np.float32(5e-5))
+    )
+
+
+def test_a_list_that_ends_elsewhere(export_small, tmp_path):
+    def shorter(expected):
+        return np.where(np.arange(4) < 3, expected.scores, -np.inf).astype(np.float32)
+
+    message = fails(export_small, tmp_path / "triton", offline_recommend=changed(scores=shorter))
+    assert "column 'scores': served and offline differ in row 0, rank 3 of those compared; expected -inf" in message
+
+
+def test_another_item_with_another_score(export_small, tmp_path):
+    message = fails(
+        export_small, tmp_path / "triton", offline_recommend=changed(places=lambda expected: expected.places[:, ::-1])
+    )
+    first = small.held_out().to_pylist()[0]
+    items = [film for film, _ in small.expected_lists([first])[0]]
+    assert message == (
+        "column 'item_ids': served and offline differ in row 0, rank 0 of those compared; "
+        f"expected {items[-1]} (offline), got {items[0]} (served)"
+    )
+
+
+def test_items_of_equal_scores_may_change_places(export_small, tmp_path):
+    items = small.ITEMS.copy()
+    items[1] = items[0]  # films a and b
+    workflow = small.make_workflow()
+
+    def other_first(rows, transformed):
+        given = rows.to_pylist()
+        had = [{*small.SEEN.get(one["user"] or "", []), *(one["history"] or [])} for one in given]
+        lists = small.expected_lists(given, items)
+        # Of two films with one score the second one comes first, also where the list has room for one alone.
+        places, scores = np.full((len(lists), 4), -1), np.full((len(lists), 4), -np.inf, np.float32)
+        swap = {"film a": "film b", "film b": "film a"}
+        for number, found in enumerate(lists):
+            for rank, (film, score) in enumerate(found):
+                film = swap[film] if film in swap and not had[number] & set(swap) else film
+                places[number, rank], scores[number, rank] = small.CATALOGUE.index(film), score
+        return dataclasses.replace(small.offline_recommend(rows, transformed), places=places, scores=scores)
+
+    (tmp_path / "made").mkdir()
+    repository = export_small(
+        tmp_path / "triton",
+        recommender=small.make_recommender(tmp_path / "made", items),
+        offline_transform=workflow.transform_table,
+        offline_recommend=other_first,
+    )
+    assert repository.metadata["parity"]["ties"] > 10
+
+
+def test_a_seen_item_is_never_let_through(export_small, tmp_path):
+    def more(expected):
+        # The first row has seen its own best item too.
+        return Lists.of(
+            np.append(expected.seen.rows, 0), np.append(expected.seen.values, expected.places[0, 0]), len(expected.seen)
+        )
+
+    message = fails(export_small, tmp_path / "triton", offline_recommend=changed(seen=more))
+    assert message.startswith(
+        "column 'item_ids': row 0 of those compared got an item that its user has seen; expected none of those, got "
+    )
+
+
+def test_seen_items_that_the_repository_lacks(export_small, tmp_path):
+    """The export forgets what Ann has seen."""
+    (tmp_path / "made").mkdir()
+    recommender = small.make_recommender(tmp_path / "made", seen={"bob": small.SEEN["bob"]})
+    message = fails(export_small, tmp_path / "triton", recommender=recommender)
+    assert "got an item that its user has seen" in message
+
+
+def test_a_history_that_is_not_left_out(export_small, tmp_path):
+    (tmp_path / "made").mkdir()
+    recommender = dataclasses.replace(small.make_recommender(tmp_path / "made"), histories=())
+    assert "got an item that its user has seen" in fails(export_small, tmp_path / "triton", recommender=recommender)
+
+
+def test_a_wrong_column_of_the_workflow_is_named(export_small, tmp_path):
+    ops = list(small.make_workflow().select(small.QUERY).ops)
+    ops[2] = dataclasses.replace(ops[2], categories=ops[2].categories.take([1, 0, *range(2, 8)]))
+    FittedWorkflow(ops).save(tmp_path / "wrong")
+    message = fails(export_small, tmp_path / "triton", workflow=tmp_path / "wrong")
+    assert message.startswith("column 'history': served and offline differ in row ")
+
+
+def test_an_approximate_search_that_finds_too_little(export_small, tmp_path):
+    def exact(expected):
+        places = expected.places.copy()
+        places[:, 0] = 99  # one of four is another
+        return places
+
+    message = fails(export_small, tmp_path / "triton", offline_recommend=changed(exact=exact), recall_floor=0.9)
+    assert message.startswith(
+        "the approximate search finds too little of what the exact one finds; expected a share of at least 0.9, got 0."
+    )
+    assert message.endswith("Raise recall_target of evaluate_retrieval, or exact_up_to for an exact search.")
+    repository = export_small(tmp_path / "triton", offline_recommend=changed(exact=exact), recall_floor=0.1)
+    assert 0.6 < repository.metadata["parity"]["search_recall"] < 0.8
+
+
+def test_a_failed_export_leaves_the_one_before(export_small, tmp_path):
+    before = export_small(tmp_path / "triton").fingerprint
+    with pytest.raises(ParityError):
+        export_small(
+            tmp_path / "triton", offline_recommend=changed(scores=lambda expected: expected.scores + np.float32(1))
+        )
+    assert TritonRepository(tmp_path / "triton").fingerprint == before
+
+
+def test_a_server_that_is_required(export_small, tmp_path):
+    with pytest.raises(DependencyError, match="the Triton server is not installed"):
+        export_small(tmp_path / "triton", config=dataclasses.replace(small.CONFIG, require_server=True))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_users_that_are_known_by_ids_of_two_types(export_small, tmp_path):
+    (tmp_path / "made").mkdir()
+    recommender = small.make_recommender(tmp_path / "made", seen={})
+    numbers = mm.SeenItems(pa.table({"user": [7], "film": [[3]]}))
+    with pytest.raises(SchemaError) as caught:
+        export_small(tmp_path / "triton", recommender=dataclasses.replace(recommender, seen=numbers))
+    assert str(caught.value) == (
+        "column 'user': the workflow and the seen items know users by ids of two types; expected string, got int64"
+    )
+
+
+def test_the_made_rows(tmp_path):
+    recommender = small.make_recommender(tmp_path)
+    columns = [Column.of(column) for column in small.make_workflow().select(small.QUERY).raw_columns]
+    rows = held_out_queries(small.raw_table(small.ROWS), columns, rows=3, seed=0, made=recommender).to_pylist()
+    first = rows[0]
+    assert rows[-3:] == [
+        {**first, "user": "bob"},
+        {**first, "user": "~ unseen ~", "history": small.CATALOGUE},
+        {**first, "user": "~ unseen ~", "history": small.CATALOGUE[1:]},
+    ]
+    with pytest.raises(DataError, match="there are no held-out rows"):
+        held_out_queries(small.raw_table([]), columns, rows=3, seed=0, made=recommender)

@@ -1,0 +1,88 @@
+"""What the repository's model does with transformed queries, and what it refuses."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from blocks.errors import ArtifactError, DataError
+from components.export_ensemble.columns import Column
+from components.export_ensemble.packing import pack
+from components.export_ensemble.recommendation import NO_SCORE, unpack_recommendations
+from components.export_retrieval.backends.retrieve import RetrieveStep
+from tests.components.export_retrieval import small_recommender as small
+
+
+@pytest.fixture(scope="module")
+def step(words):
+    return RetrieveStep.load(words.models / "words_model" / "1")
+
+
+def transformed(rows):
+    workflow = small.make_workflow().select(small.QUERY)
+    raw = pack(rows, [Column.of(column) for column in workflow.raw_columns])
+    return {**workflow.transform(raw), "seen_by": raw["user"]}
+
+
+def test_items_by_hand(step):
+    answer = step(transformed(small.ROWS))
+    for got, wanted in zip(unpack_recommendations(answer), small.expected_lists(small.ROWS), strict=True):
+        assert [one.item for one in got] == [film for film, _ in wanted]
+        np.testing.assert_allclose([one.score for one in got], [score for _, score in wanted], rtol=1e-5)
+    # Bob has one film left: the rest is null, with the lowest score that a float32 can be.
+    assert answer["item_ids"][1].tolist() == [b"film h", b"", b"", b""]
+    assert answer["scores"][1, 1:].tolist() == [NO_SCORE] * 3 == [np.finfo(np.float32).min] * 3
+    assert answer["scores"].dtype == np.float32
+
+
+def test_film_c_is_in_no_list_but_may_stand_in_a_history(step):
+    answer = step(transformed([small.row("dan", ["film c"])]))
+    assert len(unpack_recommendations(answer)[0]) == 4
+
+
+def test_a_user_whose_id_is_no_text_is_unknown(step):
+    given = transformed([small.row("dan")])
+    given["seen_by"] = np.array([[b"\xff\xfe"]], object)
+    assert len(unpack_recommendations(step(given))[0]) == 4
+
+
+def test_the_rows_of_a_batch_do_not_depend_on_each_other(step):
+    together = step(transformed(small.ROWS))
+    for number, one in enumerate(small.ROWS):
+        alone = step(transformed([one]))
+        assert alone["item_ids"][0].tolist() == together["item_ids"][number].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("seen_by", None, "column 'seen_by': an input is missing"),
+        ("seen_by", np.zeros((5, 1), np.int64), "column 'seen_by': an input has the wrong dtype; expected string"),
+        ("history", np.full((5, 1), 99), "column 'history': an id is out of range; expected 0 to 10, got 99"),
+        ("age", np.full((5, 1), np.nan, np.float32), "column 'age': an input holds NaN or an infinite number"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(step, name, values, message):
+    given = transformed(small.ROWS)
+    if values is None:
+        del given[name]
+    else:
+        given[name] = values
+    with pytest.raises(DataError, match=message):
+        step.check(given)
+
+
+@pytest.mark.parametrize("file", ["index/candidates.npy", "items.parquet", "seen_items.parquet"])
+def test_a_damaged_or_missing_file_is_named(words, tmp_path, file):
+    folder = tmp_path / "1"
+    shutil.copytree(words.models / "words_model" / "1", folder)
+    content = bytearray((folder / file).read_bytes())
+    content[len(content) // 2] ^= 1  # the same size
+    (folder / file).write_bytes(content)
+    with pytest.raises(ArtifactError, match=f"{file}: a file of the model is damaged; expected SHA-256 "):
+        RetrieveStep.load(folder)
+    (folder / file).unlink()
+    with pytest.raises(ArtifactError, match=f"{file}: a file of the model is missing. Export it again."):
+        RetrieveStep.load(folder)
