@@ -1,11 +1,24 @@
 """Time of a training step against the number of rows in all embedding tables.
 
-Run: python -m benchmarks.step_time [--rows 10000 10000000] [--batch-size 1024]
+Run: python -m benchmarks.step_time [--rows 10000 10000000] [--ids popularity|even] [--pages both|small|huge]
 
 26 tables with 16 values a row, one dense layer, one binary target. Ids are drawn by popularity, as they come in logs:
-the n-th id with a chance of 1 / n. With `--ids even` all have the same chance; nearly every row of a large table then
-comes from main memory, in any order, which a processor's caches cannot help with. All sizes are measured in one run,
-in turn, and the best is printed: on a machine that others use too, compare the ratios.
+the n-th id with a chance of 1 / n; with `--ids even` all have the same chance.
+
+A step with large tables can take longer for three reasons, which are told apart:
+
+- Work that grows with the tables. There is none here but with the dense optimizer.
+- A batch has more different rows: 1,024 draws from 384 ids repeat themselves, draws from 384,615 hardly do. The column
+  "same rows" is a model with tables as small as can be, that gets the batches of the large one with its ids numbered
+  anew: as many different rows in each batch, as often, but all close together.
+- These rows are far apart, and come from main memory. Where they are is looked up in the processor's tables of pages,
+  4 KiB each, far too many for its caches. With pages of 2 MiB (Linux' transparent huge pages) they are few. TensorFlow
+  gets them where the kernel gives them to all (`/sys/kernel/mm/transparent_hugepage/enabled` says "always") or, where
+  it says "madvise", where the environment has `GLIBC_TUNABLES=glibc.malloc.hugetlb=1`. Both kinds are measured, each in
+  a process of its own.
+
+All sizes are measured in one process in turn, some steps of each, on machines that others use too: medians are printed,
+and ratios are medians of those of single turns.
 """
 
 from __future__ import annotations
@@ -13,12 +26,14 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
 import numpy as np
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
@@ -28,94 +43,129 @@ import blocks as mm
 TABLES = 26
 DIM = 16
 BATCHES = 64
+#: Steps at the start of each turn that are not counted: the caches still hold what was measured before.
+WARM = 2
 #: Optimizers as `compile` takes them; None is its default.
 LAZY = {"default (LazyAdam)": None, "adagrad": "adagrad", "sgd": "sgd"}
 DENSE = {"adam, dense": "adam"}
+HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
 class Trained:
-    """A model of one size with batches to train it on."""
+    """A model with batches to train it on.
 
-    def __init__(self, rows: int, optimizer: Any, batch_size: int, even: bool = False) -> None:
-        columns = [mm.create_categorical_column(f"C{number}", rows // TABLES - 1) for number in range(TABLES)]
+    Args:
+        ids: Ids of every table, (rows of data, tables).
+        rows: Rows of each table.
+        optimizer: What `compile` takes.
+        batch_size: Rows of a batch.
+    """
+
+    def __init__(self, ids: np.ndarray[Any, Any], rows: int, optimizer: Any, batch_size: int) -> None:
+        columns = [mm.create_categorical_column(f"C{number}", rows - 1) for number in range(TABLES)]
         target = ColumnSchema("click", tags=[Tags.BINARY_CLASSIFICATION, Tags.TARGET])
         schema = Schema([*columns, target])
         self.model = mm.Model(
             mm.Embeddings(Schema(columns), dim=DIM, aggregation="concat"), mm.MLPBlock([64]), mm.OutputBlock(schema)
         )
         self.model.compile(optimizer)
-        draw = np.random.default_rng(0)
-        size, count = rows // TABLES, (batch_size * BATCHES, 1)
-        features = {each.name: _ids(draw, size, count, even) for each in columns}
-        targets = {"click": draw.integers(0, 2, count).astype("float32")}
-        self.data = tf.data.Dataset.from_tensor_slices((features, targets)).batch(batch_size).cache().repeat()
-        self.seconds = float("inf")
-        self.fit(3)
+        features = {each.name: ids[:, number, None] for number, each in enumerate(columns)}
+        targets = {"click": np.random.default_rng(1).integers(0, 2, (len(ids), 1)).astype("float32")}
+        data = tf.data.Dataset.from_tensor_slices((features, targets)).batch(batch_size).cache().repeat()
+        self.model.fit(data, steps_per_epoch=BATCHES, verbose=0)
+        # What `fit` runs for each batch, without its callbacks, and through all batches from turn to turn.
+        self.batches = iter(data)
 
-    def fit(self, steps: int) -> float:
+    def turn(self, steps: int) -> float:
         """Trains for some steps and gives the median of their seconds."""
-        clock = StepClock()
-        self.model.fit(self.data, steps_per_epoch=steps, verbose=0, callbacks=[clock])
-        return float(np.median(clock.seconds))
+        seconds = []
+        for _ in range(WARM + steps):
+            start = time.perf_counter()
+            self.model.train_function(self.batches)
+            seconds.append(time.perf_counter() - start)
+        return float(np.median(seconds[WARM:]))
 
-    def measure(self, steps: int) -> None:
-        """Keeps the best median so far."""
-        self.seconds = min(self.seconds, self.fit(steps))
 
-
-def _ids(draw: np.random.Generator, size: int, count: tuple[int, int], even: bool) -> np.ndarray:
-    """Ids below `size`: log-uniform ones have chances of about 1 / n."""
+def draw_ids(rows: int, batch_size: int, even: bool) -> np.ndarray[Any, Any]:
+    """Ids below `rows` for all batches: log-uniform ones have chances of about 1 / n."""
+    draw, shape = np.random.default_rng(0), (batch_size * BATCHES, TABLES)
     if even:
-        return draw.integers(0, size, count)
-    return np.floor(np.exp(draw.random(count) * np.log(size + 1))).astype("int64") - 1
+        return draw.integers(0, rows, shape)
+    ids = np.floor(np.exp(draw.random(shape) * np.log(rows + 1))).astype("int64") - 1
+    # Popular ids have any number, as those of a catalogue do.
+    return draw.permutation(rows)[ids]
 
 
-class StepClock(keras.callbacks.Callback):
-    """Seconds of every step."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seconds: list[float] = []
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Starts the clock."""
-        self._start = time.perf_counter()
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Stops it."""
-        self.seconds.append(time.perf_counter() - self._start)
+def numbered_anew(ids: np.ndarray[Any, Any], batch_size: int) -> np.ndarray[Any, Any]:
+    """The ids of each batch and table as numbers from 0: as many different ones, each as often."""
+    batches = ids.reshape(-1, batch_size, TABLES).transpose(0, 2, 1).reshape(-1, batch_size)
+    anew = np.stack([np.unique(batch, return_inverse=True)[1] for batch in batches])
+    return anew.reshape(-1, TABLES, batch_size).transpose(0, 2, 1).reshape(ids.shape)
 
 
-def best(optimizer: Any, sizes: list[int], batch_size: int, rounds: int, steps: int, even: bool = False) -> list[float]:
-    """The best seconds a step for each size, taken in turn."""
-    trained = [Trained(rows, optimizer, batch_size, even) for rows in sizes]
-    for _ in range(rounds):
-        for each in trained:
-            each.measure(steps)
-    found = [each.seconds for each in trained]
-    del trained, each
-    gc.collect()
-    return found
+def different(ids: np.ndarray[Any, Any], batch_size: int) -> int:
+    """Different rows that a batch looks up in all tables, on average."""
+    batches = ids.reshape(-1, batch_size, TABLES).transpose(0, 2, 1).reshape(-1, batch_size)
+    return round(sum(len(np.unique(batch)) for batch in batches) / BATCHES)
+
+
+def measure(models: list[Trained], turns: int, steps: int) -> np.ndarray[Any, Any]:
+    """Seconds of a step, (turns, models)."""
+    return np.array([[each.turn(steps) for each in models] for _ in range(turns)])
+
+
+def measure_all(options: argparse.Namespace) -> None:
+    """Measures every optimizer and prints."""
+    size, even = options.batch_size, options.ids == "even"
+    small, large = (rows // TABLES for rows in options.rows)
+    far = draw_ids(large, size, even)
+    anew = numbered_anew(far, size)
+    sets = [(draw_ids(small, size, even), small), (anew, int(anew.max()) + 1), (far, large)]
+    print(f"\npages of {huge_page_size() if options.pages == 'huge' else '4 KiB, or what the kernel gives'}")
+    names = [f"{options.rows[0]:,}", "same rows", f"{options.rows[1]:,}"]
+    titles = "".join(f"{name:>14}" for name in names)
+    print(f"{'rows in all tables':22}{titles}{'ratio':>9}{'= rows x place':>17}")
+    print(f"{'different in a batch':22}" + "".join(f"{different(ids, size):14,}" for ids, _ in sets))
+    ways = [(name, way, options.turns, options.steps) for name, way in LAZY.items()]
+    ways += [] if options.pages == "huge" else [(name, way, 2, 1) for name, way in DENSE.items()]
+    for name, way, turns, steps in ways:
+        models = [Trained(ids, rows, way, size) for ids, rows in sets]
+        seconds = measure(models, turns, steps)
+        times = "".join(f"{1000 * each:11.1f} ms" for each in np.median(seconds, axis=0))
+        ratios = [np.median(seconds[:, one] / seconds[:, other]) for one, other in ((2, 0), (1, 0), (2, 1))]
+        print(f"{name:22}{times}{ratios[0]:8.2f}x{ratios[1]:9.2f} x {ratios[2]:.2f}", flush=True)
+        del models
+        gc.collect()
+
+
+def huge_page_size() -> str:
+    """What this process has of them, once a table has been made: the kernel may refuse."""
+    probe = tf.Variable(tf.zeros([1 << 25]))
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    found = next(int(line.split()[1]) for line in lines if line.startswith("AnonHugePages"))
+    del probe
+    return "2 MiB" if found >= 1 << 16 else "4 KiB: the kernel gives no others"
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measures, with each kind of pages in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 10_000_000], help="rows in all tables")
+    parser.add_argument("--rows", type=int, nargs=2, default=[10_000, 10_000_000], help="rows in all tables")
     parser.add_argument("--batch-size", type=int, default=1024)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=20, help="steps a round")
+    parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--steps", type=int, default=10, help="steps a turn")
     parser.add_argument("--ids", choices=["popularity", "even"], default="popularity")
+    parser.add_argument("--pages", choices=["both", "small", "huge"], default="both")
     options = parser.parse_args()
+    if options.pages != "both":
+        measure_all(options)
+        return
     cores = len(os.sched_getaffinity(0))
     print(f"{TABLES} tables, {DIM} values a row, batches of {options.batch_size:,}, ids: {options.ids}, {cores} cores")
-    print(f"{'rows in all tables':22}" + "".join(f"{rows:>14,}" for rows in options.rows))
-    ways = [(name, way, options.rounds, options.steps) for name, way in LAZY.items()]
-    ways += [(name, way, 1, 3) for name, way in DENSE.items()]
-    for name, way, rounds, steps in ways:
-        seconds = best(way, options.rows, options.batch_size, rounds, steps, options.ids == "even")
-        times = "".join(f"{1000 * each:11.1f} ms" for each in seconds)
-        print(f"{name:22}{times} {seconds[-1] / seconds[0]:8.2f}x", flush=True)
+    print("median milliseconds a step", flush=True)
+    for pages, more in (("huge", HUGE_PAGES), ("small", {})):
+        command = [sys.executable, "-m", "benchmarks.step_time", *sys.argv[1:], "--pages", pages]
+        subprocess.run(command, check=True, env={**os.environ, **more})
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def save_serving(model: Model, path: str | os.PathLike[str]) -> None:
     """Writes a SavedModel whose default signature takes `serving_signature(model)`.
 
     Predictions come back by output name, `<target>/<output>`, with one output too; those of a `TopKEncoder` as `scores`
-    and `identifiers`.
+    and `identifiers`; those of a model without outputs, such as an `Encoder`, as `vectors`.
 
     Args:
         model: A model that has been built.
@@ -63,7 +63,7 @@ def save_serving(model: Model, path: str | os.PathLike[str]) -> None:
     if not model.built:
         raise ConfigError(f"{model.name} has no weights yet", fix="Train it, or call it on a batch, first.")
     specs = serving_signature(model)
-    names = [output.task_name for output in model.model_outputs]
+    names = [output.task_name for output in model.model_outputs] or ["vectors"]
 
     def serve(tensors: dict[str, Any]) -> dict[str, Any]:
         predictions = model(prepare(tensors), training=False)

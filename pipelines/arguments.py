@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import pydantic
 import yaml
 
 from blocks.errors import ConfigError
 from pipelines.catalogue import Definition
+from pipelines.config import PipelineConfig
+
+Config = TypeVar("Config", bound=PipelineConfig)
 
 
 def read_arguments(texts: Sequence[str]) -> dict[str, Any]:
@@ -26,7 +29,7 @@ def read_arguments(texts: Sequence[str]) -> dict[str, Any]:
         if not sign or not name.strip():
             raise ConfigError("--set", expected="NAME=VALUE", got=repr(text))
         try:
-            found[name.strip()] = yaml.safe_load(value)
+            found[name.strip()] = yaml.safe_load(value) if value.strip() else ""
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {name}: not YAML ({' '.join(str(error).split())})", got=repr(value)) from None
     return found
@@ -62,3 +65,16 @@ def checked_arguments(wanted: Definition, given: Mapping[str, Any]) -> dict[str,
         where = ".".join(map(str, first["loc"]))
         raise ConfigError(f"{wanted.name}: {where}: {first['msg']}", got=repr(first["input"])) from None
     return {name: checked[name] for name in given}
+
+
+def with_arguments(config: Config, arguments: Mapping[str, Any]) -> Config:
+    """A configuration whose parameters have other defaults.
+
+    Args:
+        config: The configuration of a pipeline.
+        arguments: What `checked_arguments` gave for it.
+    """
+    parameters = pydantic.TypeAdapter(type(config.parameters)).validate_python(
+        {**dataclasses.asdict(config.parameters), **arguments}
+    )
+    return dataclasses.replace(config, parameters=parameters)  # type: ignore[type-var]

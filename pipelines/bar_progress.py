@@ -39,7 +39,7 @@ class BarProgress(Progress):
 
     def __enter__(self) -> Self:
         self._bars.start()
-        self._begin()
+        self.on_begin()
         return self
 
     def __exit__(
@@ -62,9 +62,14 @@ class BarProgress(Progress):
     def on_end(self, step: str, seconds: float) -> None:
         """Fills the bar of the step and begins the next one."""
         self._bars.update(self._tasks[step], total=1.0, completed=1.0)
-        self._begin()
+        self.on_begin()
 
-    def _begin(self) -> None:
+    def on_left_out(self, step: str) -> None:
+        """Takes the bar of a step away."""
+        self._bars.update(self._tasks[step], visible=False)
+
+    def on_begin(self) -> None:
+        """Shows the bar of the current step."""
         if self.current is not None:
             self._bars.update(self._tasks[self.current], visible=True)
             self._bars.start_task(self._tasks[self.current])

@@ -8,8 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from blocks.errors import ConfigError
-from pipelines.config import PipelineConfig, RankingConfig
+from pipelines.config import PipelineConfig
+from pipelines.ranking_config import RankingConfig
 from pipelines.retrieval_config import RetrievalConfig
+
+_TRAINING = ("fingerprint", "ingest", "validate", "preprocess", "infer_schema", "build_model", "train")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,16 +22,24 @@ class Definition:
     Args:
         name: Its name in commands, file names and on Kubeflow.
         config: Class of its configuration.
+        evaluate: Its step that evaluates.
+        export: Its step that exports; only what passes the gate is exported.
     """
 
     name: str
     config: type[PipelineConfig]
+    evaluate: str
+    export: str
 
     @property
     def steps(self) -> tuple[str, ...]:
         """Names of the steps, in the order in which they run."""
-        kind = type(self.config().steps)
-        return tuple(field.name for field in dataclasses.fields(kind))
+        return (*_TRAINING, self.evaluate, "gate", *self.behind_gate, "report")
+
+    @property
+    def behind_gate(self) -> tuple[str, ...]:
+        """The steps that only run where the gate passed; the report is written in any case."""
+        return self.export, "promote"
 
     def build(self, config: Any) -> Any:
         """The pipeline, to compile or to run; KFP is imported here, since it takes a second.
@@ -44,7 +55,11 @@ class Definition:
 
 
 _DEFINITIONS = {
-    one.name: one for one in (Definition("ranking", RankingConfig), Definition("retrieval", RetrievalConfig))
+    one.name: one
+    for one in (
+        Definition("ranking", RankingConfig, "evaluate", "export_ensemble"),
+        Definition("retrieval", RetrievalConfig, "evaluate_retrieval", "export_retrieval"),
+    )
 }
 
 #: Names of the pipelines.

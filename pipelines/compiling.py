@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 from kfp import compiler, components
 from kfp.dsl import graph_component
 
 from blocks.errors import ConfigError
 from blocks.io import atomic_file
+
+#: In the comment at the head of a compiled pipeline: an input whose default is a mapping.
+_DEFAULT = re.compile(r"^(# +\w+: dict \[Default: )(\{.*\})\]$", re.MULTILINE)
 
 
 def compile_pipeline(pipeline: graph_component.GraphComponent, path: str | os.PathLike[str]) -> None:
@@ -29,4 +35,15 @@ def compile_pipeline(pipeline: graph_component.GraphComponent, path: str | os.Pa
         raise ConfigError("the name of a compiled pipeline cannot be used", path=target, expected="a name in .yaml")
     with atomic_file(target) as work:
         compiler.Compiler().compile(pipeline, str(work))
-        components.load_component_from_text(work.read_text(encoding="utf-8"))
+        text = _DEFAULT.sub(_in_order, work.read_text(encoding="utf-8"))
+        components.load_component_from_text(text)
+        work.write_text(text, encoding="utf-8")
+
+
+def _in_order(found: re.Match[str]) -> str:
+    """A line of KFP's comment on the inputs, in which the keys of a mapping stand in any order."""
+    return f"{found[1]}{_sorted(ast.literal_eval(found[2]))}]"
+
+
+def _sorted(value: Any) -> Any:
+    return {key: _sorted(value[key]) for key in sorted(value)} if isinstance(value, dict) else value

@@ -1,15 +1,15 @@
-"""Configuration of the pipelines: default arguments, images, and resources per step."""
+"""What the configurations of all pipelines have: images, and resources of the steps that they share."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
-from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from blocks.errors import ConfigError
 from components.image import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
 from pipelines.resources import STRICT, Resources
+from pipelines.run_request import Runner
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -32,6 +32,23 @@ class Images:
                 raise ConfigError(f"{name} cannot be used", expected="the name of a container image", got=repr(image))
 
 
+@dataclass(frozen=True, config=STRICT)
+class RunOptions:
+    """Options of `emrys run` that are no parameters of the pipeline; one on the command line comes before them.
+
+    Args:
+        output: Folder for everything that a run leaves; empty for runs/ and the pipeline's name.
+        runner: Where the steps run: `subprocess` or `docker`.
+        reuse: Whether ingest to train are taken from the last run in the folder, where data and arguments are equal.
+        verbose: Whether the raw log is shown instead of progress.
+    """
+
+    output: str = ""
+    runner: Runner = Runner.SUBPROCESS
+    reuse: bool = False
+    verbose: bool = False
+
+
 class PipelineConfig(Protocol):
     """What the configuration of every pipeline has; dataclasses that pydantic checks, so that a file can be read."""
 
@@ -45,66 +62,24 @@ class PipelineConfig(Protocol):
 
     @property
     def steps(self) -> Any:
-        """Resources, one attribute a step, in the order in which they run."""
+        """Resources, one attribute a step."""
+
+    @property
+    def run(self) -> RunOptions:
+        """Options of a local run."""
 
 
 @dataclass(frozen=True, config=STRICT)
-class RankingParameters:
-    """Arguments of a run and their defaults; the names are those of the pipeline's inputs.
+class PipelineSteps:
+    """What each step that both pipelines have asks of the cluster."""
 
-    What each one means is said once, in the docstring of the pipeline (`pipelines/ranking.py`).
-    """
-
-    dataset: str = "synthetic"
-    split: str = "time"
-    valid_fraction: float = 0.1
-    test_fraction: float = 0.1
-    rows: int = 60_000
-    cache_dir: str = ""
-    seed: int = 42
-    folds: int = 5
-    smoothing: float = 5.0
-    freq_threshold: int = 0
-    embedding_dim: int = 16
-    bottom_layers: tuple[int, ...] = (64,)
-    top_layers: tuple[int, ...] = (128, 64)
-    dropout: float = 0.3
-    embeddings_l2: float = 0.0
-    learning_rate: float = 0.001
-    ema_momentum: float = 0.99
-    epochs: int = 20
-    batch_size: int = 1024
-    monitor: str = "val_loss"
-    patience: int = 2
-    checkpoint_dir: str = ""
-    schema_overrides: dict[str, Any] = Field(default_factory=dict)
-    model_name: str = "ranking"
-    require_server: bool = False
-
-
-@dataclass(frozen=True, config=STRICT)
-class RankingSteps:
-    """What each step of the ranking pipeline asks of the cluster."""
-
+    fingerprint: Resources = Resources(cpu="1", memory="1Gi")
     ingest: Resources = Resources(cpu="1", memory="2Gi")
+    validate: Resources = Resources(cpu="1", memory="2Gi")
     preprocess: Resources = Resources(cpu="2", memory="4Gi")
     infer_schema: Resources = Resources(cpu="1", memory="2Gi")
     build_model: Resources = Resources(cpu="1", memory="2Gi")
     train: Resources = Resources(cpu="2", memory="4Gi")
-    evaluate: Resources = Resources(cpu="2", memory="4Gi")
-    export_ensemble: Resources = Resources(cpu="2", memory="4Gi")
-
-
-@dataclass(frozen=True, config=STRICT)
-class RankingConfig:
-    """Everything that a configuration file of the ranking pipeline can say.
-
-    Args:
-        images: Container images of the steps.
-        parameters: Default arguments of the pipeline.
-        steps: Resources per step.
-    """
-
-    images: Images = Images()
-    parameters: RankingParameters = RankingParameters()
-    steps: RankingSteps = RankingSteps()
+    gate: Resources = Resources(cpu="1", memory="2Gi")
+    promote: Resources = Resources(cpu="1", memory="1Gi")
+    report: Resources = Resources(cpu="1", memory="2Gi")

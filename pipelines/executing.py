@@ -11,12 +11,17 @@ from typing import Any
 
 from kfp import dsl, local
 
-from blocks.io import read_json, write_json
-from pipelines.catalogue import definition
+from blocks.errors import ArtifactError
+from blocks.io import read_json
+from pipelines.catalogue import PIPELINES, definition
 from pipelines.compiling import compile_pipeline
 from pipelines.config import PipelineConfig
 from pipelines.config_file import read_config
+from pipelines.outcome import Outcome, artifacts_of
 from pipelines.run_request import Runner, RunRequest
+
+#: Outputs of steps behind the gate that a run is asked for later.
+_BEHIND_GATE = ("repository", "page")
 
 
 class StepFailed(Exception):  # noqa: N818 - an outcome, and no error of this process
@@ -39,13 +44,42 @@ def execute(request: RunRequest) -> None:
     compile_pipeline(pipeline, request.compiled)
     _drop_other_runs(request)
     with _runner(request, config) as runner:
-        local.init(runner, pipeline_root=str(request.pipeline_root))
+        local.init(
+            runner,
+            pipeline_root=str(request.pipeline_root),
+            enable_caching=request.reuse,
+            cache_root=str(request.pipeline_root / ".cache"),
+        )
         try:
             outputs = pipeline(**request.arguments).outputs
         except Exception as error:  # KFP says it in several ways, depending on the runner
             raise StepFailed from error
-    write_json(request.outcome, {name: _describe(artifact) for name, artifact in outputs.items()})
+    found = {name: {"path": artifact.path, "metadata": artifact.metadata} for name, artifact in outputs.items()}
+    behind, version = _behind_gate(outputs["evaluation"])
+    Outcome(request.pipeline, found | behind, version).write(request)
     _drop_other_runs(request)
+
+
+def _behind_gate(evaluation: dsl.Artifact) -> tuple[dict[str, Any], str]:
+    """What the steps behind the gate gave. It is no output of the pipeline: not every run has it.
+
+    Args:
+        evaluation: An artifact that every run makes anew, and beside which its other steps have their folders.
+
+    Returns:
+        The artifacts by name, and the version that was promoted, empty for none.
+    """
+    found: dict[str, Any] = {}
+    version = ""
+    for file in sorted(Path(evaluation.path).parents[1].glob("*/executor_output.json")):
+        told = read_json(file)
+        for name, artifacts in told.get("artifacts", {}).items():
+            if name in _BEHIND_GATE:
+                (artifact,) = artifacts["artifacts"]
+                found[name] = {"path": artifact["uri"], "metadata": artifact.get("metadata", {})}
+        if file.parent.name == "promote":
+            version = str(told.get("parameterValues", {}).get("Output", ""))
+    return found, version
 
 
 @contextlib.contextmanager
@@ -55,26 +89,30 @@ def _runner(request: RunRequest, config: PipelineConfig) -> Iterator[Any]:
         return
     from pipelines.docker_engine import DockerEngine  # only this runner needs the docker package
 
-    arguments = {"dataset": config.parameters.dataset, "cache_dir": config.parameters.cache_dir, **request.arguments}
+    arguments = {**dataclasses.asdict(config.parameters), **request.arguments}
     engine = DockerEngine(request.output, dataclasses.asdict(config.images).values())
-    data, cache = Path(arguments["dataset"]), Path(arguments["cache_dir"] or ".")
     try:
         yield engine.runner(
-            read_only=[data] if data.is_absolute() and data.exists() else [],
-            writable=[cache] if cache.is_absolute() and cache.is_dir() else [],
+            read_only=_there(arguments, "dataset", "previous_statistics"),
+            writable=_there(arguments, "cache_dir", "registry"),
         )
     finally:
         engine.stop_containers()
 
 
-def _describe(artifact: dsl.Artifact) -> dict[str, Any]:
-    return {"path": artifact.path, "metadata": artifact.metadata}
+def _there(arguments: dict[str, Any], *names: str) -> list[Path]:
+    """The files and folders of this machine that arguments name."""
+    paths = [Path(arguments[name].removeprefix("file://")) for name in names if arguments[name]]
+    return [path for path in paths if path.is_absolute() and path.exists()]
 
 
 def _drop_other_runs(request: RunRequest) -> None:
     """Removes the artifacts of all runs but the last one that finished."""
-    finished = read_json(request.outcome) if request.outcome.is_file() else {}
-    kept = {parent for artifact in finished.values() for parent in Path(artifact["path"]).parents}
-    for folder in request.pipeline_root.glob(f"{request.pipeline}-*"):
-        if folder not in kept:
+    try:
+        finished = artifacts_of(request.output)
+    except ArtifactError:
+        finished = {}
+    kept = {parent for path in finished.values() for parent in path.parents}
+    for folder in request.pipeline_root.glob("*-*"):
+        if folder not in kept and folder.name.startswith(PIPELINES):
             shutil.rmtree(folder, ignore_errors=True)

@@ -42,8 +42,7 @@ class Progress:
         self._since = self._told = clock()
 
     def __enter__(self) -> Self:
-        if self.steps:
-            self._print(f"{self._place(self.steps[0])} ...")
+        self.on_begin()
         return self
 
     def __exit__(
@@ -57,7 +56,13 @@ class Progress:
         return self.steps[self.finished] if self.finished < len(self.steps) else None
 
     def handle(self, event: Event) -> None:
-        """Takes in an event; events of steps that are not known, and of earlier ones, change nothing."""
+        """Takes in an event; events of steps that are not known, and of earlier ones, change nothing.
+
+        When a later step begins, those before it have been left out: they are behind a gate that did not open, or
+        what they gave in an earlier run was taken again.
+        """
+        if event.kind == "start" and event.step in self.steps[self.finished + 1 :]:
+            self._leave_out(self.steps.index(event.step))
         if event.step != self.current:
             return
         if event.kind == "progress":
@@ -69,6 +74,11 @@ class Progress:
             self.finished += 1
             self._since = self._told = self._clock()
             self.on_end(event.step, seconds)
+
+    def on_begin(self) -> None:
+        """The current step begins."""
+        if self.current is not None:
+            self._print(f"{self._place(self.current)} ...")
 
     def on_progress(self, event: Event) -> None:
         """The current step got on."""
@@ -83,8 +93,18 @@ class Progress:
     def on_end(self, step: str, seconds: float) -> None:
         """A step has ended."""
         self._print(f"{self._place(step)} done in {seconds:.1f} s")
-        if self.current is not None:
-            self._print(f"{self._place(self.current)} ...")
+        self.on_begin()
+
+    def on_left_out(self, step: str) -> None:
+        """A step does not run."""
+        self._print(f"{self._place(step)} left out")
+
+    def _leave_out(self, place: int) -> None:
+        """Passes by the steps before a place."""
+        passed, self.finished = self.steps[self.finished : place], place
+        for step in passed:
+            self.on_left_out(step)
+        self.on_begin()
 
     def _place(self, step: str) -> str:
         return f"[{self.steps.index(step) + 1}/{len(self.steps)}] {title_of(step)}"

@@ -2,70 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from pipelines.config import Images
+from pipelines import parameters as of_both
+from pipelines.config import Images, PipelineSteps, RunOptions
 from pipelines.resources import STRICT, Resources
 
 
 @dataclass(frozen=True, config=STRICT)
-class RetrievalParameters:
-    """Arguments of a run and their defaults; the names are those of the pipeline's inputs.
+class RetrievalParameters(of_both.PipelineParameters):
+    """Arguments of a run and their defaults; the names are those of the pipeline's inputs."""
 
-    What each one means is said once, in the docstring of the pipeline (`pipelines/retrieval.py`).
-    """
-
-    dataset: str = "synthetic"
-    split: str = "per_user"
-    valid_fraction: float = 0.1
-    test_fraction: float = 0.2
-    rows: int = 60_000
-    cache_dir: str = ""
-    seed: int = 42
-    history: int = 100
-    freq_threshold: int = 0
-    schema_overrides: dict[str, Any] = Field(default_factory=dict)
-    architecture: str = "two-tower"
-    embedding_dim: int = 64
-    tower_layers: tuple[int, ...] = (64,)
-    dropout: float = 0.5
-    embeddings_l2: float = 3e-5
-    learning_rate: float = 0.003
-    ema_momentum: float = 0.0
-    epochs: int = 40
-    batch_size: int = 1024
-    monitor: str = "val_ndcg_at_10"
-    patience: int = 4
-    checkpoint_dir: str = ""
-    k: int = 10
-    recall_k: int = 50
-    exact_up_to: int = 10_000
-    recall_target: float = 0.95
-    recall_floor: float = 0.9
-    thresholds: dict[str, float] = Field(default_factory=lambda: {"ndcg_at_10": 0.02, "recall_at_50": 0.1})
-    gate_metric: str = "ndcg_at_10"
-    baseline_margin: float = 0.0
-    production_margin: float = 0.0
-    slice_margin: float = -0.05
-    registry: str = ""
-    model_name: str = "retrieval"
+    test_fraction: of_both.TestFraction = 0.2
+    history: Annotated[
+        int, Field(description="Most items of a user's history: the latest ones that the user liked in train.")
+    ] = 100
+    architecture: Annotated[
+        str,
+        Field(
+            description="`two-tower`, `matrix-factorization` (best with an `embedding_dim` of 128) or `youtube-dnn`."
+        ),
+    ] = "two-tower"
+    embedding_dim: of_both.EmbeddingDim = 64
+    tower_layers: Annotated[
+        tuple[int, ...],
+        Field(description="Widths of the layers of the towers; the last one is that of the vectors that are compared."),
+    ] = (64,)
+    dropout: of_both.Dropout = 0.5
+    embeddings_l2: of_both.EmbeddingsL2 = 3e-5
+    learning_rate: of_both.LearningRate = 0.003
+    ema_momentum: of_both.EmaMomentum = 0.0
+    epochs: of_both.Epochs = 40
+    monitor: of_both.Monitor = "val_ndcg_at_10"
+    patience: of_both.Patience = 4
+    recall_k: Annotated[int, Field(description="Length of the list that recall looks at.")] = 50
+    exact_up_to: Annotated[
+        int, Field(description="Catalogues up to this size are searched exactly, larger ones approximately.")
+    ] = 10_000
+    recall_target: Annotated[
+        float, Field(description="Share of the exact results that the approximate search is tuned to.")
+    ] = 0.95
+    recall_floor: Annotated[float, Field(description="Share of them below which the evaluation fails.")] = 0.9
+    thresholds: of_both.Thresholds = Field(default_factory=lambda: {"ndcg_at_10": 0.02, "recall_at_50": 0.1})
+    gate_metric: of_both.GateMetric = "ndcg_at_10"
+    baseline_metrics: of_both.BaselineMetrics = ("recall_at_50",)
+    answers: Annotated[int, Field(description="Most items that the served ensemble answers with.")] = 100
+    model_name: of_both.ModelName = "retrieval"
 
 
 @dataclass(frozen=True, config=STRICT)
-class RetrievalSteps:
+class RetrievalSteps(PipelineSteps):
     """What each step of the retrieval pipeline asks of the cluster."""
 
-    fingerprint: Resources = Resources(cpu="1", memory="1Gi")
-    ingest: Resources = Resources(cpu="1", memory="2Gi")
-    preprocess: Resources = Resources(cpu="2", memory="4Gi")
-    infer_schema: Resources = Resources(cpu="1", memory="2Gi")
-    build_model: Resources = Resources(cpu="1", memory="2Gi")
-    train: Resources = Resources(cpu="2", memory="4Gi")
     evaluate_retrieval: Resources = Resources(cpu="2", memory="4Gi")
-    gate: Resources = Resources(cpu="1", memory="2Gi")
+    export_retrieval: Resources = Resources(cpu="2", memory="4Gi")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -76,8 +69,10 @@ class RetrievalConfig:
         images: Container images of the steps.
         parameters: Default arguments of the pipeline.
         steps: Resources per step.
+        run: Options of a local run.
     """
 
     images: Images = Images()
     parameters: RetrievalParameters = RetrievalParameters()
     steps: RetrievalSteps = RetrievalSteps()
+    run: RunOptions = RunOptions()

@@ -28,6 +28,7 @@ class RunRequest:
         config_file: Configuration of the pipeline, absolute; None for the defaults.
         arguments: Arguments of the pipeline that differ from the configuration's.
         pipeline: Name of the pipeline.
+        reuse: Whether ingest to train are taken from an earlier run in this folder where their inputs are equal.
     """
 
     output: Path
@@ -35,6 +36,7 @@ class RunRequest:
     config_file: Path | None = None
     arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
     pipeline: str = "ranking"
+    reuse: bool = False
 
     @property
     def pipeline_root(self) -> Path:
@@ -50,6 +52,11 @@ class RunRequest:
     def log(self) -> Path:
         """Everything that the steps and KFP said."""
         return self.output / "run.log"
+
+    @property
+    def validation(self) -> Path:
+        """The page about data that validate has stopped at."""
+        return self.output / "validation.html"
 
     @property
     def outcome(self) -> Path:
@@ -68,4 +75,6 @@ class RunRequest:
         values = json.loads(text)
         config_file = None if values["config_file"] is None else Path(values["config_file"])
         runner = Runner(values["runner"])
-        return cls(Path(values["output"]), runner, config_file, values["arguments"], values["pipeline"])
+        return cls(
+            Path(values["output"]), runner, config_file, values["arguments"], values["pipeline"], values["reuse"]
+        )

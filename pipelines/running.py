@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from blocks.errors import ConfigError, EmrysError
+from blocks.io import atomic_file
 from pipelines.events import Event, find_event
 from pipelines.progress import Progress
 from pipelines.run_request import RunRequest
@@ -79,7 +80,8 @@ def run_pipeline(request: RunRequest, progress: Progress, on_line: Callable[[str
                 _end(child)
                 _sweep(request.pipeline_root)
         if status or watcher.error:
-            raise RunError(*watcher.verdict(), request.log)
+            text, exit_status = watcher.verdict()
+            raise RunError(_with_page(request, text), exit_status, request.log)
 
 
 class _Watcher:
@@ -105,6 +107,16 @@ class _Watcher:
         if self.error is not None:
             return self.error.text, int(self.error.fields.get("exit_status", 1))
         return f"{self._progress.current}: the step ended without saying why; perhaps memory ran out", 1
+
+
+def _with_page(request: RunRequest, text: str) -> str:
+    """What a step said; the page that validate names when it stops gets a place where a browser knows what it is."""
+    for page in request.pipeline_root.glob("*/validate/report"):
+        if str(page) in text:
+            with atomic_file(request.validation) as work:
+                shutil.copyfile(page, work)
+            return text.replace(str(page), str(request.validation))
+    return text
 
 
 @contextlib.contextmanager

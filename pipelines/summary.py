@@ -1,4 +1,4 @@
-"""What a run of the ranking pipeline came to: its lasting files, and the table at its end."""
+"""What a run came to: its lasting files, and the table at its end."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from typing_extensions import Self
 
-from blocks.errors import ArtifactError
-from blocks.io import atomic_directory, atomic_file, read_json
+from blocks.io import atomic_directory, atomic_file
 from components.artifacts.evaluation import Evaluation
+from components.artifacts.gate_decision import GateDecision
+from pipelines.outcome import Outcome, artifacts_of
 from pipelines.program import program
 from pipelines.run_request import RunRequest
+from pipelines.scores import score_rows
+
+__all__ = ["RunSummary", "artifacts_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,33 +26,42 @@ class RunSummary:
     """A finished run.
 
     Args:
-        output: Folder of the run.
+        request: What was asked for.
         metrics: The metrics of the evaluation, by name.
+        reasons: Why the model did not pass the gate; empty where it did.
+        checks: How many checks the gate made.
+        version: The version that was promoted; empty for none.
         seconds: How long the run took; None where that is not known.
     """
 
-    output: Path
+    request: RunRequest
     metrics: dict[str, float]
+    reasons: tuple[str, ...] = ()
+    checks: int = 0
+    version: str = ""
     seconds: float | None = None
 
     @property
+    def passed(self) -> bool:
+        """Whether the model passed the gate, and was exported."""
+        return not self.reasons
+
+    @property
     def report(self) -> Path:
-        """The HTML report."""
-        return self.output / "report.html"
+        """The HTML report of the whole run."""
+        return self.request.output / "report.html"
 
     @property
     def repository(self) -> Path:
-        """The Triton model repository."""
-        return self.output / "triton"
-
-    @property
-    def compiled(self) -> Path:
-        """The compiled pipeline."""
-        return RunRequest(self.output).compiled
+        """The Triton model repository; there is one only where the gate passed."""
+        return self.request.output / "triton"
 
     @classmethod
     def publish(cls, request: RunRequest, seconds: float | None = None) -> Self:
         """Gives the results of a run lasting places in its output folder: report, metrics and Triton repository.
+
+        What an earlier run has left there goes, the repository also where this run has none: the folder is about one
+        run.
 
         Args:
             request: The run, finished.
@@ -58,62 +70,39 @@ class RunSummary:
         Raises:
             ArtifactError: if an artifact is missing or damaged.
         """
-        outputs = artifacts_of(request.output)
-        evaluation = Evaluation(outputs["evaluation"])
-        for name in ("report.html", "metrics.json"):
-            with atomic_file(request.output / name) as work:
-                shutil.copyfile(evaluation.path / name, work)
-        with atomic_directory(request.output / "triton") as folder:
-            shutil.copytree(outputs["repository"], folder, dirs_exist_ok=True)
-        return cls(request.output, evaluation.metrics, seconds)
+        outcome = Outcome.of(request.output)
+        paths = outcome.paths
+        evaluation, decision = Evaluation(paths["evaluation"]), GateDecision(paths["decision"])
+        checks = len(decision.decision["checks"])
+        summary = cls(request, evaluation.metrics, tuple(decision.reasons), checks, outcome.version, seconds)
+        for source, place in (
+            (paths["page"], summary.report),
+            (evaluation.path / "metrics.json", request.output / "metrics.json"),
+        ):
+            with atomic_file(place) as work:
+                shutil.copyfile(source, work)
+        request.validation.unlink(missing_ok=True)  # of an earlier run, whose data were not fit
+        if summary.passed:
+            with atomic_directory(summary.repository) as folder:
+                shutil.copytree(paths["repository"], folder, dirs_exist_ok=True)
+        else:
+            shutil.rmtree(summary.repository, ignore_errors=True)
+        return summary
 
     def rows(self) -> Iterator[tuple[str, str]]:
         """The table at the end of a run: what, and its value."""
-        get = self.metrics.get
-        best, share = get("best_auc"), get("share_of_best_auc")
-        auc = [
-            _number(get("auc")),
-            _number(get("mean_baseline_auc"), "user mean + item mean"),
-            _number(best, "best reachable"),
-            None if share is None else f"{share:.0%} of the way from 0.5",
-        ]
-        yield "rows", f"{get('train_rows', 0):,.0f} train, {get('rows', 0):,.0f} test"
-        yield "AUC", _joined(*auc)
-        yield "log loss", _joined(_number(get("log_loss")), _number(get("mean_baseline_log_loss"), "means"))
-        yield "NDCG@10", _joined(_number(get("ndcg_at_10")), _number(get("popularity_ndcg_at_10"), "popularity"))
+        yield from score_rows(self.request.pipeline, self.metrics)
+        yield "gate", f"passed {self.checks} checks" if self.passed else f"not passed: {self._why()}"
+        if self.version:
+            yield "in production", self.version
         if self.seconds is not None:
             yield "time", f"{self.seconds:.0f} s"
         yield "report", str(self.report)
-        yield "pipeline", str(self.compiled)
-        yield "Triton repository", str(self.repository)
-        yield "serve it", f"{program()} serve {shlex.quote(str(self.output))}"
+        yield "pipeline", str(self.request.compiled)
+        if self.passed:
+            yield "Triton repository", str(self.repository)
+            yield "serve it", f"{program()} serve {shlex.quote(str(self.request.output))}"
 
-
-def artifacts_of(output: Path) -> dict[str, Path]:
-    """Where the artifacts of a finished run are.
-
-    Args:
-        output: Folder of the run.
-
-    Returns:
-        Paths by the names of the pipeline's outputs.
-
-    Raises:
-        ArtifactError: if no run has finished there.
-    """
-    outcome = RunRequest(output).outcome
-    if not outcome.is_file():
-        raise ArtifactError("no run has finished in this folder", path=output, fix="Start one: emrys run ranking.")
-    values: dict[str, Any] = read_json(outcome)
-    return {name: Path(value["path"]) for name, value in values.items()}
-
-
-def _number(value: float | None, name: str | None = None) -> str | None:
-    if value is None:
-        return None
-    return f"{value:.4f}" if name is None else f"{name} {value:.4f}"
-
-
-def _joined(*parts: str | None) -> str:
-    first, *rest = [part for part in parts if part] or ["-"]
-    return f"{first} ({', '.join(rest)})" if rest else first
+    def _why(self) -> str:
+        more = f" (and {len(self.reasons) - 1} more in the report)" if len(self.reasons) > 1 else ""
+        return f"{self.reasons[0]}{more}"

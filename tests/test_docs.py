@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.config import RankingConfig
 from pipelines.config_file import read_config
+from pipelines.ranking_config import RankingConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 #: On a page whose blocks of Python need each other.

@@ -13,6 +13,7 @@ from merlin.schema import Schema
 from blocks.core.calling import build_layer, call_layer
 from blocks.core.prediction import Prediction
 from blocks.errors import ConfigError, SchemaError
+from blocks.loader.table_operator import TableOperator, is_table_operator
 
 #: A layer, or a function of a batch's parts: `(features, targets)`, and the weights behind a step that gave some.
 Step: TypeAlias = "keras.layers.Layer | Callable[..., Any]"
@@ -20,12 +21,13 @@ EXPECTED = "features by name, a tuple of features, targets and perhaps weights, 
 
 
 def as_steps(argument: str, given: Any) -> list[Step]:
-    """The steps that a caller gave as one or several.
+    """The steps that a caller gave as one or several; operators of Merlin's graphs become functions.
 
     Raises:
         ConfigError: One of them cannot be called.
     """
     steps = [] if given is None else list(given) if isinstance(given, list | tuple) else [given]
+    steps = [TableOperator(step) if is_table_operator(step) else step for step in steps]
     for step in steps:
         if not callable(step):
             raise ConfigError(f"Loader: {argument}", expected="layers or functions", got=type(step).__name__)

@@ -175,8 +175,12 @@ class Loader:
         by name, or `(features, targets)`, or `(features, targets, sample_weight)`, or a `Prediction` whose `outputs`
         are the features. What it does not give stays as it was.
 
+        An operator of Merlin's own, with `transform(selector, table)`, such as the `EmbeddingOperator` of
+        `merlin.dataloader`, is called with a table of the features, in NumPy.
+
         Args:
-            fn: The layer or function, such as `ToTarget`, an `EmbeddingOperator`, or a lambda that makes weights.
+            fn: The layer, function or operator, such as `ToTarget`, an `EmbeddingOperator`, or a lambda that makes
+                weights.
 
         Returns:
             The loader.

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from blocks.errors import ConfigError
+from blocks.loader import Loader
 from blocks.models.batches import all_rows, batches, split_off, with_class_weights
+from blocks.models.layers_inside import layers_inside
 from blocks.models.stepping_model import SteppingModel
 from blocks.sequences.sequence_transform import SequenceTransform
 
@@ -100,8 +102,8 @@ class BaseModel(SteppingModel):
             if validation_data is not None:
                 size = validation_batch_size or batch_size
                 kwargs["validation_data"] = open_.enter_context(batches(validation_data, batch_size=size, **options))
-            if isinstance(pre, SequenceTransform):
-                pre.configure_for_train()
+            for transform in self._sequence_transforms(pre, x):
+                transform.configure_for_train()
             open_.enter_context(self._through(pre, data))
             # The rows are shuffled by whoever makes the batches; Keras would only warn that it cannot.
             return super().fit(
@@ -147,8 +149,8 @@ class BaseModel(SteppingModel):
         Returns:
             The loss and the metrics.
         """
-        if isinstance(pre, SequenceTransform):
-            pre.configure_for_test()
+        for transform in self._sequence_transforms(pre, x):
+            transform.configure_for_test()
         with (
             batches(x, y, sample_weight=sample_weight, batch_size=batch_size, schema=self.schema, pre=pre) as data,
             self._through(pre, data),
@@ -156,6 +158,12 @@ class BaseModel(SteppingModel):
             return super().evaluate(
                 data, verbose=verbose, steps=steps, callbacks=callbacks, return_dict=return_dict, **kwargs
             )
+
+    def _sequence_transforms(self, pre: Any, x: Any) -> list[SequenceTransform]:
+        """The transforms that make targets of sequences: ahead of the model, in the loader, and inside."""
+        loaded = x.transforms if isinstance(x, Loader) else ()
+        layers = [each for each in (pre, *loaded, self) if isinstance(each, keras.layers.Layer)]
+        return [layer for layer in layers_inside(layers) if isinstance(layer, SequenceTransform)]
 
     def predict(
         self,

@@ -9,13 +9,17 @@ from merlin.schema import Tags
 from typing_extensions import Self
 
 from blocks.core.parallel import ParallelBlock
+from blocks.core.sequential import SequentialBlock
 from blocks.core.serializing import from_config, sharing, to_config
 from blocks.errors import ConfigError
 from blocks.models.layers_inside import shared_layers
 from blocks.models.model import Model
 from blocks.models.retrieval_vectors import Index, chosen_rows, encoded
 from blocks.models.tower_sizes import check_tower_sizes
+from blocks.outputs.candidate_weights import candidate_bias
 from blocks.outputs.contrastive_output import ContrastiveOutput
+from blocks.outputs.top_k_output import TopKOutput
+from blocks.retrieval.scored_with_bias import ScoredWithBias, with_bias
 from blocks.retrieval.top_k_encoder import TopKEncoder
 from blocks.tasks.as_outputs import as_outputs
 
@@ -190,6 +194,9 @@ class RetrievalModelV2(Model):
     ) -> TopKEncoder:
         """The model that finds the best candidates, with this model's encoders: training goes on in both.
 
+        Where the output holds the candidates' vectors, what it has before them (`pre`) and its bias are taken along:
+        the candidates and their order are those of the model's scores. With a bias, an index has one dimension more.
+
         Args:
             candidates: Features of the candidates, one row for each; see `candidate_embeddings`. Default: as there.
             candidate_id: Column of their ids. Default: the one tagged ITEM_ID.
@@ -202,8 +209,21 @@ class RetrievalModelV2(Model):
             The encoder, to be compiled where it is to judge.
         """
         vectors = self.candidate_embeddings(candidates, candidate_id, batch_size)
-        encoder = self.candidate_encoder if self._two else None
-        return TopKEncoder(self.query_encoder, strategy, candidates=vectors, candidate_encoder=encoder, k=k, **kwargs)
+        if self._two:
+            encoder = self.candidate_encoder
+            return TopKEncoder(
+                self.query_encoder, strategy, candidates=vectors, candidate_encoder=encoder, k=k, **kwargs
+            )
+        if not isinstance(strategy, TopKOutput):
+            strategy = TopKOutput(strategy, k=k, target=kwargs.pop("target", None))
+        ahead = [strategy.pre, self.model_outputs[0].pre]
+        bias = candidate_bias(self.model_outputs[0].to_call)
+        if bias is not None:
+            vectors = with_bias(vectors, bias)
+            ahead.append(ScoredWithBias())
+        ahead = [layer for layer in ahead if layer is not None]
+        strategy.pre = SequentialBlock(ahead) if ahead else None
+        return TopKEncoder(self.query_encoder, strategy, candidates=vectors, k=k, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ import keras
 import tensorflow as tf
 
 from blocks.optimizers.row_gradients import clipped, mapped, rows_of, summed
+
+_AT_A_TIME = os.cpu_count() or 1
 
 
 @dataclass
@@ -34,6 +37,10 @@ class LazyOptimizer(keras.optimizers.Optimizer):
     Clipping, loss scaling and learning-rate schedules are those of Keras. `weight_decay` reaches the rows of a table
     when they are looked up. What is about whole variables by its nature costs more the larger the tables are:
     `use_ema`, `gradient_accumulation_steps`, constraints and regularizers of a table, and training on several devices.
+
+    Rows of large tables come from main memory, one here and one there. On Linux, pages of 2 MiB halve what that costs:
+    start the program with `GLIBC_TUNABLES=glibc.malloc.hugetlb=1` in its environment, or with
+    `/sys/kernel/mm/transparent_hugepage/enabled` set to `always`; `benchmarks/step_time.py` measures both.
     """
 
     def slot_values(self) -> dict[str, float]:
@@ -111,17 +118,25 @@ class LazyOptimizer(keras.optimizers.Optimizer):
         )
 
     def _apply_rows(self, gradients: list[Any], variables: list[Any]) -> None:
-        gradients = [summed(gradient) for gradient in gradients]
-        if self.loss_scale_factor is not None:
-            scale = self.loss_scale_factor
-            gradients = [mapped(lambda values: values / scale, gradient) for gradient in gradients]
-        gradients = clipped(gradients, self.clipnorm, self.global_clipnorm, self.clipvalue)
+        clips = self.clipnorm or self.global_clipnorm or self.clipvalue
+        if clips:  # which may need the norm of all gradients
+            gradients = [self._scaled_back(summed(gradient)) for gradient in gradients]
+            gradients = clipped(gradients, self.clipnorm, self.global_clipnorm, self.clipvalue)
+        done: list[Any] = []
         for gradient, variable in zip(gradients, variables, strict=True):
-            self._update(gradient, variable, self.learning_rate, self._decay_of(variable))
+            # TensorFlow would take the first step for all tables, then the second, and so on, and have lost from its
+            # caches what it needs next. So only as many tables as there are processors are under way at a time.
+            with tf.control_dependencies(done[-_AT_A_TIME:][:1] if len(done) >= _AT_A_TIME else []):
+                own = gradient if clips else self._scaled_back(summed(gradient))
+                done.append(self._update(own, variable, self.learning_rate, self._decay_of(variable)))
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable))
         self.iterations.assign_add(1)
+
+    def _scaled_back(self, gradient: Any) -> Any:
+        scale = self.loss_scale_factor
+        return gradient if scale is None else mapped(lambda values: values / scale, gradient)
 
     def _decay_of(self, variable: Any) -> float:
         known = self._known
@@ -135,7 +150,8 @@ class LazyOptimizer(keras.optimizers.Optimizer):
             gradient = rows_of(gradient)
         self._update(gradient, variable, learning_rate, 0.0)
 
-    def _update(self, gradient: Any, variable: Any, learning_rate: Any, decay: float) -> None:
+    def _update(self, gradient: Any, variable: Any, learning_rate: Any, decay: float) -> Any:
+        """Updates a variable and gives what is taken from its weights."""
         index = self._get_variable_index(variable)
         weights = _as_tf(variable)
         slots = {name: _as_tf(each[index]) for name, each in self._known.slots.items()}
@@ -151,6 +167,7 @@ class LazyOptimizer(keras.optimizers.Optimizer):
         _write(weights, rows, old - decrease)
         for name, value in remembered.items():
             _write(slots[name], rows, value)
+        return decrease
 
 
 def _as_tf(variable: Any) -> Any:

@@ -12,6 +12,7 @@ from blocks.errors import ConfigError
 from blocks.inputs.lookup import look_up
 from blocks.outputs.categorical_target import CategoricalTarget
 from blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
+from blocks.outputs.items_prediction_weight_tying import ItemsPredictionWeightTying
 
 if TYPE_CHECKING:
     from merlin.io import Dataset
@@ -49,6 +50,7 @@ def candidate_matrix(layer: keras.layers.Layer) -> Any:
     Raises:
         ConfigError: if the layer is not built yet, or holds none.
     """
+    layer = _scoring(layer)
     if isinstance(layer, EmbeddingTablePrediction):
         found = layer.table.embeddings
     elif isinstance(layer, CategoricalTarget):
@@ -58,6 +60,24 @@ def candidate_matrix(layer: keras.layers.Layer) -> Any:
     if found is None:
         raise ConfigError(f"{layer.name} holds no vectors of items", fix="Build it first; two towers hold none.")
     return keras.ops.convert_to_numpy(found)
+
+
+def candidate_bias(layer: keras.layers.Layer) -> Any:
+    """What is added to the scores of all items, (N,); None where nothing is."""
+    bias = getattr(_scoring(layer), "bias", None)
+    found = None if bias is None else keras.ops.convert_to_numpy(bias)
+    return found if found is not None and found.any() else None
+
+
+def nothing_of_bias(layer: keras.layers.Layer) -> Any:
+    """A zero that the bias of `layer` has a gradient of: one of no rows, which leaves it as it is."""
+    bias = getattr(layer, "bias", None)
+    return 0.0 if bias is None else tf.reduce_sum(tf.cast(tf.gather(bias, tf.zeros([0], tf.int64)), "float32"))
+
+
+def _scoring(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """The layer itself, or that inside which scores."""
+    return layer.prediction if isinstance(layer, ItemsPredictionWeightTying) and layer.built else layer
 
 
 def candidate_dataset(layer: keras.layers.Layer) -> Dataset:

@@ -41,8 +41,8 @@ class ContrastiveOutput(ContrastiveScoring):
       training or testing the output is the score of each pair, (B, 1).
     - **Weights for all items**, of an `EmbeddingTable` (tied with the input) or its own. The input is one tensor; the
       right item's id is the target. Samplers may give ids alone, as `"popularity"` does. Without training or testing,
-      and without targets, the output is a score for every item, (B, N), with the bias where there is one; sampled
-      scores have no bias.
+      and without targets, the output is a score for every item, (B, N), with the bias where there is one. Sampled
+      scores have no bias, so training leaves it as it is: zeros, unless it was loaded.
 
     In training and testing it gives a `Prediction` with targets `[1 | 0 … 0]`. `evaluate` draws negatives as `fit`
     does: its metrics are those among the sampled items. For metrics among all items use the model's top-k encoder.

@@ -12,7 +12,7 @@ from blocks.core.calling import call_layer
 from blocks.core.prediction import Prediction
 from blocks.core.sequential import SequentialBlock
 from blocks.errors import ConfigError
-from blocks.outputs.candidate_weights import candidate_rows, has_candidate_weights
+from blocks.outputs.candidate_weights import candidate_rows, has_candidate_weights, nothing_of_bias
 from blocks.outputs.contrastive_scores import down_score, keep_chosen, log_probabilities, one_positive
 from blocks.outputs.model_output import ModelOutput
 from blocks.outputs.sample_weight import SampleWeight
@@ -128,6 +128,8 @@ class ContrastiveScoring(ModelOutput):
         told = {"features": features, "training": training, "testing": testing}
         drawn, positive = self._drawing().draw(positive, **told)
         found = self.outputs(query, positive, joined(drawn))
+        # Sampled scores have no bias. Keras would warn about a weight that no gradient reaches.
+        found = found._replace(outputs=found.outputs + nothing_of_bias(self.to_call))
         if not any(sampler.chooses for sampler in self.negative_samplers):
             return found
         return keep_chosen(found, drawn, self.negative_samplers, self.store_negative_ids)

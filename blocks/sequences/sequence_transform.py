@@ -183,7 +183,7 @@ class SequenceTransform(Block):
         return shapes
 
     def configure_for_train(self) -> None:
-        """Tells the transformer how it is trained; `fit(pre=...)` calls this.
+        """Tells the transformer how it is trained; `fit` calls this, of a transform in `pre`, the loader or the model.
 
         Raises:
             ConfigError: if the transformer is built for another training.
@@ -192,7 +192,7 @@ class SequenceTransform(Block):
             self.transformer.set_predicts(self.predicts)
 
     def configure_for_test(self) -> None:
-        """Checks that the transformer was trained for what it is tested on; `evaluate(pre=...)` calls this.
+        """Checks that the transformer was trained for what it is tested on; `evaluate` calls this.
 
         Raises:
             ConfigError: if it was not.

@@ -25,8 +25,8 @@ PREDICTS = (None, "next", "masked")
 class TransformerBlock(Block):
     """Encodes sequences: learned positions are added to the vectors, and layers of self-attention follow.
 
-    How it is trained is said by `predicts`, or by the sequence transform that `fit(pre=...)` gets, if it has this block
-    as its `transformer`:
+    How it is trained is said by `predicts`, or by the sequence transform that `fit(pre=...)` gets, or the loader, or
+    the model itself, if it has this block as its `transformer`:
 
     - None: a vector for every element, always.
     - `"next"`: the vector of an element says what comes after it. In training and testing there is one for every

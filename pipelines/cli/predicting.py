@@ -11,17 +11,20 @@ from rich.table import Table
 from blocks.errors import ConfigError
 from components.artifacts.splits import TARGET, Splits
 from components.export_ensemble.client import EnsembleClient
+from components.export_ensemble.recommendation import Recommendation
 from pipelines.cli.row_file import read_rows
 from pipelines.summary import artifacts_of
 
 _PORTS = {"grpc": 8001, "http": 8000}
 _SAMPLE = 5
+#: Recommended items of a row that are printed.
+_ITEMS = 10
 
 
 def predict_rows(
-    rows: Path | None, run: Path | None, *, number: int | None, url: str | None, protocol: str, model: str
+    rows: Path | None, run: Path | None, *, number: int | None, url: str | None, protocol: str, model: str | None
 ) -> None:
-    """Sends rows to a server and prints a table of scores.
+    """Sends rows to a server and prints a table of scores, or of recommended items with their scores.
 
     Args:
         rows: File of raw rows.
@@ -29,7 +32,7 @@ def predict_rows(
         number: Most rows to send; None for all of a file, or a few of a run.
         url: Host and port; None for the usual port of this machine.
         protocol: `grpc` or `http`.
-        model: Name of the ensemble.
+        model: Name of the ensemble; None for the only one that is served.
 
     Raises:
         EmrysError: if there are no rows, or the server cannot be reached or refuses them.
@@ -39,9 +42,12 @@ def predict_rows(
     with EnsembleClient(url or f"localhost:{_PORTS[protocol]}", protocol, model) as client:
         columns = client.columns
         sent = read_rows(rows, columns)[:number] if rows is not None else _sample(run or Path(), number or _SAMPLE)
-        scores = client.predict(sent)
+        if client.recommends:
+            heading, told = "items (scores)", [_listed(items) for items in client.recommend(sent)]
+        else:
+            heading, told = "score", [f"{score:.4f}" for score in client.predict(sent)]
     known = [column.name for column in columns if not column.is_list]
-    _print(sent, [float(score) for score in scores], known[:4])
+    _print(sent, heading, told, known[:4])
 
 
 def _sample(run: Path, number: int) -> list[dict[str, Any]]:
@@ -51,10 +57,18 @@ def _sample(run: Path, number: int) -> list[dict[str, Any]]:
     return table.take(list(range(0, len(table), step))[:number]).to_pylist()
 
 
-def _print(rows: list[dict[str, Any]], scores: list[float], columns: list[str]) -> None:
-    labelled = any(TARGET in row for row in rows)
-    table = Table(*columns, *([TARGET] if labelled else []), "score")
-    for row, score in zip(rows, scores, strict=True):
+def _listed(items: list[Recommendation]) -> str:
+    """The best items, and how many there are besides."""
+    shown = [f"{one.item} ({one.score:.4f})" for one in items[:_ITEMS]]
+    more = len(items) - len(shown)
+    return ", ".join(shown + ([f"and {more} more"] if more else [])) or "none"
+
+
+def _print(rows: list[dict[str, Any]], heading: str, told: list[str], columns: list[str]) -> None:
+    # Of a recommendation the label says nothing: it is that of the row's own item.
+    labelled = heading == "score" and any(TARGET in row for row in rows)
+    table = Table(*columns, *([TARGET] if labelled else []), heading)
+    for row, text in zip(rows, told, strict=True):
         shown = [row.get(name) for name in columns] + ([row.get(TARGET)] if labelled else [])
-        table.add_row(*("" if value is None else str(value) for value in shown), f"{score:.4f}")
+        table.add_row(*("" if value is None else str(value) for value in shown), text)
     Console(highlight=False, markup=False).print(table)

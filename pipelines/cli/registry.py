@@ -7,10 +7,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from components.artifacts.triton_repository import TritonRepository
 from components.promote.step import parts_of_run
 from components.registry.registry import Registry
 from components.registry.version import Pointer
-from pipelines.summary import artifacts_of
+from pipelines.outcome import artifacts_of
 
 
 def show_versions(root: str, name: str, *, tidy: bool, dry_run: bool) -> None:
@@ -33,12 +34,14 @@ def show_versions(root: str, name: str, *, tidy: bool, dry_run: bool) -> None:
     Console(highlight=False, soft_wrap=True).print(table)
 
 
-def promote(version: str, root: str, name: str, *, dry_run: bool) -> None:
-    """Puts a version, or what a run has made, into production."""
-    registry = Registry(root, name)
-    before = registry.pointer()
+def promote(version: str, root: str, name: str | None, *, dry_run: bool) -> None:
+    """Puts a version, or what a run has made, into production; by default under the name that the run gave it."""
+    parts: dict[str, Path] = {}
     if Path(version).is_dir():
         parts, facts = parts_of_run(artifacts_of(Path(version)))
+    registry = Registry(root, name or (TritonRepository(parts["repository"]).name if parts else "ranking"))
+    before = registry.pointer()
+    if parts:
         if dry_run:
             print(f"would add {', '.join(parts)} of {version} to {registry.store.uri}, and put them into production")
             return

@@ -43,7 +43,10 @@ def versions(
 def promote(
     version: Annotated[str, typer.Argument(help="A version, or the folder of a run.", metavar="VERSION|DIR")],
     registry: Registry,
-    name: Name = "ranking",
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of the model; by default that of the run, and 'ranking' of a version.", metavar="NAME"),
+    ] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Put a version into production. The folder of a run is added first; its gate has to have passed.

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
 from blocks.errors import ConfigError
+from pipelines.arguments import checked_arguments, read_arguments
 from pipelines.catalogue import definition
 from pipelines.config_file import read_config
 from pipelines.progress import Progress
@@ -22,47 +26,73 @@ from pipelines.summary import RunSummary
 #: Names that stand for a data set; anything else is a path.
 DATASETS = ("synthetic", "ml-100k", "ml-1m")
 
+#: Exit status of a run whose model does not pass the gate.
+NOT_PASSED = 3
+
 
 def run(
     pipeline: str,
-    arguments: dict[str, Any],
+    parameters: dict[str, Any],
+    options: dict[str, Any],
     *,
-    output: Path,
-    runner: Runner,
+    settings: Sequence[str],
     config_file: Path | None,
-    verbose: bool,
 ) -> None:
     """Runs a pipeline, shows how it gets on, and prints what came of it.
 
     Args:
         pipeline: Name of the pipeline.
-        arguments: Arguments of the pipeline that the user gave.
-        output: Folder of the run.
-        runner: Where the steps run.
+        parameters: Arguments of the pipeline that were given as options of their own; they come before `settings`.
+        options: Those of `RunOptions` that were given; they come before those of the configuration.
+        settings: Other arguments of the pipeline as `name=value`.
         config_file: Configuration of the pipeline.
-        verbose: Whether to show the log instead of bars.
+
+    Raises:
+        Exit: with status 3, if the model does not pass the gate.
     """
     wanted = definition(pipeline)
     config = read_config(config_file, wanted.config)
+    chosen = dataclasses.replace(config.run, **options)
+    output = Path(chosen.output or f"runs/{pipeline}")
     folder = output.resolve()
     if folder.exists() and not folder.is_dir():
         raise ConfigError("the output folder is a file", path=output, fix="Choose another --output.")
-    dataset = arguments.get("dataset", config.parameters.dataset)
-    given = {"checkpoint_dir": str(folder / "pipeline" / "checkpoints"), **arguments, "dataset": _resolved(dataset)}
-    if config.parameters.checkpoint_dir:
-        given["checkpoint_dir"] = config.parameters.checkpoint_dir
-    if runner is Runner.DOCKER and not config.parameters.cache_dir:
-        given["cache_dir"] = _cache_folder()  # a container has no home that lasts
+    given = checked_arguments(wanted, {**read_arguments(settings), **parameters})
+    given = _for_this_machine({**dataclasses.asdict(config.parameters), **given}, given, folder, chosen.runner)
     file = None if config_file is None else config_file.resolve()
-    request = RunRequest(folder, runner, file, given, pipeline)
+    request = RunRequest(folder, chosen.runner, file, given, pipeline, chosen.reuse)
     started = time.monotonic()
-    with _progress(wanted.steps, verbose) as progress:
-        run_pipeline(request, progress, _echo if verbose else None)
-    _print(RunSummary.publish(request, time.monotonic() - started))
+    with _progress(wanted.steps, chosen.verbose) as progress:
+        run_pipeline(request, progress, _echo if chosen.verbose else None)
+    summary = RunSummary.publish(request, time.monotonic() - started)
+    _print(summary)
+    if not summary.passed:
+        raise typer.Exit(NOT_PASSED)
 
 
-def _resolved(dataset: str) -> str:
-    return dataset if dataset in DATASETS or "://" in dataset else str(Path(dataset).expanduser().resolve())
+def _for_this_machine(arguments: dict[str, Any], given: dict[str, Any], folder: Path, runner: Runner) -> dict[str, Any]:
+    """Arguments of a local run: its steps work in another folder, so that paths have to be absolute.
+
+    Args:
+        arguments: All arguments.
+        given: Those that differ from the configuration's.
+        folder: Folder of the run.
+        runner: Where the steps run.
+    """
+    own = {"dataset": _resolved(arguments["dataset"])}
+    own["checkpoint_dir"] = _resolved(arguments["checkpoint_dir"]) or str(folder / "pipeline" / "checkpoints")
+    for name in ("registry", "previous_statistics", "cache_dir"):
+        if arguments[name]:
+            own[name] = _resolved(arguments[name])
+    if own.get("registry") and "://" not in own["registry"]:
+        Path(own["registry"]).mkdir(parents=True, exist_ok=True)  # a container is given what is there
+    if runner is Runner.DOCKER and not arguments["cache_dir"]:
+        own["cache_dir"] = _cache_folder()  # a container has no home that lasts
+    return {**given, **own}
+
+
+def _resolved(path: str) -> str:
+    return path if path in ("", *DATASETS) or "://" in path else str(Path(path).expanduser().resolve())
 
 
 def _cache_folder() -> str:

@@ -10,8 +10,8 @@ import pytest
 
 from pipelines import catalogue
 from pipelines.catalogue import definition
-from pipelines.config import RankingParameters
 from pipelines.config_file import read_config
+from pipelines.ranking_config import RankingParameters
 from pipelines.resources import Resources, TaintEffect, Toleration, TolerationOperator
 from tests.charts import regenerate, rendering
 from tests.charts.rendering import PIPELINES, merged, of_kind

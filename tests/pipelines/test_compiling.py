@@ -1,4 +1,4 @@
-"""The compiled ranking pipeline: the same bytes every time, known to KFP, and as the golden file has it."""
+"""The compiled pipelines: the same bytes every time, known to KFP, as the golden files have them, gate included."""
 
 import os
 import subprocess
@@ -10,84 +10,219 @@ import yaml
 from kfp import components
 
 from blocks.errors import ConfigError
-from pipelines.catalogue import definition
+from components.image import PREPROCESS_IMAGE, SERVE_IMAGE
+from pipelines.catalogue import PIPELINES, definition
 from pipelines.compiling import compile_pipeline
-from pipelines.config import RankingConfig
-from pipelines.config_file import read_config
-from pipelines.ranking import ranking_pipeline
 from tests.pipelines.golden import regenerate
 
 ROOT = Path(__file__).resolve().parents[2]
 
+SPECS = {name: list(yaml.safe_load_all(regenerate.golden(name).read_text())) for name in PIPELINES}
 
-@pytest.fixture(scope="module")
-def documents():
-    return list(yaml.safe_load_all(regenerate.GOLDEN.read_text()))
+#: What is made of data alone. What looks at the outside, judges or publishes is never taken from the cache.
+CACHED = {"ingest", "preprocess", "infer_schema", "build_model", "train"}
 
 
-def test_the_golden_file_is_what_is_compiled_today(tmp_path):
-    regenerate.write(tmp_path / "ranking.yaml")
-    assert (tmp_path / "ranking.yaml").read_text() == regenerate.GOLDEN.read_text(), (
+@pytest.fixture(params=PIPELINES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def spec(name):
+    return SPECS[name][0]
+
+
+def branches(spec):
+    """The tasks of the run, of its branch behind the gate, and of the other branch."""
+    tasks = spec["root"]["dag"]["tasks"]
+    either = spec["components"][tasks["condition-branches-1"]["componentRef"]["name"]]["dag"]["tasks"]
+    found = {"root": {name: task for name, task in tasks.items() if name != "condition-branches-1"}}
+    for task in either.values():
+        inner = spec["components"][task["componentRef"]["name"]]["dag"]["tasks"]
+        found[task["taskInfo"]["name"]] = inner
+    return found
+
+
+def step_of(task):
+    """The step that a task is, in whichever branch."""
+    return task["componentRef"]["name"].removeprefix("comp-").removesuffix("-2").replace("-", "_")
+
+
+def all_tasks(spec):
+    return [task for tasks in branches(spec).values() for task in tasks.values()]
+
+
+def test_the_golden_file_is_what_is_compiled_today(name, tmp_path):
+    regenerate.write(name, tmp_path / f"{name}.yaml")
+    assert (tmp_path / f"{name}.yaml").read_text() == regenerate.golden(name).read_text(), (
         "If the change is meant, run: python -m tests.pipelines.golden.regenerate"
     )
 
 
 def test_other_processes_compile_the_same_bytes(tmp_path):
-    code = "import sys; from pathlib import Path; from tests.pipelines.golden import regenerate as r"
+    code = (
+        "import sys; from pathlib import Path; from tests.pipelines.golden import regenerate as r\n"
+        "for name in r.PIPELINES: r.write(name, Path(sys.argv[1]) / f'{name}.yaml')"
+    )
     for seed in ("1", "2"):
-        subprocess.run(
-            [sys.executable, "-c", f"{code}; r.write(Path(sys.argv[1]))", str(tmp_path / f"{seed}.yaml")],
-            check=True,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": seed},
-        )
-    assert (tmp_path / "1.yaml").read_bytes() == (tmp_path / "2.yaml").read_bytes() == regenerate.GOLDEN.read_bytes()
+        (tmp_path / seed).mkdir()
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / seed)], check=True, cwd=ROOT, env=environment)
+    for name in PIPELINES:
+        expected = regenerate.golden(name).read_bytes()
+        assert [(tmp_path / seed / f"{name}.yaml").read_bytes() == expected for seed in ("1", "2")] == [True, True]
 
 
-def test_kfp_loads_it_with_its_inputs():
-    spec = components.load_component_from_text(regenerate.GOLDEN.read_text())
-    assert spec.name == "ranking"
+def test_kfp_loads_it_with_its_inputs(name):
+    spec = components.load_component_from_text(regenerate.golden(name).read_text())
+    assert spec.name == name
     inputs = spec.component_spec.inputs
-    assert inputs["epochs"].type == "Integer"
-    assert inputs["epochs"].default == 3
+    types = {
+        "epochs": "Integer",
+        "dropout": "Float",
+        "dataset": "String",
+        "thresholds": "Dict",
+        "require_server": "Boolean",
+    }
+    assert {parameter: inputs[parameter].type for parameter in types} == types
     assert inputs["dataset"].default == "ml-100k"
-    assert inputs["schema_overrides"].default == {"age": {"tags": ["user", "categorical"]}}
 
 
-def test_every_input_and_output_of_the_pipeline_and_of_its_steps_is_described(documents):
-    pipeline = documents[0]
+def test_the_configuration_gives_the_defaults():
+    ranking, retrieval = (SPECS[name][0]["root"]["inputDefinitions"]["parameters"] for name in PIPELINES)
+    assert ranking["epochs"]["defaultValue"] == 3
+    assert ranking["bottom_layers"]["defaultValue"] == [32]
+    assert ranking["schema_overrides"]["defaultValue"] == {"age": {"tags": ["user", "categorical"]}}
+    assert retrieval["embedding_dim"]["defaultValue"] == 128
+    assert retrieval["column_limits"]["defaultValue"] == {"age": {"max": 99}}
+    assert retrieval["baseline_metrics"]["defaultValue"] == ["recall_at_50"]
+
+
+def test_every_input_and_output_of_the_pipeline_and_of_its_steps_is_described(name, spec):
     silent = [
-        f"{owner}.{name}"
-        for owner, spec in [("ranking", pipeline["root"]), *pipeline["components"].items()]
+        f"{owner}.{key}"
+        for owner, one in [(name, spec["root"]), *spec["components"].items()]
+        if not owner.startswith("comp-condition")  # KFP's own
         for side in ("inputDefinitions", "outputDefinitions")
         for kind in ("artifacts", "parameters")
-        for name, definition in spec.get(side, {}).get(kind, {}).items()
+        for key, definition in one.get(side, {}).get(kind, {}).items()
         if not definition.get("description")
     ]
     assert silent == []
-    assert pipeline["root"]["inputDefinitions"]["parameters"]["epochs"]["description"] == "Most epochs."
+    assert spec["root"]["inputDefinitions"]["parameters"]["epochs"]["description"] == "Most epochs."
+    assert set(spec["root"]["inputDefinitions"]["parameters"]) == set(vars(definition(name).config().parameters))
 
 
-def test_every_step_is_a_task_with_a_title_in_its_image_and_installs_nothing(documents):
-    pipeline = documents[0]
-    tasks = pipeline["root"]["dag"]["tasks"]
-    assert {name: task["taskInfo"]["name"] for name, task in tasks.items()} == {
-        step.replace("_", "-"): step.replace("_", " ").capitalize() for step in definition("ranking").steps
-    }
+def test_every_step_is_a_task_with_a_title(name, spec):
+    titles = {step_of(task): task["taskInfo"]["name"] for task in all_tasks(spec)}
+    assert titles == {step: step.replace("_", " ").capitalize() for step in definition(name).steps}
+
+
+def test_the_configuration_of_the_steps_has_all_of_them(name):
+    assert set(vars(definition(name).config().steps)) == set(definition(name).steps)
+
+
+def test_every_step_runs_in_its_image_and_installs_nothing(spec):
+    executors = spec["deploymentSpec"]["executors"]
+    images = {name.removeprefix("exec-"): one["container"]["image"] for name, one in executors.items()}
     kinds = {
-        "preprocess": ("exec-ingest", "exec-preprocess", "exec-infer-schema"),
-        "train": ("exec-build-model", "exec-train", "exec-evaluate"),
-        "serve": ("exec-export-ensemble",),
+        name: image.removeprefix("registry.example/emrys/").removesuffix(":test") for name, image in images.items()
     }
-    expected = {step: f"registry.example/emrys/{kind}:test" for kind, steps in kinds.items() for step in steps}
-    executors = pipeline["deploymentSpec"]["executors"]
-    assert {name: executor["container"]["image"] for name, executor in executors.items()} == expected
-    for executor in executors.values():
-        assert "pip install" not in " ".join(executor["container"]["command"])
+    export = next(name for name in kinds if name.startswith("export"))
+    assert {name for name, kind in kinds.items() if kind == "preprocess"} == {
+        "fingerprint", "ingest", "preprocess", "infer-schema",
+    }  # fmt: skip
+    assert {name for name, kind in kinds.items() if kind == "serve"} == {export, "promote"}
+    assert set(kinds.values()) == {"preprocess", "train", "serve"}
+    assert not [one for one in executors.values() if "pip install" in " ".join(one["container"]["command"])]
 
 
-def test_the_train_task_is_exactly_this(documents):
-    pipeline, platform = documents
+def test_export_and_promotion_are_behind_the_gate_and_nothing_else(name, spec):
+    parts = {branch: {step_of(task) for task in tasks.values()} for branch, tasks in branches(spec).items()}
+    wanted = definition(name)
+    assert parts == {
+        "root": {*wanted.steps} - {*wanted.behind_gate, "report"},
+        "gate passed": {*wanted.behind_gate, "report"},
+        "gate not passed": {"report"},
+    }
+    either = spec["components"]["comp-condition-branches-1"]["dag"]["tasks"].values()
+    conditions = {task["taskInfo"]["name"]: task["triggerPolicy"]["condition"] for task in either}
+    passed = "inputs.parameter_values['pipelinechannel--gate-Output'] == true"
+    assert conditions == {"gate passed": passed, "gate not passed": f"!({passed})"}
+
+
+def test_what_the_report_is_told_in_each_branch(spec):
+    (passed,) = [task for task in branches(spec)["gate passed"].values() if step_of(task) == "report"]
+    (other,) = branches(spec)["gate not passed"].values()
+    assert passed["inputs"]["parameters"]["version"]["taskOutputParameter"]["producerTask"] == "promote"
+    assert set(passed["inputs"]["artifacts"]) - set(other["inputs"]["artifacts"]) == {"repository"}
+    assert "version" not in other["inputs"]["parameters"]
+    run = other["inputs"]["parameters"]["run_name"]["runtimeValue"]["constant"]
+    assert run == "{{$.pipeline_job_name}}"
+
+
+def test_what_people_look_at_has_a_kind_that_the_ui_shows(name, spec):
+    shown = {
+        (step, output): artifact["artifactType"]["schemaTitle"].removeprefix("system.")
+        for step, one in spec["components"].items()
+        for output, artifact in one.get("outputDefinitions", {}).get("artifacts", {}).items()
+        if artifact["artifactType"]["schemaTitle"] not in ("system.Artifact", "system.Dataset", "system.Model")
+    }
+    evaluate = f"comp-{definition(name).evaluate.replace('_', '-')}"
+    curve = {(evaluate, "roc"): "ClassificationMetrics"} if name == "ranking" else {}
+    assert shown == {
+        ("comp-validate", "metrics"): "Metrics",
+        ("comp-validate", "report"): "HTML",
+        ("comp-build-model", "summary"): "Markdown",
+        (evaluate, "metrics"): "Metrics",
+        (evaluate, "report"): "HTML",
+        ("comp-gate", "summary"): "Markdown",
+        ("comp-report", "page"): "HTML",
+        ("comp-report-2", "page"): "HTML",
+        **curve,
+    }
+
+
+def test_what_is_taken_from_the_cache(spec):
+    cached = {step_of(task) for task in all_tasks(spec) if task["cachingOptions"] == {"enableCache": True}}
+    assert cached == CACHED
+    assert {str(task["cachingOptions"]) for task in all_tasks(spec) if step_of(task) not in CACHED} == {"{}"}
+
+
+def test_ingest_is_cached_by_the_content_of_the_data(spec):
+    content = branches(spec)["root"]["ingest"]["inputs"]["parameters"]["content"]
+    assert content == {"taskOutputParameter": {"outputParameterKey": "Output", "producerTask": "fingerprint"}}
+
+
+def test_nothing_is_trained_on_before_it_is_validated(spec):
+    assert "validate" in branches(spec)["root"]["preprocess"]["dependentTasks"]
+
+
+def test_the_registry_reaches_every_step_that_asks_it(name, spec):
+    asking = {
+        step_of(task): {key: one["componentInputParameter"].removeprefix("pipelinechannel--")
+                        for key, one in task["inputs"]["parameters"].items()
+                        if one.get("componentInputParameter", "").endswith(("registry", "model_name"))}
+        for task in all_tasks(spec)
+    }  # fmt: skip
+    evaluate, export = definition(name).evaluate, definition(name).export
+    assert {step: inputs for step, inputs in asking.items() if inputs} == {
+        "validate": {"registry": "registry", "registry_name": "model_name"},
+        evaluate: {"registry": "registry", "model_name": "model_name"},
+        export: {"name": "model_name"},
+        "promote": {"registry": "registry", "name": "model_name"},
+        "report": {"registry": "registry", "model_name": "model_name"},
+    }
+
+
+def test_constants_of_retrieval(spec, name):
+    features = branches(spec)["root"]["preprocess"]["inputs"]["parameters"].get("features")
+    assert features == ({"runtimeValue": {"constant": "retrieval"}} if name == "retrieval" else None)
+
+
+def test_the_train_task_is_exactly_this():
+    pipeline, platform = SPECS["ranking"]
     assert pipeline["root"]["dag"]["tasks"]["train"] == {
         "cachingOptions": {"enableCache": True},
         "componentRef": {"name": "comp-train"},
@@ -134,7 +269,16 @@ def test_the_train_task_is_exactly_this(documents):
     }
 
 
-def test_a_name_of_another_kind_is_refused_and_nothing_is_written(tmp_path):
-    with pytest.raises(ConfigError, match=r"ranking\.txt: the name of a compiled pipeline cannot be used; expected a"):
-        compile_pipeline(ranking_pipeline(read_config(None, RankingConfig)), tmp_path / "ranking.txt")
+def test_the_images_of_the_configuration_are_the_default_ones(tmp_path):
+    wanted = definition("retrieval")
+    compile_pipeline(wanted.build(wanted.config()), tmp_path / "plain.yaml")
+    executors = next(yaml.safe_load_all((tmp_path / "plain.yaml").read_text()))["deploymentSpec"]["executors"]
+    assert executors["exec-ingest"]["container"]["image"] == PREPROCESS_IMAGE
+    assert executors["exec-promote"]["container"]["image"] == SERVE_IMAGE
+
+
+def test_a_name_of_another_kind_is_refused_and_nothing_is_written(name, tmp_path):
+    wanted = definition(name)
+    with pytest.raises(ConfigError, match=r"one\.txt: the name of a compiled pipeline cannot be used; expected a"):
+        compile_pipeline(wanted.build(wanted.config()), tmp_path / "one.txt")
     assert list(tmp_path.iterdir()) == []

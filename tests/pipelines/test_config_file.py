@@ -3,8 +3,9 @@
 import pytest
 
 from blocks.errors import ConfigError
-from pipelines.config import Images, RankingConfig
+from pipelines.config import Images
 from pipelines.config_file import read_config
+from pipelines.ranking_config import RankingConfig
 from pipelines.resources import Resources, TaintEffect, Toleration, TolerationOperator
 
 
@@ -53,15 +54,15 @@ def test_what_the_file_says_replaces_the_defaults_and_nothing_else(read):
         ),
         (
             "steps: {trian: {cpu: 1}}",
-            "unknown key 'steps.trian'; expected one of ingest, preprocess, infer_schema, build_model, train, "
-            "evaluate, export_ensemble. Did you mean 'steps.train'?",
+            "unknown key 'steps.trian'; expected one of fingerprint, ingest, validate, preprocess, infer_schema, "
+            "build_model, train, gate, promote, report, evaluate, export_ensemble. Did you mean 'steps.train'?",
         ),
         (
             "steps: {train: {tolerations: [{kee: a}]}}",
             "unknown key 'steps.train.tolerations.0.kee'; expected one of key, operator, value, effect. "
             "Did you mean 'steps.train.tolerations.0.key'?",
         ),
-        ("zzz: 1", "unknown key 'zzz'; expected one of images, parameters, steps"),
+        ("zzz: 1", "unknown key 'zzz'; expected one of images, parameters, steps, run"),
         ("images: {serve: 'a b'}", "images: serve cannot be used; expected the name of a container image, got 'a b'"),
         (
             "steps: {train: {memory: 4 GB}}",
@@ -89,6 +90,8 @@ def test_what_the_file_says_replaces_the_defaults_and_nothing_else(read):
             "steps.train.tolerations.0.operator: input should be 'Equal' or 'Exists'; got 'exists'",
         ),
         ("steps: 3", "steps: a mapping is needed here; got 3"),
+        ("run: {runer: docker}", "unknown key 'run.runer'; expected one of output, runner, reuse, verbose. Did you"),
+        ("run: {runner: podman}", "run.runner: input should be 'subprocess' or 'docker'; got 'podman'"),
         ("parameters: {epochs: 2.5}", "parameters.epochs: input should be a valid integer"),
         ("- 1", "not a configuration; expected a mapping, got list"),
         ("a: [", "not a YAML file (while parsing a flow node"),

@@ -36,6 +36,27 @@ def test_lines_tell_each_step_with_its_time():
     ]
 
 
+def test_steps_that_a_later_one_passes_by_are_left_out():
+    clock, stream = Clock(), io.StringIO()
+    with Progress(["gate", "export_ensemble", "promote", "report"], stream, clock) as progress:
+        progress.handle(Event("gate", "end"))
+        clock.now += 2.0
+        progress.handle(Event("report", "start"))
+        progress.handle(Event("promote", "end"))  # of an earlier step by now
+        clock.now += 1.0
+        progress.handle(Event("report", "end"))
+    assert progress.current is None
+    assert stream.getvalue().splitlines() == [
+        "[1/4] gate ...",
+        "[1/4] gate done in 0.0 s",
+        "[2/4] export ensemble ...",
+        "[2/4] export ensemble left out",
+        "[3/4] promote left out",
+        "[4/4] report ...",
+        "[4/4] report done in 3.0 s",
+    ]
+
+
 def test_lines_about_progress_come_at_most_every_five_seconds():
     clock, stream = Clock(), io.StringIO()
     with Progress(["train"], stream, clock) as progress:
@@ -67,3 +88,16 @@ def test_bars_end_full_for_finished_steps_and_hide_those_to_come():
     assert "build model: 12 parameters\n" in stream.getvalue()
     assert "train" not in last
     assert progress.current == "build_model"
+
+
+def test_the_bar_of_a_step_that_is_left_out_goes():
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=100, color_system=None)
+    with BarProgress(["gate", "promote", "report"], console) as progress:
+        progress.handle(Event("gate", "end"))
+        progress.handle(Event("report", "start"))
+        progress.handle(Event("report", "end"))
+    last = stream.getvalue().split("\x1b[2K")[-3:]
+    assert "✓ gate" in "".join(last)
+    assert "✓ report" in "".join(last)
+    assert "promote" not in "".join(last)

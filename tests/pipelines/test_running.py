@@ -2,7 +2,6 @@
 
 import fcntl
 import io
-import json
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 
 from blocks.errors import ConfigError
 from pipelines.catalogue import definition
+from pipelines.outcome import Outcome
 from pipelines.progress import Progress
 from pipelines.run_request import RunRequest
 from pipelines.running import RunError, run_pipeline
@@ -72,10 +72,10 @@ def test_a_missing_data_set_is_one_line_and_status_2(tmp_path):
     assert result.returncode == 2
     assert result.stdout == ""
     *progress, last = result.stderr.splitlines()
-    assert progress == ["[1/7] ingest ..."]
+    assert progress == ["[1/12] fingerprint ..."]
     assert last == (
-        f"emrys: ingest: {tmp_path}/nope.zip: there is no such data set; expected synthetic, ml-100k, ml-1m or the "
-        f"path of a data set. The log is {tmp_path}/out/run.log"
+        f"emrys: fingerprint: {tmp_path}/nope.zip: there is no such data set; expected synthetic, ml-100k, ml-1m or "
+        f"the path of a data set. The log is {tmp_path}/out/run.log"
     )
     log = (tmp_path / "out" / "run.log").read_text()
     assert "Executing task" in log
@@ -108,8 +108,9 @@ def test_a_step_that_is_killed_is_named(tmp_path, run):
         os.kill(process, signal.SIGKILL)
     _, said = run.communicate(timeout=60)
     assert said.splitlines() == [
-        "[1/7] ingest ...",
-        f"emrys: ingest: the step ended without saying why; perhaps memory ran out. The log is {tmp_path}/out/run.log",
+        "[1/12] fingerprint ...",
+        "emrys: fingerprint: the step ended without saying why; perhaps memory ran out. "
+        f"The log is {tmp_path}/out/run.log",
     ]
     assert run.returncode == 1
 
@@ -141,7 +142,7 @@ def test_a_failed_run_keeps_the_artifacts_of_the_last_one_that_finished(tmp_path
     for name in ("ranking-1", "ranking-2"):
         (request.pipeline_root / name / "evaluate" / "evaluation").mkdir(parents=True)
     finished = request.pipeline_root / "ranking-2" / "evaluate" / "evaluation"
-    request.outcome.write_text(json.dumps({"evaluation": {"path": str(finished), "metadata": {}}}))
+    Outcome("ranking", {"evaluation": {"path": str(finished), "metadata": {}}}).write(request)
     with pytest.raises(RunError), Progress(STEPS, io.StringIO()) as progress:
         run_pipeline(request, progress)
     assert finished.exists()

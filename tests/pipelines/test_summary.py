@@ -1,13 +1,20 @@
 """What is left of a run, and the table at its end."""
 
+import dataclasses
 import json
 
+import numpy as np
 import pytest
 
 from blocks.errors import ArtifactError
+from blocks.io import write_json
 from components.artifacts.evaluation import Evaluation
+from components.artifacts.gate_decision import GateDecision
+from components.artifacts.measured_rows import MeasuredRows
+from pipelines.outcome import Outcome
 from pipelines.program import program
 from pipelines.run_request import RunRequest
+from pipelines.scores import score_rows
 from pipelines.summary import RunSummary, artifacts_of
 
 METRICS = {
@@ -22,44 +29,61 @@ METRICS = {
     "rows": 6000,
     "train_rows": 48000,
 }
+REASONS = ["auc is 0.7654; its lower bound 0.7500 has to be at least 0.9", "auc: the lift over popularity is +0.0100"]
 
 
 @pytest.fixture
-def request_of_a_run(tmp_path):
-    """A finished run whose artifacts lie where KFP puts them."""
-    request = RunRequest(tmp_path / "my run")
-    artifacts = request.pipeline_root / "ranking-1"
-    with Evaluation.create(artifacts / "evaluation", {}) as work:
-        (work / "metrics.json").write_text(json.dumps(METRICS))
-        (work / "curves.json").write_text("{}")
-        (work / "rows.parquet").touch()
-        (work / "report.html").write_text("<html>report</html>")
-    (artifacts / "repository" / "models").mkdir(parents=True)
-    (artifacts / "repository" / "models" / "config.pbtxt").write_text("new")
-    places = {name: {"path": str(artifacts / name), "metadata": {}} for name in ("evaluation", "repository")}
-    request.outcome.write_text(json.dumps(places))
-    return request
+def finished(tmp_path):
+    """Makes a finished run whose artifacts lie where KFP puts them; the request for it."""
+
+    def make(passed: bool = True, version: str = "") -> RunRequest:
+        request = RunRequest(tmp_path / "my run")
+        artifacts = request.pipeline_root / "ranking-1"
+        with Evaluation.create(artifacts / "evaluation", {}) as work:
+            write_json(work / "metrics.json", METRICS)
+            (work / "curves.json").write_text("{}")
+            (work / "report.html").write_text("of the evaluation alone")
+            MeasuredRows(np.zeros(0, "int64")).write(work / "rows.parquet")
+        with GateDecision.create(artifacts / "decision", {}) as work:
+            decision = {"passed": passed, "reasons": [] if passed else REASONS, "checks": [{}] * 7}
+            write_json(work / "decision.json", decision)
+        (artifacts / "page").write_text("<html>report</html>")
+        names = ["evaluation", "decision", "page"]
+        if passed:
+            (artifacts / "repository" / "models").mkdir(parents=True)
+            (artifacts / "repository" / "models" / "config.pbtxt").write_text("new")
+            names.append("repository")
+        places = {name: {"path": str(artifacts / name), "metadata": {}} for name in names}
+        Outcome("ranking", places, version).write(request)
+        return request
+
+    return make
 
 
-def test_results_get_lasting_places_and_those_of_an_earlier_run_go(request_of_a_run):
-    output = request_of_a_run.output
-    (output / "triton").mkdir()
-    (output / "triton" / "old").write_text("old")
-    summary = RunSummary.publish(request_of_a_run)
+def test_results_get_lasting_places_and_those_of_an_earlier_run_go(finished):
+    request = finished()
+    (request.output / "triton").mkdir()
+    (request.output / "triton" / "old").write_text("old")
+    request.validation.write_text("about other data")
+    summary = RunSummary.publish(request)
+    assert summary.passed
     assert summary.report.read_text() == "<html>report</html>"
-    assert json.loads((output / "metrics.json").read_text()) == METRICS
+    assert json.loads((request.output / "metrics.json").read_text()) == METRICS
     assert (summary.repository / "models" / "config.pbtxt").read_text() == "new"
-    assert not (output / "triton" / "old").exists()
+    assert not (summary.repository / "old").exists()
+    assert not request.validation.exists()
 
 
-def test_the_table_has_every_number_with_what_it_is_held_against(request_of_a_run):
-    summary = RunSummary.publish(request_of_a_run, seconds=83.4)
-    output = request_of_a_run.output
-    assert dict(summary.rows()) == {
+def test_the_table_has_every_number_with_what_it_is_held_against(finished):
+    request = finished(version="20260131T081500.250Z-1f0e4c22")
+    output = request.output
+    assert dict(RunSummary.publish(request, seconds=83.4).rows()) == {
         "rows": "48,000 train, 6,000 test",
         "AUC": "0.7654 (user mean + item mean 0.7000, best reachable 0.8000, 88% of the way from 0.5)",
         "log loss": "0.5000 (means 0.6100)",
         "NDCG@10": "0.9120 (popularity 0.9000)",
+        "gate": "passed 7 checks",
+        "in production": "20260131T081500.250Z-1f0e4c22",
         "time": "83 s",
         "report": f"{output}/report.html",
         "pipeline": f"{output}/ranking.yaml",
@@ -68,13 +92,49 @@ def test_the_table_has_every_number_with_what_it_is_held_against(request_of_a_ru
     }
 
 
-def test_real_data_has_no_best_reachable_auc(request_of_a_run):
+def test_a_model_that_did_not_pass_leaves_no_repository_and_the_table_says_why(finished):
+    request = finished(passed=False)
+    (request.output / "triton").mkdir()
+    summary = RunSummary.publish(request)
+    assert not summary.passed
+    assert not summary.repository.exists()
+    rows = dict(summary.rows())
+    assert rows["gate"] == f"not passed: {REASONS[0]} (and 1 more in the report)"
+    assert list(rows)[-3:] == ["gate", "report", "pipeline"]
+    one = dict(dataclasses.replace(summary, reasons=tuple(REASONS[:1])).rows())
+    assert one["gate"] == f"not passed: {REASONS[0]}"
+
+
+def test_real_data_has_no_best_reachable_auc():
     known = {name: value for name, value in METRICS.items() if name not in ("best_auc", "share_of_best_auc")}
-    rows = dict(RunSummary(request_of_a_run.output, known).rows())
-    assert rows["AUC"] == "0.7654 (user mean + item mean 0.7000)"
-    assert "time" not in rows
+    rows = dict(score_rows("ranking", {**known, "production_auc": 0.75}))
+    assert rows["AUC"] == "0.7654 (user mean + item mean 0.7000, in production 0.7500)"
+
+
+def test_the_table_of_retrieval():
+    metrics = {
+        "rows": 2000, "train_rows": 7000, "queries": 900, "items": 1500,
+        "ndcg_at_5": 0.1, "popularity_ndcg_at_5": 0.05, "last_item_ndcg_at_5": 0.06, "production_ndcg_at_5": 0.09,
+        "recall_at_50": 0.4, "popularity_recall_at_50": 0.2, "last_item_recall_at_50": 0.3,
+        "coverage_at_5": 0.5, "mrr_at_5": 0.2,
+    }  # fmt: skip
+    assert list(score_rows("retrieval", metrics)) == [
+        ("rows", "7,000 train, 2,000 test"),
+        ("queries", "900, over 1,500 items"),
+        ("NDCG@5", "0.1000 (popularity 0.0500, last item 0.0600, in production 0.0900)"),
+        ("Recall@50", "0.4000 (popularity 0.2000, last item 0.3000)"),
+        ("coverage@5", "0.5000"),
+    ]
 
 
 def test_a_folder_without_a_finished_run_is_refused(tmp_path):
-    with pytest.raises(ArtifactError, match=r"no run has finished in this folder\. Start one: emrys run ranking\."):
+    with pytest.raises(ArtifactError, match=r"no run has finished in this folder\. Start one: emrys run ranking --out"):
+        artifacts_of(tmp_path)
+
+
+def test_a_run_of_an_earlier_version_is_refused(tmp_path):
+    request = RunRequest(tmp_path)
+    request.pipeline_root.mkdir()
+    write_json(request.outcome, {"splits": {"path": "/nowhere", "metadata": {}}})
+    with pytest.raises(ArtifactError, match=r"the run is of an earlier version of Emrys\. Run the pipeline again\."):
         artifacts_of(tmp_path)

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 from merlin.io import Dataset
 from merlin.schema import Schema, Tags
 
@@ -120,3 +121,18 @@ def test_bad_arguments():
         by_id().encode(Dataset(ROWS[["user_id"]]), Tags.ITEM_ID, 2)
     with pytest.raises(ConfigError, match=r"the index cannot be; .*got int"):
         by_id().encode(Dataset(ROWS[["user_id"]]), 3, 2)
+
+
+def test_a_served_encoder_gives_vectors(tmp_path):
+    encoder = mm.Encoder(SCHEMA, mm.MLPBlock([3]))
+    features = {"user_id": np.array([[4], [2]]), "genres": tf.ragged.constant([[1, 2], []], dtype=tf.int64)}
+    expected = encoder(features).numpy()
+    mm.save_serving(encoder, tmp_path / "served")
+    served = tf.saved_model.load(str(tmp_path / "served")).signatures["serving_default"]
+    found = served(
+        user_id=tf.constant([[4], [2]], tf.int64),
+        genres__values=tf.constant([1, 2], tf.int64),
+        genres__offsets=tf.constant([0, 2, 2], tf.int32),
+    )
+    assert list(found) == ["vectors"]
+    np.testing.assert_allclose(found["vectors"], expected, rtol=1e-6)

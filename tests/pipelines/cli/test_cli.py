@@ -8,6 +8,8 @@ import pytest
 import typer.testing
 from kfp import components
 
+from pipelines import catalogue
+from pipelines.cli import run_app
 from pipelines.cli.app import app
 from pipelines.cli.main import call
 
@@ -25,9 +27,14 @@ def emrys(*arguments, cwd=None):
     ("command", "words"),
     [
         ([], ["run", "compile", "serve", "predict", "--version", "emrys run ranking --output runs/demo"]),
-        (["run"], ["ranking"]),
+        (["run"], ["ranking", "retrieval"]),
         (["run", "ranking"], ["--dataset", "--runner", "subprocess|docker", "--epochs", "emrys run ranking --dataset"]),
-        (["compile", "ranking"], ["--config", "-o", "emrys compile ranking --config cluster.yaml"]),
+        (
+            ["run", "retrieval"],
+            ["--registry", "--set", "--reuse", "3 where it did not", "emrys run retrieval --output"],
+        ),
+        (["compile", "ranking"], ["--config", "--set", "-o", "emrys compile ranking --config cluster.yaml"]),
+        (["compile", "retrieval"], ["emrys compile retrieval -o retrieval.yaml"]),
         (["serve"], ["--http-port", "--grpc-port", "emrys serve runs/demo"]),
         (["predict"], ["--rows", "--from", "--protocol", "emrys predict --from runs/demo -n 3"]),
     ],
@@ -70,6 +77,21 @@ def test_the_process_of_a_command_never_imports_tensorflow():
         (["run", "ranking", "--ouput", "x"], "emrys: No such option: --ouput"),
         (["run", "ranking", "--runner", "podman"], "emrys: Invalid value for '--runner'"),
         (["run", "ranking", "--epochs", "0"], "emrys: Invalid value for '--epochs'"),
+        (["run", "ranking", "--set", "epochs"], "emrys: --set; expected NAME=VALUE, got 'epochs'"),
+        (
+            ["run", "retrieval", "--set", "embeding_dim=8"],
+            "emrys: retrieval has no parameter 'embeding_dim'; expected one of dataset, split, ",
+        ),
+        (["run", "ranking", "--set", "tower_layers=[8]"], "emrys: ranking has no parameter 'tower_layers'; expected"),
+        (
+            ["run", "ranking", "--set", "dropout=much"],
+            "emrys: ranking: dropout: Input should be a valid number, unable to parse string as a number; got 'much'",
+        ),
+        (
+            ["compile", "ranking", "--set", "thresholds={auc: high}"],
+            "emrys: ranking: thresholds.auc: Input should be a valid number, unable to parse string as a number; got",
+        ),
+        (["compile", "retrieval", "--set", "answers=[1"], "emrys: --set answers: not YAML (while parsing a flow sequ"),
         (["run", "ranking", "--config", "nope.yaml"], "emrys: nope.yaml: the configuration file is missing"),
         (["run", "ranking", "--output", "file"], "emrys: file: the output folder is a file. Choose another --output."),
         (["compile", "ranking", "-o", "a.txt"], "emrys: a.txt: the name of a compiled pipeline cannot be used"),
@@ -123,4 +145,25 @@ def test_compile_writes_what_kfp_loads_and_the_configuration_says(tmp_path):
     text = (tmp_path / "ranking.yaml").read_text()
     loaded = components.load_component_from_text(text)
     assert loaded.component_spec.inputs["epochs"].default == 9
-    assert text.count("image: registry.example/train:7") == 3
+    # validate, build_model, train, evaluate, gate, and the report in both branches
+    assert text.count("image: registry.example/train:7") == 7
+
+
+def test_what_is_set_becomes_the_default_before_the_configuration(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text("parameters: {epochs: 9, batch_size: 64}\n")
+    settings = ["--set", "epochs=4", "--set", "tower_layers=[32, 16]", "--set", "registry=", "--set", "split=time"]
+    assert call(["compile", "retrieval", "--config", "config.yaml", *settings]) == 0
+    assert capsys.readouterr().out == "retrieval.yaml\n"
+    inputs = components.load_component_from_text(Path("retrieval.yaml").read_text()).component_spec.inputs
+    defaults = {name: inputs[name].default for name in ("epochs", "batch_size", "tower_layers", "registry", "split")}
+    assert defaults == {"epochs": 4, "batch_size": 64, "tower_layers": [32, 16], "registry": "", "split": "time"}
+
+
+def test_the_nearest_parameter_is_named(capsys):
+    assert call(["compile", "ranking", "--set", "bach_size=3"]) == 2
+    assert capsys.readouterr().err.endswith("Did you mean 'batch_size'?\n")
+
+
+def test_there_is_a_command_for_every_pipeline():
+    assert tuple(run_app.PIPELINES) == catalogue.PIPELINES

@@ -1,23 +1,26 @@
-"""Writes the golden YAML of the ranking pipeline anew: `python -m tests.pipelines.golden.regenerate`."""
+"""Writes the golden YAML of the pipelines anew: `python -m tests.pipelines.golden.regenerate`."""
 
 from pathlib import Path
 
+from pipelines.catalogue import PIPELINES, definition
 from pipelines.compiling import compile_pipeline
-from pipelines.config import RankingConfig
 from pipelines.config_file import read_config
-from pipelines.ranking import ranking_pipeline
 
 HERE = Path(__file__).parent
-#: A configuration in which every setting of a cluster occurs.
-CONFIG = HERE / "ranking_config.yaml"
-GOLDEN = HERE / "ranking.yaml"
 
 
-def write(path: Path) -> None:
-    """Compiles the ranking pipeline with the configuration beside this file."""
-    compile_pipeline(ranking_pipeline(read_config(CONFIG, RankingConfig)), path)
+def golden(name: str) -> Path:
+    """The golden file of a pipeline."""
+    return HERE / f"{name}.yaml"
+
+
+def write(name: str, path: Path) -> None:
+    """Compiles a pipeline with the configuration beside this file, in which every setting of a cluster occurs."""
+    wanted = definition(name)
+    compile_pipeline(wanted.build(read_config(HERE / f"{name}_config.yaml", wanted.config)), path)
 
 
 if __name__ == "__main__":
-    write(GOLDEN)
-    print(GOLDEN)
+    for pipeline in PIPELINES:
+        write(pipeline, golden(pipeline))
+        print(golden(pipeline))
