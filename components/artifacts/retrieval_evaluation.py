@@ -21,8 +21,8 @@ class RetrievalEvaluation(Evaluation):
     """An evaluation with what the recommendations were made from.
 
     Besides the files of every evaluation there are `seen_items.parquet` (`SeenItems`: by raw user id, the ids in the
-    transformed data of the items that the user has had in any split) and `candidates.parquet` (the transformed columns of
-    every item that can be recommended, in the order of the ids, and `key`, its raw id).
+    transformed data of the items that the user has had in any split) and `candidates.parquet` (the transformed columns
+    of every item that can be recommended, in the order of the ids, and `key`, its raw id).
 
     The metadata has `user` and `item` (columns of the ids), `search` (`strategy`: `exact` or `approximate`, `recall`
     and `index`), `config` (of the step) and `inputs` (fingerprints of what was evaluated).
