@@ -12,6 +12,7 @@ from blocks.errors import ConfigError
 from blocks.loader import Loader
 from blocks.models.batches import all_rows, batches, split_off, with_class_weights
 from blocks.models.layers_inside import layers_inside
+from blocks.models.plain_summary import plain_summary
 from blocks.models.stepping_model import SteppingModel
 from blocks.sequences.sequence_transform import SequenceTransform
 
@@ -158,6 +159,22 @@ class BaseModel(SteppingModel):
             return super().evaluate(
                 data, verbose=verbose, steps=steps, callbacks=callbacks, return_dict=return_dict, **kwargs
             )
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: list[float] | None = None,
+        print_fn: Any = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: list[str] | None = None,
+    ) -> None:
+        """Prints the model's layers, as `keras.Model.summary` does, with its arguments."""
+        try:
+            super().summary(line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+        except KeyError:  # Keras before 3.13 cannot show a layer whose only output has a name
+            for line in plain_summary(self):
+                (print_fn or print)(line)
 
     def _sequence_transforms(self, pre: Any, x: Any) -> list[SequenceTransform]:
         """The transforms that make targets of sequences: ahead of the model, in the loader, and inside."""
