@@ -13,6 +13,7 @@ from typing_extensions import Self
 from blocks.io import atomic_directory, atomic_file
 from components.artifacts.evaluation import Evaluation
 from components.artifacts.gate_decision import GateDecision
+from components.artifacts.statistics import Statistics
 from pipelines.outcome import Outcome, artifacts_of
 from pipelines.program import program
 from pipelines.run_request import RunRequest
@@ -28,6 +29,7 @@ class RunSummary:
     Args:
         request: What was asked for.
         metrics: The metrics of the evaluation, by name.
+        wrong: What was found wrong with the data of a run that went on all the same.
         reasons: Why the model did not pass the gate; empty where it did.
         checks: How many checks the gate made.
         version: The version that was promoted; empty for none.
@@ -36,6 +38,7 @@ class RunSummary:
 
     request: RunRequest
     metrics: dict[str, float]
+    wrong: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     checks: int = 0
     version: str = ""
@@ -73,8 +76,15 @@ class RunSummary:
         outcome = Outcome.of(request.output)
         paths = outcome.paths
         evaluation, decision = Evaluation(paths["evaluation"]), GateDecision(paths["decision"])
-        checks = len(decision.decision["checks"])
-        summary = cls(request, evaluation.metrics, tuple(decision.reasons), checks, outcome.version, seconds)
+        summary = cls(
+            request,
+            evaluation.metrics,
+            wrong=_wrong(Statistics(paths["statistics"])),
+            reasons=tuple(decision.reasons),
+            checks=len(decision.decision["checks"]),
+            version=outcome.version,
+            seconds=seconds,
+        )
         for source, place in (
             (paths["page"], summary.report),
             (evaluation.path / "metrics.json", request.output / "metrics.json"),
@@ -92,7 +102,9 @@ class RunSummary:
     def rows(self) -> Iterator[tuple[str, str]]:
         """The table at the end of a run: what, and its value."""
         yield from score_rows(self.request.pipeline, self.metrics)
-        yield "gate", f"passed {self.checks} checks" if self.passed else f"not passed: {self._why()}"
+        if self.wrong:
+            yield "data", f"not fit: {_first(self.wrong)}"
+        yield "gate", f"passed {self.checks} checks" if self.passed else f"not passed: {_first(self.reasons)}"
         if self.version:
             yield "in production", self.version
         if self.seconds is not None:
@@ -103,6 +115,14 @@ class RunSummary:
             yield "Triton repository", str(self.repository)
             yield "serve it", f"{program()} serve {shlex.quote(str(self.request.output))}"
 
-    def _why(self) -> str:
-        more = f" (and {len(self.reasons) - 1} more in the report)" if len(self.reasons) > 1 else ""
-        return f"{self.reasons[0]}{more}"
+
+def _wrong(statistics: Statistics) -> tuple[str, ...]:
+    """A line for each finding that would have stopped the run, had it not been told to go on."""
+    found = [one for one in statistics.findings if one["severity"] == "error"]
+    return tuple(
+        f"{one['check']}{' in ' + repr(one['column']) if one['column'] else ''}: {one['problem']}" for one in found
+    )
+
+
+def _first(texts: tuple[str, ...]) -> str:
+    return texts[0] + (f" (and {len(texts) - 1} more in the report)" if len(texts) > 1 else "")

@@ -22,4 +22,3 @@ def plain_summary(model: keras.Model) -> Iterator[str]:
         yield f"  {name:<{width}}  {count:>14}"
     trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
     yield f"Total params: {model.count_params():,} ({trainable:,} of them trained)"
-

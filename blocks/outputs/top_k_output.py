@@ -8,7 +8,6 @@ import keras
 from merlin.schema import ColumnSchema, Schema
 
 from blocks.core.calling import Shape, as_shape, build_layer, call_layer
-from blocks.metrics import RankingMetric
 from blocks.outputs.categorical_output import default_categorical_prediction_metrics
 from blocks.outputs.categorical_target import only_column
 from blocks.outputs.model_output import Metrics, ModelOutput, with_judges
@@ -32,8 +31,8 @@ class TopKOutput(ModelOutput):
         name: Task name of the output. Default: `<target>/top_k_output`.
         default_loss: Loss that is used when `compile` names none. Default: `"categorical_crossentropy"`, of the K
             scores.
-        default_metrics_fn: Gives the metrics used when `compile` names none; a cut-off beyond K is lowered to K.
-            Default: recall, MRR, NDCG, MAP and precision at 10.
+        default_metrics_fn: Gives the metrics used when `compile` names none; `TopKEncoder` lowers a
+            cut-off beyond K to K. Default: recall, MRR, NDCG, MAP and precision at 10.
 
     Input shape:
         Queries (B, D)
@@ -76,12 +75,6 @@ class TopKOutput(ModelOutput):
             logits_temperature=logits_temperature,
             **kwargs,
         )
-
-    def create_default_metrics(self) -> list[keras.metrics.Metric]:
-        """Fresh default metrics, whose cut-offs are within the K results: nobody asked for more."""
-        made = super().create_default_metrics()
-        most = self.to_call.k
-        return [type(one)(most) if isinstance(one, RankingMetric) and one.k > most else one for one in made]
 
     def build(self, input_shape: Shape) -> None:
         """Builds the layers."""

@@ -23,18 +23,21 @@ class RankedJudge(Judge):
 
     Ranking metrics take the candidates in the order in which they are given, ties included, and count all right items,
     found or not. `ItemCoverageAt`, `NoveltyAt` and `PopularityBiasAt` take the identifiers; other metrics take the
-    scores and, as targets, whether each candidate is right.
+    scores and, as targets, whether each candidate is right. The output's default metrics look at K candidates where
+    they would look at more.
 
     Args:
         output: The model's output.
-        **kwargs: Arguments of `Judge`.
+        metrics: A list, or a dictionary by output or target. Default: the output's own.
+        **kwargs: Further arguments of `Judge`.
 
     Raises:
-        ConfigError: if a metric looks at more candidates than there are.
+        ConfigError: if a metric that was asked for looks at more candidates than there are.
     """
 
-    def __init__(self, output: TopKOutput, **kwargs: Any) -> None:
-        super().__init__([output], **kwargs)
+    def __init__(self, output: TopKOutput, metrics: Any = None, **kwargs: Any) -> None:
+        super().__init__([output], metrics=_defaults(output) if metrics is None else metrics, **kwargs)
+        self.arguments["metrics"] = metrics
         self._output = output
         for metric in [*self._metrics[output.task_name], *self._weighted[output.task_name]]:
             if isinstance(metric, (RankingMetric, TopKMetricsAggregator, *_OF_ITEMS)) and metric.k > output.to_call.k:
@@ -78,6 +81,11 @@ class RankedJudge(Judge):
                 fix="Tag the column as a target in the schema, or name it in TopKEncoder(target=).",
             )
         return self._output.targets_of(y)
+
+
+def _defaults(output: TopKOutput) -> list[keras.metrics.Metric]:
+    most, usual = output.to_call.k, output.create_default_metrics()
+    return [type(one)(most) if isinstance(one, RankingMetric) and one.k > most else one for one in usual]
 
 
 def _parts(metric: RankingMetric | TopKMetricsAggregator) -> list[keras.metrics.Metric]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from blocks.io import write_json
 from components.artifacts.evaluation import Evaluation
 from components.artifacts.gate_decision import GateDecision
 from components.artifacts.measured_rows import MeasuredRows
+from components.artifacts.statistics import Statistics
 from pipelines.outcome import Outcome
 from pipelines.program import program
 from pipelines.run_request import RunRequest
@@ -36,7 +38,7 @@ REASONS = ["auc is 0.7654; its lower bound 0.7500 has to be at least 0.9", "auc:
 def finished(tmp_path):
     """Makes a finished run whose artifacts lie where KFP puts them; the request for it."""
 
-    def make(passed: bool = True, version: str = "") -> RunRequest:
+    def make(passed: bool = True, version: str = "", findings: Sequence[dict[str, str | None]] = ()) -> RunRequest:
         request = RunRequest(tmp_path / "my run")
         artifacts = request.pipeline_root / "ranking-1"
         with Evaluation.create(artifacts / "evaluation", {}) as work:
@@ -47,10 +49,14 @@ def finished(tmp_path):
         with GateDecision.create(artifacts / "decision", {}) as work:
             decision = {"passed": passed, "reasons": [] if passed else REASONS, "checks": [{}] * 7}
             write_json(work / "decision.json", decision)
+        with Statistics.create(artifacts / "statistics", {}) as work:
+            write_json(work / "statistics.json", {"rows": {}, "columns": []})
+            write_json(work / "validation.json", {"verdict": "marked" if findings else "passed", "findings": findings})
+            (work / "report.html").write_text("of the data alone")
         (artifacts / "page").write_text("<html>report</html>")
-        names = ["evaluation", "decision", "page"]
+        names = ["evaluation", "decision", "statistics", "page"]
         if passed:
-            (artifacts / "repository" / "models").mkdir(parents=True)
+            (artifacts / "repository" / "models").mkdir(parents=True, exist_ok=True)
             (artifacts / "repository" / "models" / "config.pbtxt").write_text("new")
             names.append("repository")
         places = {name: {"path": str(artifacts / name), "metadata": {}} for name in names}
@@ -103,6 +109,16 @@ def test_a_model_that_did_not_pass_leaves_no_repository_and_the_table_says_why(f
     assert list(rows)[-3:] == ["gate", "report", "pipeline"]
     one = dict(dataclasses.replace(summary, reasons=tuple(REASONS[:1])).rows())
     assert one["gate"] == f"not passed: {REASONS[0]}"
+
+
+def test_data_that_were_not_fit_are_told(finished):
+    drift = {"check": "drift", "column": "age", "severity": "error", "problem": "unlike those of the previous run"}
+    rows = {"check": "rows", "column": None, "severity": "error", "problem": "too few rows"}
+    nulls = {"check": "nulls", "column": "age", "severity": "warning", "problem": "many nulls"}
+    table = dict(RunSummary.publish(finished(findings=[drift, nulls])).rows())
+    assert table["data"] == "not fit: drift in 'age': unlike those of the previous run"
+    table = dict(RunSummary.publish(finished(findings=[rows, drift])).rows())
+    assert table["data"] == "not fit: rows: too few rows (and 1 more in the report)"
 
 
 def test_real_data_has_no_best_reachable_auc():

@@ -1,29 +1,36 @@
-"""Whole pipelines on a small log, through the command line, as a user runs them: a model that passes the gate."""
+"""The ranking pipeline on a small log, through the command line, as a user runs it: past the gate, refused, stopped."""
 
 import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
-from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
-from kfp import components
 
 from blocks.errors import DependencyError
-from components.artifacts.evaluation import Evaluation
 from components.artifacts.gate_decision import GateDecision
 from components.artifacts.model import ModelArtifact
 from components.artifacts.splits import Splits
-from components.artifacts.statistics import Statistics
-from components.artifacts.triton_repository import TritonRepository
 from components.export_ensemble.server_files import ServerFiles
 from components.registry.registry import Registry
-from pipelines.catalogue import definition
 from pipelines.cli.main import call
 from pipelines.summary import artifacts_of
-from tests.pipelines.conftest import EMRYS
+from tests.pipelines.conftest import EMRYS, emrys
+from tests.pipelines.finished_run import FinishedRun
+
+
+class TestPassed(FinishedRun):
+    pipeline = "ranking"
+
+    @pytest.fixture
+    def finished(self, ranking_run):
+        return ranking_run
 
 
 def has_server():
@@ -35,62 +42,11 @@ def has_server():
     return True
 
 
-@pytest.fixture(params=["ranking", "retrieval"])
-def pipeline(request):
-    return request.param
-
-
-@pytest.fixture
-def finished(pipeline, request):
-    found = request.getfixturevalue(f"{pipeline}_run")
-    assert found.status == 0, "\n".join(found.said)
-    return found
-
-
-def test_every_step_is_told_with_its_time_and_the_log_stays_in_its_file(pipeline, finished):
-    steps = definition(pipeline).steps
-    ends = [match for line in finished.said if (match := re.fullmatch(r"\[(\d+)/12\] (.+) done in [\d.]+ s", line))]
-    assert [match.groups() for match in ends] == [
-        (str(place), step.replace("_", " ")) for place, step in enumerate(steps, start=1)
-    ]
-    assert "KFP Executor" not in "\n".join(finished.said)
-    assert "KFP Executor" in (finished.out / "run.log").read_text()
-
-
-def test_the_table_tells_where_things_are(pipeline, finished):
-    out, table = finished.out, finished.table
-    metrics = json.loads((out / "metrics.json").read_text())
-    assert table["rows"] == f"{metrics['train_rows']:,} train, {metrics['rows']:,} test"
-    assert re.fullmatch(r"passed \d+ checks", table["gate"])
-    assert Path(table["report"]) == out / "report.html"
-    assert Path(table["pipeline"]) == out / f"{pipeline}.yaml"
-    assert Path(table["Triton repository"]) == out / "triton"
-    assert re.fullmatch(rf"(\S+/)?emrys serve {re.escape(str(out))}", table["serve it"])
-
-
 def test_the_table_tells_the_metrics_of_ranking(ranking_run):
     metrics = json.loads((ranking_run.out / "metrics.json").read_text())
     table = ranking_run.table
     assert table["AUC"] == f"{metrics['auc']:.4f} (user mean + item mean {metrics['mean_baseline_auc']:.4f})"
     assert table["NDCG@10"] == f"{metrics['ndcg_at_10']:.4f} (popularity {metrics['popularity_ndcg_at_10']:.4f})"
-
-
-def test_the_table_tells_the_metrics_of_retrieval(retrieval_run):
-    metrics = json.loads((retrieval_run.out / "metrics.json").read_text())
-    for title, name in (("NDCG@10", "ndcg_at_10"), ("Recall@50", "recall_at_50")):
-        others = f"popularity {metrics[f'popularity_{name}']:.4f}, last item {metrics[f'last_item_{name}']:.4f}"
-        assert retrieval_run.table[title] == f"{metrics[name]:.4f} ({others})"
-    assert "in production" not in retrieval_run.table
-
-
-def test_what_the_table_names_is_there_and_whole(pipeline, finished):
-    out, artifacts = finished.out, artifacts_of(finished.out)
-    assert (out / "report.html").read_bytes() == artifacts["page"].read_bytes()
-    assert json.loads((out / "metrics.json").read_text()) == Evaluation(artifacts["evaluation"]).metrics
-    assert TritonRepository(out / "triton").name == "small"
-    assert GateDecision(artifacts["decision"]).passed
-    assert Statistics(artifacts["statistics"]).verdict == "passed"
-    assert components.load_component_from_text((out / f"{pipeline}.yaml").read_text()).name == pipeline
 
 
 def test_arguments_come_from_the_command_line_before_the_configuration(ranking_run):
@@ -169,3 +125,65 @@ def test_serve_and_predict_answer_over_grpc_and_http_with_the_same_scores(rankin
     assert len(scores) == 4
     assert all(0 < score < 1 for score in scores)
     assert len(re.findall(r"│ \d\.\d{4} │$", sampled.stdout, re.MULTILINE)) == 2
+
+
+@pytest.fixture(scope="module")
+def refused(ranking_run, workplace):
+    """The same data and configuration again, beside what is in production by now; this time the gate is too high."""
+    shutil.copytree(ranking_run.out, workplace / "again")
+    given = ("--config", "ranking.yaml", "--epochs", 1, "--registry", "registry", "--reuse")
+    changed = ("--set", "thresholds={auc: 0.99}", "--set", f"checkpoint_dir={ranking_run.out}/pipeline/checkpoints")
+    return emrys("run", "ranking", *given, *changed, "--output", "again", cwd=workplace)
+
+
+def test_it_ends_with_a_table_that_says_why_and_a_status_of_its_own(refused):
+    metrics = json.loads((refused.out / "metrics.json").read_text())
+    assert refused.status == 3, "\n".join(refused.said)
+    assert refused.table["gate"].startswith(f"not passed: auc is {metrics['auc']:.4f}; its lower bound 0.")
+    assert refused.table["gate"].endswith("has to be at least 0.99")
+    assert "Triton repository" not in refused.table
+    assert "serve it" not in refused.table
+
+
+def test_nothing_is_exported_and_production_stays(refused, workplace):
+    assert not (refused.out / "triton").exists(), "nor is that of the earlier run left"
+    artifacts = artifacts_of(refused.out)
+    assert "repository" not in artifacts
+    assert not GateDecision(artifacts["decision"]).passed
+    assert (refused.out / "report.html").read_bytes() == artifacts["page"].read_bytes()
+    assert len(Registry(workplace / "registry", "small").versions()) == 1
+    assert call(["promote", str(refused.out), "--registry", str(workplace / "registry"), "--name", "small"]) == 2
+
+
+def test_it_was_judged_beside_what_is_in_production(refused):
+    metrics = json.loads((refused.out / "metrics.json").read_text())
+    assert metrics["production_auc"] == pytest.approx(metrics["auc"])  # the same data, the same seed
+    checks = GateDecision(artifacts_of(refused.out)["decision"]).decision["checks"]
+    (beside,) = [check for check in checks if check["against"] == "production" and check["slice"] == "all"]
+    assert beside["estimate"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_equal_data_are_not_trained_on_again(refused):
+    taken = ["ingest", "preprocess", "infer_schema", "build_model", "train"]
+    assert refused.steps("left out") == [*taken, "export_ensemble", "promote"]
+    assert refused.steps("done in") == ["fingerprint", "validate", "evaluate", "gate", "report"]
+
+
+def test_a_drifted_column_stops_the_run_and_is_named(refused, workplace):
+    log = pq.read_table(workplace / "log.parquet")
+    older = pc.add(log["age"], pa.scalar(20, log["age"].type))
+    at = log.column_names.index("age")
+    pq.write_table(log.set_column(at, "age", older), workplace / "older.parquet")
+    options = ("--config", "ranking.yaml", "--registry", "registry", "--reuse", "--dataset", "older.parquet")
+    stopped = emrys("run", "ranking", *options, "--output", "again", cwd=workplace)
+    assert stopped.status == 2
+    assert stopped.table == {}
+    assert stopped.steps("done in") == ["fingerprint", "ingest"], "the data have changed: ingested again"
+    last = stopped.said[-1]
+    assert last.startswith("emrys: validate: ")
+    assert "column 'age': drift: " in last
+    page = stopped.out / "validation.html"
+    assert f"See {page}" in last
+    assert "age" in page.read_text(encoding="utf-8")
+    # What the last finished run has left is still there.
+    assert json.loads((refused.out / "metrics.json").read_text())

@@ -1,0 +1,51 @@
+"""What holds of a run of either pipeline whose model has passed the gate."""
+
+import json
+import re
+from pathlib import Path
+
+from kfp import components
+
+from components.artifacts.evaluation import Evaluation
+from components.artifacts.gate_decision import GateDecision
+from components.artifacts.statistics import Statistics
+from components.artifacts.triton_repository import TritonRepository
+from pipelines.catalogue import definition
+from pipelines.summary import artifacts_of
+
+
+class FinishedRun:
+    """Tests of a run; a subclass names the `pipeline` and gives the run as the fixture `finished`."""
+
+    pipeline = ""
+
+    def test_it_succeeds(self, finished):
+        assert finished.status == 0, "\n".join(finished.said)
+
+    def test_every_step_is_told_with_its_time_and_the_log_stays_in_its_file(self, finished):
+        steps = definition(self.pipeline).steps
+        ends = [match for line in finished.said if (match := re.fullmatch(r"\[(\d+)/12\] (.+) done in [\d.]+ s", line))]
+        assert [match.groups() for match in ends] == [
+            (str(place), step.replace("_", " ")) for place, step in enumerate(steps, start=1)
+        ]
+        assert "KFP Executor" not in "\n".join(finished.said)
+        assert "KFP Executor" in (finished.out / "run.log").read_text()
+
+    def test_the_table_tells_where_things_are(self, finished):
+        out, table = finished.out, finished.table
+        metrics = json.loads((out / "metrics.json").read_text())
+        assert table["rows"] == f"{metrics['train_rows']:,} train, {metrics['rows']:,} test"
+        assert re.fullmatch(r"passed \d+ checks", table["gate"])
+        assert Path(table["report"]) == out / "report.html"
+        assert Path(table["pipeline"]) == out / f"{self.pipeline}.yaml"
+        assert Path(table["Triton repository"]) == out / "triton"
+        assert re.fullmatch(rf"(\S+/)?emrys serve {re.escape(str(out))}", table["serve it"])
+
+    def test_what_the_table_names_is_there_and_whole(self, finished):
+        out, artifacts = finished.out, artifacts_of(finished.out)
+        assert (out / "report.html").read_bytes() == artifacts["page"].read_bytes()
+        assert json.loads((out / "metrics.json").read_text()) == Evaluation(artifacts["evaluation"]).metrics
+        assert TritonRepository(out / "triton").name == "small"
+        assert GateDecision(artifacts["decision"]).passed
+        assert Statistics(artifacts["statistics"]).verdict == "passed"
+        assert components.load_component_from_text((out / f"{self.pipeline}.yaml").read_text()).name == self.pipeline
