@@ -21,6 +21,7 @@ _AGES = np.array([1, 18, 25, 35, 45, 50, 56])
 _AGE_SHARES = np.array([0.04, 0.18, 0.35, 0.20, 0.09, 0.08, 0.06])
 _START, _END = 946684800, 1041379200  # 2000-01-01 and 2003-01-01 in UTC
 _MEAN, _SPREAD = 0.2, 1.8  # of the utility over the rows
+_CHOICE = 1.5  # how much the utility, in standard deviations, decides which movies a user watches
 #: The rating is 1 plus the number of these that the noisy utility passes; the last but one is that of rating > 3.
 _THRESHOLDS = np.array([-2.6, -1.4, 0.0, 1.7])
 _FIRST = (
@@ -61,8 +62,9 @@ def movielens_like(
     where a, b, p, q are latent numbers of the user and the movie and w, s are effects of what is known of them, so
     that both the ids and the features tell something. Logistic noise is added and the sum is cut into ratings 1 to 5,
     so P(rating > 3) = 1 / (1 + exp(-z)) is known; z is scaled so that the best AUC is about 0.84. Few movies get most
-    ratings, few users give most; users arrive over three years and stay, so that late rows are of both known and new
-    users. No user rates a movie twice. A few feature values are missing.
+    ratings, few users give most. Of two movies a user rather watches, and so rates, the one with the higher z: what
+    was rated tells what would be watched next. Users arrive over three years and stay, so that late rows are of both
+    known and new users. No user rates a movie twice. A few feature values are missing.
 
     Args:
         rows: Number of ratings.
@@ -93,12 +95,15 @@ def movielens_like(
     random = np.random.Generator(np.random.PCG64(seed))
     people = _People.draw(random, users)
     films = _Films.draw(random, movies)
-    user, movie = _draw_pairs(random, rows, users, movies)
+    user, movie = _draw_pairs(random, 2 * rows, users, movies)
+    utility = _utility(random, people, films, user, movie)
+    # The largest of a weight + Gumbel noise are draws without replacement by exp(weight).
+    watched = np.argsort(-(_CHOICE * utility + random.gumbel(size=len(utility))), kind="stable")[:rows]
+    user, movie, utility = user[watched], movie[watched], _scaled(utility[watched])
     arrival = 0.92 * random.beta(1.0, 1.5, users)
     time = arrival[user] + (1.0 - arrival[user]) * random.beta(0.9, 1.3, rows)
     order = np.argsort(time, kind="stable")
-    user, movie, time = user[order], movie[order], time[order]
-    utility = _utility(random, people, films, user, movie)
+    user, movie, time, utility = user[order], movie[order], time[order], utility[order]
     noisy = utility + random.logistic(size=rows)
     columns = {
         "userId": user + 1,
@@ -190,10 +195,13 @@ def _utility(random: np.random.Generator, people: _People, films: _Films, user: 
     b = random.normal(0, 0.55, movies)
     latent = np.einsum("rf,rf->r", p[user], q[movie])
     known = np.einsum("rg,rg->r", taste[user], share[movie]) + liking_of_new[user] * newness[movie]
-    z = a[user] + b[movie] + known + latent
-    # Scaled, so that the best AUC hardly depends on the seed.
-    utility: Floats = _MEAN + _SPREAD * (z - z.mean()) / (z.std() + 1e-12)
-    return utility
+    z: Floats = a[user] + b[movie] + known + latent
+    return (z - z.mean()) / (z.std() + 1e-12)
+
+
+def _scaled(z: Floats) -> Floats:
+    """The utility of the rows, scaled so that the best AUC hardly depends on the seed."""
+    return _MEAN + _SPREAD * (z - z.mean()) / (z.std() + 1e-12)
 
 
 def _draw_pairs(random: np.random.Generator, rows: int, users: int, movies: int) -> tuple[Ints, Ints]:
