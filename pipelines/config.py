@@ -49,6 +49,25 @@ class RunOptions:
     verbose: bool = False
 
 
+@dataclass(frozen=True, config=STRICT)
+class ClusterOptions:
+    """Options of `emrys submit` and `emrys schedule create|update`; one on the command line comes before them.
+
+    Args:
+        host: Address of Kubeflow Pipelines.
+        namespace: Namespace of the user's profile, where there are several users.
+        token_file: File with a bearer token; empty for what KFP's client finds.
+        experiment: Experiment of the runs; empty for the pipeline's name.
+        service_account: Service account of the pods; empty for that of the installation.
+    """
+
+    host: str = ""
+    namespace: str = ""
+    token_file: str = ""
+    experiment: str = ""
+    service_account: str = ""
+
+
 class PipelineConfig(Protocol):
     """What the configuration of every pipeline has; dataclasses that pydantic checks, so that a file can be read."""
 
@@ -63,6 +82,10 @@ class PipelineConfig(Protocol):
     @property
     def steps(self) -> Any:
         """Resources, one attribute a step."""
+
+    @property
+    def cluster(self) -> ClusterOptions:
+        """Options of the commands that start runs on a cluster."""
 
     @property
     def run(self) -> RunOptions:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from pipelines.config import Images, PipelineSteps, RunOptions
+from pipelines.config import ClusterOptions, Images, PipelineSteps, RunOptions
 from pipelines.parameters import PipelineParameters, Thresholds
 from pipelines.resources import STRICT, Resources
 
@@ -45,9 +45,11 @@ class RankingConfig:
         parameters: Default arguments of the pipeline.
         steps: Resources per step.
         run: Options of a local run.
+        cluster: Options of a run on a cluster.
     """
 
     images: Images = Images()
     parameters: RankingParameters = RankingParameters()
     steps: RankingSteps = RankingSteps()
     run: RunOptions = RunOptions()
+    cluster: ClusterOptions = ClusterOptions()

@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pipelines import parameters as of_both
-from pipelines.config import Images, PipelineSteps, RunOptions
+from pipelines.config import ClusterOptions, Images, PipelineSteps, RunOptions
 from pipelines.resources import STRICT, Resources
 
 
@@ -70,9 +70,11 @@ class RetrievalConfig:
         parameters: Default arguments of the pipeline.
         steps: Resources per step.
         run: Options of a local run.
+        cluster: Options of a run on a cluster.
     """
 
     images: Images = Images()
     parameters: RetrievalParameters = RetrievalParameters()
     steps: RetrievalSteps = RetrievalSteps()
     run: RunOptions = RunOptions()
+    cluster: ClusterOptions = ClusterOptions()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from rich.table import Table
 
 from blocks.errors import ConfigError
 from pipelines.arguments import checked_arguments, read_arguments
-from pipelines.catalogue import definition
+from pipelines.catalogue import Definition, definition
 from pipelines.cluster import Cluster
+from pipelines.config import ClusterOptions
+from pipelines.config_file import read_config
 from pipelines.submitting import upload
 
 _DAY = 86_400.0
@@ -33,24 +36,32 @@ def connect(host: str, namespace: str | None, token_file: Path | None) -> Cluste
 
 def submit_run(
     pipeline: str,
-    cluster: Cluster,
+    given: Mapping[str, Any],
     *,
     config: Path | None,
     settings: Sequence[str],
-    experiment: str | None,
     run_name: str | None,
-    service_account: str | None,
     wait: bool,
 ) -> None:
-    """Uploads and starts a pipeline, and says where it can be watched."""
+    """Uploads and starts a pipeline, and says where it can be watched.
+
+    Args:
+        pipeline: Name of the pipeline.
+        given: Those of `ClusterOptions` that were given, None for the others; they come before the configuration's.
+        config: Configuration file of the pipeline.
+        settings: Arguments of the pipeline as `name=value`.
+        run_name: Name of the run.
+        wait: Whether to wait for its end.
+    """
     wanted = definition(pipeline)
     arguments = checked_arguments(wanted, read_arguments(settings))
+    cluster, options = _connected(wanted, config, given)
     run_id = cluster.submit(
         upload(cluster, wanted, config),
         run_name=run_name or f"{pipeline} {datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S}",
-        experiment=experiment or pipeline,
+        experiment=options.experiment or pipeline,
         arguments=arguments,
-        service_account=service_account,
+        service_account=options.service_account or None,
     )
     print(run_id)
     print(cluster.run_url(run_id))
@@ -60,30 +71,54 @@ def submit_run(
 
 def put_schedule(
     pipeline: str,
-    cluster: Cluster,
+    given: Mapping[str, Any],
     *,
     update: bool,
     name: str,
     cron: str,
     config: Path | None,
     settings: Sequence[str],
-    experiment: str | None,
-    service_account: str | None,
 ) -> None:
-    """Creates or replaces a schedule."""
+    """Creates or replaces a schedule.
+
+    Args:
+        pipeline: Name of the pipeline.
+        given: Those of `ClusterOptions` that were given, see `submit_run`.
+        update: Whether to replace one of the name.
+        name: Name of the schedule.
+        cron: When it runs.
+        config: Configuration file of the pipeline.
+        settings: Arguments of the pipeline as `name=value`.
+    """
     wanted = definition(pipeline)
     arguments = checked_arguments(wanted, read_arguments(settings))
+    cluster, options = _connected(wanted, config, given)
     version = upload(cluster, wanted, config)
     put = cluster.update_schedule if update else cluster.create_schedule
     schedule = put(
         version,
         name=name,
         cron=cron,
-        experiment=experiment or pipeline,
+        experiment=options.experiment or pipeline,
         arguments=arguments,
-        service_account=service_account,
+        service_account=options.service_account or None,
     )
     print(f"{schedule}  {name}  {cron}  {pipeline} {version.name}")
+
+
+def _connected(wanted: Definition, config: Path | None, given: Mapping[str, Any]) -> tuple[Cluster, ClusterOptions]:
+    """The cluster that the command line and the configuration name, and all options."""
+    configured = read_config(config, wanted.config).cluster
+    options = dataclasses.replace(
+        configured, **{name: str(value) for name, value in given.items() if value is not None}
+    )
+    if not options.host:
+        raise ConfigError(
+            "the address of Kubeflow Pipelines is not known",
+            fix="Give --host or, in the configuration, cluster.host; or set KF_PIPELINES_ENDPOINT.",
+        )
+    token = Path(options.token_file) if options.token_file else None
+    return connect(options.host, options.namespace or None, token), options
 
 
 def show_schedules(cluster: Cluster) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,6 +11,14 @@ Pipeline = Annotated[str, typer.Argument(help="'ranking' or 'retrieval'.", metav
 Host = Annotated[
     str,
     typer.Option(help="Address of Kubeflow Pipelines.", envvar="KF_PIPELINES_ENDPOINT", metavar="URL"),
+]
+ConfiguredHost = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of Kubeflow Pipelines; by default what the configuration says.",
+        envvar="KF_PIPELINES_ENDPOINT",
+        metavar="URL",
+    ),
 ]
 Namespace = Annotated[
     str | None, typer.Option(help="Namespace of your profile, where there are several users.", metavar="NAME")
@@ -53,7 +61,7 @@ def add_to(app: typer.Typer) -> None:
 
 def submit(
     pipeline: Pipeline,
-    host: Host,
+    host: ConfiguredHost = None,
     namespace: Namespace = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
@@ -75,14 +83,28 @@ def submit(
 
     cluster.submit_run(
         pipeline,
-        cluster.connect(host, namespace, token_file),
+        _options(host, namespace, token_file, experiment, service_account),
         config=config,
         settings=set_ or [],
-        experiment=experiment,
         run_name=run_name,
-        service_account=service_account,
         wait=wait_for,
     )
+
+
+def _options(
+    host: str | None,
+    namespace: str | None,
+    token_file: Path | None,
+    experiment: str | None,
+    service_account: str | None,
+) -> dict[str, Any]:
+    return {
+        "host": host,
+        "namespace": namespace,
+        "token_file": token_file,
+        "experiment": experiment,
+        "service_account": service_account,
+    }
 
 
 @schedules.command("create")
@@ -90,7 +112,7 @@ def create_schedule(
     pipeline: Pipeline,
     name: ScheduleName,
     cron: Cron,
-    host: Host,
+    host: ConfiguredHost = None,
     namespace: Namespace = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
@@ -108,14 +130,12 @@ def create_schedule(
 
     cluster.put_schedule(
         pipeline,
-        cluster.connect(host, namespace, token_file),
+        _options(host, namespace, token_file, experiment, service_account),
         update=False,
         name=name,
         cron=cron,
         config=config,
         settings=set_ or [],
-        experiment=experiment,
-        service_account=service_account,
     )
 
 
@@ -124,7 +144,7 @@ def update_schedule(
     pipeline: Pipeline,
     name: ScheduleName,
     cron: Cron,
-    host: Host,
+    host: ConfiguredHost = None,
     namespace: Namespace = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
@@ -142,14 +162,12 @@ def update_schedule(
 
     cluster.put_schedule(
         pipeline,
-        cluster.connect(host, namespace, token_file),
+        _options(host, namespace, token_file, experiment, service_account),
         update=True,
         name=name,
         cron=cron,
         config=config,
         settings=set_ or [],
-        experiment=experiment,
-        service_account=service_account,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -86,6 +87,21 @@ def test_submit_and_wait(api, capsys):
     status, _, err = emrys(capsys, "wait", "run-1", "--host", api.url, "--timeout", "1", "--pause", "0.5")
     assert status == 1
     assert "run run-1 is not over; got RUNNING after 1 s" in err
+
+
+def test_options_come_from_the_command_line_before_the_configuration(api, capsys, tmp_path):
+    (tmp_path / "token").write_text("secret\n", encoding="utf-8")
+    file = tmp_path / "config.yaml"
+    options = {"host": api.url, "token_file": str(tmp_path / "token"), "experiment": "own", "service_account": "runner"}
+    file.write_text(json.dumps({"cluster": options, "parameters": {"epochs": 7}}), encoding="utf-8")
+    status, out, _ = emrys(capsys, "submit", "ranking", "--config", str(file), "--experiment", "other")
+    assert (status, out.splitlines()[0]) == (0, "run-1")
+    assert api.tokens == {"Bearer secret"}
+    assert (api.bodies[0]["service_account"], api.experiments) == ("runner", {"other": "experiment-1"})
+    nightly = ("--name", "nightly", "--cron", "0 0 3 * * *", "--config", str(file))
+    assert emrys(capsys, "schedule", "create", "ranking", *nightly)[0] == 0
+    assert api.bodies[1]["service_account"] == "runner"
+    assert api.experiments == {"other": "experiment-1", "own": "experiment-2"}
 
 
 def test_a_schedule_is_created_replaced_listed_and_deleted(api, capsys):
@@ -176,6 +192,12 @@ class TestUsedWrongly:
         status, _, err = emrys(capsys, "submit", "ranking", "--host", api.url, "--set", "epochs=many")
         assert status == 2
         assert "ranking: epochs: Input should be a valid integer" in err
+
+    def test_no_address(self, api, capsys):
+        status, _, err = emrys(capsys, "submit", "ranking")
+        assert status == 2
+        assert "the address of Kubeflow Pipelines is not known" in err
+        assert "Give --host or, in the configuration, cluster.host; or set KF_PIPELINES_ENDPOINT." in err
 
     def test_an_unknown_pipeline(self, api, capsys):
         status, _, err = emrys(capsys, "submit", "rankin", "--host", api.url)
