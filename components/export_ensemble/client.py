@@ -32,16 +32,14 @@ class EnsembleClient:
     Args:
         url: Host and port, without a scheme.
         protocol: `grpc` or `http`.
-        model_name: Name of the ensemble; None for the only one that is served.
+        model_name: Name of the ensemble. Default: the only one that is served.
         timeout: Seconds that a request may take.
 
     Raises:
         ConfigError: if there is no such protocol.
     """
 
-    def __init__(
-        self, url: str, protocol: str = "grpc", model_name: str | None = "ranking", timeout: float = 60.0
-    ) -> None:
+    def __init__(self, url: str, protocol: str = "grpc", model_name: str | None = None, timeout: float = 60.0) -> None:
         self.url = url
         self._name = model_name
         if protocol == "grpc":
@@ -205,14 +203,14 @@ class EnsembleClient:
         )
 
 
-def predict(url: str, rows: Rows, protocol: str = "grpc", model_name: str = "ranking") -> npt.NDArray[np.float32]:
+def predict(url: str, rows: Rows, protocol: str = "grpc", model_name: str | None = None) -> npt.NDArray[np.float32]:
     """Scores raw rows with a served ensemble.
 
     Args:
         url: Host and port, without a scheme.
         rows: A list of rows, or a list of values per column; None is null.
         protocol: `grpc` or `http`.
-        model_name: Name of the ensemble.
+        model_name: Name of the ensemble. Default: the only one that is served.
 
     Returns:
         One score per row, (B,) float32.

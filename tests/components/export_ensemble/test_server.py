@@ -60,7 +60,7 @@ def test_columns_are_as_good_as_rows(client):
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
 def test_the_only_ensemble_is_asked_when_no_name_is_given(server, protocol):
-    with EnsembleClient(url_of(server, protocol), protocol, None) as client:
+    with EnsembleClient(url_of(server, protocol), protocol) as client:
         assert client.model_name == "ranking"
         np.testing.assert_allclose(client.predict(ROWS), expected_scores(ROWS), atol=1e-6)
         with pytest.raises(ConfigError, match=r"ranking gives a score per row\. Ask it with predict\(\)\."):

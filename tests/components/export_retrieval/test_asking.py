@@ -31,7 +31,7 @@ def test_strings_come_back_as_the_caller_knows_them(server, protocol):
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
 def test_without_a_name_it_has_to_be_clear_which_one_is_asked(server, protocol):
     url = server.grpc_url if protocol == "grpc" else server.http_url
-    with EnsembleClient(url, protocol, None) as client, pytest.raises(ConfigError) as caught:
+    with EnsembleClient(url, protocol) as client, pytest.raises(ConfigError) as caught:
         client.recommend(small.ROWS)
     told, names = str(caught.value).split(", got ")
     assert told == f"{url}: which ensemble is asked is not known; expected the name of one that is served"
