@@ -73,7 +73,8 @@ def InputBlock(  # noqa: N802 - looks like the class that it is used as
         >>> import numpy as np
         >>> from merlin.schema import Schema
         >>> schema = Schema([mm.create_categorical_column("item", 99), mm.create_continuous_column("price")])
-        >>> with warnings.catch_warnings(action="ignore"):
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
         ...     inputs = mm.InputBlock(schema, aggregation="concat")
         >>> tuple(inputs({"item": np.array([[7]]), "price": np.array([[0.5]])}).shape)
         (1, 65)

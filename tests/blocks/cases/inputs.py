@@ -15,7 +15,8 @@ _PADDED = {"items": tf.constant([[1, 2, 0], [3, 0, 0]]), "last": tf.constant([[4
 
 
 def _input_block(*args, **kwargs):
-    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
         return mm.InputBlock(*args, **kwargs)
 
 
