@@ -62,13 +62,15 @@ def _entry(name: str, thing: Any) -> str:
 
 
 def _signature(thing: Any) -> str:
+    # The constructor itself: of a class, some versions of Python look at `__new__` first, which Keras gives to layers.
+    built = inspect.isclass(thing) and inspect.isfunction(thing.__init__)
     try:
-        signature = inspect.signature(thing)
+        signature = inspect.signature(thing.__init__ if built else thing)
     except (TypeError, ValueError):
         return "(...)"
     parameters = [
         parameter.replace(annotation=inspect.Parameter.empty, default=_Shown.of(parameter.default))
-        for parameter in signature.parameters.values()
+        for parameter in list(signature.parameters.values())[int(built) :]
     ]
     return str(signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty))
 
