@@ -13,10 +13,13 @@ from blocks.utils.registry import NamingError, Registry
 
 
 def _make(name: str, block_class: Any) -> Any:
+    # Of a class, some versions of Python look at `__new__` first, which Keras gives to layers.
+    made_by = block_class.__init__ if inspect.isclass(block_class) else block_class
     needed = [
         parameter.name
-        for parameter in inspect.signature(block_class).parameters.values()
+        for parameter in inspect.signature(made_by).parameters.values()
         if parameter.default is parameter.empty
+        and parameter.name != "self"
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]
     if needed:
