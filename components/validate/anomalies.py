@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from blocks.datasets.log_schema import REQUIRED_COLUMNS
@@ -106,7 +108,7 @@ def check_values(column: ColumnStatistics, split: str, config: ValidateConfig, f
 
 
 def check_order(ranges: Mapping[str, tuple[int, int]], method: str | None, findings: Findings) -> None:
-    """Whether valid and test begin where train has ended, unless rows were split in another way than by time.
+    """Whether valid and test begin where train has ended, unless rows were split at random or by user.
 
     Args:
         ranges: First and last time by split.
@@ -125,6 +127,28 @@ def check_order(ranges: Mapping[str, tuple[int, int]], method: str | None, findi
                 expected=f"no earlier than {_moment(last)}",
                 got=_moment(ranges[split][0]),
             )
+
+
+def check_order_by_user(train: pa.Table, judged: pa.Table, split: str, findings: Findings) -> None:
+    """Whether the rows of each user come after those that train has of the same user.
+
+    Args:
+        train: `userId` and `timestamp` of train, in rows split by user.
+        judged: The same of valid or test.
+        split: Its name.
+        findings: Where what is wrong is kept.
+    """
+    last = train.group_by("userId").aggregate([("timestamp", "max")])
+    both = judged.select(["userId", "timestamp"]).join(last, "userId", join_type="inner")
+    early = pc.sum(pc.less(both["timestamp"], both["timestamp_max"])).as_py() or 0
+    if early:
+        findings.add(
+            "leak_time",
+            f"{split} has rows from before the last train row of the same user",
+            column="timestamp",
+            expected="none",
+            got=f"{early:,}",
+        )
 
 
 def _check_vocabulary(

@@ -156,7 +156,10 @@ class _Review:
         self._check_share("duplicates", "events come more than once in train", repeated_events(train), "train",
                           self._config.max_duplicates)  # fmt: skip
         for split in SPLITS[1:]:
-            shared = shared_events(train, self._raw.read(split, _EVENT))
+            judged = self._raw.read(split, _EVENT)
+            if self._raw.metadata.get("split") == "per_user":
+                anomalies.check_order_by_user(train, judged, split, self.findings)
+            shared = shared_events(train, judged)
             self._check_share("leak_rows", f"events of {split} are in train too", shared, split,
                               self._config.max_shared)  # fmt: skip
 

@@ -278,9 +278,21 @@ class TestLeaks:
         # 10^9 seconds are the moment 2001-09-09 01:46:40.
         assert "1000001999 (2001-09-09 02:19:59 UTC), got 1000001990 (2001-09-09 02:19:50 UTC)" in str(error.value)
 
-    @pytest.mark.parametrize("split", ["random", "per_user"])
-    def test_splits_that_are_not_by_time(self, tmp_path, split):
-        assert validate(tmp_path, test=log(200, 2, START + 1990), split=split).verdict == "passed"
+    def test_a_split_at_random(self, tmp_path):
+        assert validate(tmp_path, test=log(200, 2, START + 1990), split="random").verdict == "passed"
+
+    def test_a_split_by_user_is_in_order_for_each_user(self, tmp_path):
+        # User 1 has ended after 1,000 s, user 2 goes on to the end of train, at 2,000 s.
+        train = log(userId=[1] * 1000 + [2] * 1000)
+        valid = log(100, 1, START + 5000, userId=[1] * 100)
+        files = {"train": train, "valid": valid, "split": "per_user"}
+        assert validate(tmp_path, test=log(200, 2, START + 1000, userId=[1] * 200), **files).verdict == "passed"
+        with pytest.raises(DataError) as error:
+            validate(tmp_path, test=log(200, 2, START + 1990, userId=[2] * 200), **files)
+        # Of 200 rows from 1,990 s on, those of 1,990 to 1,998 s are before the last of train, at 1,999 s.
+        assert "leak_time: test has rows from before the last train row of the same user; expected none, got 9" in str(
+            error.value
+        )
 
     def test_rows_that_are_in_train_and_in_test(self, tmp_path):
         both = pa.concat_tables([log(200, 2, START + 20_000), log().slice(5, 3)])
