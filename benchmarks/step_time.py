@@ -1,9 +1,11 @@
 """Time of a training step against the number of rows in all embedding tables.
 
 Run: python -m benchmarks.step_time [--rows 10000 10000000] [--ids popularity|even] [--pages both|small|huge]
+    [--released PYTHON]
 
-26 tables with 16 values a row, one dense layer, one binary target. Ids are drawn by popularity, as they come in logs:
-the n-th id with a chance of 1 / n; with `--ids even` all have the same chance.
+DLRM on columns as those of the Criteo logs, 13 numbers and 26 ids, with 16 values a row. Ids are drawn by popularity,
+as they come in logs: the n-th id with a chance of 1 / n; with `--ids even` all have the same chance. How much of a step
+the tables take depends on the rest of the model: `--model embeddings` has next to none, only one dense layer.
 
 A step with large tables can take longer for three reasons, which are told apart:
 
@@ -17,6 +19,8 @@ A step with large tables can take longer for three reasons, which are told apart
   it says "madvise", where the environment has `GLIBC_TUNABLES=glibc.malloc.hugetlb=1`. Both kinds are measured, each in
   a process of its own.
 
+`--released` is the Python of an environment with Merlin Models, whose DLRM with its default Adam is then measured too.
+
 All sizes are measured in one process in turn, some steps of each, on machines that others use too: medians are printed,
 and ratios are medians of those of single turns.
 """
@@ -24,11 +28,15 @@ and ratios are medians of those of single turns.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
+import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +49,38 @@ from merlin.schema import ColumnSchema, Schema, Tags
 import blocks as mm
 
 TABLES = 26
+NUMBERS = 13
 DIM = 16
+BOTTOM = [64, DIM]
+TOP = [128, 64, 32]
 BATCHES = 64
 #: Steps at the start of each turn that are not counted: the caches still hold what was measured before.
 WARM = 2
 #: Optimizers as `compile` takes them; None is its default.
 LAZY = {"default (LazyAdam)": None, "adagrad": "adagrad", "sgd": "sgd"}
 DENSE = {"adam, dense": "adam"}
+RELEASED = "Merlin Models, adam"
 HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+
+
+def arrays(ids: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
+    """Columns of the data by name, each (rows of data, 1), the target last."""
+    draw = np.random.default_rng(1)
+    columns = {f"C{number}": ids[:, number, None] for number in range(TABLES)}
+    columns |= {f"I{number}": draw.normal(size=(len(ids), 1)).astype("float32") for number in range(NUMBERS)}
+    return {**columns, "click": draw.integers(0, 2, (len(ids), 1)).astype("float32")}
+
+
+def make_model(kind: str, rows: int) -> mm.Model:
+    """DLRM, or as little as a model can be beside its tables."""
+    ids = [mm.create_categorical_column(f"C{number}", rows - 1) for number in range(TABLES)]
+    numbers = [ColumnSchema(f"I{number}", tags=[Tags.CONTINUOUS]) for number in range(NUMBERS)]
+    schema = Schema([*ids, *numbers, ColumnSchema("click", tags=[Tags.BINARY_CLASSIFICATION, Tags.TARGET])])
+    if kind == "embeddings":
+        inputs = mm.Embeddings(Schema(ids), dim=DIM, aggregation="concat")
+        return mm.Model(inputs, mm.MLPBlock([64]), mm.OutputBlock(schema))
+    bottom, top = mm.MLPBlock(BOTTOM), mm.MLPBlock(TOP)
+    return mm.DLRMModel(schema, embedding_dim=DIM, bottom_block=bottom, top_block=top)
 
 
 class Trained:
@@ -59,18 +91,14 @@ class Trained:
         rows: Rows of each table.
         optimizer: What `compile` takes.
         batch_size: Rows of a batch.
+        kind: What `make_model` takes.
     """
 
-    def __init__(self, ids: np.ndarray[Any, Any], rows: int, optimizer: Any, batch_size: int) -> None:
-        columns = [mm.create_categorical_column(f"C{number}", rows - 1) for number in range(TABLES)]
-        target = ColumnSchema("click", tags=[Tags.BINARY_CLASSIFICATION, Tags.TARGET])
-        schema = Schema([*columns, target])
-        self.model = mm.Model(
-            mm.Embeddings(Schema(columns), dim=DIM, aggregation="concat"), mm.MLPBlock([64]), mm.OutputBlock(schema)
-        )
+    def __init__(self, ids: np.ndarray[Any, Any], rows: int, optimizer: Any, batch_size: int, kind: str) -> None:
+        features = arrays(ids)
+        targets = {"click": features.pop("click")}
+        self.model = make_model(kind, rows)
         self.model.compile(optimizer)
-        features = {each.name: ids[:, number, None] for number, each in enumerate(columns)}
-        targets = {"click": np.random.default_rng(1).integers(0, 2, (len(ids), 1)).astype("float32")}
         data = tf.data.Dataset.from_tensor_slices((features, targets)).batch(batch_size).cache().repeat()
         self.model.fit(data, steps_per_epoch=BATCHES, verbose=0)
         # What `fit` runs for each batch, without its callbacks, and through all batches from turn to turn.
@@ -84,6 +112,37 @@ class Trained:
             self.model.train_function(self.batches)
             seconds.append(time.perf_counter() - start)
         return float(np.median(seconds[WARM:]))
+
+
+class Released:
+    """DLRM of Merlin Models in a process of its own, that waits while others are measured."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self.asked, self.answers = process.stdin, process.stdout
+        while (line := self.answers.readline()) and line != "ready\n":
+            pass
+
+    def turn(self, steps: int) -> float:
+        """Trains for some steps and gives the median of their seconds."""
+        print(steps, file=self.asked, flush=True)
+        return float(self.answers.readline())
+
+
+@contextlib.contextmanager
+def released(python: str, ids: np.ndarray[Any, Any], rows: int, batch_size: int) -> Iterator[Released]:
+    """A `Released` for ids as `Trained` takes them; its process ends with the context."""
+    settings = {"rows": rows, "dim": DIM, "bottom": BOTTOM, "top": TOP, "batch_size": batch_size, "batches": 4}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "rows.npz")
+        np.savez(path, **arrays(ids))  # type: ignore[arg-type]
+        script = Path(__file__).with_name("released_step_time.py")
+        command = [python, str(script), str(path), json.dumps(settings)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            model = Released(process)
+            yield model
+            model.asked.close()
 
 
 def draw_ids(rows: int, batch_size: int, even: bool) -> np.ndarray[Any, Any]:
@@ -109,7 +168,7 @@ def different(ids: np.ndarray[Any, Any], batch_size: int) -> int:
     return round(sum(len(np.unique(batch)) for batch in batches) / BATCHES)
 
 
-def measure(models: list[Trained], turns: int, steps: int) -> np.ndarray[Any, Any]:
+def measure(models: Sequence[Trained | Released], turns: int, steps: int) -> np.ndarray[Any, Any]:
     """Seconds of a step, (turns, models)."""
     return np.array([[each.turn(steps) for each in models] for _ in range(turns)])
 
@@ -129,13 +188,21 @@ def measure_all(options: argparse.Namespace) -> None:
     ways = [(name, way, options.turns, options.steps) for name, way in LAZY.items()]
     ways += [] if options.pages == "huge" else [(name, way, 2, 1) for name, way in DENSE.items()]
     for name, way, turns, steps in ways:
-        models = [Trained(ids, rows, way, size) for ids, rows in sets]
-        seconds = measure(models, turns, steps)
-        times = "".join(f"{1000 * each:11.1f} ms" for each in np.median(seconds, axis=0))
-        ratios = [np.median(seconds[:, one] / seconds[:, other]) for one, other in ((2, 0), (1, 0), (2, 1))]
-        print(f"{name:22}{times}{ratios[0]:8.2f}x{ratios[1]:9.2f} x {ratios[2]:.2f}", flush=True)
+        models = [Trained(ids, rows, way, size, options.model) for ids, rows in sets]
+        report(name, measure(models, turns, steps))
         del models
         gc.collect()
+    if options.released:
+        with contextlib.ExitStack() as stack:
+            others = [stack.enter_context(released(options.released, ids, rows, size)) for ids, rows in sets]
+            report(RELEASED, measure(others, 2, 4))
+
+
+def report(name: str, seconds: np.ndarray[Any, Any]) -> None:
+    """Prints a line of the table for what `measure` gave."""
+    times = "".join(f"{1000 * each:11.1f} ms" for each in np.median(seconds, axis=0))
+    ratios = [np.median(seconds[:, one] / seconds[:, other]) for one, other in ((2, 0), (1, 0), (2, 1))]
+    print(f"{name:22}{times}{ratios[0]:8.2f}x{ratios[1]:9.2f} x {ratios[2]:.2f}", flush=True)
 
 
 def huge_page_size() -> str:
@@ -155,13 +222,16 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--steps", type=int, default=10, help="steps a turn")
     parser.add_argument("--ids", choices=["popularity", "even"], default="popularity")
+    parser.add_argument("--model", choices=["dlrm", "embeddings"], default="dlrm")
+    parser.add_argument("--released", metavar="PYTHON", help="also measure DLRM of Merlin Models, by this Python")
     parser.add_argument("--pages", choices=["both", "small", "huge"], default="both")
     options = parser.parse_args()
     if options.pages != "both":
         measure_all(options)
         return
     cores = len(os.sched_getaffinity(0))
-    print(f"{TABLES} tables, {DIM} values a row, batches of {options.batch_size:,}, ids: {options.ids}, {cores} cores")
+    size = f"{TABLES} tables, {DIM} values a row, batches of {options.batch_size:,}"
+    print(f"{options.model}, {size}, ids: {options.ids}, {cores} cores")
     print("median milliseconds a step", flush=True)
     for pages, more in (("huge", HUGE_PAGES), ("small", {})):
         command = [sys.executable, "-m", "benchmarks.step_time", *sys.argv[1:], "--pages", pages]

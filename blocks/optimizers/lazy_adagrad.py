@@ -51,11 +51,11 @@ class LazyAdagrad(LazyOptimizer, keras.optimizers.Adagrad):
             **kwargs,
         )
 
-    def slot_values(self) -> dict[str, float]:
-        """The sums of squared gradients."""
-        return {"accumulator": self.initial_accumulator_value}
+    def slot_values(self) -> tuple[float, ...]:
+        """That of the sum of squared gradients."""
+        return (self.initial_accumulator_value,)
 
-    def step(self, gradient: Any, slots: dict[str, Any], learning_rate: Any) -> tuple[Any, dict[str, Any]]:
+    def step(self, gradient: Any, slots: Any, rate: Any) -> tuple[Any, Any]:
         """One step of Adagrad."""
-        total = slots["accumulator"] + tf.square(gradient)
-        return learning_rate * gradient / tf.sqrt(total + self.epsilon), {"accumulator": total}
+        total = slots + tf.square(gradient)
+        return rate * gradient / tf.sqrt(total + self.epsilon), total

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from blocks.errors import ConfigError
@@ -66,21 +67,26 @@ class LazyAdam(LazyOptimizer, keras.optimizers.Adam):
             **kwargs,
         )
 
-    def slot_values(self) -> dict[str, float]:
-        """The means of the gradients and of their squares, and the greatest of these for `amsgrad`."""
-        return {"momentum": 0.0, "velocity": 0.0, **({"velocity_hat": 0.0} if self.amsgrad else {})}
+    def slot_values(self) -> tuple[float, ...]:
+        """Those of the means of the gradients and of their squares, and of the greatest of these for `amsgrad`."""
+        return (0.0,) * (3 if self.amsgrad else 2)
 
-    def step(self, gradient: Any, slots: dict[str, Any], learning_rate: Any) -> tuple[Any, dict[str, Any]]:
+    def rate(self, learning_rate: Any) -> Any:
+        """The learning rate, corrected for means that started from zero."""
+        number = tf.cast(self.iterations + 1, tf.float32)
+        # 1 - beta of rounded numbers here and in `step`: the rounding cancels out.
+        beta_1, beta_2 = np.float32(self.beta_1), np.float32(self.beta_2)
+        return learning_rate * tf.sqrt(1 - beta_2**number) / (1 - beta_1**number)
+
+    def step(self, gradient: Any, slots: Any, rate: Any) -> tuple[Any, Any]:
         """One step of Adam."""
-        number = tf.cast(self.iterations + 1, gradient.dtype)
-        # 1 - beta of rounded numbers in all places: the rounding cancels out.
-        beta_1, beta_2 = (tf.cast(beta, gradient.dtype) for beta in (self.beta_1, self.beta_2))
-        rate = learning_rate * tf.sqrt(1 - beta_2**number) / (1 - beta_1**number)
-        new = {
-            "momentum": slots["momentum"] + (gradient - slots["momentum"]) * (1 - beta_1),
-            "velocity": slots["velocity"] + (tf.square(gradient) - slots["velocity"]) * (1 - beta_2),
-        }
-        velocity = new["velocity"]
-        if self.amsgrad:
-            velocity = new["velocity_hat"] = tf.maximum(slots["velocity_hat"], velocity)
-        return rate * new["momentum"] / (tf.sqrt(velocity) + self.epsilon), new
+        width = gradient.shape[1]
+        means, greatest = tf.split(slots, [2 * width, width], axis=1) if self.amsgrad else (slots, None)
+        # Both means in one go: what many small tables cost is the number of operations.
+        share = np.repeat(1 - np.array([self.beta_1, self.beta_2], gradient.dtype.as_numpy_dtype), width)
+        means += (tf.concat([gradient, tf.square(gradient)], axis=1) - means) * share
+        momentum, velocity = tf.split(means, 2, axis=1)
+        if greatest is None:
+            return rate * momentum / (tf.sqrt(velocity) + self.epsilon), means
+        greatest = tf.maximum(greatest, velocity)
+        return rate * momentum / (tf.sqrt(greatest) + self.epsilon), tf.concat([means, greatest], axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import warnings
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from blocks.optimizers.row_gradients import clipped, mapped, rows_of, summed
@@ -21,7 +23,7 @@ class _State:
     """What an optimizer knows of its variables; an object of its own, since Keras takes attributes for its state."""
 
     variables: list[Any] = field(default_factory=list)
-    slots: dict[str, list[Any]] = field(default_factory=dict)
+    slots: list[Any] = field(default_factory=list)  #: One for each variable, if weights are remembered at all.
     tables: set[int] = field(default_factory=set)  #: Places of the variables whose gradients name rows.
     not_decayed: list[Any] = field(default_factory=list)
     not_decayed_names: re.Pattern[str] | None = None
@@ -32,7 +34,7 @@ class LazyOptimizer(keras.optimizers.Optimizer):
 
     A subclass says what is remembered of every weight (`slot_values`) and how a weight moves (`step`); both are the
     same for a whole variable and for some rows of one. A row that a batch looks up several times moves once, by the
-    sum of its gradients.
+    sum of its gradients. All that is remembered of a row lies side by side, so that it is fetched from memory once.
 
     Clipping, loss scaling and learning-rate schedules are those of Keras. `weight_decay` reaches the rows of a table
     when they are looked up. What is about whole variables by its nature costs more the larger the tables are:
@@ -43,20 +45,25 @@ class LazyOptimizer(keras.optimizers.Optimizer):
     `/sys/kernel/mm/transparent_hugepage/enabled` set to `always`; `benchmarks/step_time.py` measures both.
     """
 
-    def slot_values(self) -> dict[str, float]:
-        """What is remembered of every weight, by name, with its first value."""
-        return {}
+    def slot_values(self) -> tuple[float, ...]:
+        """First values of what is remembered of every weight."""
+        return ()
 
-    def step(self, gradient: Any, slots: dict[str, Any], learning_rate: Any) -> tuple[Any, dict[str, Any]]:
+    def rate(self, learning_rate: Any) -> Any:
+        """What `step` is given as its rate: the learning rate, and what else is the same for all weights of a step."""
+        return learning_rate
+
+    def step(self, gradient: Any, slots: Any, rate: Any) -> tuple[Any, Any]:
         """How weights move.
 
         Args:
-            gradient: Gradient of the weights, any shape.
-            slots: What is remembered of them, by name, of the same shape.
-            learning_rate: The learning rate, a scalar.
+            gradient: Gradient of N rows of D weights, (N, D).
+            slots: What is remembered of them, (N, slots x D): in each row the first slot of all its weights, then the
+                second. None where there are no slots.
+            rate: What `rate` gave, a scalar.
 
         Returns:
-            What is taken from the weights, and the new values of the slots by name.
+            What is taken from the weights, (N, D), and the new slots.
         """
         raise NotImplementedError
 
@@ -66,12 +73,19 @@ class LazyOptimizer(keras.optimizers.Optimizer):
             return
         # Keras' own optimizer of the same kind may come next in line: its slots would be made beside these.
         keras.optimizers.Optimizer.build(self, variables)
-        slots = {
-            name: self.add_optimizer_variables(variables, name, initializer=keras.initializers.Constant(value))
-            for name, value in self.slot_values().items()
-        }
-        known = self._known
-        known.variables, known.slots = list(variables), slots
+        self._known.variables = list(variables)
+        if self.slot_values():
+            self._known.slots = [self._slots_of(variable) for variable in variables]
+
+    def _slots_of(self, variable: Any) -> Any:
+        values, width = self.slot_values(), _width(variable)
+        with tf.distribute.get_strategy().extended.colocate_vars_with(_as_tf(variable)):
+            return self.add_variable(
+                (variable.shape[0] if len(variable.shape) else 1, len(values) * width),
+                keras.initializers.Constant(np.repeat(values, width)),
+                dtype=variable.dtype,
+                name=f"{variable.path.replace('/', '_')}_slots",
+            )
 
     @property
     def _known(self) -> _State:
@@ -122,13 +136,14 @@ class LazyOptimizer(keras.optimizers.Optimizer):
         if clips:  # which may need the norm of all gradients
             gradients = [self._scaled_back(summed(gradient)) for gradient in gradients]
             gradients = clipped(gradients, self.clipnorm, self.global_clipnorm, self.clipvalue)
+        rate = self.rate(self.learning_rate)
         done: list[Any] = []
         for gradient, variable in zip(gradients, variables, strict=True):
             # TensorFlow would take the first step for all tables, then the second, and so on, and have lost from its
             # caches what it needs next. So only as many tables as there are processors are under way at a time.
             with tf.control_dependencies(done[-_AT_A_TIME:][:1] if len(done) >= _AT_A_TIME else []):
                 own = gradient if clips else self._scaled_back(summed(gradient))
-                done.append(self._update(own, variable, self.learning_rate, self._decay_of(variable)))
+                done.append(self._update(own, variable, rate, self._decay_of(variable)))
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable))
@@ -138,36 +153,41 @@ class LazyOptimizer(keras.optimizers.Optimizer):
         scale = self.loss_scale_factor
         return gradient if scale is None else mapped(lambda values: values / scale, gradient)
 
-    def _decay_of(self, variable: Any) -> float:
+    def _decay_of(self, variable: Any) -> Any:
+        """The share of the weights that decays in a step; None if none does."""
         known = self._known
         names = known.not_decayed_names
         excluded = any(variable is each for each in known.not_decayed) or (names and names.search(variable.name))
-        return 0.0 if excluded else float(self.weight_decay or 0.0)
+        return None if excluded or not self.weight_decay else self.weight_decay * self.learning_rate
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Updates one variable; Keras calls it where whole tables are needed, and has decayed the weights then."""
         if self._get_variable_index(variable) in self._known.tables:
             gradient = rows_of(gradient)
-        self._update(gradient, variable, learning_rate, 0.0)
+        self._update(gradient, variable, self.rate(learning_rate), None)
 
-    def _update(self, gradient: Any, variable: Any, learning_rate: Any, decay: float) -> Any:
+    def _update(self, gradient: Any, variable: Any, rate: Any, decay: Any) -> Any:
         """Updates a variable and gives what is taken from its weights."""
-        index = self._get_variable_index(variable)
         weights = _as_tf(variable)
-        slots = {name: _as_tf(each[index]) for name, each in self._known.slots.items()}
-        rate = tf.cast(learning_rate, weights.dtype)
         rows = gradient.indices if isinstance(gradient, tf.IndexedSlices) else None
         values = tf.cast(gradient if rows is None else gradient.values, weights.dtype)
-        decrease, remembered = self.step(values, {name: _read(slot, rows) for name, slot in slots.items()}, rate)
+        slots = _as_tf(self._known.slots[self._get_variable_index(variable)]) if self._known.slots else None
+        remembered = None if slots is None else _read(slots, rows)
+        flat = tf.reshape(values, [-1, _width(variable)])
+        decrease, remembered = self.step(flat, remembered, tf.cast(rate, weights.dtype))
+        decrease = tf.reshape(decrease, tf.shape(values))
         # Rows are read and written back as a whole, never added to in place: reading fetches them ahead of their use,
         # and adding to tables that the processor's caches cannot hold takes three times as long.
         old = _read(weights, rows)
-        if decay:
-            decrease += old * tf.cast(decay, weights.dtype) * rate
-        _write(weights, rows, old - decrease)
-        for name, value in remembered.items():
-            _write(slots[name], rows, value)
+        _write(weights, rows, old - decrease if decay is None else old - decrease - old * tf.cast(decay, weights.dtype))
+        if slots is not None:
+            _write(slots, rows, remembered)
         return decrease
+
+
+def _width(variable: Any) -> int:
+    """Weights in a row: all of a variable without rows."""
+    return math.prod(variable.shape[1:])
 
 
 def _as_tf(variable: Any) -> Any:

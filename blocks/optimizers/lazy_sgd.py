@@ -48,15 +48,15 @@ class LazySGD(LazyOptimizer, keras.optimizers.SGD):
             **kwargs,
         )
 
-    def slot_values(self) -> dict[str, float]:
-        """The last steps, where there is momentum."""
-        return {"momentum": 0.0} if self.momentum else {}
+    def slot_values(self) -> tuple[float, ...]:
+        """That of the last step, where there is momentum."""
+        return (0.0,) if self.momentum else ()
 
-    def step(self, gradient: Any, slots: dict[str, Any], learning_rate: Any) -> tuple[Any, dict[str, Any]]:
+    def step(self, gradient: Any, slots: Any, rate: Any) -> tuple[Any, Any]:
         """One step of gradient descent."""
-        down = learning_rate * gradient
-        if not self.momentum:
-            return down, {}
-        moved = self.momentum * slots["momentum"] - down
+        down = rate * gradient
+        if slots is None:
+            return down, None
+        moved = self.momentum * slots - down
         decrease = down - self.momentum * moved if self.nesterov else -moved
-        return decrease, {"momentum": moved}
+        return decrease, moved
