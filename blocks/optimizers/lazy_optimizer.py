@@ -195,7 +195,12 @@ def _as_tf(variable: Any) -> Any:
 
 
 def _read(variable: Any, rows: Any) -> Any:
-    return tf.convert_to_tensor(variable) if rows is None else tf.gather(variable, rows)
+    if rows is None:
+        return tf.convert_to_tensor(variable)
+    if tf.__internal__.get_enclosing_xla_context() is not None:  # XLA knows no other way
+        return tf.gather(variable, rows)
+    # Where rows come from main memory, `tf.gather` takes a third longer.
+    return tf.gather_nd(variable, rows[:, tf.newaxis])
 
 
 def _write(variable: Any, rows: Any, values: Any) -> None:

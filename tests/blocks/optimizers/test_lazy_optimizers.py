@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -215,8 +217,48 @@ def test_no_operation_of_a_step_reads_or_writes_a_whole_table(optimizer):
     step = tf.function(lambda: _apply(made, table, [[1.0, 1.0], [2.0, 2.0]], [1, 1])).get_concrete_function()
     operations = step.graph.get_operations()
     sizes = {tensor.shape.num_elements() for each in operations for tensor in each.outputs if tensor.shape.rank}
-    assert sizes.isdisjoint({7, 14})
-    assert {each.type for each in operations} >= {"ResourceGather", "ResourceScatterUpdate"}
+    assert sizes.isdisjoint({7, 14, 28})  # its rows, its weights, and two numbers that are kept of each of these
+    assert {each.type for each in operations} >= {"ResourceGatherNd", "ResourceScatterUpdate"}
+
+
+@pytest.mark.parametrize("optimizer", [mm.LazyAdam, mm.LazyAdagrad, mm.LazySGD])
+def test_xla_compiles_a_step_that_moves_the_same(optimizer):
+    tables, apply = [_table(), _table()], []
+    for table, by_xla in zip(tables, (False, True), strict=True):
+        made = optimizer(0.1)
+        made.build([table])
+        apply.append(tf.function(functools.partial(_apply, made, table), jit_compile=by_xla))
+    for _ in range(2):
+        for each in apply:
+            each(tf.constant([[1.0, 2.0], [3.0, 4.0]]), tf.constant([2, 2], "int64"))
+    assert np.all(np.array(tables[0])[2] < ROWS[2])
+    np.testing.assert_allclose(tables[1], tables[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("amsgrad", [False, True])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4)])
+def test_variables_of_any_rank_do_as_in_keras(shape, amsgrad):
+    draw = np.random.default_rng(0)
+    start = draw.normal(size=shape)
+    lazy, dense = mm.LazyAdam(0.1, amsgrad=amsgrad), keras.optimizers.Adam(0.1, amsgrad=amsgrad)
+    moved, expected = keras.Variable(start), keras.Variable(start)
+    for _ in range(3):
+        gradient = tf.constant(draw.normal(size=shape), "float32")
+        lazy.apply_gradients([(gradient, moved)])
+        dense.apply_gradients([(gradient, expected)])
+    np.testing.assert_allclose(moved, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_rows_of_rows():
+    cubes, flat = _table(np.arange(12).reshape(3, 2, 2)), _table(np.arange(12).reshape(3, 4))
+    gradient = np.arange(1, 9, dtype="float32")
+    for table in (cubes, flat):
+        optimizer = mm.LazyAdam(0.1)
+        for _ in range(2):
+            _apply(optimizer, table, gradient.reshape(2, *table.shape[1:]), [2, 0])
+    np.testing.assert_allclose(np.array(cubes).reshape(3, 4), flat, rtol=1e-6)
+    np.testing.assert_allclose(np.array(flat)[0], [-0.2, 0.8, 1.8, 2.8], rtol=1e-5)  # two steps of the learning rate
+    assert np.array(flat)[1].tolist() == [4, 5, 6, 7]
 
 
 def test_dynamic_loss_scaling_looks_at_the_rows_and_skips_what_is_not_finite():
