@@ -40,9 +40,9 @@ class LazyOptimizer(keras.optimizers.Optimizer):
     when they are looked up. What is about whole variables by its nature costs more the larger the tables are:
     `use_ema`, `gradient_accumulation_steps`, constraints and regularizers of a table, and training on several devices.
 
-    Rows of large tables come from main memory, one here and one there. On Linux, pages of 2 MiB halve what that costs:
+    Rows of large tables come from main memory, one here and one there. On Linux, pages of 2 MiB make that faster:
     start the program with `GLIBC_TUNABLES=glibc.malloc.hugetlb=1` in its environment, or with
-    `/sys/kernel/mm/transparent_hugepage/enabled` set to `always`; `benchmarks/step_time.py` measures both.
+    `/sys/kernel/mm/transparent_hugepage/enabled` set to `always`; docs/speed.md has the figures.
     """
 
     def slot_values(self) -> tuple[float, ...]:
