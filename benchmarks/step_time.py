@@ -60,7 +60,8 @@ WARM = 2
 LAZY = {"default (LazyAdam)": None, "adagrad": "adagrad", "sgd": "sgd"}
 DENSE = {"adam, dense": "adam"}
 RELEASED = "Merlin Models, adam"
-HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+#: What the environment has for each kind of pages.
+PAGES = {"huge": {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}, "small": {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}}
 
 
 def arrays(ids: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
@@ -180,13 +181,13 @@ def measure_all(options: argparse.Namespace) -> None:
     far = draw_ids(large, size, even)
     anew = numbered_anew(far, size)
     sets = [(draw_ids(small, size, even), small), (anew, int(anew.max()) + 1), (far, large)]
-    print(f"\npages of {huge_page_size() if options.pages == 'huge' else '4 KiB, or what the kernel gives'}")
+    print(f"\npages of {huge_page_size() if options.measure == 'huge' else '4 KiB, or what the kernel gives'}")
     names = [f"{options.rows[0]:,}", "same rows", f"{options.rows[1]:,}"]
     titles = "".join(f"{name:>14}" for name in names)
     print(f"{'rows in all tables':22}{titles}{'ratio':>9}{'= rows x place':>17}")
     print(f"{'different in a batch':22}" + "".join(f"{different(ids, size):14,}" for ids, _ in sets))
     ways = [(name, way, options.turns, options.steps) for name, way in LAZY.items()]
-    ways += [] if options.pages == "huge" else [(name, way, 2, 1) for name, way in DENSE.items()]
+    ways += [] if options.measure == "huge" else [(name, way, 2, 1) for name, way in DENSE.items()]
     for name, way, turns, steps in ways:
         models = [Trained(ids, rows, way, size, options.model) for ids, rows in sets]
         report(name, measure(models, turns, steps))
@@ -225,17 +226,18 @@ def main() -> None:
     parser.add_argument("--model", choices=["dlrm", "embeddings"], default="dlrm")
     parser.add_argument("--released", metavar="PYTHON", help="also measure DLRM of Merlin Models, by this Python")
     parser.add_argument("--pages", choices=["both", "small", "huge"], default="both")
+    parser.add_argument("--measure", choices=list(PAGES), help=argparse.SUPPRESS)  # in this process, as it is
     options = parser.parse_args()
-    if options.pages != "both":
+    if options.measure:
         measure_all(options)
         return
     cores = len(os.sched_getaffinity(0))
     size = f"{TABLES} tables, {DIM} values a row, batches of {options.batch_size:,}"
     print(f"{options.model}, {size}, ids: {options.ids}, {cores} cores")
     print("median milliseconds a step", flush=True)
-    for pages, more in (("huge", HUGE_PAGES), ("small", {})):
-        command = [sys.executable, "-m", "benchmarks.step_time", *sys.argv[1:], "--pages", pages]
-        subprocess.run(command, check=True, env={**os.environ, **more})
+    for pages in PAGES if options.pages == "both" else [options.pages]:
+        command = [sys.executable, "-m", "benchmarks.step_time", *sys.argv[1:], "--measure", pages]
+        subprocess.run(command, check=True, env={**os.environ, **PAGES[pages]})
 
 
 if __name__ == "__main__":
