@@ -1,6 +1,6 @@
 """Time of a training step against the number of rows in all embedding tables.
 
-Run: python -m benchmarks.step_time [--rows 10000 10000000] [--ids popularity|even] [--pages both|small|huge]
+Run: python -m benchmarks.step_time [--rows 10000 10000000] [--ids popularity|even] [--pages both|default|small]
     [--released PYTHON]
 
 DLRM on columns as those of the Criteo logs, 13 numbers and 26 ids, with 16 values a row. Ids are drawn by popularity,
@@ -14,10 +14,8 @@ A step with large tables can take longer for three reasons, which are told apart
   "same rows" is a model with tables as small as can be, that gets the batches of the large one with its ids numbered
   anew: as many different rows in each batch, as often, but all close together.
 - These rows are far apart, and come from main memory. Where they are is looked up in the processor's tables of pages,
-  4 KiB each, far too many for its caches. With pages of 2 MiB (Linux' transparent huge pages) they are few. TensorFlow
-  gets them where the kernel gives them to all (`/sys/kernel/mm/transparent_hugepage/enabled` says "always") or, where
-  it says "madvise", where the environment has `GLIBC_TUNABLES=glibc.malloc.hugetlb=1`. Both kinds are measured, each in
-  a process of its own.
+  far too many for its caches if a page has 4 KiB. So tables ask Linux for pages of 2 MiB. What that is worth shows
+  beside the default: the same where the kernel is told to give this process none, in a process of its own.
 
 `--released` is the Python of an environment with Merlin Models, whose DLRM with its default Adam is then measured too.
 
@@ -29,6 +27,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import gc
 import json
 import os
@@ -60,8 +59,9 @@ WARM = 2
 LAZY = {"default (LazyAdam)": None, "adagrad": "adagrad", "sgd": "sgd"}
 DENSE = {"adam, dense": "adam"}
 RELEASED = "Merlin Models, adam"
-#: What the environment has for each kind of pages.
-PAGES = {"huge": {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}, "small": {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}}
+PAGES = ["default", "small"]
+#: Of linux/prctl.h: no large pages for this process.
+PR_SET_THP_DISABLE = 41
 
 
 def arrays(ids: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
@@ -181,19 +181,21 @@ def measure_all(options: argparse.Namespace) -> None:
     far = draw_ids(large, size, even)
     anew = numbered_anew(far, size)
     sets = [(draw_ids(small, size, even), small), (anew, int(anew.max()) + 1), (far, large)]
-    print(f"\npages of {huge_page_size() if options.measure == 'huge' else '4 KiB, or what the kernel gives'}")
+    if options.measure == "small":
+        ctypes.CDLL(None).prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
+    print(f"\ntables in pages of {pages_of_tables()}")
     names = [f"{options.rows[0]:,}", "same rows", f"{options.rows[1]:,}"]
     titles = "".join(f"{name:>14}" for name in names)
     print(f"{'rows in all tables':22}{titles}{'ratio':>9}{'= rows x place':>17}")
     print(f"{'different in a batch':22}" + "".join(f"{different(ids, size):14,}" for ids, _ in sets))
     ways = [(name, way, options.turns, options.steps) for name, way in LAZY.items()]
-    ways += [] if options.measure == "huge" else [(name, way, 2, 1) for name, way in DENSE.items()]
+    ways += [] if options.measure == "small" else [(name, way, 2, 1) for name, way in DENSE.items()]
     for name, way, turns, steps in ways:
         models = [Trained(ids, rows, way, size, options.model) for ids, rows in sets]
         report(name, measure(models, turns, steps))
         del models
         gc.collect()
-    if options.released:
+    if options.released and options.measure != "small":
         with contextlib.ExitStack() as stack:
             others = [stack.enter_context(released(options.released, ids, rows, size)) for ids, rows in sets]
             report(RELEASED, measure(others, 2, 4))
@@ -206,13 +208,14 @@ def report(name: str, seconds: np.ndarray[Any, Any]) -> None:
     print(f"{name:22}{times}{ratios[0]:8.2f}x{ratios[1]:9.2f} x {ratios[2]:.2f}", flush=True)
 
 
-def huge_page_size() -> str:
-    """What this process has of them, once a table has been made: the kernel may refuse."""
-    probe = tf.Variable(tf.zeros([1 << 25]))
-    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
-    found = next(int(line.split()[1]) for line in lines if line.startswith("AnonHugePages"))
-    del probe
-    return "2 MiB" if found >= 1 << 16 else "4 KiB: the kernel gives no others"
+def pages_of_tables() -> str:
+    """What kind of pages this process has its tables in, as found for one: a kernel may have none of 2 MiB to give."""
+    probe = mm.EmbeddingTable(DIM, mm.create_categorical_column("probe", 1 << 21))
+    probe.build((None, 1))
+    status = Path("/proc/self/smaps_rollup")
+    lines = status.read_text().splitlines() if status.exists() else []
+    found = sum(int(line.split()[1]) for line in lines if line.startswith("AnonHugePages"))
+    return "2 MiB" if found >= 1 << 16 else "4 KiB, or what the system has else"
 
 
 def main() -> None:
@@ -225,8 +228,8 @@ def main() -> None:
     parser.add_argument("--ids", choices=["popularity", "even"], default="popularity")
     parser.add_argument("--model", choices=["dlrm", "embeddings"], default="dlrm")
     parser.add_argument("--released", metavar="PYTHON", help="also measure DLRM of Merlin Models, by this Python")
-    parser.add_argument("--pages", choices=["both", "small", "huge"], default="both")
-    parser.add_argument("--measure", choices=list(PAGES), help=argparse.SUPPRESS)  # in this process, as it is
+    parser.add_argument("--pages", choices=["both", *PAGES], default="both")
+    parser.add_argument("--measure", choices=PAGES, help=argparse.SUPPRESS)  # in this process, as it is
     options = parser.parse_args()
     if options.measure:
         measure_all(options)
@@ -237,7 +240,7 @@ def main() -> None:
     print("median milliseconds a step", flush=True)
     for pages in PAGES if options.pages == "both" else [options.pages]:
         command = [sys.executable, "-m", "benchmarks.step_time", *sys.argv[1:], "--measure", pages]
-        subprocess.run(command, check=True, env={**os.environ, **PAGES[pages]})
+        subprocess.run(command, check=True)
 
 
 if __name__ == "__main__":

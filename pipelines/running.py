@@ -144,8 +144,6 @@ def _environment(scratch: str) -> dict[str, str]:
     folders = [str(Path(__file__).resolve().parents[1]), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, folders))
     environment["PYTHONUNBUFFERED"] = "1"
-    # Pages of 2 MiB, where the kernel gives them on request: rows of large tables are read faster (`LazyOptimizer`).
-    environment.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
     environment["TMPDIR"] = scratch  # KFP leaves a folder behind for every step
     return environment
 

@@ -11,6 +11,7 @@ from typing_extensions import Self
 
 from blocks.core.block import Block
 from blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from blocks.core.huge_pages import prefer_huge_pages
 from blocks.core.model_context import ModelContext
 from blocks.core.serializing import from_config, to_config
 from blocks.errors import ConfigError, SchemaError
@@ -170,38 +171,41 @@ class EmbeddingTable(TableData, Block):
         if self.table is not None:
             build_layer(self.table, (None, 1))
         else:
-            self._own_rows = self.add_weight(
-                shape=(self.input_dim, self.dim),
-                initializer=self.embeddings_initializer,
-                regularizer=self.embeddings_regularizer,
-                constraint=self.embeddings_constraint,
-                name="embeddings",
-                # Reading it as float16 would convert the whole table at every step; the rows are converted instead.
-                autocast=False,
-            )
+            with tf.init_scope():  # not inside the first step, which may be what builds the table
+                self._own_rows = self.add_weight(
+                    shape=(self.input_dim, self.dim),
+                    initializer=self.embeddings_initializer,
+                    regularizer=self.embeddings_regularizer,
+                    constraint=self.embeddings_constraint,
+                    name="embeddings",
+                    # Reading it as float16 would convert the whole table at every step; the rows are converted instead.
+                    autocast=False,
+                )
+                prefer_huge_pages(self._own_rows)
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None, features: Any = None) -> Any:
         """Looks up `inputs`."""
         if not isinstance(inputs, dict):
-            outputs = {"": self._looked_up(None, inputs, features)}
+            outputs = {"": self._looked_up(None, inputs, training, features)}
         else:
             names = [name for name in self._columns.names if name in inputs]
             batch = inputs if features is None else features
-            outputs = {name: self._looked_up(name, inputs[name], batch) for name in names}
+            outputs = {name: self._looked_up(name, inputs[name], training, batch) for name in names}
         if self.l2_batch_regularization_factor:
             for output in outputs.values():
                 squares = tf.reduce_sum(tf.square(tf.cast(output, "float32")))
                 self.add_loss(self.l2_batch_regularization_factor * squares)
         return outputs if isinstance(inputs, dict) else outputs[""]
 
-    def _looked_up(self, name: str | None, ids: Any, features: Any) -> Any:
+    def _looked_up(self, name: str | None, ids: Any, training: bool | None, features: Any) -> Any:
         is_list = self._columns.is_list(name, ids.shape)
         if len(ids.shape) > 2 or (len(ids.shape) == 2 and not is_list):
             ids = tf.squeeze(ids, axis=2 if len(ids.shape) > 2 else 1)
         ragged = isinstance(ids, tf.RaggedTensor)
         owner = f"EmbeddingTable {self.name} (of {', '.join(self._columns.names)})"
-        rows = look_up(self.embeddings, ids.values if ragged else ids, self.input_dim, self.compute_dtype, owner)
+        numbers = ids.values if ragged else ids
+        rows = look_up(self.embeddings, numbers, self.input_dim, self.compute_dtype, owner, training)
         rows = ids.with_values(rows) if ragged else rows
         if not is_list or self.sequence_combiner is None:
             return rows

@@ -6,13 +6,14 @@ from typing import Any
 
 import tensorflow as tf
 
+from blocks.core.reading_rows import read_rows
 from blocks.errors import DataError
 
 #: How the rows of a list become one, by name.
 COMBINERS = ("mean", "sum", "sqrtn")
 
 
-def look_up(table: Any, ids: Any, size: int, dtype: str, owner: str) -> Any:
+def look_up(table: Any, ids: Any, size: int, dtype: str, owner: str, training: bool | None = None) -> Any:
     """Gives the rows of `table` that `ids` name.
 
     Args:
@@ -21,6 +22,8 @@ def look_up(table: Any, ids: Any, size: int, dtype: str, owner: str) -> Any:
         size: Number of rows.
         dtype: Type of the result.
         owner: What the table, and what looks ids up in it, is called in an error.
+        training: Whether this is a step of training, whose graph nobody saves. Default: None, which means that it is
+            not.
 
     Returns:
         Tensor of the shape of `ids` and D behind it.
@@ -31,7 +34,7 @@ def look_up(table: Any, ids: Any, size: int, dtype: str, owner: str) -> Any:
     """
     ids, inside = checked_ids(ids, size, owner)
     # The variable's value, not the variable: the gradient then names the rows of the batch, not the whole table.
-    rows = tf.cast(tf.gather(table.value, ids), dtype)
+    rows = tf.cast((read_rows if training else tf.gather)(table.value, ids), dtype)
     return rows + tf.expand_dims(nan_outside(inside, rows.dtype), -1)
 
 

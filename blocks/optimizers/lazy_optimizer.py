@@ -13,6 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from blocks.core.huge_pages import prefer_huge_pages
+from blocks.core.reading_rows import read_rows
 from blocks.optimizers.row_gradients import clipped, mapped, rows_of, summed
 
 _AT_A_TIME = os.cpu_count() or 1
@@ -40,9 +42,8 @@ class LazyOptimizer(keras.optimizers.Optimizer):
     when they are looked up. What is about whole variables by its nature costs more the larger the tables are:
     `use_ema`, `gradient_accumulation_steps`, constraints and regularizers of a table, and training on several devices.
 
-    Rows of large tables come from main memory, one here and one there. On Linux, pages of 2 MiB make that faster:
-    start the program with `GLIBC_TUNABLES=glibc.malloc.hugetlb=1` in its environment, or with
-    `/sys/kernel/mm/transparent_hugepage/enabled` set to `always`; docs/speed.md has the figures.
+    Rows of large tables come from main memory, one here and one there. What is remembered of them is kept in pages of
+    2 MiB, as `EmbeddingTable` keeps its rows, where Linux gives such pages (`prefer_huge_pages`).
     """
 
     def slot_values(self) -> tuple[float, ...]:
@@ -79,13 +80,15 @@ class LazyOptimizer(keras.optimizers.Optimizer):
 
     def _slots_of(self, variable: Any) -> Any:
         values, width = self.slot_values(), _width(variable)
-        with tf.distribute.get_strategy().extended.colocate_vars_with(_as_tf(variable)):
-            return self.add_variable(
+        with tf.init_scope(), tf.distribute.get_strategy().extended.colocate_vars_with(_as_tf(variable)):
+            slots = self.add_variable(
                 (variable.shape[0] if len(variable.shape) else 1, len(values) * width),
                 keras.initializers.Constant(np.repeat(values, width)),
                 dtype=variable.dtype,
                 name=f"{variable.path.replace('/', '_')}_slots",
             )
+            prefer_huge_pages(slots)
+        return slots
 
     @property
     def _known(self) -> _State:
@@ -195,12 +198,7 @@ def _as_tf(variable: Any) -> Any:
 
 
 def _read(variable: Any, rows: Any) -> Any:
-    if rows is None:
-        return tf.convert_to_tensor(variable)
-    if tf.__internal__.get_enclosing_xla_context() is not None:  # XLA knows no other way
-        return tf.gather(variable, rows)
-    # Where rows come from main memory, `tf.gather` takes a third longer.
-    return tf.gather_nd(variable, rows[:, tf.newaxis])
+    return tf.convert_to_tensor(variable) if rows is None else read_rows(variable, rows)
 
 
 def _write(variable: Any, rows: Any, values: Any) -> None:
