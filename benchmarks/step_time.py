@@ -5,7 +5,8 @@ Run: python -m benchmarks.step_time [--rows 10000 10000000] [--ids popularity|ev
 
 DLRM on columns as those of the Criteo logs, 13 numbers and 26 ids, with 16 values a row. Ids are drawn by popularity,
 as they come in logs: the n-th id with a chance of 1 / n; with `--ids even` all have the same chance. How much of a step
-the tables take depends on the rest of the model: `--model embeddings` has next to none, only one dense layer.
+the tables take depends on the rest of the model: `--model embeddings` has next to none, only one dense layer. DLRM's
+own embeddings are dropped in part while training; with `--model undropped` it is given others, which are not.
 
 A step with large tables can take longer for three reasons, which are told apart:
 
@@ -54,7 +55,7 @@ BOTTOM = [64, DIM]
 TOP = [128, 64, 32]
 BATCHES = 64
 #: Steps at the start of each turn that are not counted: the caches still hold what was measured before.
-WARM = 2
+WARM = 3
 #: Optimizers as `compile` takes them; None is its default.
 LAZY = {"default (LazyAdam)": None, "adagrad": "adagrad", "sgd": "sgd"}
 DENSE = {"adam, dense": "adam"}
@@ -80,8 +81,8 @@ def make_model(kind: str, rows: int) -> mm.Model:
     if kind == "embeddings":
         inputs = mm.Embeddings(Schema(ids), dim=DIM, aggregation="concat")
         return mm.Model(inputs, mm.MLPBlock([64]), mm.OutputBlock(schema))
-    bottom, top = mm.MLPBlock(BOTTOM), mm.MLPBlock(TOP)
-    return mm.DLRMModel(schema, embedding_dim=DIM, bottom_block=bottom, top_block=top)
+    own = {"embeddings": mm.Embeddings(Schema(ids), dim=DIM)} if kind == "undropped" else {"embedding_dim": DIM}
+    return mm.DLRMModel(schema, bottom_block=mm.MLPBlock(BOTTOM), top_block=mm.MLPBlock(TOP), **own)
 
 
 class Trained:
@@ -223,10 +224,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs=2, default=[10_000, 10_000_000], help="rows in all tables")
     parser.add_argument("--batch-size", type=int, default=1024)
-    parser.add_argument("--turns", type=int, default=15)
-    parser.add_argument("--steps", type=int, default=10, help="steps a turn")
+    parser.add_argument("--turns", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=20, help="steps a turn")
     parser.add_argument("--ids", choices=["popularity", "even"], default="popularity")
-    parser.add_argument("--model", choices=["dlrm", "embeddings"], default="dlrm")
+    parser.add_argument("--model", choices=["dlrm", "undropped", "embeddings"], default="dlrm")
     parser.add_argument("--released", metavar="PYTHON", help="also measure DLRM of Merlin Models, by this Python")
     parser.add_argument("--pages", choices=["both", *PAGES], default="both")
     parser.add_argument("--measure", choices=PAGES, help=argparse.SUPPRESS)  # in this process, as it is
