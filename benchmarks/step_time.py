@@ -1,7 +1,7 @@
 """Time of a training step against the number of rows in all embedding tables.
 
 Run: python -m benchmarks.step_time [--rows 10000 10000000] [--ids popularity|even] [--pages both|default|small]
-    [--released PYTHON]
+    [--model dlrm|undropped|embeddings] [--released PYTHON]
 
 DLRM on columns as those of the Criteo logs, 13 numbers and 26 ids, with 16 values a row. Ids are drawn by popularity,
 as they come in logs: the n-th id with a chance of 1 / n; with `--ids even` all have the same chance. How much of a step
@@ -230,7 +230,7 @@ def main() -> None:
     parser.add_argument("--model", choices=["dlrm", "undropped", "embeddings"], default="dlrm")
     parser.add_argument("--released", metavar="PYTHON", help="also measure DLRM of Merlin Models, by this Python")
     parser.add_argument("--pages", choices=["both", *PAGES], default="both")
-    parser.add_argument("--measure", choices=PAGES, help=argparse.SUPPRESS)  # in this process, as it is
+    parser.add_argument("--measure", choices=PAGES, help=argparse.SUPPRESS)  # what a process of its own does
     options = parser.parse_args()
     if options.measure:
         measure_all(options)

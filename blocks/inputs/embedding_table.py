@@ -171,7 +171,8 @@ class EmbeddingTable(TableData, Block):
         if self.table is not None:
             build_layer(self.table, (None, 1))
         else:
-            with tf.init_scope():  # not inside the first step, which may be what builds the table
+            # A variable made while a step is traced has no memory yet that could be asked for.
+            with tf.init_scope():
                 self._own_rows = self.add_weight(
                     shape=(self.input_dim, self.dim),
                     initializer=self.embeddings_initializer,

@@ -80,6 +80,7 @@ class LazyOptimizer(keras.optimizers.Optimizer):
 
     def _slots_of(self, variable: Any) -> Any:
         values, width = self.slot_values(), _width(variable)
+        # Not while a step is traced: the memory must be there to be asked for.
         with tf.init_scope(), tf.distribute.get_strategy().extended.colocate_vars_with(_as_tf(variable)):
             slots = self.add_variable(
                 (variable.shape[0] if len(variable.shape) else 1, len(values) * width),
