@@ -141,13 +141,17 @@ class LazyOptimizer(keras.optimizers.Optimizer):
             gradients = [self._scaled_back(summed(gradient)) for gradient in gradients]
             gradients = clipped(gradients, self.clipnorm, self.global_clipnorm, self.clipvalue)
         rate = self.rate(self.learning_rate)
-        done: list[Any] = []
+        written: list[list[Any]] = []
         for gradient, variable in zip(gradients, variables, strict=True):
             # TensorFlow would take the first step for all tables, then the second, and so on, and have lost from its
-            # caches what it needs next. So only as many tables as there are processors are under way at a time.
-            with tf.control_dependencies(done[-_AT_A_TIME:][:1] if len(done) >= _AT_A_TIME else []):
+            # caches what it needs next. So only as many tables as there are processors are under way at a time, from
+            # reading their rows to writing them.
+            is_table = isinstance(gradient, tf.IndexedSlices)
+            with tf.control_dependencies(written[-_AT_A_TIME] if is_table and len(written) >= _AT_A_TIME else []):
                 own = gradient if clips else self._scaled_back(summed(gradient))
-                done.append(self._update(own, variable, rate, self._decay_of(variable)))
+                operations = self._update(own, variable, rate, self._decay_of(variable))
+            if is_table:
+                written.append(operations)
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable))
@@ -170,8 +174,8 @@ class LazyOptimizer(keras.optimizers.Optimizer):
             gradient = rows_of(gradient)
         self._update(gradient, variable, self.rate(learning_rate), None)
 
-    def _update(self, gradient: Any, variable: Any, rate: Any, decay: Any) -> Any:
-        """Updates a variable and gives what is taken from its weights."""
+    def _update(self, gradient: Any, variable: Any, rate: Any, decay: Any) -> list[Any]:
+        """Updates a variable and gives the operations that write rows; outside of graphs there are none."""
         weights = _as_tf(variable)
         rows = gradient.indices if isinstance(gradient, tf.IndexedSlices) else None
         values = tf.cast(gradient if rows is None else gradient.values, weights.dtype)
@@ -183,10 +187,8 @@ class LazyOptimizer(keras.optimizers.Optimizer):
         # Rows are read and written back as a whole, never added to in place: reading fetches them ahead of their use,
         # and adding to tables that the processor's caches cannot hold takes three times as long.
         old = _read(weights, rows)
-        _write(weights, rows, old - decrease if decay is None else old - decrease - old * tf.cast(decay, weights.dtype))
-        if slots is not None:
-            _write(slots, rows, remembered)
-        return decrease
+        new = old - decrease if decay is None else old - decrease - old * tf.cast(decay, weights.dtype)
+        return _write(weights, rows, new) + ([] if slots is None else _write(slots, rows, remembered))
 
 
 def _width(variable: Any) -> int:
@@ -202,8 +204,10 @@ def _read(variable: Any, rows: Any) -> Any:
     return tf.convert_to_tensor(variable) if rows is None else read_rows(variable, rows)
 
 
-def _write(variable: Any, rows: Any, values: Any) -> None:
+def _write(variable: Any, rows: Any, values: Any) -> list[Any]:
+    """Writes a variable or some rows of it; gives the operation for those, outside of graphs there is none."""
     if rows is None:
         variable.assign(values)
-    else:
-        variable.scatter_update(tf.IndexedSlices(values, rows))
+        return []
+    written = variable.scatter_update(tf.IndexedSlices(values, rows))
+    return [] if tf.executing_eagerly() else [written.op]

@@ -11,9 +11,11 @@ import tensorflow as tf
 
 import blocks as mm
 from blocks.errors import ConfigError
+from blocks.optimizers import lazy_optimizer
 from tests import golden
 
 ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+WRITE = "ResourceScatterUpdate"
 
 
 def _slices(gradients, rows, shape):
@@ -218,7 +220,32 @@ def test_no_operation_of_a_step_reads_or_writes_a_whole_table(optimizer):
     operations = step.graph.get_operations()
     sizes = {tensor.shape.num_elements() for each in operations for tensor in each.outputs if tensor.shape.rank}
     assert sizes.isdisjoint({7, 14, 28})  # its rows, its weights, and two numbers that are kept of each of these
-    assert {each.type for each in operations} >= {"ResourceGatherNd", "ResourceScatterUpdate"}
+    assert {each.type for each in operations} >= {"ResourceGatherNd", WRITE}
+
+
+def test_a_table_is_read_when_one_before_it_has_been_written(monkeypatch):
+    monkeypatch.setattr(lazy_optimizer, "_AT_A_TIME", 2)
+    tables, made = [_table() for _ in range(3)], mm.LazyAdam()
+    made.build(tables)
+    gradients = [_slices([[1.0, 2.0]], [2], table.shape) for table in tables]
+    step = tf.function(lambda: made.apply(gradients, tables)).get_concrete_function()
+    found = {kind: [each for each in step.graph.get_operations() if each.type == kind] for kind in ("Unique", WRITE)}
+    reads, writes = found["Unique"], found[WRITE]
+    assert len(reads) == 3
+    assert len(writes) == 6
+    assert not _before(reads[1]).intersection(writes)
+    assert _before(reads[2]).intersection(writes) == set(writes[:2])  # of its weights and of what is kept of them
+
+
+def _before(operation):
+    """All operations that an operation of a graph waits for."""
+    found, left = set(), [operation]
+    while left:
+        each = left.pop()
+        new = {*each.control_inputs, *(tensor.op for tensor in each.inputs)} - found
+        found |= new
+        left += new
+    return found
 
 
 @pytest.mark.parametrize("optimizer", [mm.LazyAdam, mm.LazyAdagrad, mm.LazySGD])
