@@ -1,6 +1,8 @@
 """AUC of the ranking models on MovieLens 100K's own split, with the library's defaults.
 
-    python benchmarks/quality_ranking.py ../shared/data/ml-100k.zip
+    python benchmarks/quality_ranking.py ml-100k.zip
+
+Without a path, ml-100k.zip is read from the folder that the environment variable EMRYS_DATA names.
 
 Trained on `u1.base`, of which a twentieth is held back to tell when to stop; judged on `u1.test`. Prints a row for each
 model and seed, and the mean over the seeds. Takes about ten minutes on two cores.
@@ -13,6 +15,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -26,6 +29,8 @@ import blocks as mm
 from blocks.datasets import RatingFeatures, load_movielens
 from blocks.datasets.file_source import FileSource
 
+#: MovieLens 100K in the folder that EMRYS_DATA names, relative to the repository.
+ARCHIVE = Path(__file__).resolve().parents[1] / (os.environ.get("EMRYS_DATA") or "../shared/data") / "ml-100k.zip"
 TARGET = "rating_binary"
 HELD_BACK = 0.05
 BATCH, MOST_EPOCHS, PATIENCE = 1024, 40, 6
@@ -41,7 +46,7 @@ MODELS: dict[str, Callable[[Schema], mm.Model]] = {
 }
 
 
-def splits(path: str, seed: int = 42) -> tuple[Dataset, Dataset, Dataset]:
+def splits(path: str | Path, seed: int = 42) -> tuple[Dataset, Dataset, Dataset]:
     """The train, valid and test split of MovieLens 100K at `path`: their features, and one target."""
     log = load_movielens(path)
     source = FileSource(path)
@@ -93,7 +98,9 @@ def trained_auc(
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("path", help="ml-100k.zip, or the folder in it")
+    parser.add_argument(
+        "path", nargs="?", default=ARCHIVE, help="ml-100k.zip, or the folder in it (default: %(default)s)"
+    )
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0 (default: 3)")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     arguments = parser.parse_args()

@@ -1,6 +1,8 @@
 """NDCG@10 and Recall@50 of the retrieval models on MovieLens 100K, over the whole catalogue.
 
-    python benchmarks/quality_retrieval.py ../shared/data/ml-100k.zip
+    python benchmarks/quality_retrieval.py ml-100k.zip
+
+Without a path, ml-100k.zip is read from the folder that the environment variable EMRYS_DATA names.
 
 Trained on the ratings above 3 among the first 80 % of each user's, in time; judged by those among the rest, over all
 1,682 movies without those that the user has rated in the first part. Prints a row for each model and seed, and the mean
@@ -18,6 +20,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -32,6 +35,8 @@ from merlin.schema import Schema, Tags
 import blocks as mm
 from blocks.datasets import load_movielens
 
+#: MovieLens 100K in the folder that EMRYS_DATA names, relative to the repository.
+ARCHIVE = Path(__file__).resolve().parents[1] / (os.environ.get("EMRYS_DATA") or "../shared/data") / "ml-100k.zip"
 POSITIVE, SHARE = 3, 0.8
 METRICS = {"NDCG@10": "ndcg_at_10", "Recall@50": "recall_at_50"}
 
@@ -69,7 +74,7 @@ def split(log: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return log[first], log[~first]
 
 
-def prepared(path: str, valid: bool) -> Split:
+def prepared(path: str | Path, valid: bool) -> Split:
     """Reads and splits the ratings."""
     log = load_movielens(path).select(["userId", "movieId", "rating", "timestamp"]).to_pandas()
     log = log.rename(columns={"userId": "user_id", "movieId": "item_id"})
@@ -182,7 +187,9 @@ MODELS: dict[str, Callable[[Split, int], mm.RetrievalModelV2]] = {
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("path", help="ml-100k.zip, or the folder in it")
+    parser.add_argument(
+        "path", nargs="?", default=ARCHIVE, help="ml-100k.zip, or the folder in it (default: %(default)s)"
+    )
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0 (default: 3)")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--valid", action="store_true", help="judge by the last fifth of the training part")

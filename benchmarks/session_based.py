@@ -1,6 +1,8 @@
 """Next-item prediction on MovieLens 100K: a transformer beside popularity and the last item's neighbours.
 
-Run: python benchmarks/session_based.py ../shared/data/ml-100k.zip [--epochs 40]
+    python benchmarks/session_based.py ml-100k.zip [--epochs 40]
+
+Without a path, ml-100k.zip is read from the folder that the environment variable EMRYS_DATA names.
 
 Every user's films in the order of rating; the last one is left out to be predicted, the one before it to choose the
 epoch by, and the model is trained on the others. NDCG@10 and recall@10 over all films; and over those that the user has
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,11 +28,13 @@ from merlin.schema import Schema, Tags
 import blocks as mm
 from blocks.datasets import load_movielens
 
+#: MovieLens 100K in the folder that EMRYS_DATA names, relative to the repository.
+ARCHIVE = Path(__file__).resolve().parents[1] / (os.environ.get("EMRYS_DATA") or "../shared/data") / "ml-100k.zip"
 LENGTH = 100
 K = 10
 
 
-def histories(path: str) -> list[np.ndarray]:
+def histories(path: str | Path) -> list[np.ndarray]:
     """The films of every user in the order of time; ids as published, from 1."""
     ratings = load_movielens(path).select(["userId", "movieId", "timestamp"]).to_pandas()
     ratings = ratings.sort_values("timestamp", kind="stable")
@@ -134,7 +139,9 @@ def trained(kind: str, users: list[np.ndarray], items: int, epochs: int, size: i
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("path", help="ml-100k.zip, or the folder")
+    parser.add_argument(
+        "path", nargs="?", default=ARCHIVE, help="ml-100k.zip, or the folder in it (default: %(default)s)"
+    )
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--size", type=int, default=64, help="size of the vectors")
     parser.add_argument("--kinds", nargs="*", default=["causal", "masked"])

@@ -7,8 +7,9 @@ A test takes the cases of one name and is run once a case:
         layer = mm.ElementwiseSum(**case.args)
         golden.assert_close(layer(golden.tensors(case.inputs)), case.outputs["output"])
 
-Where the folder of golden cases is absent such a test is skipped, and says so. `where=` chooses among the cases of one
-name: `golden.cases("conventions", "Registry", where=lambda case: case.raises)`.
+`where=` chooses among the cases of one name:
+`golden.cases("conventions", "Registry", where=lambda case: case.raises)`. The cases are in `data/golden`, whose README
+says which release made them.
 
 Cases differ in how they name things in `args`, `inputs` and `outputs`, so that is up to each test. This reader knows
 how tensors and schemas are written: `tensor`, `tensors`, `array`, `schema`, `describe_column`, `assert_close`.
@@ -28,8 +29,7 @@ import numpy as np
 import pytest
 from merlin.schema import ColumnSchema, Schema, Tags
 
-FOLDER = Path(__file__).resolve().parents[2] / "shared" / "reference" / "golden"
-ABSENT = f"the golden cases are not there: no folder {FOLDER.name} in ../shared/reference"
+FOLDER = Path(__file__).resolve().parent / "data" / "golden"
 
 RTOL = 1e-5
 ATOL = 1e-6
@@ -66,9 +66,7 @@ class Case:
 
 @functools.cache
 def read(file: str) -> tuple[Case, ...]:
-    """All cases of a file ("losses", "conventions", ...), in order; skips the test that asks where there are none."""
-    if not FOLDER.is_dir():
-        pytest.skip(ABSENT, allow_module_level=True)
+    """All cases of a file ("losses", "conventions", ...), in order."""
     known = Case.__dataclass_fields__
     found = json.loads((FOLDER / f"{file}.json").read_text(encoding="utf-8"))
     return tuple(
@@ -80,11 +78,8 @@ def read(file: str) -> tuple[Case, ...]:
 def cases(file: str, *names: str, where: Callable[[Case], Any] | None = None) -> list[Any]:
     """The cases of some names (all without one) for `pytest.mark.parametrize`, with ids such as `Registry-31`.
 
-    Gives one parameter that is skipped where the folder is absent. Fails where no case fits: a test without cases
-    would pass unseen.
+    Fails where no case fits: a test without cases would pass unseen.
     """
-    if not FOLDER.is_dir():
-        return [pytest.param(None, id="absent", marks=pytest.mark.skip(reason=ABSENT))]
     found = [case for case in read(file) if (not names or case.name in names) and (where is None or where(case))]
     missing = set(names) - {case.name for case in found}
     if missing or not found:
@@ -94,9 +89,7 @@ def cases(file: str, *names: str, where: Callable[[Case], Any] | None = None) ->
 
 
 def files() -> list[str]:
-    """Names of all files of cases; skips the test that asks where there are none."""
-    if not FOLDER.is_dir():
-        pytest.skip(ABSENT, allow_module_level=True)
+    """Names of all files of cases."""
     return sorted(path.stem for path in FOLDER.glob("*.json"))
 
 

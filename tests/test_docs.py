@@ -12,6 +12,7 @@ import pytest
 
 from pipelines.config_file import read_config
 from pipelines.ranking_config import RankingConfig
+from tests import real_data
 
 ROOT = Path(__file__).resolve().parents[1]
 #: On a page whose blocks of Python need each other.
@@ -49,10 +50,7 @@ def _programs() -> list[object]:
 @pytest.mark.parametrize("code", _programs())
 def test_python(code, tmp_path):
     for archive in re.findall(r"path=\"([\w-]+\.zip)\"", code):
-        shared = ROOT.parent / "shared" / "data" / archive
-        if not shared.exists():
-            pytest.skip(f"the data set is not there: no {archive} in ../shared/data")
-        (tmp_path / archive).symlink_to(shared)
+        (tmp_path / archive).symlink_to(real_data.path(archive))
     (tmp_path / "shown.py").write_text(code, encoding="utf-8")
     done = subprocess.run([sys.executable, "shown.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

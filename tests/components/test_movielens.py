@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
 from components.build_model.step import BuildModelConfig
 from components.build_model.step import run as build_model
 from components.evaluate.step import EvaluateConfig
@@ -18,13 +14,11 @@ from components.preprocess.step import PreprocessConfig
 from components.preprocess.step import run as preprocess
 from components.train.step import TrainConfig
 from components.train.step import run as train
+from tests import real_data
 
-REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "ml-100k.zip"
 
-
-@pytest.mark.skipif(not REAL.exists(), reason="MovieLens 100K is not at ../shared/data/ml-100k.zip")
 def test_the_model_beats_user_and_item_means(tmp_path):
-    ingest(IngestConfig(dataset=str(REAL)), tmp_path / "splits")
+    ingest(IngestConfig(dataset=str(real_data.path("ml-100k.zip"))), tmp_path / "splits")
     preprocess(tmp_path / "splits", PreprocessConfig(), data=tmp_path / "data", workflow=tmp_path / "workflow")
     infer_schema(tmp_path / "data", tmp_path / "workflow", SchemaConfig(), tmp_path / "schema")
     build_model(tmp_path / "schema", BuildModelConfig(), tmp_path / "model")

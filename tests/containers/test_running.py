@@ -6,17 +6,16 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
 
 from components.artifacts.triton_repository import TritonRepository
 from pipelines.ranking_config import RankingConfig
+from tests import real_data
 from tests.containers.probing import IMAGES, STEPS
 
 EMRYS = [sys.executable, "-c", "from pipelines.cli import main; main()"]
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "ml-100k.zip"
 
 
 def run(folder, runner):
@@ -25,7 +24,7 @@ def run(folder, runner):
     gate = {"thresholds": {"auc": 0.1}, "baseline_margin": -1.0, "slice_margin": -1.0}
     parameters = {"epochs": 2, "require_server": True, **gate}
     (folder / "config.yaml").write_text(yaml.safe_dump({"parameters": parameters}))
-    dataset = str(DATA) if DATA.is_file() else "synthetic"
+    dataset = str(real_data.find("ml-100k.zip") or "synthetic")
     command = [*EMRYS, "run", "ranking", "--config", "config.yaml", "--dataset", dataset, "--runner", runner]
     result = subprocess.run([*command, "--output", runner], cwd=folder, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

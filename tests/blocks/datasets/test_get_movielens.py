@@ -1,6 +1,5 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -9,9 +8,9 @@ from merlin.schema import Tags
 
 from blocks.datasets import LOG_SCHEMA, RatingFeatures, get_movielens, movielens_like
 from blocks.errors import ConfigError, DataError
+from tests import real_data
 from tests.blocks.datasets.small_movielens import ONE_M, write_folder, write_zip
 
-PUBLISHED = Path(__file__).resolve().parents[4] / "shared" / "data" / "ml-100k.zip"
 COLUMNS = [
     "userId",
     "movieId",
@@ -36,9 +35,9 @@ def _frame(data):
     return data.to_ddf().compute().reset_index(drop=True)
 
 
-@pytest.mark.skipif(not PUBLISHED.exists(), reason="MovieLens 100K is not at ../shared/data/ml-100k.zip")
 def test_movielens_100k():
-    train, valid = get_movielens("ml-100k", path=PUBLISHED)
+    published = real_data.path("ml-100k.zip")
+    train, valid = get_movielens("ml-100k", path=published)
     first, second = _frame(train), _frame(valid)
     assert (len(first), len(second)) == (80_000, 20_000)
     assert first.columns.tolist() == second.columns.tolist() == COLUMNS == train.schema.column_names
@@ -51,7 +50,7 @@ def test_movielens_100k():
         seen, unseen = (np.corrcoef(frame[name], frame["rating"])[0, 1] for frame in (first, second))
         assert 0.3 < seen < unseen + 0.02
     assert (first["rating_binary"] == (first["rating"] > 3)).all()
-    again, _ = get_movielens("ml-100k", path=PUBLISHED)
+    again, _ = get_movielens("ml-100k", path=published)
     assert _frame(again).equals(first)
 
 

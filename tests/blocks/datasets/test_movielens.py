@@ -1,14 +1,12 @@
 import io
 import zipfile
-from pathlib import Path
 
 import pytest
 
 from blocks.datasets import LOG_SCHEMA, load_movielens
 from blocks.errors import DataError
+from tests import real_data
 from tests.blocks.datasets.small_movielens import HUNDRED_K, ONE_M, write_folder, write_zip
-
-REAL = Path(__file__).parents[4] / "shared" / "data" / "ml-100k.zip"
 
 
 def error_of(path):
@@ -245,9 +243,8 @@ def test_an_archive_that_points_outside_is_refused(tmp_path, name):
     )
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="MovieLens 100K is not at ../shared/data/ml-100k.zip")
 def test_the_real_100k():
-    table = load_movielens(REAL)
+    table = load_movielens(real_data.path("ml-100k.zip"))
     assert table.num_rows == 100_000
     assert table.schema == LOG_SCHEMA
     users, movies, times = (table[name].to_pylist() for name in ("userId", "movieId", "timestamp"))

@@ -1,16 +1,13 @@
 import hashlib
 import zipfile
-from pathlib import Path
 
 import pytest
 
 from blocks.datasets import fetch_movielens, load_movielens
 from blocks.datasets.movielens_archive import MovieLensArchive
 from blocks.errors import ConfigError, EmrysError
+from tests import real_data
 from tests.blocks.datasets.small_movielens import HUNDRED_K, write_zip
-
-REAL = Path(__file__).parents[4] / "shared" / "data" / "ml-100k.zip"
-needs_real = pytest.mark.skipif(not REAL.exists(), reason="MovieLens 100K is not at ../shared/data/ml-100k.zip")
 
 
 def digest(text):
@@ -53,25 +50,25 @@ def test_an_unknown_variant(tmp_path):
     assert str(error.value) == "unknown MovieLens data set; expected ml-100k or ml-1m, got 'ml-20m'"
 
 
-@needs_real
 def test_the_archive_is_fetched_once(tmp_path):
+    published = real_data.path("ml-100k.zip")
     server, cache = tmp_path / "server", tmp_path / "cache"
     server.mkdir()
-    (server / "ml-100k.zip").symlink_to(REAL)
+    (server / "ml-100k.zip").symlink_to(published)
     path = fetch_movielens("ml-100k", cache, server=server.as_uri())
     assert path == cache / "ml-100k.zip"
-    assert path.read_bytes() == REAL.read_bytes()
+    assert path.read_bytes() == published.read_bytes()
     # Now from the cache: the server has nothing any more.
     (server / "ml-100k.zip").unlink()
     assert fetch_movielens("ml-100k", cache, server=server.as_uri()) == path
     assert load_movielens(path).num_rows == 100_000
 
 
-@needs_real
 def test_a_damaged_archive_in_the_cache_is_replaced(tmp_path, monkeypatch):
+    published = real_data.path("ml-100k.zip")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (tmp_path / "emrys").mkdir()
     with zipfile.ZipFile(tmp_path / "emrys" / "ml-100k.zip", "w") as archive:
         archive.writestr("ml-100k/u.data", "1\t1\t5\t1\n")
-    assert fetch_movielens("ml-100k", server=REAL.parent.as_uri()) == tmp_path / "emrys" / "ml-100k.zip"
-    assert (tmp_path / "emrys" / "ml-100k.zip").read_bytes() == REAL.read_bytes()
+    assert fetch_movielens("ml-100k", server=published.parent.as_uri()) == tmp_path / "emrys" / "ml-100k.zip"
+    assert (tmp_path / "emrys" / "ml-100k.zip").read_bytes() == published.read_bytes()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,8 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 from blocks.errors import ConfigError
 from blocks.loader import Loader
+from tests import golden
 from tests.blocks.loader.conftest import Write
-
-GOLDEN = Path(__file__).parents[4] / "shared" / "reference" / "golden" / "conventions.json"
 
 
 def both_ways(loader: Loader) -> list[list[tuple[dict, dict]]]:
@@ -127,11 +125,9 @@ def test_a_target_that_is_not_asked_for_is_no_feature(numbered: Path) -> None:
 
 
 def test_golden_loader_of_the_small_schema(write: Write) -> None:
-    if not GOLDEN.exists():
-        pytest.skip("no golden numbers beside the repository")
-    cases = {case["name"]: case for case in json.loads(GOLDEN.read_text())}
-    columns = cases["small schema"]["outputs"]["SMALL"]["columns"]
-    expected = cases["Loader"]["outputs"]
+    cases = {case.name: case for case in golden.read("conventions")}
+    columns = cases["small schema"].outputs["SMALL"]["columns"]
+    expected = cases["Loader"].outputs
     path = write({name: pa.array([1] * 24, column["dtype"].replace("float32", "float")) for name, column in columns.items()})  # noqa: E501  # fmt: skip
     schema = Schema([ColumnSchema(name, tags=column["tags"], dtype=column["dtype"]) for name, column in columns.items()])  # noqa: E501  # fmt: skip
     loader = Loader(path, 8, shuffle=False, schema=schema)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,18 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from blocks.loader import Loader, sample_batch
+from tests import golden
 from tests.blocks.loader.conftest import Write
 
-GOLDEN = Path(__file__).parents[4] / "shared" / "reference" / "golden" / "conventions.json"
+
+def cases() -> list[golden.Case]:
+    return [case for case in golden.read("conventions") if case.name == "sample_batch" and case.inputs]
 
 
-def cases() -> list[dict]:
-    if not GOLDEN.exists():
-        return []
-    return [case for case in json.loads(GOLDEN.read_text()) if case["name"] == "sample_batch" and case["inputs"]]
-
-
-def stored_types(case: dict) -> dict[str, str]:
+def stored_types(case: golden.Case) -> dict[str, str]:
     """Types of the columns in the data: those of the case of the same data that was not prepared."""
-    plain = next(other for other in cases() if other["args"]["dataset"] == case["args"]["dataset"]
-                 and not other["args"]["prepare_features"])["outputs"]  # fmt: skip
+    plain = next(other for other in cases() if other.args["dataset"] == case.args["dataset"]
+                 and not other.args["prepare_features"]).outputs  # fmt: skip
     columns = {**plain["inputs"], **(plain["targets"] or {})}
     return {name.removesuffix("__values"): kind["dtype"] for name, kind in columns.items() if "__offsets" not in name}
 
@@ -37,9 +33,9 @@ def check(tensor: Any, expected: dict) -> None:
         assert tensor.shape.as_list() == expected["shape"]
 
 
-@pytest.mark.parametrize("case", cases(), ids=lambda case: case["call"] + case["args"]["dataset"])
-def test_golden_kinds_types_and_shapes(write: Write, case: dict) -> None:
-    lists, targets = case["inputs"]["list_columns"], case["inputs"]["target_columns"]
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.call + case.args["dataset"])
+def test_golden_kinds_types_and_shapes(write: Write, case: golden.Case) -> None:
+    lists, targets = case.inputs["list_columns"], case.inputs["target_columns"]
     types = stored_types(case)
     path = write({
         name: pa.array([[1, 2, 3][: row % 4] if name in lists else row for row in range(10)],
@@ -51,9 +47,9 @@ def test_golden_kinds_types_and_shapes(write: Write, case: dict) -> None:
                      tags=[Tags.TARGET] if name in targets else [])
         for name, kind in types.items()
     ])  # fmt: skip
-    loader = Loader(path, case["args"]["batch_size"], schema=schema)
-    inputs, labels = sample_batch(loader, prepare_features=case["args"]["prepare_features"])
-    expected = case["outputs"]
+    loader = Loader(path, case.args["batch_size"], schema=schema)
+    inputs, labels = sample_batch(loader, prepare_features=case.args["prepare_features"])
+    expected = case.outputs
     assert set(inputs) == set(expected["inputs"])
     for name, tensor in inputs.items():
         check(tensor, expected["inputs"][name])

@@ -1,7 +1,5 @@
 """On real ratings a model is better than both baselines, as sure as the gate wants it."""
 
-from pathlib import Path
-
 import pytest
 
 from components.build_model.step import Architecture
@@ -9,14 +7,12 @@ from components.evaluate_retrieval.step import EvaluateRetrievalConfig, run
 from components.gate.config import GateConfig
 from components.gate.step import run as gate
 from components.train.step import TrainConfig
+from tests import real_data
 from tests.components.evaluate_retrieval.made import fit, prepare
 
-ARCHIVE = Path(__file__).resolve().parents[4] / "shared" / "data" / "ml-100k.zip"
 
-
-@pytest.mark.skipif(not ARCHIVE.is_file(), reason="MovieLens 100K is not there: no ml-100k.zip in ../shared/data")
 def test_matrix_factorization_beats_both_baselines(tmp_path):
-    prepare(tmp_path, str(ARCHIVE), history=100)
+    prepare(tmp_path, str(real_data.path("ml-100k.zip")), history=100)
     # Thirteen epochs: the best on valid comes about there.
     config = TrainConfig(epochs=13, batch_size=1024, monitor="val_ndcg_at_10", patience=4)
     sizes = {"embedding_dim": 128, "embeddings_l2": 3e-5, "learning_rate": 0.003}

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -16,12 +15,10 @@ from blocks.errors import DataError, EmrysError
 from components.artifacts.splits import SPLIT_SCHEMA, Splits
 from components.ingest.step import IngestConfig, run
 from components.running import EVENT_PREFIX
+from tests import real_data
 from tests.blocks.datasets.small_movielens import ONE_M, write_zip
 from tests.components.ingest.parquet_logs import columns, write
 from tests.components.storage.conftest import gcs  # noqa: F401
-
-REAL = Path(__file__).parents[4] / "shared" / "data" / "ml-100k.zip"
-needs_real = pytest.mark.skipif(not REAL.exists(), reason="MovieLens 100K is not at ../shared/data/ml-100k.zip")
 
 
 def events(capsys):
@@ -104,9 +101,8 @@ def test_a_movielens_archive(tmp_path):
     assert splits.metadata["time_range"] == {"train": [981, 996], "valid": [997, 998], "test": [999, 1000]}
 
 
-@needs_real
 def test_the_real_100k(tmp_path, capsys):
-    splits = ingest(REAL, tmp_path)
+    splits = ingest(real_data.path("ml-100k.zip"), tmp_path)
     assert sum(splits.metadata["rows"].values()) == 100_000
     # Counted with awk: ratings above 3.
     assert sum(splits.metadata["positives"].values()) == 55_375
@@ -125,12 +121,12 @@ def test_the_real_100k(tmp_path, capsys):
     assert shown[-2]["text"] == "train 79,999, valid 10,001, test 10,000 ratings"
 
 
-@needs_real
 def test_a_fetched_archive_is_taken_from_the_cache(tmp_path):
+    archive = real_data.path("ml-100k.zip")
     (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "ml-100k.zip").symlink_to(REAL)
+    (tmp_path / "cache" / "ml-100k.zip").symlink_to(archive)
     by_name = run(IngestConfig("ml-100k", cache_dir=str(tmp_path / "cache")), tmp_path / "1")
-    by_path = run(IngestConfig(str(REAL)), tmp_path / "2")
+    by_path = run(IngestConfig(str(archive)), tmp_path / "2")
     assert by_name.metadata["content"] == by_path.metadata["content"]
     assert by_name.metadata["dataset"] == "ml-100k"
 
@@ -166,7 +162,7 @@ def test_a_folder_of_parquet_files_is_one_log(tmp_path):
 
 
 def test_columns_of_other_types_are_converted(tmp_path):
-    start = datetime.datetime(2001, 1, 1, tzinfo=datetime.timezone.utc)  # 978307200
+    start = datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC)  # 978307200
     path = write(
         tmp_path / "log.parquet",
         userId=pa.array([1, 2] * 10, pa.uint32()),

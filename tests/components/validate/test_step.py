@@ -1,7 +1,6 @@
 import dataclasses
 import json
 import os
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +14,8 @@ from components.ingest.step import IngestConfig
 from components.ingest.step import run as ingest
 from components.running import EVENT_PREFIX
 from components.validate.step import ValidateConfig, run
+from tests import real_data
 from tests.components.validate.logs import NOW, START, log, validate, write
-
-REAL = Path(__file__).parents[4] / "shared" / "data" / "ml-100k.zip"
 
 
 def told(statistics, severity=None):
@@ -55,9 +53,8 @@ class TestSoundData:
         found = run(tmp_path / "splits", ValidateConfig(), tmp_path / "out")
         assert (found.verdict, found.findings) == ("passed", [])
 
-    @pytest.mark.skipif(not REAL.exists(), reason="MovieLens 100K is not at ../shared/data/ml-100k.zip")
     def test_movielens_passes_and_so_does_its_growth(self, tmp_path):
-        raw = ingest(IngestConfig(str(REAL)), tmp_path / "splits")
+        raw = ingest(IngestConfig(str(real_data.path("ml-100k.zip"))), tmp_path / "splits")
         tables = {name: raw.read(name) for name in ("train", "valid", "test")}
         shorter = {**tables, "train": tables["train"].slice(0, 60_000)}
         Splits.write(tmp_path / "earlier", shorter, raw.metadata)
