@@ -31,7 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import tensorflow as tf
 
-from blocks.loader import Loader
+from emrys.blocks.loader import Loader
 
 FLOATS = [f"I{number}" for number in range(1, 14)]
 INTEGERS = [f"C{number}" for number in range(1, 27)]

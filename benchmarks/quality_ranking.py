@@ -25,9 +25,9 @@ import pyarrow as pa
 from merlin.io import Dataset
 from merlin.schema import Schema
 
-import blocks as mm
-from blocks.datasets import RatingFeatures, load_movielens
-from blocks.datasets.file_source import FileSource
+import emrys.blocks as mm
+from emrys.blocks.datasets import RatingFeatures, load_movielens
+from emrys.blocks.datasets.file_source import FileSource
 
 #: MovieLens 100K in the folder that EMRYS_DATA names, relative to the repository.
 ARCHIVE = Path(__file__).resolve().parents[1] / (os.environ.get("EMRYS_DATA") or "../shared/data") / "ml-100k.zip"

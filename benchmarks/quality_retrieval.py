@@ -32,8 +32,8 @@ import tensorflow as tf
 from merlin.io import Dataset
 from merlin.schema import Schema, Tags
 
-import blocks as mm
-from blocks.datasets import load_movielens
+import emrys.blocks as mm
+from emrys.blocks.datasets import load_movielens
 
 #: MovieLens 100K in the folder that EMRYS_DATA names, relative to the repository.
 ARCHIVE = Path(__file__).resolve().parents[1] / (os.environ.get("EMRYS_DATA") or "../shared/data") / "ml-100k.zip"

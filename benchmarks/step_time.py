@@ -46,7 +46,7 @@ import numpy as np
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
+import emrys.blocks as mm
 
 TABLES = 26
 NUMBERS = 13

@@ -22,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
-import blocks as mm
+import emrys.blocks as mm
 
 K = 10
 SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000)

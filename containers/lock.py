@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONTAINERS = ROOT / "containers"
 
 #: What the base with cuDF brings, in versions that cuDF is linked with; the environment must not hide them.
-OF_CUDF = ("dask", "distributed", "dask-cuda", "llvmlite", "numba", "numpy", "pandas", "pyarrow", "pynvml")
+OF_CUDF = ("dask", "distributed", "llvmlite", "numba", "numpy", "pandas", "pyarrow", "pynvml")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Requirements:
 
     def write(self) -> None:
         """Resolves the extras within the versions of the lock."""
-        where = ["--universal", "--python-version", "3.10"]
+        where = ["--universal", "--python-version", "3.11"]
         if self.python is not None:
             where = ["--python-platform", "x86_64-manylinux_2_35", "--python-version", self.python]
         options = [f"--extra={extra}" for extra in self.extras]
@@ -48,13 +48,13 @@ COMMON = ("pipelines",)
 
 FILES = (
     Requirements("base/requirements-cpu.txt", COMMON),
-    Requirements("base/requirements-cudf.txt", COMMON, python="3.10", without=OF_CUDF),
+    Requirements("base/requirements-cudf.txt", COMMON, python="3.12", without=OF_CUDF),
     Requirements("preprocess/requirements-cpu.txt", (*COMMON, "preprocess")),
-    Requirements("preprocess/requirements-gpu.txt", (*COMMON, "preprocess"), python="3.10", without=OF_CUDF),
+    Requirements("preprocess/requirements-gpu.txt", (*COMMON, "preprocess"), python="3.12", without=OF_CUDF),
     Requirements("train/requirements-cpu.txt", (*COMMON, "train", "ann", "cpu")),
-    Requirements("train/requirements-gpu.txt", (*COMMON, "train", "ann", "gpu"), python="3.11"),
+    Requirements("train/requirements-gpu.txt", (*COMMON, "train", "ann", "gpu"), python="3.13"),
     Requirements("serve/requirements-cpu.txt", (*COMMON, "preprocess", "serve", "ann", "cpu")),
-    Requirements("serve/requirements-gpu.txt", (*COMMON, "preprocess", "serve", "ann", "gpu"), python="3.10"),
+    Requirements("serve/requirements-gpu.txt", (*COMMON, "preprocess", "serve", "ann", "gpu"), python="3.12"),
 )
 
 
@@ -62,6 +62,7 @@ def _compile(file: str, arguments: list[str], given: str | None = None) -> None:
     command = [Path(sys.executable).parent / "uv", "pip", "compile", "--quiet", "--generate-hashes", "--no-header"]
     command += [
         "--no-strip-extras",
+        "--overrides=overrides.txt",
         "--no-annotate",
         "--constraint=requirements.lock",
         f"--output-file={CONTAINERS / file}",
@@ -75,5 +76,5 @@ if __name__ == "__main__":
         requirements.write()
     # What packs the wheel of the project, and the four dependencies that have none.
     _compile(
-        "base/requirements-build.txt", ["--universal", "--python-version=3.10", "-"], "hatchling\nsetuptools\nwheel\n"
+        "base/requirements-build.txt", ["--universal", "--python-version=3.11", "-"], "hatchling\nsetuptools\nwheel\n"
     )

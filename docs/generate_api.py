@@ -11,14 +11,13 @@ from typing import Any
 import docstring_parser
 from docstring_parser.google import DEFAULT_SECTIONS, GoogleParser, Section, SectionType
 
-import blocks
-import blocks.api
+from emrys import blocks
 
 PAGE = Path(__file__).with_name("api.md")
 HEAD = """\
-# The public names of `blocks`
+# The public names of `emrys.blocks`
 
-Made from the docstrings by `python docs/generate_api.py`. Everything here is used as `import blocks as mm`.
+Made from the docstrings by `python docs/generate_api.py`. Everything here is used as `import emrys.blocks as mm`.
 """
 EXTRA_SECTIONS = ("Input shape", "Output shape", "Source", "Sources", "Reference", "References", "Note", "Notes")
 PARSER = GoogleParser([*DEFAULT_SECTIONS, *(Section(name, name, SectionType.SINGULAR) for name in EXTRA_SECTIONS)])
@@ -37,7 +36,7 @@ def page() -> str:
 
 
 def _families() -> Iterator[tuple[str, list[str]]]:
-    """Families and their names, as `blocks.api.__all__` writes them: a comment, then the names."""
+    """Families and their names, as `emrys.blocks.api.__all__` writes them: a comment, then the names."""
     listing = inspect.getsource(blocks.api).split("__all__ = [")[1].split("]")[0]
     family, names = "", []
     for line in listing.strip().splitlines():

@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import components
-from pipelines.catalogue import PIPELINES, definition
+from emrys import components
+from emrys.pipelines.catalogue import PIPELINES, definition
 
 FOLDER = Path(__file__).with_name("components")
 
@@ -24,7 +24,7 @@ def steps() -> list[str]:
 
 def pages() -> dict[str, str]:
     """All pages by the name of their file."""
-    contracts = {name: getattr(importlib.import_module(f"components.{name}.component"), name) for name in steps()}
+    contracts = {name: getattr(importlib.import_module(f"emrys.components.{name}.component"), name) for name in steps()}
     return {"README.md": _index(contracts), **{f"{name}.md": _page(name, found) for name, found in contracts.items()}}
 
 
@@ -41,7 +41,7 @@ def _page(name: str, component: Any) -> str:
     artifacts = {key: one for key, one in inputs.items() if one.type.startswith("system.")}
     parameters = {key: one for key, one in inputs.items() if key not in artifacts}
     parts = [f"# {name}", "", component.description or "", "", f"Image: `{_image(component)}`."]
-    step = importlib.import_module(f"components.{name}.step")
+    step = importlib.import_module(f"emrys.components.{name}.step")
     if inspect.getdoc(step):
         parts.append(f"The work: `components.{name}.step`. {_one_line(inspect.getdoc(step))}")
     if artifacts:

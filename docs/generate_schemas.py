@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.catalogue import PIPELINES
-from pipelines.config_schema import schema_text
+from emrys.pipelines.catalogue import PIPELINES
+from emrys.pipelines.config_schema import schema_text
 
 FOLDER = Path(__file__).parent / "schemas"
 

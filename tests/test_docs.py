@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.config_file import read_config
-from pipelines.ranking_config import RankingConfig
+from emrys.pipelines.config_file import read_config
+from emrys.pipelines.ranking_config import RankingConfig
 from tests import real_data
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
-import blocks.api
+import emrys.blocks.api
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -27,7 +27,7 @@ def test_the_api_page_is_up_to_date():
 
 def test_the_api_page_holds_every_name():
     headings = set((DOCS / "api.md").read_text(encoding="utf-8").splitlines())
-    assert [name for name in blocks.api.__all__ if f"### `{name}`" not in headings] == []
+    assert [name for name in emrys.blocks.api.__all__ if f"### `{name}`" not in headings] == []
 
 
 def test_the_pages_of_the_steps_are_up_to_date():

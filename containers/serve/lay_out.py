@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from components.export_ensemble.server_files import ServerFiles
+from emrys.components.export_ensemble.server_files import ServerFiles
 
 folder = Path(sys.argv[1])
 files = ServerFiles.find()

@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
-from blocks.core.calling import as_shape, build_layer, call_layer
-from blocks.models.layers_inside import layers_inside
+import emrys.blocks as mm
+from emrys.blocks.core.calling import as_shape, build_layer, call_layer
+from emrys.blocks.models.layers_inside import layers_inside
 
 
 def small_schema() -> Schema:

@@ -11,8 +11,7 @@ import sys
 import keras
 import pytest
 
-import blocks
-import blocks.api
+from emrys import blocks
 
 
 @pytest.mark.parametrize("name", blocks.api.__all__)
@@ -26,25 +25,26 @@ def test_every_serialisable_class_is_loaded_with_the_api():
     # A class that the list does not import is unknown to Keras when a saved model comes back in a fresh process.
     registered = """
 import keras
-import blocks
-blocks.Model
+import emrys.blocks as mm
+mm.Model
 print(*sorted(name for name in keras.saving.get_custom_objects() if name.startswith("emrys>")))
 """
     done = subprocess.run([sys.executable, "-c", registered], check=True, capture_output=True, text=True)
-    for module in pkgutil.walk_packages(blocks.__path__, "blocks."):
+    for module in pkgutil.walk_packages(blocks.__path__, "emrys.blocks."):
         importlib.import_module(module.name)
     everything = [name for name in keras.saving.get_custom_objects() if name.startswith("emrys>")]
     assert sorted(everything) == done.stdout.split()
 
 
 def test_importing_blocks_does_not_import_tensorflow():
-    script = "import sys, blocks, blocks.errors, blocks.io, blocks.workflow, blocks.datasets; print(*sys.modules)"
+    light = ["emrys.blocks.errors", "emrys.blocks.io", "emrys.blocks.workflow", "emrys.blocks.datasets"]
+    script = f"import sys\nfor name in {light}: __import__(name)\nprint(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
     assert {"tensorflow", "keras", "kfp", "nvtabular", "tritonclient"}.isdisjoint(modules)
 
 
 def test_an_unknown_name():
-    with pytest.raises(AttributeError, match="module 'blocks' has no attribute 'MLPBlok'"):
+    with pytest.raises(AttributeError, match=r"module 'emrys\.blocks' has no attribute 'MLPBlok'"):
         _ = blocks.MLPBlok
 
 

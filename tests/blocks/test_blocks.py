@@ -11,10 +11,10 @@ import pytest
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
-from blocks import api
-from blocks.models.layers_inside import layers_inside
-from blocks.outputs.regression_output import default_regression_metrics
+import emrys.blocks as mm
+from emrys.blocks import api
+from emrys.blocks.models.layers_inside import layers_inside
+from emrys.blocks.outputs.regression_output import default_regression_metrics
 from tests.blocks import cases
 from tests.blocks.checks import check_block, small_batch, small_schema
 

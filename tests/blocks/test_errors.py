@@ -1,6 +1,14 @@
 import pytest
 
-from blocks.errors import ArtifactError, ConfigError, DataError, EmrysError, ParityError, SchemaError, ServingError
+from emrys.blocks.errors import (
+    ArtifactError,
+    ConfigError,
+    DataError,
+    EmrysError,
+    ParityError,
+    SchemaError,
+    ServingError,
+)
 
 
 def test_every_part_has_its_place_in_one_line():

@@ -9,9 +9,9 @@ import warnings
 
 import pytest
 
-import blocks
+from emrys import blocks
 
-MODULES = sorted(module.name for module in pkgutil.walk_packages(blocks.__path__, "blocks."))
+MODULES = sorted(module.name for module in pkgutil.walk_packages(blocks.__path__, "emrys.blocks."))
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -4,8 +4,8 @@ import stat
 
 import pytest
 
-from blocks.errors import ArtifactError
-from blocks.io import atomic_directory, atomic_file, read_json, write_json
+from emrys.blocks.errors import ArtifactError
+from emrys.blocks.io import atomic_directory, atomic_file, read_json, write_json
 
 
 class InterruptedWriteError(Exception):

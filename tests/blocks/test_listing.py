@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-import blocks
+from emrys import blocks
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -138,7 +138,7 @@ def _has(thing: Any, name: str) -> bool:
     """Whether a class has a member, or gives one to its objects when it makes them."""
     if hasattr(thing, name):
         return True
-    own = [kind for kind in inspect.getmro(thing) if kind.__module__.startswith("blocks")]
+    own = [kind for kind in inspect.getmro(thing) if kind.__module__.startswith("emrys.blocks")]
     return any(re.search(rf"self\.{name}(: [^=]+)? = |def set_{name}\(", inspect.getsource(kind)) for kind in own)
 
 
@@ -149,7 +149,7 @@ def test_documentation_and_types(entry):
         return
     assert inspect.getdoc(thing), f"{entry.name} is not documented"
     called = thing.__init__ if inspect.isclass(thing) else thing
-    if not inspect.isfunction(called) or not called.__module__.startswith("blocks"):
+    if not inspect.isfunction(called) or not called.__module__.startswith("emrys.blocks"):
         return  # a NamedTuple, or a constructor of Keras
     untyped = [
         name

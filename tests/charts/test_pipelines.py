@@ -8,11 +8,11 @@ from importlib import metadata
 
 import pytest
 
-from pipelines import catalogue
-from pipelines.catalogue import definition
-from pipelines.config_file import read_config
-from pipelines.ranking_config import RankingParameters
-from pipelines.resources import Resources, TaintEffect, Toleration, TolerationOperator
+from emrys.pipelines import catalogue
+from emrys.pipelines.catalogue import definition
+from emrys.pipelines.config_file import read_config
+from emrys.pipelines.ranking_config import RankingParameters
+from emrys.pipelines.resources import Resources, TaintEffect, Toleration, TolerationOperator
 from tests.charts import regenerate, rendering
 from tests.charts.rendering import PIPELINES, merged, of_kind
 

@@ -20,9 +20,9 @@ import promql_parser
 import pytest
 import yaml
 
-from components.export_ensemble.client import EnsembleClient
-from components.export_ensemble.ports import choose_port
-from components.export_ensemble.server_files import ServerFiles
+from emrys.components.export_ensemble.client import EnsembleClient
+from emrys.components.export_ensemble.ports import choose_port
+from emrys.components.export_ensemble.server_files import ServerFiles
 from tests.charts import rendering
 from tests.charts.rendering import SERVING, STABLE, merged, of_kind
 from tests.components.export_ensemble.conftest import need_server

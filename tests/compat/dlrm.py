@@ -6,7 +6,7 @@ import tensorflow as tf
 from merlin.io import Dataset
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
+import emrys.blocks as mm
 
 tf.keras.utils.set_random_seed(3)
 SIZES = {"user": 400, "item": 300, "shop": 9}

@@ -6,7 +6,7 @@ import tensorflow as tf
 from merlin.io import Dataset
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
+import emrys.blocks as mm
 
 draw = np.random.default_rng(5)
 users, items = draw.integers(1, 41, 4096), draw.integers(1, 41, 4096)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from merlin.io import Dataset
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
+import emrys.blocks as mm
 
 tf.keras.utils.set_random_seed(6)
 random = np.random.default_rng(6)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from merlin.io import Dataset
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
+import emrys.blocks as mm
 
 tf.keras.utils.set_random_seed(4)
 SIZES = {"userId": 80, "movieId": 60, "gender": 3}

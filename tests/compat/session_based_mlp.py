@@ -6,7 +6,7 @@ import tensorflow as tf
 from merlin.io import Dataset
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
+import emrys.blocks as mm
 
 tf.keras.utils.set_random_seed(8)
 ITEMS, GROUP = 40, 5

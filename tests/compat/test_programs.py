@@ -33,5 +33,5 @@ def test_one_import_differs(name):
             imports += [(alias.name, alias.asname) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             imports.append((node.module, None))
-    ours = [(module, alias) for module, alias in imports if module.split(".")[0] in ("blocks", "keras", "tests")]
-    assert ours == [("blocks", "mm")]
+    ours = [(module, alias) for module, alias in imports if module.split(".")[0] in ("emrys", "keras", "tests")]
+    assert ours == [("emrys.blocks", "mm")]

@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 from kfp import dsl
 
-from blocks.errors import ConfigError, DependencyError
-from components.artifacts.splits import Splits
-from components.build_model.component import build_model
-from components.evaluate.component import evaluate
-from components.export_ensemble.component import export_ensemble
-from components.export_retrieval.component import export_retrieval
-from components.failing import one_line_errors
-from components.gate.component import gate
-from components.image import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
-from components.infer_schema.component import infer_schema
-from components.ingest.component import ingest
-from components.preprocess.component import preprocess
-from components.promote.component import promote
-from components.report.component import report
-from components.train.component import train
+from emrys.blocks.errors import ConfigError, DependencyError
+from emrys.components.artifacts.splits import Splits
+from emrys.components.build_model.component import build_model
+from emrys.components.evaluate.component import evaluate
+from emrys.components.export_ensemble.component import export_ensemble
+from emrys.components.export_retrieval.component import export_retrieval
+from emrys.components.failing import one_line_errors
+from emrys.components.gate.component import gate
+from emrys.components.image import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
+from emrys.components.infer_schema.component import infer_schema
+from emrys.components.ingest.component import ingest
+from emrys.components.preprocess.component import preprocess
+from emrys.components.promote.component import promote
+from emrys.components.report.component import report
+from emrys.components.train.component import train
 
 IMAGES = {
     PREPROCESS_IMAGE: (ingest, preprocess, infer_schema),
@@ -111,8 +111,8 @@ def test_the_body_of_ingest_ends_with_one_line_for_an_argument_that_cannot_be(tm
 
 def test_a_known_error_ends_a_process_with_one_line_and_status_1():
     code = (
-        "from blocks.errors import DataError\n"
-        "from components.failing import one_line_errors\n"
+        "from emrys.blocks.errors import DataError\n"
+        "from emrys.components.failing import one_line_errors\n"
         "with one_line_errors('train'):\n"
         "    raise DataError('no rows', path='a.parquet')\n"
     )

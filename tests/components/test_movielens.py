@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from components.build_model.step import BuildModelConfig
-from components.build_model.step import run as build_model
-from components.evaluate.step import EvaluateConfig
-from components.evaluate.step import run as evaluate
-from components.infer_schema.step import SchemaConfig
-from components.infer_schema.step import run as infer_schema
-from components.ingest.step import IngestConfig
-from components.ingest.step import run as ingest
-from components.preprocess.step import PreprocessConfig
-from components.preprocess.step import run as preprocess
-from components.train.step import TrainConfig
-from components.train.step import run as train
+from emrys.components.build_model.step import BuildModelConfig
+from emrys.components.build_model.step import run as build_model
+from emrys.components.evaluate.step import EvaluateConfig
+from emrys.components.evaluate.step import run as evaluate
+from emrys.components.infer_schema.step import SchemaConfig
+from emrys.components.infer_schema.step import run as infer_schema
+from emrys.components.ingest.step import IngestConfig
+from emrys.components.ingest.step import run as ingest
+from emrys.components.preprocess.step import PreprocessConfig
+from emrys.components.preprocess.step import run as preprocess
+from emrys.components.train.step import TrainConfig
+from emrys.components.train.step import run as train
 from tests import real_data
 
 

@@ -2,10 +2,10 @@ import dataclasses
 
 import pytest
 
-from blocks.errors import ConfigError
-from components.infer_schema.column_override import ColumnOverride
-from components.naming import column_settings, nearest
-from components.validate.config import ValidateConfig
+from emrys.blocks.errors import ConfigError
+from emrys.components.infer_schema.column_override import ColumnOverride
+from emrys.components.naming import column_settings, nearest
+from emrys.components.validate.config import ValidateConfig
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,8 +14,8 @@ from typing import Any
 
 import docker
 
-import components
-from components.image import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
+from emrys import components
+from emrys.components.image import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
 
 IMAGES = {"preprocess": PREPROCESS_IMAGE, "train": TRAIN_IMAGE, "serve": SERVE_IMAGE}
 
@@ -24,7 +24,7 @@ def _steps() -> dict[str, str]:
     found = {}
     for file in sorted(Path(components.__file__).parent.glob("*/component.py")):
         step = file.parent.name
-        contract = getattr(importlib.import_module(f"components.{step}.component"), step)
+        contract = getattr(importlib.import_module(f"emrys.components.{step}.component"), step)
         image = contract.component_spec.implementation.container.image
         found[step] = next(name for name, one in IMAGES.items() if one == image)
     return found
@@ -36,9 +36,9 @@ STEPS = _steps()
 _IMPORT = """
 import importlib, json, sys, time
 start = time.perf_counter()
-importlib.import_module(f"components.{sys.argv[1]}.component")
+importlib.import_module(f"emrys.components.{sys.argv[1]}.component")
 contract = time.perf_counter()
-importlib.import_module(f"components.{sys.argv[1]}.step")
+importlib.import_module(f"emrys.components.{sys.argv[1]}.step")
 end = time.perf_counter()
 names = sorted({name.partition(".")[0] for name in sys.modules})
 print(json.dumps({"contract": contract - start, "step": end - contract, "modules": names}))

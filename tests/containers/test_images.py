@@ -8,6 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.containers.probing import IMAGES, STEPS
+from tests.pip_check import unexplained_complaints
 
 #: Packages that only one kind of work needs; an image without that kind has none of them.
 KINDS = {
@@ -63,7 +64,8 @@ def test_the_packages_fit_each_other(probe, image):
     wanted = [Requirement(line) for line in metadata.requires("emrys") or []]
     plain = [one for one in wanted if one.marker is None or one.marker.evaluate({"extra": "pipelines"})]
     assert [str(one) for one in plain if packages.get(one.name.lower()) not in one.specifier] == []
-    assert b"No broken requirements found." in probe.run(image, "python3", "-m", "pip", "check")
+    said = probe.run(image, "sh", "-c", "python3 -m pip check || true").decode()
+    assert unexplained_complaints(said) == []
 
 
 def test_all_have_the_same_wheel(probe):

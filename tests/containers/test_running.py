@@ -10,12 +10,12 @@ import sys
 import pytest
 import yaml
 
-from components.artifacts.triton_repository import TritonRepository
-from pipelines.ranking_config import RankingConfig
+from emrys.components.artifacts.triton_repository import TritonRepository
+from emrys.pipelines.ranking_config import RankingConfig
 from tests import real_data
 from tests.containers.probing import IMAGES, STEPS
 
-EMRYS = [sys.executable, "-c", "from pipelines.cli import main; main()"]
+EMRYS = [sys.executable, "-c", "from emrys.pipelines.cli import main; main()"]
 
 
 def run(folder, runner):

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from components.ingest.config import IngestConfig
-from components.ingest.step import run as ingest
+from emrys.components.ingest.config import IngestConfig
+from emrys.components.ingest.step import run as ingest
 
 #: A process of its own, as a user starts it.
-EMRYS = [sys.executable, "-c", "from pipelines.cli import main; main()"]
+EMRYS = [sys.executable, "-c", "from emrys.pipelines.cli import main; main()"]
 
 #: So small a model passes no gate that looks at it; this one lets through whatever is measured.
 OPEN_GATE = {"baseline_margin": -1.0, "production_margin": -1.0, "slice_margin": -1.0, "slice_units": 20}

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from kfp import components
 
-from components.artifacts.evaluation import Evaluation
-from components.artifacts.gate_decision import GateDecision
-from components.artifacts.statistics import Statistics
-from components.artifacts.triton_repository import TritonRepository
-from pipelines.catalogue import definition
-from pipelines.summary import artifacts_of
+from emrys.components.artifacts.evaluation import Evaluation
+from emrys.components.artifacts.gate_decision import GateDecision
+from emrys.components.artifacts.statistics import Statistics
+from emrys.components.artifacts.triton_repository import TritonRepository
+from emrys.pipelines.catalogue import definition
+from emrys.pipelines.summary import artifacts_of
 
 
 class FinishedRun:

@@ -7,12 +7,12 @@ import re
 
 import pytest
 
-import pipelines
-from blocks.errors import ConfigError
-from pipelines.arguments import checked_arguments, read_arguments
-from pipelines.catalogue import definition
-from pipelines.cli.main import call
-from pipelines.cluster import Cluster, ClusterError
+from emrys import pipelines
+from emrys.blocks.errors import ConfigError
+from emrys.pipelines.arguments import checked_arguments, read_arguments
+from emrys.pipelines.catalogue import definition
+from emrys.pipelines.cli.main import call
+from emrys.pipelines.cluster import Cluster, ClusterError
 from tests.pipelines.kubeflow_api import kubeflow_api
 
 UPLOAD_FIRST = [

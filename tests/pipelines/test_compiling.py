@@ -9,10 +9,10 @@ import pytest
 import yaml
 from kfp import components
 
-from blocks.errors import ConfigError
-from components.image import PREPROCESS_IMAGE, SERVE_IMAGE
-from pipelines.catalogue import PIPELINES, definition
-from pipelines.compiling import compile_pipeline
+from emrys.blocks.errors import ConfigError
+from emrys.components.image import PREPROCESS_IMAGE, SERVE_IMAGE
+from emrys.pipelines.catalogue import PIPELINES, definition
+from emrys.pipelines.compiling import compile_pipeline
 from tests.pipelines.golden import regenerate
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,11 +2,11 @@
 
 import pytest
 
-from blocks.errors import ConfigError
-from pipelines.config import Images
-from pipelines.config_file import read_config
-from pipelines.ranking_config import RankingConfig
-from pipelines.resources import Resources, TaintEffect, Toleration, TolerationOperator
+from emrys.blocks.errors import ConfigError
+from emrys.pipelines.config import Images
+from emrys.pipelines.config_file import read_config
+from emrys.pipelines.ranking_config import RankingConfig
+from emrys.pipelines.resources import Resources, TaintEffect, Toleration, TolerationOperator
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import pytest
 import typer.testing
 import yaml
 
-from blocks.errors import ConfigError
-from pipelines.catalogue import PIPELINES, definition
-from pipelines.cli.app import app
-from pipelines.config_file import read_config
-from pipelines.config_schema import config_schema
+from emrys.blocks.errors import ConfigError
+from emrys.pipelines.catalogue import PIPELINES, definition
+from emrys.pipelines.cli.app import app
+from emrys.pipelines.config_file import read_config
+from emrys.pipelines.config_schema import config_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
@@ -144,7 +144,7 @@ def test_the_command_prints_it(pipeline, schema):
 
 
 def test_the_command_refuses_another_name(capsys):
-    from pipelines.cli.main import call
+    from emrys.pipelines.cli.main import call
 
     assert call(["schema", "rankin"]) == 2
     assert "no such pipeline: 'rankin'; expected one of ranking, retrieval. Did you mean 'ranking'?" in (

@@ -6,8 +6,8 @@ import importlib
 
 import pytest
 
-from pipelines.catalogue import PIPELINES, definition
-from pipelines.tasks import OTHER_NAMES
+from emrys.pipelines.catalogue import PIPELINES, definition
+from emrys.pipelines.tasks import OTHER_NAMES
 
 #: Inputs for which the two pipelines have defaults of their own, by what is known of them.
 OWN = {
@@ -22,7 +22,7 @@ OWN = {
 
 def inputs_of(step: str) -> dict[str, object]:
     """Inputs of a step with their defaults."""
-    component = getattr(importlib.import_module(f"components.{step}.component"), step)
+    component = getattr(importlib.import_module(f"emrys.components.{step}.component"), step)
     return {name: one.default for name, one in (component.component_spec.inputs or {}).items()}
 
 

@@ -6,9 +6,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from blocks.errors import DependencyError
-from components.image import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
-from pipelines.docker_engine import DockerEngine
+from emrys.blocks.errors import DependencyError
+from emrys.components.image import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
+from emrys.pipelines.docker_engine import DockerEngine
 
 
 @pytest.fixture

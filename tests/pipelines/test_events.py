@@ -2,8 +2,8 @@
 
 import pytest
 
-from components.running import emit
-from pipelines.events import Event, find_event
+from emrys.components.running import emit
+from emrys.pipelines.events import Event, find_event
 
 
 def test_what_a_step_emits_is_found_again_behind_the_indent_of_kfp(capsys):

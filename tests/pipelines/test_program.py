@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.program import program
+from emrys.pipelines.program import program
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import io
 
 from rich.console import Console
 
-from pipelines.bar_progress import BarProgress
-from pipelines.events import Event
-from pipelines.progress import Progress
+from emrys.pipelines.bar_progress import BarProgress
+from emrys.pipelines.events import Event
+from emrys.pipelines.progress import Progress
 
 
 class Clock:

@@ -13,14 +13,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from blocks.errors import DependencyError
-from components.artifacts.gate_decision import GateDecision
-from components.artifacts.model import ModelArtifact
-from components.artifacts.splits import Splits
-from components.export_ensemble.server_files import ServerFiles
-from components.registry.registry import Registry
-from pipelines.cli.main import call
-from pipelines.summary import artifacts_of
+from emrys.blocks.errors import DependencyError
+from emrys.components.artifacts.gate_decision import GateDecision
+from emrys.components.artifacts.model import ModelArtifact
+from emrys.components.artifacts.splits import Splits
+from emrys.components.export_ensemble.server_files import ServerFiles
+from emrys.components.registry.registry import Registry
+from emrys.pipelines.cli.main import call
+from emrys.pipelines.summary import artifacts_of
 from tests.pipelines.conftest import EMRYS, emrys
 from tests.pipelines.finished_run import FinishedRun
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipelines.run_request import Runner, RunRequest
+from emrys.pipelines.run_request import Runner, RunRequest
 
 
 def test_a_request_comes_back_as_it_was():

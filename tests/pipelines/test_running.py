@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from blocks.errors import ConfigError
-from pipelines.catalogue import definition
-from pipelines.outcome import Outcome
-from pipelines.progress import Progress
-from pipelines.run_request import RunRequest
-from pipelines.running import RunError, run_pipeline
+from emrys.blocks.errors import ConfigError
+from emrys.pipelines.catalogue import definition
+from emrys.pipelines.outcome import Outcome
+from emrys.pipelines.progress import Progress
+from emrys.pipelines.run_request import RunRequest
+from emrys.pipelines.running import RunError, run_pipeline
 
-EMRYS = [sys.executable, "-c", "from pipelines.cli import main; main()"]
+EMRYS = [sys.executable, "-c", "from emrys.pipelines.cli import main; main()"]
 
 STEPS = definition("ranking").steps
 

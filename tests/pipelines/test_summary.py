@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from blocks.errors import ArtifactError
-from blocks.io import write_json
-from components.artifacts.evaluation import Evaluation
-from components.artifacts.gate_decision import GateDecision
-from components.artifacts.measured_rows import MeasuredRows
-from components.artifacts.statistics import Statistics
-from pipelines.outcome import Outcome
-from pipelines.program import program
-from pipelines.run_request import RunRequest
-from pipelines.scores import score_rows
-from pipelines.summary import RunSummary, artifacts_of
+from emrys.blocks.errors import ArtifactError
+from emrys.blocks.io import write_json
+from emrys.components.artifacts.evaluation import Evaluation
+from emrys.components.artifacts.gate_decision import GateDecision
+from emrys.components.artifacts.measured_rows import MeasuredRows
+from emrys.components.artifacts.statistics import Statistics
+from emrys.pipelines.outcome import Outcome
+from emrys.pipelines.program import program
+from emrys.pipelines.run_request import RunRequest
+from emrys.pipelines.scores import score_rows
+from emrys.pipelines.summary import RunSummary, artifacts_of
 
 METRICS = {
     "auc": 0.76543,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from components.artifacts import (
+from emrys.components.artifacts import (
     Artifact,
     Evaluation,
     FeatureSchema,

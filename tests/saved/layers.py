@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-import blocks as mm
+import emrys.blocks as mm
 
 
 @keras.saving.register_keras_serializable("emrys-saved")

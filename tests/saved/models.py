@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
-import blocks as mm
+import emrys.blocks as mm
 from tests.blocks.checks import small_batch, small_schema
 from tests.blocks.models.models import dlrm, every_input_batch, every_input_model
 from tests.blocks.models.retrieval import HISTORY, SCHEMA, catalogue, first, histories, log, two_tower

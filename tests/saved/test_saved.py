@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-import blocks as mm
-from blocks.workflow import FittedWorkflow
-from components.registry.registry import Registry
+import emrys.blocks as mm
+from emrys.blocks.workflow import FittedWorkflow
+from emrys.components.registry.registry import Registry
 from tests.saved import layers  # noqa: F401 - registers layers that some of the models hold
 from tests.saved.arrays import batches, flatten, read, restore, select
 from tests.saved.facts import KINDS, as_json, facts

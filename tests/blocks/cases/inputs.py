@@ -6,7 +6,7 @@ import warnings
 
 import tensorflow as tf
 
-import blocks as mm
+import emrys.blocks as mm
 from tests.blocks.checks import small_batch, small_schema
 
 _SCHEMA = small_schema()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-import blocks as mm
+import emrys.blocks as mm
 
 VECTORS = tf.constant(np.random.default_rng(31).random((4, 3)), "float32")
 TASKS = ["click/binary_output", "rating/regression_output"]

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
+import emrys.blocks as mm
 
 _LISTS = Schema([ColumnSchema(name, is_list=True, is_ragged=True, dtype="float32") for name in ("items", "prices")])
 _ROWS = {

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from merlin.schema import Schema
 
-import blocks as mm
+import emrys.blocks as mm
 from tests.blocks.checks import small_batch, small_schema
 
 _FEATURES = small_schema().excluding_by_name(["click", "rating"])

@@ -2,7 +2,7 @@
 
 import warnings
 
-import blocks as mm
+import emrys.blocks as mm
 from tests.blocks.models.retrieval import HISTORY, SCHEMA, first, histories, log, two_tower
 
 

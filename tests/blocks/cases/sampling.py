@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
-import blocks as mm
+import emrys.blocks as mm
 
 _ITEM = mm.create_categorical_column("item_id", 19, tags=[Tags.ITEM_ID, Tags.ITEM], dtype="int64")
 _QUERY = tf.constant(np.random.default_rng(6).random((4, 3)), "float32")

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
-import blocks as mm
+import emrys.blocks as mm
 from tests.blocks.checks import small_schema
 
 _INPUT = tf.constant(np.random.default_rng(1).random((4, 3)), "float32")

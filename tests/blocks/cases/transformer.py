@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-import blocks as mm
-from blocks.transformer.transformer_layer import TransformerLayer
+import emrys.blocks as mm
+from emrys.blocks.transformer.transformer_layer import TransformerLayer
 
 VECTORS = tf.sin(tf.reshape(tf.range(24.0), (6, 4)))
 RAGGED = tf.RaggedTensor.from_row_lengths(VECTORS, [3, 1, 2])

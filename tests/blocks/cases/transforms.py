@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema
 
-import blocks as mm
+import emrys.blocks as mm
 
 LISTS = {"items": tf.ragged.constant([[1.0, 2.0], [3.0], [4.0, 5.0]]), "user": tf.constant([[1.0], [2.0], [3.0]])}
 SCHEMA = Schema([ColumnSchema("items", is_list=True, properties={"value_count": {"min": 0, "max": 3}})])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import blocks as mm
-from blocks.errors import ConfigError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError
 from tests import golden
 
 LAYERS = {"ConcatFeatures": mm.ConcatFeatures, "StackFeatures": mm.StackFeatures}

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, SchemaError
 
 ONE = np.array([[1.0]], "float32")
 TWO = np.array([[2.0]], "float32")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import blocks as mm
-from blocks.core.huge_pages import huge_page_size, prefer_huge_pages
+import emrys.blocks as mm
+from emrys.blocks.core.huge_pages import huge_page_size, prefer_huge_pages
 
 ROWS = 200_000  # of 16 values: 12.2 MiB
 

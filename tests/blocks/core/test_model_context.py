@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from merlin.schema import Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError
 
 ITEM = mm.create_categorical_column("item", 3, tags=[Tags.ITEM_ID])
 ROWS = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [6.0, 7.0]])

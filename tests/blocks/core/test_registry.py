@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from merlin.schema import Schema
 
-import blocks as mm
-from blocks.core.registry import parse_activation
-from blocks.errors import ConfigError
+import emrys.blocks as mm
+from emrys.blocks.core.registry import parse_activation
+from emrys.blocks.errors import ConfigError
 from tests import golden
 
 VECTORS = {"a": np.array([[3.0, 4.0]], "float32")}

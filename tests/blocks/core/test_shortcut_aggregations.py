@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-import blocks as mm
-from blocks.errors import ConfigError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError
 
 SHORTCUT = np.array([[1.0, 1.0]], "float32")
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, SchemaError
 
 ROW = np.array([[1.0, 2.0]], "float32")
 SCHEMA = Schema([ColumnSchema("a", tags=[Tags.USER]), ColumnSchema("b", tags=[Tags.ITEM]), ColumnSchema("c")])

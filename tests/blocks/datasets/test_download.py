@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from blocks.datasets.download import download, md5
-from blocks.errors import ConfigError, EmrysError
+from emrys.blocks.datasets.download import download, md5
+from emrys.blocks.errors import ConfigError, EmrysError
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 

@@ -3,8 +3,8 @@ import zipfile
 
 import pytest
 
-from blocks.datasets import LOG_SCHEMA, load_movielens
-from blocks.errors import DataError
+from emrys.blocks.datasets import LOG_SCHEMA, load_movielens
+from emrys.blocks.errors import DataError
 from tests import real_data
 from tests.blocks.datasets.small_movielens import HUNDRED_K, ONE_M, write_folder, write_zip
 

@@ -3,9 +3,9 @@ import zipfile
 
 import pytest
 
-from blocks.datasets import fetch_movielens, load_movielens
-from blocks.datasets.movielens_archive import MovieLensArchive
-from blocks.errors import ConfigError, EmrysError
+from emrys.blocks.datasets import fetch_movielens, load_movielens
+from emrys.blocks.datasets.movielens_archive import MovieLensArchive
+from emrys.blocks.errors import ConfigError, EmrysError
 from tests import real_data
 from tests.blocks.datasets.small_movielens import HUNDRED_K, write_zip
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from blocks.datasets import LOG_SCHEMA, movielens_like
-from blocks.errors import ConfigError
+from emrys.blocks.datasets import LOG_SCHEMA, movielens_like
+from emrys.blocks.errors import ConfigError
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
-from blocks.datasets import synthetic
-from blocks.errors import ConfigError
+import emrys.blocks as mm
+from emrys.blocks.datasets import synthetic
+from emrys.blocks.errors import ConfigError
 
 
 def _schema():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from merlin.schema import Schema
 
-import blocks as mm
-from blocks.errors import ConfigError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, SchemaError
 
 SCHEMA = Schema(
     [mm.create_categorical_column("id", 9), mm.create_continuous_column("price"), mm.create_continuous_column("age")]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from merlin.schema import Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, SchemaError
 
 SCHEMA = Schema(
     [

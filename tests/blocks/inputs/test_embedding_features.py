@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, SchemaError
 from tests.blocks.checks import small_schema
 
 ROWS = np.array([[i, 10.0 * i] for i in range(10)], "float32")

@@ -10,8 +10,8 @@ import tensorflow as tf
 from merlin.io import Dataset
 from merlin.schema import Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, DataError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, DataError, SchemaError
 from tests import golden
 
 # rows: id -> (id, 10 id)

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
+import emrys.blocks as mm
 
 SIZES = {"userId": 6041, "movieId": 3700, "title": 3700, "gender": 4}
 CONTINUOUS = ["TE_zipcode_rating", "TE_movieId_rating"]

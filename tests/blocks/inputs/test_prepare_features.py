@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from merlin.schema import Schema
 
-import blocks as mm
-from blocks.errors import ConfigError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, SchemaError
 from tests import golden
 
 LISTS = Schema([mm.create_categorical_column("genres", 9, min_value_count=0)])

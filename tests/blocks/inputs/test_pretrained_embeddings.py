@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, SchemaError
 
 SCHEMA = Schema([ColumnSchema(name, dtype="float32", tags=[Tags.EMBEDDING]) for name in ("image", "images")])
 BATCH = {

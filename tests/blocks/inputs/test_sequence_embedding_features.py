@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, SchemaError
 
 ROWS = np.array([[0.0, 0.5], [1.0, 1.5], [2.0, 2.5]], "float32")
 

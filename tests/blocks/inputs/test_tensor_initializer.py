@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from merlin.io import Dataset
 
-from blocks.errors import ConfigError, DataError
-from blocks.inputs.tensor_initializer import TensorInitializer
+from emrys.blocks.errors import ConfigError, DataError
+from emrys.blocks.inputs.tensor_initializer import TensorInitializer
 
 WEIGHTS = np.array([[0.1, 1.0], [2.0, 3.0], [-4.0, 5.5]], dtype="float32")
 

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, DataError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, DataError, SchemaError
 from tests import golden
 
 

@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema
 
-from blocks.errors import DataError, SchemaError
-from blocks.loader import Loader
+from emrys.blocks.errors import DataError, SchemaError
+from emrys.blocks.loader import Loader
 from tests.blocks.loader.conftest import Write
 
 

@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-from blocks.errors import ConfigError
-from blocks.loader import Loader
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.loader import Loader
 from tests import golden
 from tests.blocks.loader.conftest import Write
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, DataError, SchemaError
-from blocks.loader import EmbeddingOperator, Loader
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, DataError, SchemaError
+from emrys.blocks.loader import EmbeddingOperator, Loader
 from tests.blocks.loader.conftest import Write
 
 #: Vector of row i: (i, 10 i).

@@ -15,7 +15,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import pyarrow as pa
-from blocks.loader import Loader
+from emrys.blocks.loader import Loader
 
 def most():
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])

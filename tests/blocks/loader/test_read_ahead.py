@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from blocks.errors import DataError
-from blocks.loader.read_ahead import read_ahead
+from emrys.blocks.errors import DataError
+from emrys.blocks.loader.read_ahead import read_ahead
 
 
 def batches(made: list[int], count: int = 20, rows: int = 10) -> Iterator[pa.RecordBatch]:

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from google.cloud import storage
 
-from blocks.errors import DataError
-from blocks.loader import Loader
+from emrys.blocks.errors import DataError
+from emrys.blocks.loader import Loader
 from tests.components.storage.emulator import BUCKET, emulator
 
 FOLDER = f"gs://{BUCKET}/clicks"

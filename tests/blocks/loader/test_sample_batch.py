@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-from blocks.loader import Loader, sample_batch
+from emrys.blocks.loader import Loader, sample_batch
 from tests import golden
 from tests.blocks.loader.conftest import Write
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from blocks.errors import ConfigError
-from blocks.loader import Loader
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.loader import Loader
 from tests.blocks.loader.conftest import Write
 
 
@@ -149,7 +149,7 @@ def peak(loader: Loader) -> int:
 def test_memory_is_bounded_by_the_buffer_at_ten_times_the_data(
     tmp_path: Path, rows_per_group: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("blocks.loader.row_stream.BLOCK_BYTES", 1 << 16)
+    monkeypatch.setattr("emrys.blocks.loader.row_stream.BLOCK_BYTES", 1 << 16)
 
     def peak_of(rows: int) -> int:
         columns = {f"c{number}": np.random.default_rng(number).integers(0, 2**60, rows) for number in range(8)}

@@ -12,8 +12,8 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 from pyarrow import fs
 
-from blocks.errors import ConfigError, DataError
-from blocks.loader import Loader
+from emrys.blocks.errors import ConfigError, DataError
+from emrys.blocks.loader import Loader
 from tests.blocks.loader.conftest import Write
 
 

@@ -14,9 +14,9 @@ from merlin.dataloader.ops.embeddings import EmbeddingOperator
 from merlin.schema import ColumnSchema, Schema, Tags
 from merlin.table import TensorTable
 
-import blocks as mm
-from blocks.errors import ConfigError
-from blocks.loader import Loader, sample_batch
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.loader import Loader, sample_batch
 from tests.blocks.loader.conftest import Write
 
 VECTORS = np.array([[i, 10 * i] for i in range(10)], np.float64)

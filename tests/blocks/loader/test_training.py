@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from blocks.loader import Loader
+from emrys.blocks.loader import Loader
 from tests.blocks.loader.conftest import Write
 
 

@@ -12,9 +12,9 @@ import pytest
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, SchemaError
-from blocks.loader import Loader, sample_batch
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.loader import Loader, sample_batch
 from tests.blocks.loader.conftest import Write
 
 SCHEMA = Schema(

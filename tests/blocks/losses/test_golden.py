@@ -8,10 +8,10 @@ import keras
 import pytest
 import tensorflow as tf
 
-from blocks import losses
-from blocks.errors import ConfigError
-from blocks.losses.base import negative_log
-from blocks.outputs.contrastive_output import FALSE_NEGATIVE_SCORE
+from emrys.blocks import losses
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.losses.base import negative_log
+from emrys.blocks.outputs.contrastive_output import FALSE_NEGATIVE_SCORE
 from tests import golden
 
 PAIRWISE = ("BPRLoss", "BPRmaxLoss", "HingeLoss", "LogisticLoss", "TOP1Loss", "TOP1maxLoss", "TOP1v2Loss")

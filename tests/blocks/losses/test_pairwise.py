@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from blocks import losses
-from blocks.errors import ConfigError
+from emrys.blocks import losses
+from emrys.blocks.errors import ConfigError
 
 PAIRWISE = [
     losses.BPRLoss,

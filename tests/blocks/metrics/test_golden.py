@@ -7,8 +7,8 @@ import re
 import pytest
 import tensorflow as tf
 
-from blocks import metrics
-from blocks.errors import ConfigError
+from emrys.blocks import metrics
+from emrys.blocks.errors import ConfigError
 from tests import golden
 
 RANKING = ("RecallAt", "PrecisionAt", "NDCGAt", "MRRAt", "AvgPrecisionAt")

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from blocks.errors import ConfigError
-from blocks.metrics import (
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.metrics import (
     AvgPrecisionAt,
     MRRAt,
     NDCGAt,

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from blocks.errors import ConfigError
-from blocks.metrics import ItemCoverageAt, LogLossMetric, NoveltyAt, PopularityBiasAt
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.metrics import ItemCoverageAt, LogLossMetric, NoveltyAt, PopularityBiasAt
 
 FREQUENCIES = [1, 2, 5, 0]
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-import blocks as mm
-from blocks.errors import ConfigError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError
 
 ROW = np.array([[1.0, 2.0]], "float32")
 

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
+import emrys.blocks as mm
 from tests.blocks.checks import small_batch, small_schema
 
 FEATURES = small_schema().excluding_by_name(["click", "rating"])

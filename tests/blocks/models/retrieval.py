@@ -8,7 +8,7 @@ import tensorflow as tf
 from merlin.io import Dataset
 from merlin.schema import Schema, Tags
 
-import blocks as mm
+import emrys.blocks as mm
 
 SCHEMA = Schema(
     [

@@ -9,7 +9,7 @@ import tensorflow as tf
 from merlin.io import Dataset
 from merlin.schema import Schema
 
-import blocks as mm
+import emrys.blocks as mm
 from tests.blocks.models.retrieval import SCHEMA, USERS, first, log
 
 ITEM = SCHEMA["item_id"]

@@ -4,8 +4,8 @@ import keras
 import pytest
 from merlin.schema import Schema
 
-import blocks as mm
-from blocks.errors import ConfigError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, SchemaError
 from tests.blocks.checks import small_batch, small_schema
 
 FEATURES = small_schema().excluding_by_name(["click", "rating"])

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import blocks as mm
-from blocks.core.prediction import Prediction
-from blocks.errors import ConfigError
+import emrys.blocks as mm
+from emrys.blocks.core.prediction import Prediction
+from emrys.blocks.errors import ConfigError
 
 
 class Doubled(mm.Block):

@@ -12,8 +12,8 @@ import tensorflow as tf
 from merlin.io import Dataset
 from merlin.schema import Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, DataError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, DataError, SchemaError
 from tests import golden
 from tests.blocks.models.retrieval import (
     HISTORY,
@@ -117,7 +117,7 @@ def test_saved_model_indexed_in_a_fresh_process_gives_the_same_top_k(tmp_path):
     model.save(tmp_path / "model.keras")
     expected = model.to_top_k_encoder(catalogue(), k=4)(first(log(), 24))
     program = f"""
-        import numpy as np, blocks as mm
+        import numpy as np, emrys.blocks as mm
         from tests.blocks.models.retrieval import catalogue, first, log
         model = mm.Model.load({str(tmp_path / "model.keras")!r})
         found = model.to_top_k_encoder(catalogue(), k=4)(first(log(), 24))

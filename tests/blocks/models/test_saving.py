@@ -11,15 +11,15 @@ import pytest
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError
 from tests.blocks.checks import small_schema
 from tests.blocks.models.models import every_input_batch, every_input_model
 
 LOAD = """
 import sys
 import numpy as np
-import blocks as mm
+import emrys.blocks as mm
 from tests.blocks.models.models import every_input_batch
 model = mm.Model.load(sys.argv[1] + "/model")
 expected = np.load(sys.argv[1] + "/expected.npz")
@@ -44,7 +44,7 @@ found = serve(**{name: tf.constant(value) for name, value in batch.items()})
 expected = np.load(sys.argv[1] + "/expected.npz")
 for name, values in found.items():
     np.testing.assert_allclose(values, expected[name.replace("/", "|")], atol=1e-6)
-assert len(found) == 2 and "blocks" not in sys.modules
+assert len(found) == 2 and "emrys" not in sys.modules
 """
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from merlin.schema import Schema
 
-import blocks as mm
-from blocks.models.plain_summary import plain_summary
+import emrys.blocks as mm
+from emrys.blocks.models.plain_summary import plain_summary
 
 
 def model():

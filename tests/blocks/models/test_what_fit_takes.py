@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, SchemaError
 from tests import golden
 from tests.blocks.checks import small_batch, small_schema
 from tests.blocks.models.models import FEATURES, dlrm, every_input_schema, rows

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import blocks as mm
+import emrys.blocks as mm
 from tests.blocks.checks import small_batch, small_schema
 
 

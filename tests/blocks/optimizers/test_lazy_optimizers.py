@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import blocks as mm
-from blocks.errors import ConfigError
-from blocks.optimizers import lazy_optimizer
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.optimizers import lazy_optimizer
 from tests import golden
 
 ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 from merlin.schema import Schema
 
-import blocks as mm
-from blocks.errors import ConfigError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError
 from tests import golden
 from tests.blocks.checks import small_batch, small_schema
 

@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
-from blocks.core.serializing import from_config
-from blocks.errors import ConfigError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.core.serializing import from_config
+from emrys.blocks.errors import ConfigError, SchemaError
 from tests import golden
 
 X = np.array([[1.0, -2.0], [0.5, 3.0]], "float32")

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError
 from tests import golden
 
 ITEM = mm.create_categorical_column("item_id", num_items=10, tags=[Tags.ITEM_ID, Tags.ITEM], dtype="int64")

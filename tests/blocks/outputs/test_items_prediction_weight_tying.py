@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from merlin.schema import Schema, Tags
 
-import blocks as mm
-from blocks.errors import SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import SchemaError
 
 ITEM = mm.create_categorical_column("item_id", num_items=9, tags=[Tags.ITEM_ID], dtype="int64")
 USER = mm.create_categorical_column("user_id", num_items=4, dtype="int64")

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from merlin.schema import Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, SchemaError
 from tests import golden
 
 SCHEMA = Schema([mm.create_categorical_column("item_id", num_items=5, tags=[Tags.ITEM_ID], dtype="int64")])

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import blocks as mm
-from blocks.errors import ConfigError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError
 from tests import golden
 
 CANDIDATES = np.array([[1.0], [3.0], [2.0]])

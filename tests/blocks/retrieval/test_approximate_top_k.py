@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import blocks as mm
-from blocks.errors import ConfigError, DependencyError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, DependencyError
 
 
 @pytest.fixture(scope="module")

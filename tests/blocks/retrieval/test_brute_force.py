@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import blocks as mm
-from blocks.errors import ConfigError
-from blocks.retrieval.streaming import streamed_top_k
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.retrieval.streaming import streamed_top_k
 from tests import golden
 
 QUERIES = np.array([[1.0, 0.5], [-1.0, 2.0]], "float32")

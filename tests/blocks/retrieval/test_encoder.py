@@ -11,9 +11,9 @@ import tensorflow as tf
 from merlin.io import Dataset
 from merlin.schema import Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, DataError, SchemaError
-from blocks.loader import Loader
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, DataError, SchemaError
+from emrys.blocks.loader import Loader
 
 SCHEMA = Schema(
     [

@@ -9,8 +9,8 @@ import tensorflow as tf
 from merlin.io import Dataset
 from merlin.schema import Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, DataError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, DataError
 
 VECTORS = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], "float32")
 IDS = np.array([7, 3, 9])

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from blocks.errors import ArtifactError, ConfigError, DataError
-from blocks.retrieval.seen_items import SeenItems, as_seen_items
+from emrys.blocks.errors import ArtifactError, ConfigError, DataError
+from emrys.blocks.retrieval.seen_items import SeenItems, as_seen_items
 
 LOG = pd.DataFrame({"user_id": [3, 1, 3, 3, 1, 8], "item_id": [30, 11, 10, 30, 12, 5]})
 
@@ -130,5 +130,7 @@ def test_bad_arguments():
 
 
 def test_needs_no_tensorflow():
-    program = "import sys, blocks.retrieval.seen_items; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    program = (
+        "import sys, emrys.blocks.retrieval.seen_items; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -16,8 +16,8 @@ import tensorflow as tf
 from merlin.io import Dataset
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError
 from tests import golden
 
 USERS = Schema([mm.create_categorical_column("user_id", 9, tags=[Tags.USER_ID], dtype="int64")])
@@ -239,7 +239,7 @@ def test_indexed_again_after_it_was_used():
 PROGRAM = """
 import json, sys
 import numpy as np
-import blocks as mm
+import emrys.blocks as mm
 encoder = mm.Model.load(sys.argv[1])
 found = encoder({"user_id": np.array([[1], [2], [3]])})
 encoder.topk_layer.index(np.ones((1, 2)))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from merlin.schema import ColumnSchema, Schema, Tags
 
-from blocks.errors import ConfigError, SchemaError
-from blocks.schema.functions import (
+from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.schema.functions import (
     categorical_cardinalities,
     categorical_domains,
     column_cardinality,

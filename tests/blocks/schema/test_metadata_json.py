@@ -12,8 +12,8 @@ import pytest
 from merlin.schema import ColumnSchema, Schema, Tags
 from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
 
-from blocks.errors import SchemaError
-from blocks.schema.metadata_json import schema_to_tensorflow_metadata_json, tensorflow_metadata_json_to_schema
+from emrys.blocks.errors import SchemaError
+from emrys.blocks.schema.metadata_json import schema_to_tensorflow_metadata_json, tensorflow_metadata_json_to_schema
 from tests import golden
 
 COLUMNS = [
@@ -105,7 +105,7 @@ def test_golden_schema(case):
 
 def test_text_is_the_same_in_every_process():
     program = (
-        "from blocks.schema.metadata_json import schema_to_tensorflow_metadata_json as write;"
+        "from emrys.blocks.schema.metadata_json import schema_to_tensorflow_metadata_json as write;"
         "from tests.blocks.schema.test_metadata_json import COLUMNS;"
         "from merlin.schema import Schema; print(write(Schema(COLUMNS)))"
     )

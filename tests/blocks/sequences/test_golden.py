@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from merlin.schema import Schema
 
-import blocks as mm
-from blocks.errors import DataError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import DataError, SchemaError
 from tests import golden
 
 NAMES = (

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, DataError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, DataError, SchemaError
 
 LISTS = {"min_value_count": 0, "max_value_count": 5}
 SCHEMA = Schema(

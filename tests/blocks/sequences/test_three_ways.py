@@ -9,8 +9,8 @@ import pytest
 from merlin.io import Dataset
 from merlin.schema import Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError
 
 LISTS = {"dtype": "int64", "min_value_count": 2, "max_value_count": 5}
 SCHEMA = Schema(

@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, SchemaError
-from blocks.tasks.as_outputs import as_outputs
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.tasks.as_outputs import as_outputs
 from tests import golden
 from tests.blocks.checks import small_schema
 

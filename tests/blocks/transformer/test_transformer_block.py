@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, DataError
-from blocks.transformer.transformer_layer import TransformerLayer
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, DataError
+from emrys.blocks.transformer.transformer_layer import TransformerLayer
 
 NUMBER = 12
 COLUMN = mm.create_categorical_column(

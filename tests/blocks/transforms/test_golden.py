@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
-from blocks.errors import SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import SchemaError
 from tests import golden
 
 

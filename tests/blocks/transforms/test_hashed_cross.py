@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 from merlin.schema import Schema
 
-import blocks as mm
-from blocks.errors import ConfigError, EmrysError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, EmrysError, SchemaError
 from tests import golden
 
 

@@ -1,8 +1,8 @@
 import pytest
 from merlin.schema import Schema
 
-import blocks as mm
-from blocks.errors import ConfigError, EmrysError, SchemaError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, EmrysError, SchemaError
 from tests import golden
 
 COLUMNS = ["cat1", "cat2", "cat3"]

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-import blocks as mm
-from blocks.errors import ConfigError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError
 from tests import golden
 
 

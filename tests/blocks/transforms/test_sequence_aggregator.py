@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import blocks as mm
-from blocks.errors import ConfigError
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError
 from tests import golden
 
 LISTS = tf.RaggedTensor.from_row_lengths(tf.constant([[1.0, -2.0], [3.0, -4.0]]), [2, 0])

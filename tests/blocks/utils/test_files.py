@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from merlin.io import Dataset
 
-from blocks.errors import ConfigError, DataError, SchemaError
-from blocks.utils.files import (
+from emrys.blocks.errors import ConfigError, DataError, SchemaError
+from emrys.blocks.utils.files import (
     get_filenames,
     get_label_feature_name,
     get_parquet_files_names,

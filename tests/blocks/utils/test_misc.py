@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from blocks.utils.misc import filter_kwargs, get_object_size, safe_json
+from emrys.blocks.utils.misc import filter_kwargs, get_object_size, safe_json
 
 KWARGS = {"z": 0, "b": 2, "a": 1, "only": 3}
 

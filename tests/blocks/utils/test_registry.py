@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from blocks.errors import ConfigError
-from blocks.utils.registry import (
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.utils.registry import (
     NamingError,
     Registry,
     RegistryMixin,

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from blocks.utils.timing import Timing
+from emrys.blocks.utils.timing import Timing
 
 
 def test_one_line():

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from blocks.errors import ArtifactError, ConfigError, DataError
-from blocks.workflow import Categorify, FillNormalize, FittedWorkflow, OutputColumn, RawColumn, TargetEncoding
+from emrys.blocks.errors import ArtifactError, ConfigError, DataError
+from emrys.blocks.workflow import Categorify, FillNormalize, FittedWorkflow, OutputColumn, RawColumn, TargetEncoding
 
 
 def categories(values: list[object], kind: pa.DataType) -> pa.Table:
@@ -289,7 +289,7 @@ def test_serving_imports_little(workflow: FittedWorkflow, tmp_path: Path) -> Non
     code = """if True:
         import sys
         import numpy as np
-        from blocks.workflow import FittedWorkflow
+        from emrys.blocks.workflow import FittedWorkflow
         workflow = FittedWorkflow.load(sys.argv[1])
         rows = {"user": np.array([7]), "city": np.array([b"Ulm"], object), "tags": np.array([[b"a"]], object),
                 "year": np.array([1984], np.float32)}

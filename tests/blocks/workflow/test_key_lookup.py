@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from blocks.workflow.key_lookup import make_lookup
+from emrys.blocks.workflow.key_lookup import make_lookup
 
 EXTREMES = [-(2**63) + 1, -1, 0, 1, 2**53 + 1, 2**63 - 1]
 

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from blocks.errors import ArtifactError
-from components.artifacts.base import Artifact
+from emrys.blocks.errors import ArtifactError
+from emrys.components.artifacts.base import Artifact
 
 
 class Letters(Artifact):

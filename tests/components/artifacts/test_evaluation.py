@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from blocks.errors import ArtifactError
-from blocks.io import write_json
-from components.artifacts.evaluation import Evaluation
-from components.artifacts.measured_rows import MeasuredRows
+from emrys.blocks.errors import ArtifactError
+from emrys.blocks.io import write_json
+from emrys.components.artifacts.evaluation import Evaluation
+from emrys.components.artifacts.measured_rows import MeasuredRows
 
 CURVE = {"false_positive_rate": [0.0, 1.0], "true_positive_rate": [0.0, 1.0], "thresholds": [0.6, 0.5]}
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blocks.errors import ArtifactError
-from blocks.workflow import FillNormalize, FittedWorkflow
-from components.artifacts.fitted_workflow import FittedWorkflowArtifact
+from emrys.blocks.errors import ArtifactError
+from emrys.blocks.workflow import FillNormalize, FittedWorkflow
+from emrys.components.artifacts.fitted_workflow import FittedWorkflowArtifact
 
 
 def test_the_workflow_is_read_back(tmp_path: Path) -> None:

@@ -2,11 +2,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import blocks as mm
-from blocks.errors import ArtifactError
-from blocks.io import write_json
-from components.artifacts.evaluation import Evaluation
-from components.artifacts.retrieval_evaluation import RetrievalEvaluation
+import emrys.blocks as mm
+from emrys.blocks.errors import ArtifactError
+from emrys.blocks.io import write_json
+from emrys.components.artifacts.evaluation import Evaluation
+from emrys.components.artifacts.retrieval_evaluation import RetrievalEvaluation
 
 METADATA = {
     "user": "userId",

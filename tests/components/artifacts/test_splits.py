@@ -2,8 +2,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from blocks.errors import ArtifactError
-from components.artifacts.splits import SPLIT_SCHEMA, Splits
+from emrys.blocks.errors import ArtifactError
+from emrys.components.artifacts.splits import SPLIT_SCHEMA, Splits
 
 
 def table(rows, **replaced):

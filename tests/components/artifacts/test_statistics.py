@@ -1,9 +1,9 @@
 import pytest
 
-from blocks.errors import ArtifactError
-from blocks.io import write_json
-from components.artifacts.column_statistics import ColumnKind, ColumnStatistics, Numbers, Values
-from components.artifacts.statistics import Statistics
+from emrys.blocks.errors import ArtifactError
+from emrys.blocks.io import write_json
+from emrys.components.artifacts.column_statistics import ColumnKind, ColumnStatistics, Numbers, Values
+from emrys.components.artifacts.statistics import Statistics
 
 AGE = ColumnStatistics(
     "age", "int64", ColumnKind.NUMBER, 4, 1, 0, 2,

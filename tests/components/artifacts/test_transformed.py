@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from blocks.errors import ArtifactError
-from components.artifacts.transformed import Transformed
+from emrys.blocks.errors import ArtifactError
+from emrys.components.artifacts.transformed import Transformed
 
 
 def test_splits_are_read_back(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from blocks.errors import ArtifactError
-from components.artifacts.triton_repository import TritonRepository
+from emrys.blocks.errors import ArtifactError
+from emrys.components.artifacts.triton_repository import TritonRepository
 
 
 def write(path, models):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
-from blocks.errors import ConfigError, SchemaError
-from components.artifacts.feature_schema import FeatureSchema
-from components.build_model.config import Architecture, BuildModelConfig
-from components.build_model.step import build_model, run
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.components.artifacts.feature_schema import FeatureSchema
+from emrys.components.build_model.config import Architecture, BuildModelConfig
+from emrys.components.build_model.step import build_model, run
 
 LABEL = ColumnSchema("rating_binary", dtype="int8", tags=[Tags.TARGET, Tags.BINARY_CLASSIFICATION])
 HISTORY = mm.create_categorical_column(

@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
-from blocks.errors import ArtifactError, ConfigError
-from components.artifacts.feature_schema import FeatureSchema
-from components.artifacts.model import ModelArtifact
-from components.build_model.step import BuildModelConfig, build_dlrm, run
+import emrys.blocks as mm
+from emrys.blocks.errors import ArtifactError, ConfigError
+from emrys.components.artifacts.feature_schema import FeatureSchema
+from emrys.components.artifacts.model import ModelArtifact
+from emrys.components.build_model.step import BuildModelConfig, build_dlrm, run
 
 IDS = [
     mm.create_categorical_column("user", 4, tags=[Tags.USER_ID], dtype="int64"),
@@ -100,7 +100,7 @@ def test_a_fresh_process_predicts_the_same(tmp_path):
     code = (
         "import json, sys\n"
         "import numpy as np, tensorflow as tf\n"
-        "from components.artifacts.model import ModelArtifact\n"
+        "from emrys.components.artifacts.model import ModelArtifact\n"
         "columns, lists = json.loads(sys.argv[2])\n"
         "model = ModelArtifact(sys.argv[1]).load()\n"
         "features = {name: np.array(rows, 'float32' if name == 'age' else 'int64') for name, rows in columns.items()}\n"

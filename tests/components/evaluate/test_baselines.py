@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from components.evaluate.baselines import mean_scores, popularity_scores, smoothed_means
-from components.evaluate.config import EvaluateConfig
-from components.evaluate.interactions import Interactions
+from emrys.components.evaluate.baselines import mean_scores, popularity_scores, smoothed_means
+from emrys.components.evaluate.config import EvaluateConfig
+from emrys.components.evaluate.interactions import Interactions
 
 
 def rows(users, items, labels):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from components.evaluate.calibration import Calibration
+from emrys.components.evaluate.calibration import Calibration
 
 
 def test_two_bins_by_hand():

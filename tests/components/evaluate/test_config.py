@@ -1,7 +1,7 @@
 import pytest
 
-from blocks.errors import ConfigError
-from components.evaluate.config import EvaluateConfig
+from emrys.blocks.errors import ConfigError
+from emrys.components.evaluate.config import EvaluateConfig
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from blocks.errors import ArtifactError, DataError
-from components.evaluate.interactions import read_interactions
+from emrys.blocks.errors import ArtifactError, DataError
+from emrys.components.evaluate.interactions import read_interactions
 
 
 def write(path, users, items, labels, **other):

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blocks.errors import ArtifactError
-from components.evaluate.predict import pick_output
+from emrys.blocks.errors import ArtifactError
+from emrys.components.evaluate.predict import pick_output
 
 SCORES = np.array([[0.25], [0.5]], np.float32)
 

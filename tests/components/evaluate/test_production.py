@@ -1,15 +1,15 @@
 import pytest
 
-from components.build_model.step import BuildModelConfig
-from components.build_model.step import run as build_model
-from components.evaluate.step import EvaluateConfig, run
-from components.infer_schema.step import SchemaConfig
-from components.infer_schema.step import run as infer_schema
-from components.ingest.step import IngestConfig
-from components.ingest.step import run as ingest
-from components.preprocess.config import PreprocessConfig
-from components.preprocess.step import run as preprocess
-from components.registry.registry import Registry
+from emrys.components.build_model.step import BuildModelConfig
+from emrys.components.build_model.step import run as build_model
+from emrys.components.evaluate.step import EvaluateConfig, run
+from emrys.components.infer_schema.step import SchemaConfig
+from emrys.components.infer_schema.step import run as infer_schema
+from emrys.components.ingest.step import IngestConfig
+from emrys.components.ingest.step import run as ingest
+from emrys.components.preprocess.config import PreprocessConfig
+from emrys.components.preprocess.step import run as preprocess
+from emrys.components.registry.registry import Registry
 from tests.components.pages.reading import Page
 
 

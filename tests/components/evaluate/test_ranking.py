@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from components.evaluate.ranking import rank_per_user
+from emrys.components.evaluate.ranking import rank_per_user
 
 
 def rank(rows, k=10):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from components.evaluate.roc import RocCurve
+from emrys.components.evaluate.roc import RocCurve
 
 
 def test_a_curve_by_hand():
@@ -26,7 +26,7 @@ def test_thinning_keeps_the_ends_and_the_area():
         assert (curve.false_positive_rate[-1], curve.true_positive_rate[-1]) == (1.0, 1.0)
         assert np.all(np.diff(curve.thresholds) < 0)
         assert np.isfinite(curve.thresholds).all()
-    areas = [np.trapz(curve.true_positive_rate, curve.false_positive_rate) for curve in (whole, thin)]
+    areas = [np.trapezoid(curve.true_positive_rate, curve.false_positive_rate) for curve in (whole, thin)]
     assert areas[1] == pytest.approx(areas[0], abs=2e-3)
 
 

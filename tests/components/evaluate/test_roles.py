@@ -2,8 +2,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from blocks.errors import SchemaError
-from components.evaluate.roles import Roles
+from emrys.blocks.errors import SchemaError
+from emrys.components.evaluate.roles import Roles
 
 
 def schema(**tags):

@@ -3,10 +3,10 @@ import math
 import numpy as np
 import pytest
 
-from blocks.errors import ArtifactError, DataError
-from components.evaluate.config import EvaluateConfig
-from components.evaluate.interactions import Interactions
-from components.evaluate.scorecard import evaluate_scores
+from emrys.blocks.errors import ArtifactError, DataError
+from emrys.components.evaluate.config import EvaluateConfig
+from emrys.components.evaluate.interactions import Interactions
+from emrys.components.evaluate.scorecard import evaluate_scores
 
 
 def rows(users, items, labels):

@@ -7,14 +7,14 @@ import pyarrow.parquet as pq
 import pytest
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
-from blocks.errors import ArtifactError, EmrysError, SchemaError
-from blocks.io import write_json
-from components.artifacts.feature_schema import FeatureSchema
-from components.artifacts.model import ModelArtifact
-from components.artifacts.splits import SPLIT_SCHEMA, Splits
-from components.artifacts.transformed import Transformed
-from components.evaluate.step import EvaluateConfig, best_auc, run
+import emrys.blocks as mm
+from emrys.blocks.errors import ArtifactError, EmrysError, SchemaError
+from emrys.blocks.io import write_json
+from emrys.components.artifacts.feature_schema import FeatureSchema
+from emrys.components.artifacts.model import ModelArtifact
+from emrys.components.artifacts.splits import SPLIT_SCHEMA, Splits
+from emrys.components.artifacts.transformed import Transformed
+from emrys.components.evaluate.step import EvaluateConfig, best_auc, run
 from tests.components.pages.reading import Page
 
 ROWS = {"train": 400, "valid": 40, "test": 120}
@@ -111,7 +111,7 @@ def test_what_is_written(inputs, tmp_path, capfd):
 
     fpr, tpr, thresholds = evaluation.roc
     assert (fpr[0], tpr[0], fpr[-1], tpr[-1]) == (0.0, 0.0, 1.0, 1.0)
-    assert np.trapz(tpr, fpr) == pytest.approx(metrics["auc"])
+    assert np.trapezoid(tpr, fpr) == pytest.approx(metrics["auc"])
     assert np.isfinite(thresholds).all()
     assert sum(evaluation.curves["calibration"]["rows"]) == 120
     assert sum(map(sum, evaluation.curves["histogram"].values())) == 120

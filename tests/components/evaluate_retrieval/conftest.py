@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.build_model.step import Architecture
+from emrys.components.build_model.step import Architecture
 from tests.components.evaluate_retrieval.made import fit, prepare
 
 

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from components.build_model.step import Architecture, BuildModelConfig
-from components.build_model.step import run as build_model
-from components.infer_schema.step import SchemaConfig
-from components.infer_schema.step import run as infer_schema
-from components.ingest.step import IngestConfig
-from components.ingest.step import run as ingest
-from components.preprocess.config import features_for
-from components.preprocess.step import run as preprocess
-from components.retrieval.queries import Log
-from components.train.step import TrainConfig
-from components.train.step import run as train
+from emrys.components.build_model.step import Architecture, BuildModelConfig
+from emrys.components.build_model.step import run as build_model
+from emrys.components.infer_schema.step import SchemaConfig
+from emrys.components.infer_schema.step import run as infer_schema
+from emrys.components.ingest.step import IngestConfig
+from emrys.components.ingest.step import run as ingest
+from emrys.components.preprocess.config import features_for
+from emrys.components.preprocess.step import run as preprocess
+from emrys.components.retrieval.queries import Log
+from emrys.components.train.step import TrainConfig
+from emrys.components.train.step import run as train
 
 SMALL = {"embedding_dim": 8, "tower_layers": (8,), "learning_rate": 0.01, "ema_momentum": 0.0}
 FAST = TrainConfig(epochs=2, batch_size=256, monitor="val_ndcg_at_10", patience=2)

@@ -1,9 +1,9 @@
 import numpy as np
 import pyarrow as pa
 
-from components.evaluate_retrieval.baselines import popularity, recommend_by_last_item, recommend_popular
-from components.retrieval.catalogue import Catalogue
-from components.retrieval.queries import Queries
+from emrys.components.evaluate_retrieval.baselines import popularity, recommend_by_last_item, recommend_popular
+from emrys.components.retrieval.catalogue import Catalogue
+from emrys.components.retrieval.queries import Queries
 from tests.components.evaluate_retrieval.made import log
 
 #: Items 10, 11, 12, 13 stand at places 0 to 3.

@@ -2,11 +2,11 @@
 
 import pytest
 
-from components.build_model.step import Architecture
-from components.evaluate_retrieval.step import EvaluateRetrievalConfig, run
-from components.gate.config import GateConfig
-from components.gate.step import run as gate
-from components.train.step import TrainConfig
+from emrys.components.build_model.step import Architecture
+from emrys.components.evaluate_retrieval.step import EvaluateRetrievalConfig, run
+from emrys.components.gate.config import GateConfig
+from emrys.components.gate.step import run as gate
+from emrys.components.train.step import TrainConfig
 from tests import real_data
 from tests.components.evaluate_retrieval.made import fit, prepare
 

@@ -7,17 +7,17 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-import blocks as mm
-from blocks.errors import ArtifactError, ConfigError, EmrysError
-from blocks.workflow import FittedWorkflow
-from components.artifacts.evaluation import Evaluation
-from components.artifacts.feature_schema import FeatureSchema
-from components.artifacts.measured_rows import MODEL, PRODUCTION
-from components.artifacts.model import ModelArtifact
-from components.artifacts.splits import Splits
-from components.artifacts.transformed import Transformed
-from components.evaluate_retrieval.step import CANDIDATES_FILE, SEEN_ITEMS_FILE, EvaluateRetrievalConfig, run
-from components.registry.registry import Registry
+import emrys.blocks as mm
+from emrys.blocks.errors import ArtifactError, ConfigError, EmrysError
+from emrys.blocks.workflow import FittedWorkflow
+from emrys.components.artifacts.evaluation import Evaluation
+from emrys.components.artifacts.feature_schema import FeatureSchema
+from emrys.components.artifacts.measured_rows import MODEL, PRODUCTION
+from emrys.components.artifacts.model import ModelArtifact
+from emrys.components.artifacts.splits import Splits
+from emrys.components.artifacts.transformed import Transformed
+from emrys.components.evaluate_retrieval.step import CANDIDATES_FILE, SEEN_ITEMS_FILE, EvaluateRetrievalConfig, run
+from emrys.components.registry.registry import Registry
 
 SMALL = EvaluateRetrievalConfig(k=5, recall_k=20, batch_size=64)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from blocks.errors import DependencyError
-from components.export_ensemble.server import TritonServer
-from components.export_ensemble.server_files import ServerFiles
+from emrys.blocks.errors import DependencyError
+from emrys.components.export_ensemble.server import TritonServer
+from emrys.components.export_ensemble.server_files import ServerFiles
 from tests.components.export_ensemble.small_ensemble import write_small_repository
 
 

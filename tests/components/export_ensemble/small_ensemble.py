@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from blocks.workflow import Categorify, FillNormalize, FittedWorkflow, TargetEncoding
-from components.export_ensemble.config import ExportConfig
-from components.export_ensemble.repository import write_repository
+from emrys.blocks.workflow import Categorify, FillNormalize, FittedWorkflow, TargetEncoding
+from emrys.components.export_ensemble.config import ExportConfig
+from emrys.components.export_ensemble.repository import write_repository
 
 CONFIG = ExportConfig(max_batch_size=128, preferred_batch_sizes=(64,), parity_rows=200, start_timeout=90.0)
 

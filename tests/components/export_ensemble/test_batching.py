@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from blocks.errors import DataError
-from components.export_ensemble.backends.batching import answer, join, split
+from emrys.blocks.errors import DataError
+from emrys.components.export_ensemble.backends.batching import answer, join, split
 
 
 class Halves:

@@ -9,10 +9,10 @@ import math
 import numpy as np
 import pytest
 
-from blocks.errors import DataError, ParityError
-from components.export_ensemble.compare import Comparison, main
-from components.export_ensemble.ports import choose_port
-from components.export_ensemble.recommendation import Recommendation
+from emrys.blocks.errors import DataError, ParityError
+from emrys.components.export_ensemble.compare import Comparison, main
+from emrys.components.export_ensemble.ports import choose_port
+from emrys.components.export_ensemble.recommendation import Recommendation
 from tests.components.export_ensemble.small_ensemble import ROWS
 
 LIMITS = ["--max-mean-difference=0.05", "--min-rank-correlation=0.9"]

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from blocks.errors import ConfigError
-from components.export_ensemble.config import ExportConfig
+from emrys.blocks.errors import ConfigError
+from emrys.components.export_ensemble.config import ExportConfig
 
 
 @pytest.mark.parametrize(

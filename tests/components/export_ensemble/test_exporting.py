@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from blocks.errors import DependencyError, ParityError, SchemaError
-from blocks.workflow import FittedWorkflow
-from components.artifacts.triton_repository import TritonRepository
-from components.export_ensemble.exporting import export
-from components.export_ensemble.in_process import InProcessEnsemble
-from components.export_ensemble.packing import pack
-from components.export_ensemble.server_files import ServerFiles
+from emrys.blocks.errors import DependencyError, ParityError, SchemaError
+from emrys.blocks.workflow import FittedWorkflow
+from emrys.components.artifacts.triton_repository import TritonRepository
+from emrys.components.export_ensemble.exporting import export
+from emrys.components.export_ensemble.in_process import InProcessEnsemble
+from emrys.components.export_ensemble.packing import pack
+from emrys.components.export_ensemble.server_files import ServerFiles
 from tests.components.export_ensemble.conftest import need_server
 from tests.components.export_ensemble.small_ensemble import (
     CONFIG,

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from blocks.errors import DataError
-from components.export_ensemble.columns import Column
-from components.export_ensemble.held_out import held_out_rows
+from emrys.blocks.errors import DataError
+from emrys.components.export_ensemble.columns import Column
+from emrys.components.export_ensemble.held_out import held_out_rows
 
 COLUMNS = (Column("id", "int64"), Column("year", "float32"), Column("tags", "string", is_list=True))
 SCHEMA = pa.schema({"id": pa.int64(), "year": pa.float32(), "tags": pa.list_(pa.string()), "label": pa.int8()})

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from blocks.errors import ArtifactError, ConfigError
-from components.export_ensemble.columns import Column
-from components.export_ensemble.config import ExportConfig
-from components.export_ensemble.model_config import (
+from emrys.blocks.errors import ArtifactError, ConfigError
+from emrys.components.export_ensemble.columns import Column
+from emrys.components.export_ensemble.config import ExportConfig
+from emrys.components.export_ensemble.model_config import (
     columns_of,
     ensemble_config,
     python_config,

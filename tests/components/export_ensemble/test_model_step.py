@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from blocks.errors import ArtifactError, DataError
-from components.export_ensemble.backends.model import ModelStep, without_padding
-from components.export_ensemble.columns import Column
+from emrys.blocks.errors import ArtifactError, DataError
+from emrys.components.export_ensemble.backends.model import ModelStep, without_padding
+from emrys.components.export_ensemble.columns import Column
 from tests.components.export_ensemble.small_ensemble import WEIGHTS
 
 COLUMNS = (

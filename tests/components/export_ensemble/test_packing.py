@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from blocks.errors import DataError
-from components.export_ensemble.columns import Column
-from components.export_ensemble.packing import pack
+from emrys.blocks.errors import DataError
+from emrys.components.export_ensemble.columns import Column
+from emrys.components.export_ensemble.packing import pack
 
 COLUMNS = (
     Column("id", "int64"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.export_ensemble.recommendation import NO_SCORE, Recommendation, unpack_recommendations
+from emrys.components.export_ensemble.recommendation import NO_SCORE, Recommendation, unpack_recommendations
 
 
 def test_a_list_ends_at_the_first_null():

@@ -1,20 +1,18 @@
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 
-from components.export_ensemble.client import predict
+from emrys.components.export_ensemble.client import predict
 from tests.components.export_ensemble.conftest import need_server
 from tests.components.export_ensemble.small_ensemble import ROWS, expected_scores
 
 PROGRAM = """
 import sys
-from components.export_ensemble.server import serve_forever
+from emrys.components.export_ensemble.server import serve_forever
 serve_forever(sys.argv[1], 0, 0, None, log_file=sys.argv[2], on_ready=lambda s: print(s.grpc_url, flush=True))
 print("stopped in order", flush=True)
 """
@@ -27,7 +25,6 @@ def test_it_serves_until_it_is_asked_to_stop(models, tmp_path):
         [sys.executable, "-c", PROGRAM, str(models), str(log)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])},
     )
     assert process.stdout is not None
     with process.stdout:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -17,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blocks.errors import ConfigError, ServingError
-from components.export_ensemble.client import EnsembleClient, predict
-from components.export_ensemble.packing import pack
-from components.export_ensemble.server import TritonServer
+from emrys.blocks.errors import ConfigError, ServingError
+from emrys.components.export_ensemble.client import EnsembleClient, predict
+from emrys.components.export_ensemble.packing import pack
+from emrys.components.export_ensemble.server import TritonServer
 from tests.components.export_ensemble.conftest import need_server
 from tests.components.export_ensemble.small_ensemble import CONFIG, ROWS, WEIGHTS, expected_scores, random_rows
 
@@ -251,7 +250,7 @@ def test_a_model_that_cannot_be_loaded_is_told_with_its_reason(models, tmp_path)
 
 OWNER = """
 import sys, time
-from components.export_ensemble.server import TritonServer
+from emrys.components.export_ensemble.server import TritonServer
 server = TritonServer(sys.argv[1], log_file=sys.argv[2])
 server.__enter__()
 print(server.http_url, server._folder.name, flush=True)
@@ -261,12 +260,10 @@ time.sleep(600)
 
 def test_the_server_ends_with_its_owner_and_two_run_at_once(server, models, tmp_path):
     """A second server beside the first, whose owner is killed without a chance to stop it."""
-    root = Path(__file__).resolve().parents[3]
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER, str(models), str(tmp_path / "log")],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(root)},
     )
     assert owner.stdout is not None
     url, name = owner.stdout.readline().split()

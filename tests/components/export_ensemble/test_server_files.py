@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from blocks.errors import DependencyError
-from components.export_ensemble.server_files import ServerFiles, find_python_library
+from emrys.blocks.errors import DependencyError
+from emrys.components.export_ensemble.server_files import ServerFiles, find_python_library
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 

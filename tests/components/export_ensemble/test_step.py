@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.artifacts.model import ModelArtifact
-from components.artifacts.splits import Splits
-from components.build_model.step import BuildModelConfig
-from components.build_model.step import run as build_model
-from components.export_ensemble.client import predict
-from components.export_ensemble.config import ExportConfig
-from components.export_ensemble.server import TritonServer
-from components.export_ensemble.step import run
-from components.infer_schema.config import SchemaConfig
-from components.infer_schema.step import run as infer_schema
-from components.ingest.config import IngestConfig
-from components.ingest.step import run as ingest
-from components.preprocess.offline import transform
-from components.preprocess.step import PreprocessConfig
-from components.preprocess.step import run as preprocess
+from emrys.components.artifacts.model import ModelArtifact
+from emrys.components.artifacts.splits import Splits
+from emrys.components.build_model.step import BuildModelConfig
+from emrys.components.build_model.step import run as build_model
+from emrys.components.export_ensemble.client import predict
+from emrys.components.export_ensemble.config import ExportConfig
+from emrys.components.export_ensemble.server import TritonServer
+from emrys.components.export_ensemble.step import run
+from emrys.components.infer_schema.config import SchemaConfig
+from emrys.components.infer_schema.step import run as infer_schema
+from emrys.components.ingest.config import IngestConfig
+from emrys.components.ingest.step import run as ingest
+from emrys.components.preprocess.offline import transform
+from emrys.components.preprocess.step import PreprocessConfig
+from emrys.components.preprocess.step import run as preprocess
 from tests.components.export_ensemble.conftest import need_server
 
 

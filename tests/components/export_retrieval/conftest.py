@@ -8,16 +8,16 @@ from unittest import mock
 
 import pytest
 
-from blocks.errors import DependencyError
-from components.artifacts.triton_repository import TritonRepository
-from components.build_model.step import Architecture
-from components.evaluate_retrieval.step import EvaluateRetrievalConfig
-from components.evaluate_retrieval.step import run as evaluate
-from components.export_ensemble.server import TritonServer
-from components.export_ensemble.server_files import ServerFiles
-from components.export_retrieval.config import ExportRetrievalConfig
-from components.export_retrieval.exporting import export
-from components.export_retrieval.step import run
+from emrys.blocks.errors import DependencyError
+from emrys.components.artifacts.triton_repository import TritonRepository
+from emrys.components.build_model.step import Architecture
+from emrys.components.evaluate_retrieval.step import EvaluateRetrievalConfig
+from emrys.components.evaluate_retrieval.step import run as evaluate
+from emrys.components.export_ensemble.server import TritonServer
+from emrys.components.export_ensemble.server_files import ServerFiles
+from emrys.components.export_retrieval.config import ExportRetrievalConfig
+from emrys.components.export_retrieval.exporting import export
+from emrys.components.export_retrieval.step import run
 from tests.components.evaluate_retrieval.made import fit, prepare
 from tests.components.export_ensemble.conftest import need_server
 from tests.components.export_retrieval import small_recommender as small

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-import blocks as mm
-from blocks.workflow import Categorify, FillNormalize, FittedWorkflow
-from components.export_retrieval.config import ExportRetrievalConfig
-from components.export_retrieval.offline import Expected
-from components.export_retrieval.recommender import Recommender
-from components.retrieval.lists import Lists
+import emrys.blocks as mm
+from emrys.blocks.workflow import Categorify, FillNormalize, FittedWorkflow
+from emrys.components.export_retrieval.config import ExportRetrievalConfig
+from emrys.components.export_retrieval.offline import Expected
+from emrys.components.export_retrieval.recommender import Recommender
+from emrys.components.retrieval.lists import Lists
 
 CONFIG = ExportRetrievalConfig(
     name="words", k=4, max_batch_size=64, preferred_batch_sizes=(32,), parity_rows=40, start_timeout=90.0

@@ -8,10 +8,10 @@ import urllib.request
 import numpy as np
 import pytest
 
-from blocks.errors import ConfigError
-from components.export_ensemble.client import EnsembleClient
-from components.export_ensemble.compare import main as compare
-from pipelines.cli.predicting import predict_rows
+from emrys.blocks.errors import ConfigError
+from emrys.components.export_ensemble.client import EnsembleClient
+from emrys.components.export_ensemble.compare import main as compare
+from emrys.pipelines.cli.predicting import predict_rows
 from tests.components.export_retrieval import small_recommender as small
 from tests.components.export_retrieval.conftest import ENSEMBLES
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from blocks.errors import ConfigError
-from components.export_retrieval.config import ExportRetrievalConfig
+from emrys.blocks.errors import ConfigError
+from emrys.components.export_retrieval.config import ExportRetrievalConfig
 
 
 @pytest.mark.parametrize(

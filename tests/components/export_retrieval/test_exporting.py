@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-import blocks as mm
-from blocks.errors import DataError, DependencyError, ParityError, SchemaError
-from blocks.workflow import FittedWorkflow
-from components.artifacts.triton_repository import TritonRepository
-from components.export_ensemble.columns import Column
-from components.export_retrieval.held_out import held_out_queries
-from components.retrieval.lists import Lists
+import emrys.blocks as mm
+from emrys.blocks.errors import DataError, DependencyError, ParityError, SchemaError
+from emrys.blocks.workflow import FittedWorkflow
+from emrys.components.artifacts.triton_repository import TritonRepository
+from emrys.components.export_ensemble.columns import Column
+from emrys.components.export_retrieval.held_out import held_out_queries
+from emrys.components.retrieval.lists import Lists
 from tests.components.export_retrieval import small_recommender as small
 
 pytestmark = pytest.mark.usefixtures("no_server")

@@ -8,9 +8,9 @@ import faiss
 import numpy as np
 import pytest
 
-import blocks as mm
-from blocks.errors import ArtifactError
-from components.export_retrieval.backends.item_index import read_index, write_index
+import emrys.blocks as mm
+from emrys.blocks.errors import ArtifactError
+from emrys.components.export_retrieval.backends.item_index import read_index, write_index
 
 _RANDOM = np.random.default_rng(0)
 VECTORS = _RANDOM.normal(size=(400, 6)).astype(np.float32)

@@ -7,11 +7,11 @@ import shutil
 import numpy as np
 import pytest
 
-from blocks.errors import ArtifactError, DataError
-from components.export_ensemble.columns import Column
-from components.export_ensemble.packing import pack
-from components.export_ensemble.recommendation import NO_SCORE, unpack_recommendations
-from components.export_retrieval.backends.retrieve import RetrieveStep
+from emrys.blocks.errors import ArtifactError, DataError
+from emrys.components.export_ensemble.columns import Column
+from emrys.components.export_ensemble.packing import pack
+from emrys.components.export_ensemble.recommendation import NO_SCORE, unpack_recommendations
+from emrys.components.export_retrieval.backends.retrieve import RetrieveStep
 from tests.components.export_retrieval import small_recommender as small
 
 

@@ -11,15 +11,15 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from blocks.errors import ArtifactError
-from blocks.workflow import FittedWorkflow
-from components.artifacts.model import ModelArtifact
-from components.artifacts.retrieval_evaluation import RetrievalEvaluation
-from components.artifacts.splits import Splits
-from components.artifacts.triton_repository import TritonRepository
-from components.export_ensemble.client import EnsembleClient
-from components.preprocess.offline import transform
-from components.retrieval.search import vectors
+from emrys.blocks.errors import ArtifactError
+from emrys.blocks.workflow import FittedWorkflow
+from emrys.components.artifacts.model import ModelArtifact
+from emrys.components.artifacts.retrieval_evaluation import RetrievalEvaluation
+from emrys.components.artifacts.splits import Splits
+from emrys.components.artifacts.triton_repository import TritonRepository
+from emrys.components.export_ensemble.client import EnsembleClient
+from emrys.components.preprocess.offline import transform
+from emrys.components.retrieval.search import vectors
 from tests.components.export_ensemble.conftest import need_server
 from tests.components.export_retrieval.conftest import ENSEMBLES, K
 

@@ -5,8 +5,8 @@ import re
 import pytest
 from google.cloud import storage
 
-from blocks.errors import DataError
-from components.fingerprint.step import run
+from emrys.blocks.errors import DataError
+from emrys.components.fingerprint.step import run
 from tests.components.storage.conftest import gcs  # noqa: F401
 
 

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from blocks.errors import ArtifactError, ConfigError
-from blocks.io import write_json
-from components.artifacts.evaluation import Evaluation
-from components.artifacts.measured_rows import MeasuredRows
-from components.gate.bootstrap import lower_bound
-from components.gate.config import GateConfig
-from components.gate.measures import Auc, Mean
-from components.gate.step import run
-from components.gate.summary import markdown
+from emrys.blocks.errors import ArtifactError, ConfigError
+from emrys.blocks.io import write_json
+from emrys.components.artifacts.evaluation import Evaluation
+from emrys.components.artifacts.measured_rows import MeasuredRows
+from emrys.components.gate.bootstrap import lower_bound
+from emrys.components.gate.config import GateConfig
+from emrys.components.gate.measures import Auc, Mean
+from emrys.components.gate.step import run
+from emrys.components.gate.summary import markdown
 
 USERS = 200
 

@@ -11,14 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 from merlin.schema import Schema, Tags
 
-from blocks.errors import ArtifactError, ConfigError, DataError, EmrysError, SchemaError
-from blocks.workflow import Categorify, FillNormalize, FittedWorkflow
-from components.artifacts.feature_schema import FeatureSchema
-from components.artifacts.fitted_workflow import FittedWorkflowArtifact
-from components.artifacts.transformed import Transformed
-from components.infer_schema.step import ColumnOverride, SchemaConfig, run
-from components.preprocess.step import PreprocessConfig
-from components.preprocess.step import run as preprocess
+from emrys.blocks.errors import ArtifactError, ConfigError, DataError, EmrysError, SchemaError
+from emrys.blocks.workflow import Categorify, FillNormalize, FittedWorkflow
+from emrys.components.artifacts.feature_schema import FeatureSchema
+from emrys.components.artifacts.fitted_workflow import FittedWorkflowArtifact
+from emrys.components.artifacts.transformed import Transformed
+from emrys.components.infer_schema.step import ColumnOverride, SchemaConfig, run
+from emrys.components.preprocess.step import PreprocessConfig
+from emrys.components.preprocess.step import run as preprocess
 from tests.components.preprocess import raw
 
 
@@ -131,7 +131,7 @@ def test_equal_bytes_whatever_the_hash_seed(made: Path, tmp_path: Path) -> None:
     code = """if True:
         import sys
         from pathlib import Path
-        from components.infer_schema.step import SchemaConfig, run
+        from emrys.components.infer_schema.step import SchemaConfig, run
         made, output = map(Path, sys.argv[1:])
         run(made / "data", made / "workflow", SchemaConfig({}), output)
         print("tensorflow" in sys.modules)

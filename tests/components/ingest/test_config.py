@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from blocks.errors import ConfigError
-from components.ingest.config import IngestConfig, SplitMethod
+from emrys.blocks.errors import ConfigError
+from emrys.components.ingest.config import IngestConfig, SplitMethod
 
 
 def test_the_method_may_be_given_by_its_value():

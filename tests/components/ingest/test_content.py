@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from components.ingest.content import fingerprint
+from emrys.components.ingest.content import fingerprint
 
 COLUMNS = {"a": [1, 2, None], "b": ["x", None, "yz"], "c": [["p", "q"], [], None]}
 

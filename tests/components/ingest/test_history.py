@@ -1,10 +1,10 @@
 import pyarrow as pa
 import pytest
 
-from blocks.errors import ArtifactError
-from components.artifacts.splits import HISTORY, SPLIT_SCHEMA, Splits
-from components.ingest.history import with_histories
-from components.ingest.step import IngestConfig, run
+from emrys.blocks.errors import ArtifactError
+from emrys.components.artifacts.splits import HISTORY, SPLIT_SCHEMA, Splits
+from emrys.components.ingest.history import with_histories
+from emrys.components.ingest.step import IngestConfig, run
 
 
 def rows(*given):

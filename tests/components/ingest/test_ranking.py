@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from components.ingest.ranking import auc
+from emrys.components.ingest.ranking import auc
 
 
 def test_by_hand():

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from components.ingest.config import IngestConfig
-from components.ingest.splitting import split_rows
+from emrys.components.ingest.config import IngestConfig
+from emrys.components.ingest.splitting import split_rows
 
 
 def split(timestamp, user=None, **settings):

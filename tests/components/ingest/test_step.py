@@ -10,11 +10,11 @@ import pytest
 from google.cloud import storage
 from sklearn.metrics import roc_auc_score
 
-from blocks.datasets import movielens_like
-from blocks.errors import DataError, EmrysError
-from components.artifacts.splits import SPLIT_SCHEMA, Splits
-from components.ingest.step import IngestConfig, run
-from components.running import EVENT_PREFIX
+from emrys.blocks.datasets import movielens_like
+from emrys.blocks.errors import DataError, EmrysError
+from emrys.components.artifacts.splits import SPLIT_SCHEMA, Splits
+from emrys.components.ingest.step import IngestConfig, run
+from emrys.components.running import EVENT_PREFIX
 from tests import real_data
 from tests.blocks.datasets.small_movielens import ONE_M, write_zip
 from tests.components.ingest.parquet_logs import columns, write
@@ -406,7 +406,7 @@ def test_a_good_run_replaces_the_artifact_before_it(tmp_path):
 
 FULL_DISK = """
 import sys
-from components.ingest.step import IngestConfig, run
+from emrys.components.ingest.step import IngestConfig, run
 try:
     run(IngestConfig(), sys.argv[1] + "/out")
 except Exception as error:

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from components.artifacts.measured_rows import MeasuredRows
-from components.evaluate.config import EvaluateConfig
-from components.evaluate.interactions import Interactions
-from components.evaluate.measured import measured_rows
-from components.evaluate.scorecard import Scorecard, evaluate_scores
-from components.evaluate.step import curves_of
-from components.pages.evaluation_page import EvaluationPage
-from components.pages.facts import ColumnFacts, SplitFacts
-from components.pages.ranking_view import RankingView
+from emrys.components.artifacts.measured_rows import MeasuredRows
+from emrys.components.evaluate.config import EvaluateConfig
+from emrys.components.evaluate.interactions import Interactions
+from emrys.components.evaluate.measured import measured_rows
+from emrys.components.evaluate.scorecard import Scorecard, evaluate_scores
+from emrys.components.evaluate.step import curves_of
+from emrys.components.pages.evaluation_page import EvaluationPage
+from emrys.components.pages.facts import ColumnFacts, SplitFacts
+from emrys.components.pages.ranking_view import RankingView
 from tests.components.pages.reading import Page
 
 DASH = "\N{EN DASH}"

@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.pages.facts import ColumnFacts, SplitFacts, plain_facts, versions
+from emrys.components.pages.facts import ColumnFacts, SplitFacts, plain_facts, versions
 
 
 def test_a_split_in_a_line(tmp_path):

@@ -3,7 +3,7 @@ import enum
 import jinja2
 import pytest
 
-from components.pages.rendering import count, number, percent, render, setting
+from emrys.components.pages.rendering import count, number, percent, render, setting
 
 DASH = "\N{EN DASH}"
 

@@ -1,7 +1,7 @@
 import numpy as np
 
-from components.artifacts.measured_rows import MeasuredRows
-from components.pages.slices import Slice, slices_by
+from emrys.components.artifacts.measured_rows import MeasuredRows
+from emrys.components.pages.slices import Slice, slices_by
 
 NAN = float("nan")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-import components.pages
+import emrys.components.pages
 
-CSS = (Path(components.pages.__file__).parent / "templates" / "style.css").read_text(encoding="utf-8")
+CSS = (Path(emrys.components.pages.__file__).parent / "templates" / "style.css").read_text(encoding="utf-8")
 THEMES = [dict(re.findall(r"--(\w+): (#\w+)", block)) for block in re.findall(r":root \{([^}]*)\}", CSS)]
 
 

@@ -1,9 +1,9 @@
 import re
 
-from components.artifacts.column_statistics import ColumnKind, ColumnStatistics, Numbers, Values
-from components.pages.facts import SplitFacts
-from components.pages.validation_view import ColumnReviewFacts, FindingFacts, ValidationView
-from components.validate.report import Report
+from emrys.components.artifacts.column_statistics import ColumnKind, ColumnStatistics, Numbers, Values
+from emrys.components.pages.facts import SplitFacts
+from emrys.components.pages.validation_view import ColumnReviewFacts, FindingFacts, ValidationView
+from emrys.components.validate.report import Report
 from tests.components.pages.reading import Page
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=y>"

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from blocks.errors import ConfigError
-from components.preprocess.config import PreprocessConfig
+from emrys.blocks.errors import ConfigError
+from emrys.components.preprocess.config import PreprocessConfig
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from blocks.errors import ConfigError, DataError
-from blocks.workflow import FittedWorkflow, OutputColumn
-from components.artifacts.fitted_workflow import FittedWorkflowArtifact
-from components.artifacts.splits import HISTORY
-from components.artifacts.transformed import Transformed
-from components.infer_schema.step import SchemaConfig
-from components.infer_schema.step import run as infer_schema
-from components.preprocess.config import PreprocessConfig, features_for
-from components.preprocess.offline import transform
-from components.preprocess.step import run
+from emrys.blocks.errors import ConfigError, DataError
+from emrys.blocks.workflow import FittedWorkflow, OutputColumn
+from emrys.components.artifacts.fitted_workflow import FittedWorkflowArtifact
+from emrys.components.artifacts.splits import HISTORY
+from emrys.components.artifacts.transformed import Transformed
+from emrys.components.infer_schema.step import SchemaConfig
+from emrys.components.infer_schema.step import run as infer_schema
+from emrys.components.preprocess.config import PreprocessConfig, features_for
+from emrys.components.preprocess.offline import transform
+from emrys.components.preprocess.step import run
 from tests.components.preprocess import raw
 
 ONLY = PreprocessConfig(

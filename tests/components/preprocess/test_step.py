@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from blocks.errors import ArtifactError, DataError
-from blocks.workflow import FittedWorkflow
-from components.artifacts.fitted_workflow import FittedWorkflowArtifact
-from components.artifacts.transformed import Transformed
-from components.preprocess.offline import OfflineWorkflow, transform
-from components.preprocess.step import PreprocessConfig, run
+from emrys.blocks.errors import ArtifactError, DataError
+from emrys.blocks.workflow import FittedWorkflow
+from emrys.components.artifacts.fitted_workflow import FittedWorkflowArtifact
+from emrys.components.artifacts.transformed import Transformed
+from emrys.components.preprocess.offline import OfflineWorkflow, transform
+from emrys.components.preprocess.step import PreprocessConfig, run
 from tests.components.preprocess import raw
 
 SPLITS = ("train", "valid", "test")
@@ -257,7 +257,7 @@ def test_equal_input_gives_equal_bytes_in_another_process(
     code = """if True:
         import sys
         from pathlib import Path
-        from components.preprocess.step import PreprocessConfig, run
+        from emrys.components.preprocess.step import PreprocessConfig, run
         splits, output = map(Path, sys.argv[1:])
         run(splits, PreprocessConfig(rows_per_partition=500), data=output / "data", workflow=output / "workflow")
         print("tensorflow" in sys.modules)

@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 from kfp import dsl
 
-from blocks.errors import ArtifactError, DataError
-from blocks.io import write_json
-from components.artifacts.evaluation import Evaluation
-from components.artifacts.gate_decision import GateDecision
-from components.artifacts.measured_rows import MeasuredRows
-from components.artifacts.retrieval_evaluation import CANDIDATES_FILE, SEEN_ITEMS_FILE, RetrievalEvaluation
-from components.artifacts.statistics import Statistics
-from components.artifacts.triton_repository import TritonRepository
-from components.promote.component import promote as component
-from components.promote.step import PARTS, run
-from components.registry.registry import Registry
-from components.validate.previous import fetch_previous
-from components.validate.step import ValidateConfig
-from components.validate.step import run as validate_step
-from pipelines.cli.main import call
+from emrys.blocks.errors import ArtifactError, DataError
+from emrys.blocks.io import write_json
+from emrys.components.artifacts.evaluation import Evaluation
+from emrys.components.artifacts.gate_decision import GateDecision
+from emrys.components.artifacts.measured_rows import MeasuredRows
+from emrys.components.artifacts.retrieval_evaluation import CANDIDATES_FILE, SEEN_ITEMS_FILE, RetrievalEvaluation
+from emrys.components.artifacts.statistics import Statistics
+from emrys.components.artifacts.triton_repository import TritonRepository
+from emrys.components.promote.component import promote as component
+from emrys.components.promote.step import PARTS, run
+from emrys.components.registry.registry import Registry
+from emrys.components.validate.previous import fetch_previous
+from emrys.components.validate.step import ValidateConfig
+from emrys.components.validate.step import run as validate_step
+from emrys.pipelines.cli.main import call
 from tests.components.validate.logs import NOW, log, validate, write
 
 

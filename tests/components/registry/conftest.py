@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.registry.registry import Registry
+from emrys.components.registry.registry import Registry
 from tests.components.storage.conftest import gcs  # noqa: F401
 
 

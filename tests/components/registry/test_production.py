@@ -1,8 +1,8 @@
 import pytest
 
-from blocks.errors import ConfigError
-from components.registry.production import in_production
-from components.registry.registry import Registry
+from emrys.blocks.errors import ConfigError
+from emrys.components.registry.production import in_production
+from emrys.components.registry.registry import Registry
 
 
 @pytest.fixture

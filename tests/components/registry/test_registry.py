@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -11,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from blocks.errors import ArtifactError, ConfigError
-from components.registry.registry import Registry
-from components.storage.store import ConflictError
+from emrys.blocks.errors import ArtifactError, ConfigError
+from emrys.components.registry.registry import Registry
+from emrys.components.storage.store import ConflictError
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -114,7 +113,7 @@ def test_missing_parts(registry, tmp_path):
 WRITER = """
 import sys
 from pathlib import Path
-from components.registry.registry import Registry
+from emrys.components.registry.registry import Registry
 registry = Registry(sys.argv[1], "ranking")
 print("ready", flush=True)
 for number in range(1000):
@@ -139,7 +138,6 @@ def test_a_kill_at_any_moment(registry, tmp_path, kills):
             [sys.executable, "-c", WRITER, root, str(work), str(attempt)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         assert writer.stdout.readline() == b"ready\n"
         time.sleep(0.01 + (0.07 if root.startswith("gs:") else 0.017) * attempt)

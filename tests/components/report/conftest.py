@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import pytest
 
-from components.artifacts.evaluation import Evaluation
-from components.registry.registry import Registry
-from components.report.page import RunPage
+from emrys.components.artifacts.evaluation import Evaluation
+from emrys.components.registry.registry import Registry
+from emrys.components.report.page import RunPage
 from tests.components.pages.reading import Page
 from tests.components.report.made import (
     RANKING,

@@ -8,23 +8,23 @@ from pathlib import Path
 import numpy as np
 from merlin.schema import ColumnSchema, Schema, Tags
 
-from blocks.io import write_json
-from components.artifacts.evaluation import Evaluation
-from components.artifacts.feature_schema import FeatureSchema
-from components.artifacts.fitted_workflow import FittedWorkflowArtifact
-from components.artifacts.measured_rows import MeasuredRows
-from components.artifacts.model import ModelArtifact
-from components.artifacts.triton_repository import TritonRepository
-from components.evaluate.config import EvaluateConfig
-from components.evaluate.interactions import Interactions
-from components.evaluate.measured import measured_rows
-from components.evaluate.scorecard import evaluate_scores
-from components.evaluate.step import curves_of
-from components.gate.config import GateConfig
-from components.gate.step import run as gate
-from components.report.page import RunPage
-from components.report.step import ReportConfig
-from components.report.step import run as report
+from emrys.blocks.io import write_json
+from emrys.components.artifacts.evaluation import Evaluation
+from emrys.components.artifacts.feature_schema import FeatureSchema
+from emrys.components.artifacts.fitted_workflow import FittedWorkflowArtifact
+from emrys.components.artifacts.measured_rows import MeasuredRows
+from emrys.components.artifacts.model import ModelArtifact
+from emrys.components.artifacts.triton_repository import TritonRepository
+from emrys.components.evaluate.config import EvaluateConfig
+from emrys.components.evaluate.interactions import Interactions
+from emrys.components.evaluate.measured import measured_rows
+from emrys.components.evaluate.scorecard import evaluate_scores
+from emrys.components.evaluate.step import curves_of
+from emrys.components.gate.config import GateConfig
+from emrys.components.gate.step import run as gate
+from emrys.components.report.page import RunPage
+from emrys.components.report.step import ReportConfig
+from emrys.components.report.step import run as report
 from tests.components.validate.logs import log, validate
 
 RANKING = GateConfig(thresholds={"auc": 0.55, "log_loss": 2.0}, slice_margin=-1.0, slice_units=10, resamples=200)

@@ -6,8 +6,8 @@ import re
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from components.artifacts.gate_decision import GateDecision
-from components.artifacts.statistics import Statistics
+from emrys.components.artifacts.gate_decision import GateDecision
+from emrys.components.artifacts.statistics import Statistics
 from tests.components.pages.reading import Page
 from tests.components.report.made import RANKING, column, write_page, write_ranking, write_run
 

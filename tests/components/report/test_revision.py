@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from components.report.revision import revision
+from emrys.components.report.revision import revision
 
 
 @pytest.fixture

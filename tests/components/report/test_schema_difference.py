@@ -1,7 +1,7 @@
 from merlin.schema import Schema
 
-from components.artifacts.feature_schema import FeatureSchema
-from components.report.schema_difference import SchemaChange, schema_changes
+from emrys.components.artifacts.feature_schema import FeatureSchema
+from emrys.components.report.schema_difference import SchemaChange, schema_changes
 from tests.components.report.made import column
 
 DASH = "\N{EN DASH}"

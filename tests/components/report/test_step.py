@@ -1,8 +1,8 @@
 import pytest
 from kfp import dsl
 
-from blocks.errors import ArtifactError
-from components.report.component import report as component
+from emrys.blocks.errors import ArtifactError
+from emrys.components.report.component import report as component
 from tests.components.pages.reading import Page
 from tests.components.report.made import write_page
 

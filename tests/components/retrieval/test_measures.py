@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from components.retrieval.lists import Lists
-from components.retrieval.measures import coverage, hits, mrr, ndcg, novelty, recall
-from components.retrieval.top_rows import top_rows
+from emrys.components.retrieval.lists import Lists
+from emrys.components.retrieval.measures import coverage, hits, mrr, ndcg, novelty, recall
+from emrys.components.retrieval.top_rows import top_rows
 
 # Of five items; the first query likes 1, 3 and one that the catalogue lacks, the second 0.
 RIGHT = Lists.of(np.array([0, 0, 1]), np.array([1, 3, 0]), 2)

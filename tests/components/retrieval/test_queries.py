@@ -3,9 +3,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from blocks.errors import DataError
-from components.retrieval.catalogue import Catalogue
-from components.retrieval.queries import Log, Queries
+from emrys.blocks.errors import DataError
+from emrys.components.retrieval.catalogue import Catalogue
+from emrys.components.retrieval.queries import Log, Queries
 
 
 def log(*rows):

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from blocks.errors import ConfigError
-from components.storage.gcs_store import CHUNK, GcsStore
-from components.storage.opening import open_store
-from components.storage.store import ConflictError, StorageError
+from emrys.blocks.errors import ConfigError
+from emrys.components.storage.gcs_store import CHUNK, GcsStore
+from emrys.components.storage.opening import open_store
+from emrys.components.storage.store import ConflictError, StorageError
 
 
 def test_files_come_back(root, tmp_path):

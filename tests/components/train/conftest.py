@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from components.artifacts.model import ModelArtifact
-from components.build_model import step as build_model
-from components.train.step import run
+from emrys.components.artifacts.model import ModelArtifact
+from emrys.components.build_model import step as build_model
+from emrys.components.train.step import run
 from tests.components.train.ratings import FAST, SMALL, write_data, write_schema
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from components.train.epochs import Epochs
-from components.train.step import run
+from emrys.components.train.epochs import Epochs
+from emrys.components.train.step import run
 from tests.components.train.ratings import FAST
 
 def die(self, batch, logs=None):

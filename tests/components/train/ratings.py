@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from merlin.schema import ColumnSchema, Schema, Tags
 
-import blocks as mm
-from components.artifacts.feature_schema import FeatureSchema
-from components.artifacts.model import ModelArtifact
-from components.artifacts.transformed import Transformed
-from components.build_model.step import BuildModelConfig
-from components.train.step import TrainConfig
+import emrys.blocks as mm
+from emrys.components.artifacts.feature_schema import FeatureSchema
+from emrys.components.artifacts.model import ModelArtifact
+from emrys.components.artifacts.transformed import Transformed
+from emrys.components.build_model.step import BuildModelConfig
+from emrys.components.train.step import TrainConfig
 
 ROWS = {"train": 3000, "valid": 1000, "test": 10}
 SMALL = BuildModelConfig(

@@ -5,10 +5,10 @@ import pyarrow.parquet as pq
 import pytest
 from merlin.schema import Schema
 
-import blocks as mm
-from blocks.models.layers_inside import embedding_tables
-from components.artifacts.transformed import Transformed
-from components.train.averaging import averaged, count_ids
+import emrys.blocks as mm
+from emrys.blocks.models.layers_inside import embedding_tables
+from emrys.components.artifacts.transformed import Transformed
+from emrys.components.train.averaging import averaged, count_ids
 
 
 def _ids(name, top, domain=None, **counts):

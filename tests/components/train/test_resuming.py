@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from blocks.errors import EmrysError
-from components.artifacts.model import ModelArtifact
-from components.build_model import step as build_model
-from components.train.epochs import Epochs
-from components.train.step import run
+from emrys.blocks.errors import EmrysError
+from emrys.components.artifacts.model import ModelArtifact
+from emrys.components.build_model import step as build_model
+from emrys.components.train.epochs import Epochs
+from emrys.components.train.step import run
 from tests.components.train.ratings import FAST, SMALL, state_of, write_data
 
 

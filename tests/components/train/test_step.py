@@ -4,12 +4,12 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-import blocks as mm
-from blocks.errors import ConfigError, EmrysError
-from blocks.models.layers_inside import embedding_tables
-from components.artifacts.model import ModelArtifact
-from components.artifacts.transformed import Transformed
-from components.train.step import TrainConfig, run
+import emrys.blocks as mm
+from emrys.blocks.errors import ConfigError, EmrysError
+from emrys.blocks.models.layers_inside import embedding_tables
+from emrys.components.artifacts.model import ModelArtifact
+from emrys.components.artifacts.transformed import Transformed
+from emrys.components.train.step import TrainConfig, run
 from tests.components.train.ratings import FAST, schema, state_of
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from components.artifacts.splits import SPLIT_SCHEMA, Splits
-from components.artifacts.statistics import Statistics
-from components.validate.step import ValidateConfig, run
+from emrys.components.artifacts.splits import SPLIT_SCHEMA, Splits
+from emrys.components.artifacts.statistics import Statistics
+from emrys.components.validate.step import ValidateConfig, run
 
 START = 1_000_000_000
 NOW = START + 100 * 86_400

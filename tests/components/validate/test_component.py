@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from kfp import dsl
 
-from blocks.errors import ArtifactError, ConfigError
-from components.artifacts.statistics import Statistics
-from components.registry.registry import Registry
-from components.storage.opening import open_store
-from components.validate.component import validate as component
-from components.validate.config import ValidateConfig
-from components.validate.previous import fetch_previous
+from emrys.blocks.errors import ArtifactError, ConfigError
+from emrys.components.artifacts.statistics import Statistics
+from emrys.components.registry.registry import Registry
+from emrys.components.storage.opening import open_store
+from emrys.components.validate.component import validate as component
+from emrys.components.validate.config import ValidateConfig
+from emrys.components.validate.previous import fetch_previous
 from tests.components.storage.conftest import gcs  # noqa: F401
 from tests.components.validate.logs import log, validate, write
 

@@ -1,8 +1,8 @@
 import pytest
 
-from blocks.errors import ConfigError
-from components.validate.column_limits import ColumnLimits
-from components.validate.config import CHECKS, OnAnomaly, Severity, ValidateConfig
+from emrys.blocks.errors import ConfigError
+from emrys.components.validate.column_limits import ColumnLimits
+from emrys.components.validate.config import CHECKS, OnAnomaly, Severity, ValidateConfig
 
 
 @pytest.mark.parametrize(

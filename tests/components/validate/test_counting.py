@@ -2,8 +2,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.artifacts.column_statistics import ColumnKind
-from components.validate.counting import count_column, counts_on
+from emrys.components.artifacts.column_statistics import ColumnKind
+from emrys.components.validate.counting import count_column, counts_on
 
 
 def count(name, values, dtype, bins=30, top=10):

@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.validate.column_limits import ColumnLimits
-from components.validate.counting import count_column
-from components.validate.drift import column_drift
+from emrys.components.validate.column_limits import ColumnLimits
+from emrys.components.validate.counting import count_column
+from emrys.components.validate.drift import column_drift
 
 LIMITS = ColumnLimits(js_distance=0.1, l_infinity=0.05, null_drift=0.05)
 

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from components.validate.leaks import alone, repeated_events, shared_events
+from emrys.components.validate.leaks import alone, repeated_events, shared_events
 
 DRAW = np.random.default_rng(3)
 LABEL = (DRAW.random(4000) < 0.4).astype(float)

@@ -4,7 +4,7 @@ import sys
 
 def test_validate_needs_neither_tensorflow_nor_kfp():
     script = (
-        "import sys, components.validate.step, components.validate.previous\n"
+        "import sys, emrys.components.validate.step, emrys.components.validate.previous\n"
         "print(sorted({'tensorflow', 'keras', 'kfp', 'nvtabular', 'google.cloud.storage'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

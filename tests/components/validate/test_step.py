@@ -7,13 +7,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from blocks.errors import ArtifactError, DataError
-from components.artifacts.splits import Splits
-from components.artifacts.statistics import Statistics
-from components.ingest.step import IngestConfig
-from components.ingest.step import run as ingest
-from components.running import EVENT_PREFIX
-from components.validate.step import ValidateConfig, run
+from emrys.blocks.errors import ArtifactError, DataError
+from emrys.components.artifacts.splits import Splits
+from emrys.components.artifacts.statistics import Statistics
+from emrys.components.ingest.step import IngestConfig
+from emrys.components.ingest.step import run as ingest
+from emrys.components.running import EVENT_PREFIX
+from emrys.components.validate.step import ValidateConfig, run
 from tests import real_data
 from tests.components.validate.logs import NOW, START, log, validate, write
 

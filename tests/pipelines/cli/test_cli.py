@@ -8,16 +8,16 @@ import pytest
 import typer.testing
 from kfp import components
 
-from pipelines import catalogue
-from pipelines.cli import run_app
-from pipelines.cli.app import app
-from pipelines.cli.main import call
+from emrys.pipelines import catalogue
+from emrys.pipelines.cli import run_app
+from emrys.pipelines.cli.app import app
+from emrys.pipelines.cli.main import call
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def emrys(*arguments, cwd=None):
-    code = "from pipelines.cli import main; main()"
+    code = "from emrys.pipelines.cli import main; main()"
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False
     )
@@ -49,7 +49,7 @@ def test_help_tells_the_options_and_examples(command, words):
 def test_help_and_version_import_nothing_heavy():
     code = (
         "import sys\n"
-        "from pipelines.cli.main import call\n"
+        "from emrys.pipelines.cli.main import call\n"
         "assert call(['run', 'ranking', '--help']) == 0 and call(['--version']) == 0\n"
         "heavy = {'tensorflow', 'keras', 'kfp', 'merlin', 'nvtabular', 'pandas', 'numpy', 'tritonclient', 'docker'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
@@ -62,7 +62,7 @@ def test_help_and_version_import_nothing_heavy():
 def test_the_process_of_a_command_never_imports_tensorflow():
     code = (
         "import sys\n"
-        "import pipelines.cli.running, pipelines.cli.compiling, pipelines.cli.serving, pipelines.cli.predicting\n"
+        "from emrys.pipelines.cli import running, compiling, serving, predicting\n"
         "print('tensorflow' in sys.modules)\n"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -129,7 +129,7 @@ def test_a_bug_is_one_line_that_names_the_traceback(monkeypatch, capsys):
     def fail(*arguments):
         raise ZeroDivisionError("by\nzero")
 
-    monkeypatch.setattr("pipelines.cli.compiling.compile_to", fail)
+    monkeypatch.setattr("emrys.pipelines.cli.compiling.compile_to", fail)
     assert call(["compile", "ranking"]) == 1
     line = capsys.readouterr().err
     assert line.startswith("emrys: ZeroDivisionError: by zero. The log is ")

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from blocks.errors import DataError
-from pipelines.cli.row_file import read_rows
+from emrys.blocks.errors import DataError
+from emrys.pipelines.cli.row_file import read_rows
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from blocks.errors import ArtifactError, ConfigError
-from components.artifacts.triton_repository import TritonRepository
-from pipelines.cli.serving import models_in
+from emrys.blocks.errors import ArtifactError, ConfigError
+from emrys.components.artifacts.triton_repository import TritonRepository
+from emrys.pipelines.cli.serving import models_in
 
 
 @pytest.fixture

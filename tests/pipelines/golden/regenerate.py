@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pipelines.catalogue import PIPELINES, definition
-from pipelines.compiling import compile_pipeline
-from pipelines.config_file import read_config
+from emrys.pipelines.catalogue import PIPELINES, definition
+from emrys.pipelines.compiling import compile_pipeline
+from emrys.pipelines.config_file import read_config
 
 HERE = Path(__file__).parent
 

@@ -1,0 +1,56 @@
+"""Giving a tensor a name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.errors import ConfigError
+
+
+@keras.saving.register_keras_serializable("emrys")
+class AsTabular(Block):
+    """Puts its input into a dictionary under one name.
+
+    Args:
+        output_name: The name.
+        name: Name of the layer.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        Dictionary with the input's shape under `output_name`.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> list(mm.AsTabular("deep")(np.ones((2, 3))))
+        ['deep']
+    """
+
+    def __init__(self, output_name: str, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        if not isinstance(output_name, str) or not output_name:
+            raise ConfigError("AsTabular: output_name", expected="a name", got=repr(output_name))
+        self.output_name = output_name
+
+    @property
+    def is_tabular(self) -> bool:
+        """True: it gives a dictionary."""
+        return True
+
+    def call(self, inputs: Any) -> dict[str, Any]:
+        """Gives the dictionary."""
+        return {self.output_name: inputs}
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The input's shape under its name."""
+        return {self.output_name: as_shape(input_shape)}
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "output_name": self.output_name}

@@ -1,0 +1,104 @@
+"""One layer or another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.serializing import to_config
+from emrys.blocks.errors import ConfigError
+
+
+@keras.saving.register_keras_serializable("emrys")
+class Cond(Block):
+    """Calls one layer where a condition holds and another where it does not, for the whole batch.
+
+    Args:
+        condition: Layer that gives one boolean for the input.
+        true: Layer that is called where that is true.
+        false: Layer that is called where it is false. Default: none, the input is passed on.
+
+    Input shape:
+        What all three layers take.
+
+    Output shape:
+        What `true` gives; `false` (or the input itself) has to have the same.
+
+    Raises:
+        ConfigError: when built, if the two give different shapes; when called, if `condition` gives more than one
+            value.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import keras, numpy as np
+        >>> class Positive(keras.layers.Layer):
+        ...     def call(self, inputs):
+        ...         return keras.ops.sum(inputs) > 0
+        >>> layer = mm.Cond(Positive(), keras.layers.Rescaling(2.0), keras.layers.Rescaling(-1.0))
+        >>> layer(np.array([[3.0]])).numpy().tolist(), layer(np.array([[-3.0]])).numpy().tolist()
+        ([[6.0]], [[3.0]])
+    """
+
+    def __init__(
+        self,
+        condition: keras.layers.Layer,
+        true: keras.layers.Layer,
+        false: keras.layers.Layer | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        for argument, layer in (("condition", condition), ("true", true), ("false", false)):
+            if not isinstance(layer, keras.layers.Layer) and not (argument == "false" and layer is None):
+                raise ConfigError(f"Cond: {argument}", expected="a layer", got=repr(layer))
+        self.condition = condition
+        self.true = true
+        self.false = false
+
+    def build(self, input_shape: Shape) -> None:
+        """Builds the layers."""
+        shape = as_shape(input_shape)
+        if not self.condition.built:  # its output's shape does not matter, and not every layer can tell it
+            self.condition.build(shape)
+        if_true = build_layer(self.true, shape)
+        if_false = shape if self.false is None else build_layer(self.false, shape)
+        if if_true != if_false:
+            raise ConfigError(
+                f"{self.name} needs layers that give one shape", got=f"{if_true} if true, {if_false} if false"
+            )
+        self.built = True
+
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        testing: bool | None = None,
+        features: Any = None,
+        targets: Any = None,
+    ) -> Any:
+        """Calls `true` or `false`."""
+        told = {"training": training, "testing": testing, "features": features, "targets": targets}
+        decision = tf.cast(call_layer(self.condition, inputs, **told), tf.bool)
+        if decision.shape.num_elements() not in (1, None):
+            raise ConfigError(f"{self.name}: the condition", expected="one boolean", got=f"shape {decision.shape}")
+
+        def if_false() -> Any:
+            return inputs if self.false is None else call_layer(self.false, inputs, **told)
+
+        return tf.cond(tf.reshape(decision, ()), lambda: call_layer(self.true, inputs, **told), if_false)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape that `true` gives."""
+        return as_shape(self.true.compute_output_shape(as_shape(input_shape)))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "condition": to_config(self.condition),
+            "true": to_config(self.true),
+            "false": to_config(self.false),
+        }

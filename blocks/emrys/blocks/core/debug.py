@@ -1,0 +1,47 @@
+"""Seeing what passes between two blocks."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from emrys.blocks.core.block import Block
+
+
+@keras.saving.register_keras_serializable("emrys")
+class Debug(Block):
+    """Prints names, shapes and types of what passes through, to standard error, and passes it on as it is.
+
+    In eager mode it prints at every call, in a graph when the graph is traced.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        The input's.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> mm.Debug()({"a": np.array([[1.0]], "float32")})["a"].numpy().tolist()
+        [[1.0]]
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(autocast=False, **kwargs)
+
+    def call(self, inputs: Any) -> Any:
+        """Gives the input back."""
+        tensors = inputs if isinstance(inputs, dict) else {"": inputs}
+        lines = [f"{self.name}: {name or 'tensor'} {_what(tensor)}" for name, tensor in tensors.items()]
+        print("\n".join(lines), file=sys.stderr)
+        return inputs
+
+
+def _what(tensor: Any) -> str:
+    kinds = {tf.RaggedTensor: "ragged ", tf.SparseTensor: "sparse "}
+    kind = next((word for of, word in kinds.items() if isinstance(tensor, of)), "")
+    return f"{kind}{tuple(tensor.shape)} {keras.backend.standardize_dtype(tensor.dtype)}"

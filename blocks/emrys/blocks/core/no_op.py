@@ -1,0 +1,34 @@
+"""A layer that does nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from emrys.blocks.core.block import Block
+
+
+@keras.saving.register_keras_serializable("emrys")
+class NoOp(Block):
+    """Passes its input on as it is: a tensor, or a dictionary of tensors.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        The input's.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> mm.NoOp()(np.array([[1.0]], "float32")).numpy().tolist()
+        [[1.0]]
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(autocast=False, **kwargs)
+
+    def call(self, inputs: Any) -> Any:
+        """Gives the input back."""
+        return inputs

@@ -1,0 +1,260 @@
+"""Layers side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import keras
+from merlin.schema import Schema, Tags
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.branches import collect, named_layers
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.filter import Filter
+from emrys.blocks.core.registry import parse_layer
+from emrys.blocks.core.serializing import from_config, to_config
+from emrys.blocks.core.tabular import TabularBlock
+from emrys.blocks.errors import ConfigError
+
+
+@keras.saving.register_keras_serializable("emrys")
+class ParallelBlock(TabularBlock):
+    """Gives the same input to several branches and collects what they give in one dictionary.
+
+    A branch that gives a tensor appears under its own name; one that gives a dictionary is merged into the result.
+    Where the input is a dictionary with an entry for every branch, each branch gets its entry instead of the whole;
+    blocks that look features up by name (`is_input`) always get the whole.
+
+    Args:
+        *inputs: The branches: one dictionary by name, or layers, which are then known by their own names.
+        pre: What is applied to the input first.
+        post: What is applied to the collected dictionary.
+        aggregation: Makes one tensor of the dictionary, such as `"concat"`. Default: none.
+        schema: The columns that the block reads. Default: those that its branches read.
+        name: Name of the block.
+        strict: Whether only dictionaries are accepted as input. Default: False.
+        automatic_pruning: Whether branches that read columns of which the batch has none are left out. Default: True.
+        use_layer_name: Whether layers that are given without a name are known by their own, instead of by their number
+            ("0", "1", …). Default: True.
+
+    Input shape:
+        A tensor or a dictionary of tensors, whatever the branches take.
+
+    Output shape:
+        Dictionary by branch, or what `aggregation` makes of it.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> towers = mm.ParallelBlock({"wide": mm.Dense(1), "deep": mm.Dense(3)}, aggregation="concat")
+        >>> tuple(towers(np.ones((2, 5), "float32")).shape)
+        (2, 4)
+    """
+
+    def __init__(
+        self,
+        *inputs: Any,
+        pre: Any = None,
+        post: Any = None,
+        aggregation: Any = None,
+        schema: Schema | None = None,
+        name: str | None = None,
+        strict: bool = False,
+        automatic_pruning: bool = True,
+        use_layer_name: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(pre=pre, post=post, aggregation=aggregation, schema=schema, name=name, **kwargs)
+        self.branches: dict[str, keras.layers.Layer] = named_layers(inputs, use_layer_name)
+        self.strict = strict
+        self.automatic_pruning = automatic_pruning
+        if self.context is not None:
+            self.set_context(self.context)
+
+    @property
+    def parallel_dict(self) -> dict[str, keras.layers.Layer]:
+        """The branches by name."""
+        return dict(self.branches)
+
+    @property
+    def parallel_values(self) -> list[keras.layers.Layer]:
+        """The branches, in order."""
+        return list(self.branches.values())
+
+    @property
+    def layers(self) -> list[keras.layers.Layer]:
+        """The branches, in order, with what is before and after them."""
+        return [
+            layer for layer in (self.pre, *self.branches.values(), self.post, self.aggregation) if layer is not None
+        ]
+
+    @property
+    def first(self) -> keras.layers.Layer:
+        """The first branch."""
+        return next(iter(self.branches.values()))
+
+    def add_branch(self, name: str, block: keras.layers.Layer) -> Self:
+        """Adds a branch, and gives the block back.
+
+        Raises:
+            ConfigError: if there is one of that name, or the block is built already.
+        """
+        if name in self.branches:
+            raise ConfigError(f"{self.name} has a branch called {name!r}", fix="Give the new one another name.")
+        self._set_branch(name, parse_layer(block, self.name))
+        return self
+
+    def apply_to_branch(self, branch_name: str, *block: keras.layers.Layer) -> None:
+        """Puts layers behind a branch, which keeps its name.
+
+        Raises:
+            ConfigError: if there is no such branch, or the block is built already.
+        """
+        branch = self._branch(branch_name)
+        self._set_branch(branch_name, Block.parse_block(branch).connect(*block))
+
+    def _branch(self, name: str) -> keras.layers.Layer:
+        if name not in self.branches:
+            raise ConfigError(f"{self.name} has no such branch", expected=", ".join(self.branches), got=repr(name))
+        return self.branches[name]
+
+    def _set_branch(self, name: str, layer: keras.layers.Layer) -> None:
+        if self.built:
+            raise ConfigError(f"{self.name} is built: its branches cannot change", got=repr(name))
+        self.branches[name] = layer
+
+    @property
+    def schema(self) -> Schema | None:
+        """The columns given, or else those that the branches read."""
+        if self._schema is not None:
+            return self._schema
+        found = [getattr(branch, "schema", None) for branch in self.branches.values()]
+        columns = {column.name: column for schema in found if schema is not None for column in schema}
+        return Schema(list(columns.values())) if columns else None
+
+    def set_schema(self, schema: Schema | None) -> None:
+        """Tells all branches which columns there are."""
+        super().set_schema(schema)
+        for branch in self.branches.values():
+            if isinstance(branch, Block):
+                branch.set_schema(schema)
+
+    def _routes(self, inputs: Any) -> dict[str, Any]:
+        """What each branch gets of `inputs`: tensors when called, shapes when built."""
+        if not isinstance(inputs, dict):
+            if self.strict:
+                raise ConfigError(f"{self.name} takes a dictionary", got=type(inputs).__name__)
+            return dict.fromkeys(self.branches, inputs)
+        by_name = all(name in inputs for name in self.branches)
+        routes: dict[str, Any] = {}
+        left = inputs
+        for name, branch in self.branches.items():
+            if by_name and not getattr(branch, "is_input", False):
+                routes[name] = inputs[name]
+            elif not self._pruned(branch, left):
+                routes[name] = left
+                if isinstance(branch, Filter) and branch.pop:
+                    left = {key: value for key, value in left.items() if not branch.check_feature(key)}
+        return routes
+
+    def _pruned(self, branch: keras.layers.Layer, inputs: dict[str, Any]) -> bool:
+        schema = getattr(branch, "schema", None)
+        if not self.automatic_pruning or schema is None:
+            return False
+        return not any(name in inputs for name in schema.column_names)
+
+    def build(self, input_shape: Shape) -> None:
+        """Builds the branches for what each of them gets."""
+        shape = self.build_pre(input_shape)
+        shapes: dict[str, Any] = {}
+        for name, given in self._routes(shape).items():
+            collect(shapes, name, build_layer(self.branches[name], given), self.name)
+        self.build_post(shapes)
+        self.built = True
+
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        testing: bool | None = None,
+        features: Any = None,
+        targets: Any = None,
+    ) -> Any:
+        """Calls the branches and collects their outputs."""
+        told = {"training": training, "testing": testing, "features": features, "targets": targets}
+        outputs: dict[str, Any] = {}
+        for name, given in self._routes(self.pre_call(inputs, **told)).items():
+            collect(outputs, name, call_layer(self.branches[name], given, **told), self.name)
+        return self.post_call(outputs, **told)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shapes by branch, or what the aggregation makes of them."""
+        shape = self.pre_shape(as_shape(input_shape))
+        shapes: dict[str, Any] = {}
+        for name, given in self._routes(shape).items():
+            collect(shapes, name, as_shape(self.branches[name].compute_output_shape(given)), self.name)
+        return self.post_shape(shapes)
+
+    def select_by_name(self, name: str) -> keras.layers.Layer | None:
+        """The branch called `name`, or the layer of that name inside one."""
+        if name in self.branches:
+            return self.branches[name]
+        for branch in self.branches.values():
+            found = branch.select_by_name(name) if isinstance(branch, Block) else None
+            if found is not None:
+                return found
+        return self if self.name == name else None
+
+    def select_by_names(self, names: Sequence[str]) -> list[keras.layers.Layer]:
+        """The branches with these names.
+
+        Raises:
+            ConfigError: if there is no branch of a name.
+        """
+        return [self._branch(name) for name in names]
+
+    def select_by_tag(self, tags: Tags | list[Tags]) -> Block | None:
+        """The branches, and the parts of branches, that read columns with one of `tags`, with the same weights.
+
+        Returns:
+            This block if all its columns have one, None if none has, otherwise a new `ParallelBlock`.
+        """
+        parts = {
+            name: branch.select_by_tag(tags) for name, branch in self.branches.items() if isinstance(branch, Block)
+        }
+        found = {name: part for name, part in parts.items() if part is not None}
+        if not found or (
+            len(found) == len(self.branches) and all(found[name] is self.branches[name] for name in found)
+        ):
+            return self if found else None
+        return ParallelBlock(
+            found,
+            pre=self.pre,
+            post=self.post,
+            aggregation=self.aggregation,
+            name=self.name,
+            strict=self.strict,
+            automatic_pruning=self.automatic_pruning,
+            is_input=self.is_input,
+        )
+
+    def __getitem__(self, name: str) -> keras.layers.Layer:
+        return self.branches[name]
+
+    def __len__(self) -> int:
+        return len(self.branches)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        config = super().get_config()
+        # A list of pairs: a saved model's JSON has its keys sorted, and the order of branches matters.
+        config["branches"] = [[name, to_config(branch)] for name, branch in self.branches.items()]
+        return {**config, "strict": self.strict, "automatic_pruning": self.automatic_pruning}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Makes the block from what `get_config` gave."""
+        given = dict(config)
+        branches = {name: from_config(branch) for name, branch in given.pop("branches")}
+        return cls(branches, **from_config(given))

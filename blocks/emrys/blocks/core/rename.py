@@ -1,0 +1,86 @@
+"""Other names for features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from merlin.schema import Schema, Tags
+
+from emrys.blocks.core.calling import Shape
+from emrys.blocks.core.tabular import TabularBlock
+from emrys.blocks.errors import ConfigError, SchemaError
+
+
+@keras.saving.register_keras_serializable("emrys")
+class Rename(TabularBlock):
+    """Gives features of a dictionary other names; the others pass as they are.
+
+    Args:
+        renames: The new name for each old one; a tag stands for the only column with it.
+        schema: The columns in which tags are looked up. Default: none.
+        **kwargs: The other arguments of `TabularBlock`.
+
+    Input shape:
+        Dictionary of tensors by feature name.
+
+    Output shape:
+        The same under the new names.
+
+    Raises:
+        ConfigError: if nothing is renamed; when called, if two features would have one name.
+        SchemaError: if a tag is given without a schema, or is not that of exactly one column.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> list(mm.Rename({"uid": "user_id"})({"uid": np.ones((1, 1)), "age": np.ones((1, 1))}))
+        ['user_id', 'age']
+    """
+
+    def __init__(self, renames: Mapping[str | Tags, str], schema: Schema | None = None, **kwargs: Any) -> None:
+        super().__init__(schema=schema, **kwargs)
+        if not isinstance(renames, Mapping) or not renames:
+            raise ConfigError("Rename: renames", expected="a dictionary of new names by old ones", got=repr(renames))
+        self.renames = {_column(old, schema): str(new) for old, new in renames.items()}
+
+    def _renamed(self, values: Any) -> Any:
+        if not isinstance(values, dict):
+            raise ConfigError(f"{self.name} renames features", expected="a dictionary", got="one tensor")
+        found: dict[str, Any] = {}
+        for old, value in values.items():
+            new: str = self.renames.get(str(old), str(old))
+            if new in found:
+                raise ConfigError(
+                    f"{self.name} would call two features {new!r}", column=old, fix="Choose another name."
+                )
+            found[new] = value
+        return found
+
+    def build(self, input_shape: Shape) -> None:
+        """Builds what is before and after."""
+        self.build_post(self._renamed(self.build_pre(input_shape)))
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Gives the features under their new names."""
+        return self.post_call(self._renamed(self.pre_call(inputs, training=training)), training=training)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shapes under the new names."""
+        return self.post_shape(self._renamed(self.pre_shape(input_shape)))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "renames": dict(self.renames)}
+
+
+def _column(old: str | Tags, schema: Schema | None) -> str:
+    if not isinstance(old, Tags):
+        return str(old)
+    columns = [] if schema is None else schema.select_by_tag(old).column_names
+    if len(columns) != 1:
+        got = "no schema" if schema is None else ", ".join(columns) or "none"
+        raise SchemaError(f"Rename: Tags.{old.name}", expected="a schema with one column that has it", got=got)
+    return str(columns[0])

@@ -1,0 +1,122 @@
+"""A block with its input added to its output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from merlin.schema import Schema
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.registry import parse_activation
+from emrys.blocks.core.serializing import to_config
+from emrys.blocks.core.tabular import TabularBlock
+from emrys.blocks.errors import ConfigError
+
+
+@keras.saving.register_keras_serializable("emrys")
+class ResidualBlock(TabularBlock):
+    """Adds the input to what a block makes of it: `activation(x + block(x))`.
+
+    Args:
+        block: The block; it gives the shape that it gets.
+        activation: What is applied to the sum: a name, a function or a layer. Default: none.
+        post: Layer behind the sum. Default: none.
+        schema: The columns that the block reads. Default: unknown.
+        name: Name of the block.
+        strict: Whether only dictionaries are accepted. A sum takes tensors, so True is refused. Default: False.
+
+    Input shape:
+        (B, D)
+
+    Output shape:
+        (B, D)
+
+    Raises:
+        ConfigError: if `activation` is unknown; when built, if the block changes the shape or the input is a
+            dictionary.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> block = mm.ResidualBlock(mm.Dense(2, kernel_initializer="ones"))
+        >>> block(np.array([[1.0, 2.0]], "float32")).numpy().tolist()
+        [[4.0, 5.0]]
+
+    Reference:
+        He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, https://arxiv.org/abs/1512.03385.
+    """
+
+    def __init__(
+        self,
+        block: keras.layers.Layer,
+        activation: Any = None,
+        post: Any = None,
+        schema: Schema | None = None,
+        name: str | None = None,
+        strict: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(post=post, schema=schema, name=name, **kwargs)
+        if not isinstance(block, keras.layers.Layer):
+            raise ConfigError("ResidualBlock: block", expected="a layer", got=repr(block))
+        if strict:
+            raise ConfigError("ResidualBlock: strict", expected="False: a sum takes tensors", got="True")
+        self.block = block
+        self.activation = parse_activation(activation, "ResidualBlock")
+        self._activation_given = activation
+
+    @property
+    def schema(self) -> Schema | None:
+        """The columns given, or else those that the block reads."""
+        return self._schema if self._schema is not None else getattr(self.block, "schema", None)
+
+    def set_schema(self, schema: Schema | None) -> None:
+        """Tells the layers inside which columns there are."""
+        super().set_schema(schema)
+        if isinstance(self.block, Block):
+            self.block.set_schema(schema)
+
+    def build(self, input_shape: Shape) -> None:
+        """Builds the block, and what comes after the sum."""
+        shape = as_shape(input_shape)
+        if isinstance(shape, dict):
+            raise ConfigError(
+                f"{self.name} adds tensors", expected="one tensor", got="a dictionary", fix="Aggregate it first."
+            )
+        given = build_layer(self.block, shape)
+        if given != shape:
+            raise ConfigError(f"{self.name} needs a block that keeps the shape", expected=str(shape), got=str(given))
+        if isinstance(self.activation, keras.layers.Layer):
+            build_layer(self.activation, shape)
+        self.build_post(shape)
+        self.built = True
+
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        testing: bool | None = None,
+        features: Any = None,
+        targets: Any = None,
+    ) -> Any:
+        """Gives the sum."""
+        told = {"training": training, "testing": testing, "features": features, "targets": targets}
+        total = inputs + call_layer(self.block, inputs, **told)
+        if isinstance(self.activation, keras.layers.Layer):
+            total = call_layer(self.activation, total, **told)
+        else:
+            total = self.activation(total)
+        return self.post_call(total, **told)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The input's shape, or what `post` makes of it."""
+        return self.post_shape(as_shape(input_shape))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        config = super().get_config()
+        for inherited in ("pre", "aggregation", "is_input"):
+            config.pop(inherited)
+        return {**config, "block": to_config(self.block), "activation": to_config(self._activation_given)}

@@ -1,0 +1,88 @@
+"""Configurations of blocks that hold other blocks, schemas and tags."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+from merlin.schema import Schema, Tags
+
+from emrys.blocks.schema.functions import schema_to_tensorflow_metadata_json, tensorflow_metadata_json_to_schema
+
+_SCHEMA = "__schema__"
+_TAG = "__tag__"
+_SHARED = "__shared__"
+
+
+@dataclass
+class _Sharing:
+    """The layers that one configuration holds in several places: their numbers, and those made of it so far."""
+
+    numbers: Mapping[int, int] = field(default_factory=dict)
+    made: dict[int, Any] = field(default_factory=dict)
+
+
+_SHARING: contextvars.ContextVar[_Sharing | None] = contextvars.ContextVar("sharing", default=None)
+
+
+@contextlib.contextmanager
+def sharing(layers: Mapping[int, int] | None = None) -> Iterator[None]:
+    """While it is open, a layer that is in several places of a configuration comes back as one.
+
+    Args:
+        layers: When configurations are made: the numbers of the layers that are shared, by `id`. Default: none.
+    """
+    if _SHARING.get() is not None:  # the model around this one has opened it
+        yield
+        return
+    before = _SHARING.set(_Sharing(layers or {}))
+    try:
+        yield
+    finally:
+        _SHARING.reset(before)
+
+
+def to_config(value: Any) -> Any:
+    """Turns constructor arguments into what JSON can hold: layers, initializers, schemas and tags included."""
+    if isinstance(value, Schema):
+        return {_SCHEMA: schema_to_tensorflow_metadata_json(value)}
+    if isinstance(value, Tags):
+        return {_TAG: value.value}
+    if isinstance(value, Mapping):
+        return {str(key): to_config(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_config(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    config = keras.saving.serialize_keras_object(value)
+    known = _SHARING.get()
+    return config if known is None or id(value) not in known.numbers else {**config, _SHARED: known.numbers[id(value)]}
+
+
+def from_config(value: Any) -> Any:
+    """The inverse of `to_config`."""
+    if isinstance(value, Mapping):
+        if _SCHEMA in value:
+            return tensorflow_metadata_json_to_schema(value[_SCHEMA])
+        if _TAG in value:
+            return Tags(value[_TAG])
+        if "class_name" in value and "config" in value:
+            return _made(value)
+        return {key: from_config(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [from_config(item) for item in value]
+    return value
+
+
+def _made(config: Mapping[str, Any]) -> Any:
+    known, number = _SHARING.get(), config.get(_SHARED)
+    if known is not None and number in known.made:
+        return known.made[number]
+    made = keras.saving.deserialize_keras_object({key: value for key, value in config.items() if key != _SHARED})
+    if known is not None and number is not None:
+        known.made[number] = made
+    return made

@@ -1,0 +1,89 @@
+"""Features with a shortcut added to each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from emrys.blocks.core.aggregation import TabularAggregation, aggregation_registry
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.one_shape import one_shape
+from emrys.blocks.core.registry import parse_activation
+from emrys.blocks.core.serializing import to_config
+from emrys.blocks.errors import ConfigError
+
+
+@aggregation_registry.register("sum-residual")
+@keras.saving.register_keras_serializable("emrys")
+class SumResidual(TabularAggregation):
+    """Adds one tensor of a dictionary to each of the others: `y_f = activation(x_f + shortcut)`.
+
+    Args:
+        activation: What is applied to the sums: a name, a function or a layer; None for nothing. Default: `"relu"`.
+        shortcut_name: Name of the tensor that is added. Default: `"shortcut"`.
+
+    Input shape:
+        Dictionary of tensors (B, D).
+
+    Output shape:
+        Dictionary of (B, D) without the shortcut; (B, D) where there is one tensor besides it.
+
+    Raises:
+        ConfigError: if the activation is unknown; when built, if the shortcut, or all else, is missing, or shapes
+            differ.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> mm.SumResidual()({"x": np.array([[1.0, -5.0]]), "shortcut": np.array([[1.0, 1.0]])}).numpy().tolist()
+        [[2.0, 0.0]]
+    """
+
+    def __init__(self, activation: Any = "relu", shortcut_name: str = "shortcut", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = parse_activation(activation, "SumResidual")
+        self.shortcut_name = shortcut_name
+        self._activation_given = activation
+
+    def build(self, input_shape: Shape) -> None:
+        """Checks the shapes."""
+        self.compute_output_shape(input_shape)
+        if isinstance(self.activation, keras.layers.Layer):
+            build_layer(self.activation, one_shape(self, input_shape))
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Gives the sums."""
+        if not isinstance(inputs, dict):
+            return inputs
+        shortcut = inputs[self.shortcut_name]
+        sums = {name: self._active(inputs[name] + shortcut, training) for name in inputs if name != self.shortcut_name}
+        return next(iter(sums.values())) if len(sums) == 1 else sums
+
+    def _active(self, total: Any, training: bool | None) -> Any:
+        if isinstance(self.activation, keras.layers.Layer):
+            return call_layer(self.activation, total, training=training)
+        return self.activation(total)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shapes of the sums."""
+        shapes = as_shape(input_shape)
+        if not isinstance(shapes, dict):
+            return shapes
+        if self.shortcut_name not in shapes or len(shapes) < 2:
+            raise ConfigError(
+                f"{self.name} adds a shortcut to other tensors",
+                expected=f"{self.shortcut_name!r} and at least one more",
+                got=", ".join(map(repr, shapes)),
+            )
+        shape = one_shape(self, shapes)
+        return shape if len(shapes) == 2 else {name: shape for name in shapes if name != self.shortcut_name}
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "activation": to_config(self._activation_given),
+            "shortcut_name": self.shortcut_name,
+        }

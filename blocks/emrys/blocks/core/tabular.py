@@ -1,0 +1,214 @@
+"""What blocks on dictionaries of features share: something before, something after, an aggregation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import keras
+from merlin.schema import Schema, Tags
+
+from emrys.blocks.core.aggregation import parse_aggregation
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, build_layers, call_layer, shape_behind
+from emrys.blocks.core.filter import Filter
+from emrys.blocks.core.registry import parse_layer
+from emrys.blocks.core.serializing import to_config
+from emrys.blocks.errors import SchemaError
+
+
+@keras.saving.register_keras_serializable("emrys")
+class TabularBlock(Block):
+    """A block on a dictionary of features; by itself it changes nothing but for `pre`, `post` and `aggregation`.
+
+    Args:
+        pre: Layer that is applied to the input first: a layer, the name of a block, or a list of them. Default: none.
+        post: What is applied to the result, the same. Default: none.
+        aggregation: Makes one tensor of the result, by name (`"concat"`) or as a layer. Default: none.
+        schema: The columns that the block reads. Default: unknown.
+        name: Name of the block.
+        is_input: Whether the block reads features by their names and so wants the whole batch. Default: False.
+
+    Input shape:
+        Dictionary of tensors by feature name.
+
+    Output shape:
+        The same dictionary, or what `aggregation` makes of it.
+    """
+
+    def __init__(
+        self,
+        pre: Any = None,
+        post: Any = None,
+        aggregation: Any = None,
+        schema: Schema | None = None,
+        name: str | None = None,
+        is_input: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.set_pre(pre)
+        self.set_post(post)
+        self.set_aggregation(aggregation)
+        self.is_input = is_input
+        self._schema = schema
+        if self.context is not None:
+            self.set_context(self.context)
+
+    @classmethod
+    def from_features(cls, features: Sequence[str], pre: Any = None, **kwargs: Any) -> Self:
+        """Makes a block that gets only the features with these names; `pre` and `kwargs` are its arguments."""
+        only = Filter(list(features))
+        return cls(pre=[only, *_as_list(pre)] if pre is not None else only, **kwargs)
+
+    @classmethod
+    def from_schema(
+        cls, schema: Schema, tags: Tags | Sequence[Tags] | None = None, allow_none: bool = True, **kwargs: Any
+    ) -> Self | None:
+        """Makes the block for columns of a schema.
+
+        Args:
+            schema: The columns.
+            tags: Only those with one of these tags. Default: all.
+            allow_none: Whether there may be no such column. Default: True.
+            **kwargs: The block's other arguments.
+
+        Returns:
+            The block, or None if there is no such column.
+
+        Raises:
+            SchemaError: if there is none and `allow_none` is False.
+        """
+        chosen = schema if tags is None else schema.select_by_tag(tags)
+        if len(chosen):
+            return cls.from_features(chosen.column_names, schema=chosen, **kwargs)
+        if allow_none:
+            return None
+        got = ", ".join(schema.column_names) or "an empty schema"
+        raise SchemaError(f"{cls.__name__} finds no column tagged {tags}", got=got)
+
+    def set_pre(self, value: Any) -> None:
+        """Sets what is applied to the input first; see the constructor."""
+        self.pre: keras.layers.Layer | None = _parsed(value, self.name, "pre")
+
+    def set_post(self, value: Any) -> None:
+        """Sets what is applied to the result; see the constructor."""
+        self.post: keras.layers.Layer | None = _parsed(value, self.name, "post")
+
+    def set_aggregation(self, value: Any) -> None:
+        """Sets what makes one tensor of the result: a name, a layer, or None."""
+        self.aggregation: keras.layers.Layer | None = parse_aggregation(value)
+
+    @property
+    def is_tabular(self) -> bool:
+        """Whether the block is known to give a dictionary: no aggregation makes a tensor of it."""
+        return self.aggregation is None
+
+    def apply_to_all(self, inputs: dict[str, Any], columns_to_filter: Sequence[str] | None = None) -> dict[str, Any]:
+        """Calls the block on each tensor of a dictionary alone.
+
+        Args:
+            inputs: The dictionary.
+            columns_to_filter: Only these. Default: all.
+
+        Returns:
+            Dictionary of the results.
+        """
+        chosen = inputs if columns_to_filter is None else Filter(list(columns_to_filter))(inputs)
+        return {name: self(value) for name, value in chosen.items()}
+
+    @property
+    def schema(self) -> Schema | None:
+        """The columns that this block reads."""
+        return self._schema
+
+    def set_schema(self, schema: Schema | None) -> None:
+        """Tells the layers before and after, and the aggregation, which columns there are."""
+        for layer in (self.pre, self.post, self.aggregation):
+            if isinstance(layer, Block):
+                layer.set_schema(schema)
+
+    def _after(self) -> list[keras.layers.Layer]:
+        return [layer for layer in (self.post, self.aggregation) if layer is not None]
+
+    def build_pre(self, input_shape: Shape) -> Shape:
+        """Builds `pre` and gives the shape that the block itself gets."""
+        shape = as_shape(input_shape)
+        return shape if self.pre is None else build_layer(self.pre, shape)
+
+    def build_post(self, shape: Shape) -> None:
+        """Builds `post` and the aggregation for what the block itself gives."""
+        build_layers(self._after(), shape)
+
+    def pre_call(self, inputs: Any, transformations: Any = None, **kwargs: Any) -> Any:
+        """Applies `pre`, or `transformations` instead."""
+        layer = self.pre if transformations is None else Block.parse(transformations)
+        return inputs if layer is None else call_layer(layer, inputs, **kwargs)
+
+    def post_call(
+        self,
+        inputs: Any,
+        transformations: Any = None,
+        merge_with: Any = None,
+        aggregation: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Applies `post` and the aggregation to what the block itself gives.
+
+        Args:
+            inputs: What the block gives.
+            transformations: What is applied instead of `post`. Default: `post`.
+            merge_with: Layers that get `inputs` too, and whose dictionaries are merged into the result. Default: none.
+            aggregation: What makes one tensor of the result instead of the block's own. Default: the block's own.
+            **kwargs: What layers are told: `training`, `features` and others.
+
+        Returns:
+            A dictionary, or what the aggregation makes of it.
+        """
+        post = self.post if transformations is None else Block.parse(transformations)
+        outputs = inputs if post is None else call_layer(post, inputs, **kwargs)
+        for other in _as_list(merge_with):
+            outputs = {**outputs, **call_layer(other, inputs, **kwargs)}
+        last = self.aggregation if aggregation is None else parse_aggregation(aggregation)
+        return outputs if last is None else call_layer(last, outputs, **kwargs)
+
+    def pre_shape(self, shape: Shape) -> Shape:
+        """Shape behind `pre`."""
+        return shape if self.pre is None else as_shape(self.pre.compute_output_shape(shape))
+
+    def post_shape(self, shape: Shape) -> Shape:
+        """Shape behind `post` and the aggregation."""
+        return shape_behind(self._after(), shape)
+
+    def build(self, input_shape: Shape) -> None:
+        """Builds what is before and after."""
+        self.build_post(self.build_pre(input_shape))
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Passes the features on."""
+        return self.post_call(self.pre_call(inputs, training=training), training=training)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of the result."""
+        return self.post_shape(self.pre_shape(as_shape(input_shape)))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "pre": to_config(self.pre),
+            "post": to_config(self.post),
+            "aggregation": to_config(self.aggregation),
+            "schema": to_config(self._schema),
+            "is_input": self.is_input,
+        }
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [] if value is None else [value]
+
+
+def _parsed(value: Any, owner: str, argument: str) -> keras.layers.Layer | None:
+    layers = [parse_layer(item, owner, argument) for item in _as_list(value)]
+    return Block.parse(layers) if layers else None

@@ -1,0 +1,25 @@
+"""Data sets: MovieLens as published, and a seeded log of the same shape whose best reachable AUC is known.
+
+All of them come as one Arrow table with the columns of `LOG_SCHEMA`, one row per rating. `get_movielens` makes features
+of it, to train on; `synthetic` draws rows for any schema.
+"""
+
+from emrys.blocks.datasets.get_movielens import get_movielens
+from emrys.blocks.datasets.log_schema import LOG_SCHEMA, REQUIRED_COLUMNS
+from emrys.blocks.datasets.movielens import load_movielens
+from emrys.blocks.datasets.movielens_archive import fetch_movielens
+from emrys.blocks.datasets.movielens_like import MovieLensLike, movielens_like
+from emrys.blocks.datasets.rating_features import RatingFeatures
+from emrys.blocks.datasets.synthetic import synthetic
+
+__all__ = [
+    "LOG_SCHEMA",
+    "REQUIRED_COLUMNS",
+    "MovieLensLike",
+    "RatingFeatures",
+    "fetch_movielens",
+    "get_movielens",
+    "load_movielens",
+    "movielens_like",
+    "synthetic",
+]

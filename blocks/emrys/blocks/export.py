@@ -1,0 +1,79 @@
+"""A trained model as a SavedModel that needs TensorFlow alone."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+from merlin.schema import Tags
+
+from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.inputs.prepare import OFFSETS, VALUES, prepare
+from emrys.blocks.io import atomic_directory
+from emrys.blocks.models.sample_inputs import column_dtype, fixed_length, vector_sizes
+
+if TYPE_CHECKING:
+    from emrys.blocks.models.model import Model
+
+
+def serving_signature(model: Model) -> dict[str, tf.TensorSpec]:
+    """The tensors that a served model takes, by name.
+
+    A scalar column is one tensor (B, 1), a pretrained vector one (B, D). A list column is two: `<column>__values` (sum
+    of the lengths,), for lists of vectors (sum of the lengths, D), and `<column>__offsets` (B + 1,) int32, where the
+    values of row `i` are those from `offsets[i]` to `offsets[i + 1]`.
+
+    Raises:
+        SchemaError: if the model knows no schema, or a column has no type.
+    """
+    schema = model.input_schema
+    if schema is None:
+        raise SchemaError(f"{model.name} knows no schema", fix="Give Model(..., schema=) the columns of a batch.")
+    specs: dict[str, tf.TensorSpec] = {}
+    for column in schema:
+        dtype = column_dtype(column)
+        if Tags.EMBEDDING in column.tags and not column.is_ragged:
+            shape = (None, fixed_length(column), *vector_sizes(column))
+            specs[column.name] = tf.TensorSpec(shape, dtype, column.name)
+        elif column.is_list:
+            shape = (None, *vector_sizes(column))
+            specs[column.name + VALUES] = tf.TensorSpec(shape, dtype, column.name + VALUES)
+            specs[column.name + OFFSETS] = tf.TensorSpec((None,), tf.int32, column.name + OFFSETS)
+        else:
+            specs[column.name] = tf.TensorSpec((None, 1), dtype, column.name)
+    return specs
+
+
+def save_serving(model: Model, path: str | os.PathLike[str]) -> None:
+    """Writes a SavedModel whose default signature takes `serving_signature(model)`.
+
+    Predictions come back by output name, `<target>/<output>`, with one output too; those of a `TopKEncoder` as `scores`
+    and `identifiers`; those of a model without outputs, such as an `Encoder`, as `vectors`.
+
+    Args:
+        model: A model that has been built.
+        path: Folder to write.
+
+    Raises:
+        ConfigError: if the model has no weights yet.
+        SchemaError: if the model knows no schema, or a column has no type.
+    """
+    if not model.built:
+        raise ConfigError(f"{model.name} has no weights yet", fix="Train it, or call it on a batch, first.")
+    specs = serving_signature(model)
+    names = [output.task_name for output in model.model_outputs] or ["vectors"]
+
+    def serve(tensors: dict[str, Any]) -> dict[str, Any]:
+        predictions = model(prepare(tensors), training=False)
+        named = getattr(predictions, "_asdict", None)  # ids and scores of a top-k layer
+        if named is not None:
+            return dict(named())
+        return dict(predictions) if isinstance(predictions, dict) else {names[0]: predictions}
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint("serve", serve, input_signature=[specs])
+    with atomic_directory(path) as folder:
+        archive.write_out(os.fspath(folder), verbose=False)

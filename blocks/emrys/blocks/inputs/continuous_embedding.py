@@ -1,0 +1,52 @@
+"""One embedding for all continuous features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from emrys.blocks.core.aggregation import parse_aggregation
+from emrys.blocks.core.as_tabular import AsTabular
+from emrys.blocks.core.sequential import SequentialBlock
+from emrys.blocks.errors import ConfigError
+
+
+def ContinuousEmbedding(  # noqa: N802 - looks like the class that it is used as
+    inputs: keras.layers.Layer,
+    embedding_block: keras.layers.Layer,
+    aggregation: Any = None,
+    continuous_aggregation: Any = "concat",
+    name: str = "continuous",
+    **kwargs: Any,
+) -> SequentialBlock:
+    """Puts a block behind the continuous features, and its output into a dictionary.
+
+    Args:
+        inputs: What selects the features, such as `Continuous` or `ContinuousFeatures`.
+        embedding_block: What they go through together.
+        aggregation: Makes one tensor of the dictionary. Default: none.
+        continuous_aggregation: How the features become the one tensor that `embedding_block` gets. Default:
+            `"concat"`; None gives it the dictionary.
+        name: Name of the output in the dictionary. Default: `"continuous"`.
+        **kwargs: Further arguments of the `SequentialBlock`.
+
+    Returns:
+        A block that takes a batch and gives a dictionary with one (B, D).
+
+    Raises:
+        ConfigError: if `inputs` or `embedding_block` is no layer, or there is no such aggregation.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> block = mm.ContinuousEmbedding(mm.ContinuousFeatures(["age", "price"]), mm.MLPBlock([4]))
+        >>> tuple(block({"age": np.ones((2, 1)), "price": np.ones((2, 1))})["continuous"].shape)
+        (2, 4)
+    """
+    for argument, layer in (("inputs", inputs), ("embedding_block", embedding_block)):
+        if not isinstance(layer, keras.layers.Layer):
+            raise ConfigError(f"ContinuousEmbedding: {argument}", expected="a layer", got=repr(layer))
+    before, after = parse_aggregation(continuous_aggregation), parse_aggregation(aggregation)
+    chain = [inputs, before, embedding_block, AsTabular(name), after]
+    return SequentialBlock([layer for layer in chain if layer is not None], **kwargs)

@@ -1,0 +1,105 @@
+"""Continuous features by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import keras
+from merlin.schema import Schema, Tags
+
+from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.filter import Filter
+from emrys.blocks.core.serializing import to_config
+from emrys.blocks.core.tabular import TabularBlock
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.schema.functions import create_continuous_column
+
+
+@keras.saving.register_keras_serializable("emrys")
+class ContinuousFeatures(TabularBlock):
+    """Keeps the features with some names, of those that are in the batch.
+
+    Args:
+        features: The names.
+        pre: Layer before it. Default: none.
+        post: Layer on the features kept. Default: none.
+        aggregation: Makes one tensor of them, such as `"concat"`. Default: none, a dictionary.
+        schema: Their columns. Default: made of the names.
+        name: Name of the block.
+
+    Input shape:
+        Dictionary of tensors by feature name.
+
+    Output shape:
+        Dictionary of those kept, (B, 1) each, or what `aggregation` makes of them, (B, F).
+
+    Raises:
+        ConfigError: if there are no names.
+        SchemaError: when built, if none of the features is in the batch.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> batch = {"age": np.array([[3.0]]), "id": np.array([[1]]), "price": np.array([[7.0]])}
+        >>> mm.ContinuousFeatures(["age", "price"], aggregation="concat")(batch).numpy().tolist()
+        [[3.0, 7.0]]
+    """
+
+    def __init__(
+        self,
+        features: Sequence[str],
+        pre: Any = None,
+        post: Any = None,
+        aggregation: Any = None,
+        schema: Schema | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(features, str) or not features:
+            raise ConfigError("ContinuousFeatures: features", expected="a list of names", got=repr(features))
+        super().__init__(pre=pre, post=post, aggregation=aggregation, schema=schema, name=name, **kwargs)
+        self.is_input = True
+        self.features = list(features)
+        self._filter = Filter(self.features)
+        if schema is None:
+            self._schema = Schema([create_continuous_column(feature) for feature in self.features])
+
+    @classmethod
+    def from_features(cls, features: Sequence[str], pre: Any = None, **kwargs: Any) -> Self:
+        """Makes the block for the features with these names; `pre` and `kwargs` are its other arguments."""
+        return cls(features, pre=pre, **kwargs)
+
+    def select_by_tag(self, tags: Tags | list[Tags]) -> ContinuousFeatures | None:
+        """The block for those of its features that have one of `tags`, None where there is none."""
+        chosen = Schema([]) if self._schema is None else self._schema.select_by_tag(tags)
+        if len(chosen) == 0:
+            return None
+        return ContinuousFeatures.from_schema(chosen, pre=self.pre, post=self.post, aggregation=self.aggregation)
+
+    def build(self, input_shape: Shape) -> None:
+        """Checks that some of the features are there."""
+        self.build_post(self._filter.compute_output_shape(self.build_pre(input_shape)))
+        self.built = True
+
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        testing: bool | None = None,
+        features: Any = None,
+        targets: Any = None,
+    ) -> Any:
+        """Gives the features."""
+        told = {"training": training, "testing": testing, "features": features, "targets": targets}
+        return self.post_call(self._filter(self.pre_call(inputs, **told)), **told)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shapes of the features, or what the aggregation makes of them."""
+        return self.post_shape(self._filter.compute_output_shape(self.pre_shape(as_shape(input_shape))))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        config = super().get_config()
+        config.pop("is_input")
+        return {**config, "features": to_config(self.features)}

@@ -1,0 +1,82 @@
+"""Square roots and squares beside continuous features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.registry import block_registry
+from emrys.blocks.core.tabular import TabularBlock
+from emrys.blocks.errors import ConfigError
+
+
+@block_registry.register("continuous-powers")
+@keras.saving.register_keras_serializable("emrys")
+class ContinuousPowers(TabularBlock):
+    """Puts `√x` and `x²` beside each scalar feature `x`, as `<name>_sqrt` and `<name>_pow`; lists pass as they are.
+
+    The root of a number below 0 is nan: scale features to [0, 1] first, as the paper does.
+
+    Args:
+        pre: See `TabularBlock`. Default: none.
+        post: See `TabularBlock`. Default: none.
+        aggregation: Makes one tensor of the result, such as `"concat"`. Default: none.
+        schema: The columns that the block reads. Default: unknown.
+        name: Name of the block.
+        is_input: See `TabularBlock`. Default: False.
+
+    Input shape:
+        Dictionary of tensors (B, 1) or lists, by feature name.
+
+    Output shape:
+        Dictionary of the same and, for each (B, 1), two more (B, 1); or what `aggregation` makes of it.
+
+    Raises:
+        ConfigError: when built, if the input is no dictionary.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> mm.ContinuousPowers(aggregation="concat")({"age": np.array([[0.25]])}).numpy().tolist()
+        [[0.25, 0.0625, 0.5]]
+
+    Reference:
+        Covington, Adams, Sargin, "Deep Neural Networks for YouTube Recommendations", RecSys 2016,
+        https://doi.org/10.1145/2959100.2959190.
+    """
+
+    def build(self, input_shape: Shape) -> None:
+        """Builds what is before and after."""
+        self.build_post(self._shapes(self.build_pre(input_shape)))
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Gives the features and their powers."""
+        found: dict[str, Any] = {}
+        for name, value in self.pre_call(inputs, training=training).items():
+            found[name] = value
+            if _is_scalar(value.shape):
+                number = tf.cast(value, self.compute_dtype)
+                found |= {f"{name}_sqrt": tf.sqrt(number), f"{name}_pow": tf.square(number)}
+        return self.post_call(found, training=training)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shapes of the features and their powers, or what the aggregation makes of them."""
+        return self.post_shape(self._shapes(self.pre_shape(as_shape(input_shape))))
+
+    def _shapes(self, shapes: Shape) -> dict[str, Any]:
+        if not isinstance(shapes, dict):
+            raise ConfigError(f"{self.name} reads features by name", expected="a dictionary", got=f"shape {shapes}")
+        found: dict[str, Any] = {}
+        for name, shape in shapes.items():
+            found[name] = shape
+            if _is_scalar(shape):
+                found |= {f"{name}_sqrt": shape, f"{name}_pow": shape}
+        return found
+
+
+def _is_scalar(shape: Any) -> bool:
+    return len(shape) < 2 or (len(shape) == 2 and shape[1] == 1)

@@ -1,0 +1,225 @@
+"""Embeddings of the categorical features of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import keras
+import tensorflow as tf
+from merlin.schema import Schema, Tags
+
+from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.parallel import ParallelBlock
+from emrys.blocks.core.serializing import from_config, to_config
+from emrys.blocks.errors import SchemaError
+from emrys.blocks.inputs.categorical_columns import embeddable
+from emrys.blocks.inputs.embedding_options import EmbeddingOptions
+from emrys.blocks.inputs.embedding_table import EmbeddingTable
+from emrys.blocks.inputs.feature_config import FeatureConfig
+from emrys.blocks.inputs.feature_tables import make_tables, with_table_names
+from emrys.blocks.inputs.lookup import combine
+from emrys.blocks.inputs.prepare import prepare, prepared_shape
+from emrys.blocks.inputs.table_config import TableConfig
+from emrys.blocks.inputs.tables_data import TablesData
+from emrys.blocks.schema.functions import categorical_cardinalities, categorical_domains, select_targets
+
+
+@keras.saving.register_keras_serializable("emrys")
+class EmbeddingFeatures(TablesData, ParallelBlock):
+    """Looks categorical features up in tables that are described one by one; see `Embeddings` for those of a schema.
+
+    Args:
+        feature_config: For each feature, the table that it looks its ids up in. Features with one table share it.
+        pre: Layer before the lookup. Default: none.
+        post: Layer on the dictionary of embeddings. Default: none.
+        aggregation: Makes one tensor of the embeddings, such as `"concat"`. Default: none.
+        schema: The columns. Default: made of the names.
+        name: Name of the block.
+        add_default_pre: Whether features may come in the forms that `Model(prep_features=True)` takes: scalars (B,),
+            lists as two tensors. Default: True.
+        l2_reg: Weight, in the loss, of the sum of squares of what a batch looks up. Default: 0.
+        tables: Tables that are there already, by name, such as those that an output shares. Default: made of
+            `feature_config`.
+
+    Input shape:
+        Dictionary of ids (B, 1) or lists of ids, (B, L) or ragged (B, None), by feature name.
+
+    Output shape:
+        Dictionary of (B, D) by feature name, or what `aggregation` makes of it.
+
+    Raises:
+        ConfigError: if `feature_config` is none, or two tables of one name differ.
+        SchemaError: if a table is smaller than the domain of a column that it is for.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> items = mm.TableConfig(vocabulary_size=10, dim=4)
+        >>> block = mm.EmbeddingFeatures({"item": mm.FeatureConfig(items), "last_item": mm.FeatureConfig(items)})
+        >>> tuple(block({"item": np.array([[1]]), "last_item": np.array([[7]])})["last_item"].shape)
+        (1, 4)
+        >>> len(block.weights)
+        1
+    """
+
+    #: Whether the rows of a list become one.
+    _combines = True
+
+    def __init__(
+        self,
+        feature_config: Mapping[str, FeatureConfig],
+        pre: Any = None,
+        post: Any = None,
+        aggregation: Any = None,
+        schema: Schema | None = None,
+        name: str | None = None,
+        add_default_pre: bool = True,
+        l2_reg: float = 0.0,
+        tables: Mapping[str, EmbeddingTable] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        features = with_table_names(feature_config)
+        made = dict(tables) if tables is not None else make_tables(features, schema, self._combines)
+        super().__init__(
+            made, pre=pre, post=post, aggregation=aggregation, schema=schema, name=name, is_input=True, **kwargs
+        )
+        self.feature_config = features
+        self.add_default_pre = add_default_pre
+        self.l2_reg = l2_reg
+
+    @classmethod
+    def from_schema(  # type: ignore[override]  # the options come before the tags, as released
+        cls,
+        schema: Schema,
+        embedding_options: EmbeddingOptions | None = None,
+        tags: Tags | Sequence[Tags] | None = None,
+        max_sequence_length: int | None = None,
+        allow_none: bool = True,
+        **kwargs: Any,
+    ) -> Self | None:
+        """Makes tables for the categorical columns of a schema, one for each domain.
+
+        Args:
+            schema: The columns; targets are left out.
+            embedding_options: Dimensions, initializers and the like. Default: those of `EmbeddingOptions`, so that
+                every dimension is 64.
+            tags: Only columns with one of these tags. Default: all.
+            max_sequence_length: See `FeatureConfig`. Default: none.
+            allow_none: Whether there may be no such column. Default: True.
+            **kwargs: The block's other arguments.
+
+        Returns:
+            The block, or None if there is no such column.
+
+        Raises:
+            SchemaError: if a column tagged CATEGORICAL has no domain, or there is none and `allow_none` is False.
+        """
+        options = EmbeddingOptions() if embedding_options is None else embedding_options
+        chosen = schema.excluding_by_name(select_targets(schema).column_names)
+        chosen = chosen if tags is None else chosen.select_by_tag(tags)
+        embedded = embeddable(chosen.select_by_tag(Tags.CATEGORICAL), cls.__name__)
+        chosen = chosen.select_by_name([column.name for column in embedded])
+        sizes, domains = categorical_cardinalities(chosen), categorical_domains(chosen)
+        if len(chosen) == 0:
+            if allow_none:
+                return None
+            raise SchemaError(f"{cls.__name__} finds nothing to embed", expected="columns tagged CATEGORICAL")
+        features: dict[str, FeatureConfig] = {}
+        for column in chosen:
+            sharing = [other for other in chosen if domains[other.name] == domains[column.name]]
+            initializer = options.initializer(*sharing)
+            table = TableConfig(
+                sizes[column.name],
+                options.dim(*sharing),
+                keras.initializers.TruncatedNormal(stddev=0.05) if initializer is None else initializer,
+                combiner=options.combiner,
+                name=domains[column.name],
+            )
+            features[column.name] = FeatureConfig(table, max_sequence_length or 0)
+        return cls(features, schema=chosen, l2_reg=options.embeddings_l2_reg, **kwargs)
+
+    def build(self, input_shape: Shape) -> None:
+        """Builds the tables."""
+        super().build(prepared_shape(input_shape) if self.add_default_pre else input_shape)
+
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        testing: bool | None = None,
+        features: Any = None,
+        targets: Any = None,
+    ) -> Any:
+        """Looks the features up."""
+        batch = prepare(inputs) if self.add_default_pre else inputs
+        return super().call(batch, training=training, testing=testing, features=features, targets=targets)
+
+    def post_call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Adds the squares of what was looked up to the loss, and applies `post` and the aggregation."""
+        if self.l2_reg:
+            squares = [tf.reduce_sum(tf.square(tf.cast(rows, "float32"))) for rows in inputs.values()]
+            self.add_loss(self.l2_reg * tf.add_n(squares))
+        return super().post_call(inputs, *args, **kwargs)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, D) by feature name, or what the aggregation makes of it."""
+        return super().compute_output_shape(prepared_shape(input_shape) if self.add_default_pre else input_shape)
+
+    def compute_call_output_shape(self, input_shapes: Shape) -> dict[str, Any]:
+        """Shapes of what the lookup gives, by feature name, before `post` and the aggregation."""
+        shapes = prepared_shape(input_shapes) if self.add_default_pre else as_shape(input_shapes)
+        found: dict[str, Any] = {}
+        for table in self.branches.values():
+            found.update(as_shape(table.compute_output_shape(shapes)))
+        return found
+
+    def lookup_feature(self, name: str, val: Any, output_sequence: bool = False) -> Any:
+        """Looks ids of one feature up.
+
+        Args:
+            name: The feature.
+            val: Its ids.
+            output_sequence: Whether lists stay lists instead of being combined. Default: False.
+
+        Returns:
+            (B, D), or (B, L, D) for lists that stay lists.
+        """
+        config = self.table_config(name)
+        table = self.branches[str(config.name)]
+        keep = EmbeddingTable(table.dim, *table.schema.select_by_name(name), table=table)
+        rows = keep(val)
+        return rows if output_sequence or len(rows.shape) < 3 else combine(rows, config.combiner)
+
+    def table_config(self, feature_name: str) -> TableConfig:
+        """Describes the table of a feature.
+
+        Raises:
+            SchemaError: if there is no such feature.
+        """
+        if feature_name not in self.feature_config:
+            expected = ", ".join(self.feature_config)
+            raise SchemaError(f"{self.name} has no such feature", column=feature_name, expected=expected)
+        return self.feature_config[feature_name].table
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        config = super().get_config()
+        for derived in ("branches", "strict", "is_input"):
+            config.pop(derived)
+        # A list of pairs: a saved model's JSON has its keys sorted, and the order of the tables matters.
+        features = [[name, to_config(feature)] for name, feature in self.feature_config.items()]
+        return {
+            **config,
+            "feature_config": features,
+            # A table that an output is tied to comes back as one only if it is in the configuration itself.
+            "tables": [[name, to_config(table)] for name, table in self.branches.items()],
+            "add_default_pre": self.add_default_pre,
+            "l2_reg": self.l2_reg,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Makes the block from what `get_config` gave."""
+        given = from_config(config)
+        return cls(dict(given.pop("feature_config")), tables=dict(given.pop("tables")), **given)

@@ -1,0 +1,296 @@
+"""A table of embeddings, looked up by id."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import keras
+import tensorflow as tf
+from merlin.schema import ColumnSchema, Schema, Tags
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.huge_pages import prefer_huge_pages
+from emrys.blocks.core.model_context import ModelContext
+from emrys.blocks.core.serializing import from_config, to_config
+from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.inputs.lookup import COMBINERS, combine, look_up
+from emrys.blocks.inputs.table_columns import TableColumns, domain_name
+from emrys.blocks.inputs.table_data import TableData
+from emrys.blocks.inputs.tensor_initializer import TensorInitializer
+
+
+@keras.saving.register_keras_serializable("emrys")
+class EmbeddingTable(TableData, Block):
+    """Rows of one trained table, looked up by the ids of one or several columns that share a domain.
+
+    A list feature gives one vector: the mean of its rows, their sum, or their sum divided by the square root of the
+    length (`sqrtn`). An empty list gives zeros.
+
+    Values that a table starts with (`weights`, `from_pretrained`, a `TensorInitializer`) are part of its configuration
+    only until it is built; from then on they are weights like any others, and a saved model holds them once.
+
+    Args:
+        dim: Embedding dimension D.
+        *col_schemas: The columns that are looked up; all have the same domain.
+        embeddings_initializer: Initializer of the table. Default: `"uniform"`, in [-0.05, 0.05].
+        embeddings_regularizer: Regularizer of the whole table. Default: none.
+        activity_regularizer: Regularizer of what is looked up. Default: none.
+        embeddings_constraint: Constraint of the table. Default: none.
+        mask_zero: Whether id 0 is padding: lists that are not combined then carry a mask, False where the id is 0.
+            Combiners count every position all the same. Default: False.
+        input_length: Kept, without effect: lists have any length.
+        sequence_combiner: How the rows of a list become one: `"mean"`, `"sum"`, `"sqrtn"`, or a layer that takes
+            (B, L, D), and the batch as `features` if it wants it. Default: None, which keeps one vector an element.
+        trainable: Whether the table is trained. Default: True.
+        name: Name of the table. Default: the name of the domain.
+        dtype: Type, or policy, of the layer. Default: the global policy.
+        dynamic: Accepted as False only: calls are always traced.
+        table: Where the rows are, another `EmbeddingTable` or a `keras.layers.Embedding`, if they are not its own.
+        l2_batch_regularization_factor: Weight, in the loss, of the sum of squares of what a batch looks up. Default: 0.
+        weights: Values that the table starts with, (number of ids, D), or a list of that one array. Default: none.
+
+    Input shape:
+        Ids (B, 1) or lists of ids, (B, L) or ragged (B, None); or a dictionary of such tensors by column name.
+
+    Output shape:
+        (B, D); for lists without a combiner (B, L, D). A dictionary for a dictionary.
+
+    Raises:
+        ConfigError: if an argument has a value that cannot be, or `table` or `weights` have other sizes.
+        SchemaError: if a column has no domain, or another one than the other columns.
+        DataError: when called, if an id is outside the domain (`tf.errors.InvalidArgumentError` from a graph).
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> table = mm.EmbeddingTable(4, mm.create_categorical_column("genre", num_items=10))
+        >>> import numpy as np
+        >>> tuple(table(np.array([[3], [7]])).shape)
+        (2, 4)
+    """
+
+    is_input = True
+
+    def __init__(
+        self,
+        dim: int,
+        *col_schemas: ColumnSchema,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        input_length: int | None = None,
+        sequence_combiner: str | keras.layers.Layer | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        dtype: Any = None,
+        dynamic: bool = False,
+        table: keras.layers.Layer | None = None,
+        l2_batch_regularization_factor: float = 0.0,
+        weights: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if not isinstance(dim, int) or dim < 1:
+            raise ConfigError("EmbeddingTable: dim", expected="a whole number above 0", got=repr(dim))
+        if not isinstance(sequence_combiner, keras.layers.Layer) and sequence_combiner not in (None, *COMBINERS):
+            expected = f"None, a layer or one of {', '.join(map(repr, COMBINERS))}"
+            raise ConfigError("EmbeddingTable: sequence_combiner", expected=expected, got=repr(sequence_combiner))
+        if dynamic:
+            raise ConfigError("EmbeddingTable: dynamic", expected="False", got="True")
+        self._columns = TableColumns()
+        name = name or (domain_name(col_schemas[0]) if col_schemas else None)
+        super().__init__(name=name, activity_regularizer=activity_regularizer, dtype=dtype, **kwargs)
+        self.trainable = trainable
+        self.dim = dim
+        self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = keras.regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = keras.constraints.get(embeddings_constraint)
+        self.mask_zero = mask_zero
+        self.supports_masking = mask_zero
+        self.sequence_combiner = sequence_combiner
+        self.l2_batch_regularization_factor = l2_batch_regularization_factor
+        self.table = table
+        self._own_rows: Any = None
+        for column in col_schemas:
+            self.add_feature(column)
+        if weights is not None:
+            if isinstance(weights, (list, tuple)) and len(weights) == 1:
+                weights = weights[0]
+            self.embeddings_initializer = TensorInitializer(weights)
+            self._check_sizes("weights", self.embeddings_initializer.weights.shape)
+        if table is not None:
+            self._check_sizes("table", _sizes(table))
+
+    def _check_sizes(self, argument: str, found: tuple[int, ...]) -> None:
+        wanted = (self.input_dim or (found or (0,))[0], self.dim)
+        if found != wanted:
+            raise ConfigError(
+                f"EmbeddingTable {self.name!r}: {argument}",
+                expected=f"{wanted[0]} ids with {self.dim} values each",
+                got=f"shape {found}",
+                fix="One row for each id of the domain (its maximum + 1), as many columns as the dimension.",
+            )
+
+    def add_feature(self, column: ColumnSchema) -> None:
+        """Lets one more column look ids up in this table.
+
+        Raises:
+            SchemaError: if the column has no domain, or another one than the columns that are there.
+        """
+        self._columns.add(column, self.name)
+
+    @property
+    def input_dim(self) -> int:
+        """Number of ids; 0 as long as there are no columns."""
+        return self._columns.size
+
+    def set_context(self, context: ModelContext | None) -> None:
+        """Makes the table known in the context, by its name."""
+        super().set_context(context)
+        if context is not None:
+            context.add_embedding_table(self.name, self)
+
+    @property
+    def schema(self) -> Schema:
+        """The columns that are looked up here."""
+        return self._columns.schema
+
+    @property
+    def embeddings(self) -> Any:
+        """The rows, a variable (number of ids, D); None as long as the table is not built."""
+        return self._own_rows if self.table is None else getattr(self.table, "embeddings", None)
+
+    def build(self, input_shape: Shape) -> None:
+        """Makes the table, (number of ids, D)."""
+        if self.input_dim == 0:
+            raise SchemaError(f"EmbeddingTable {self.name!r} has no columns", fix="Give it at least one.")
+        if isinstance(self.sequence_combiner, keras.layers.Layer):
+            build_layer(self.sequence_combiner, (None, None, self.dim))
+        if self.table is not None:
+            build_layer(self.table, (None, 1))
+        else:
+            # A variable made while a step is traced has no memory yet that could be asked for.
+            with tf.init_scope():
+                self._own_rows = self.add_weight(
+                    shape=(self.input_dim, self.dim),
+                    initializer=self.embeddings_initializer,
+                    regularizer=self.embeddings_regularizer,
+                    constraint=self.embeddings_constraint,
+                    name="embeddings",
+                    # Reading it as float16 would convert the whole table at every step; the rows are converted instead.
+                    autocast=False,
+                )
+                prefer_huge_pages(self._own_rows)
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None, features: Any = None) -> Any:
+        """Looks up `inputs`."""
+        if not isinstance(inputs, dict):
+            outputs = {"": self._looked_up(None, inputs, training, features)}
+        else:
+            names = [name for name in self._columns.names if name in inputs]
+            batch = inputs if features is None else features
+            outputs = {name: self._looked_up(name, inputs[name], training, batch) for name in names}
+        if self.l2_batch_regularization_factor:
+            for output in outputs.values():
+                squares = tf.reduce_sum(tf.square(tf.cast(output, "float32")))
+                self.add_loss(self.l2_batch_regularization_factor * squares)
+        return outputs if isinstance(inputs, dict) else outputs[""]
+
+    def _looked_up(self, name: str | None, ids: Any, training: bool | None, features: Any) -> Any:
+        is_list = self._columns.is_list(name, ids.shape)
+        if len(ids.shape) > 2 or (len(ids.shape) == 2 and not is_list):
+            ids = tf.squeeze(ids, axis=2 if len(ids.shape) > 2 else 1)
+        ragged = isinstance(ids, tf.RaggedTensor)
+        owner = f"EmbeddingTable {self.name} (of {', '.join(self._columns.names)})"
+        numbers = ids.values if ragged else ids
+        rows = look_up(self.embeddings, numbers, self.input_dim, self.compute_dtype, owner, training)
+        rows = ids.with_values(rows) if ragged else rows
+        if not is_list or self.sequence_combiner is None:
+            return rows
+        if isinstance(self.sequence_combiner, str):
+            return combine(rows, self.sequence_combiner)
+        return call_layer(self.sequence_combiner, rows, features=features)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """With `mask_zero`, where the ids of dense lists are not 0; None for all others, and for combined lists."""
+        if isinstance(inputs, dict):
+            names = [name for name in self._columns.names if name in inputs]
+            return {name: self._mask(name, inputs[name]) for name in names}
+        return self._mask(None, inputs)
+
+    def _mask(self, name: str | None, ids: Any) -> Any:
+        padded = self.mask_zero and self.sequence_combiner is None and not isinstance(ids, tf.RaggedTensor)
+        if not padded or not self._columns.is_list(name, ids.shape):
+            return None
+        return tf.not_equal(tf.squeeze(ids, axis=2) if len(ids.shape) > 2 else ids, 0)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, D), or (B, L, D) for lists that are not combined; by name for a dictionary."""
+        shapes = as_shape(input_shape)
+        if isinstance(shapes, dict):
+            names = [name for name in self._columns.names if name in shapes]
+            return {name: self._row_shape(name, shapes[name]) for name in names}
+        return self._row_shape(None, shapes)
+
+    def _row_shape(self, name: str | None, shape: tuple[int | None, ...]) -> Shape:
+        if not self._columns.is_list(name, shape) or isinstance(self.sequence_combiner, str):
+            return (shape[0], self.dim)
+        rows = (shape[0], shape[1], self.dim)
+        return rows if self.sequence_combiner is None else as_shape(self.sequence_combiner.compute_output_shape(rows))
+
+    def select_by_tag(self, tags: Tags | list[Tags]) -> Self | None:
+        """The table for those of its columns that have one of `tags`, with the same rows; None if none has."""
+        chosen = self.schema.select_by_tag(tags)
+        if len(chosen) == 0 or len(chosen) == len(self.schema):
+            return self if len(chosen) else None
+        return type(self)(
+            self.dim,
+            *chosen,
+            table=self,
+            name=self.name,
+            mask_zero=self.mask_zero,
+            sequence_combiner=self.sequence_combiner,
+            l2_batch_regularization_factor=self.l2_batch_regularization_factor,
+        )
+
+    def copy(self) -> Self:
+        """A new table with the same configuration, which starts as this one did."""
+        again = super().copy()
+        again.embeddings_initializer = self.embeddings_initializer
+        return again
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        start = self.embeddings_initializer
+        values_are_weights = self.built and isinstance(start, TensorInitializer)
+        return {
+            **super().get_config(),
+            "dim": self.dim,
+            "schema": to_config(self.schema),
+            "embeddings_initializer": "uniform" if values_are_weights else to_config(start),
+            "embeddings_regularizer": to_config(self.embeddings_regularizer),
+            "activity_regularizer": to_config(self.activity_regularizer),
+            "embeddings_constraint": to_config(self.embeddings_constraint),
+            "mask_zero": self.mask_zero,
+            "sequence_combiner": to_config(self.sequence_combiner),
+            "table": to_config(self.table),
+            "l2_batch_regularization_factor": self.l2_batch_regularization_factor,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Makes the table from what `get_config` gave."""
+        given = from_config(config)
+        return cls(given.pop("dim"), *given.pop("schema"), **given)
+
+
+def _sizes(table: keras.layers.Layer) -> tuple[int, ...]:
+    if isinstance(table, EmbeddingTable):
+        return (table.input_dim, table.dim)
+    if isinstance(table, keras.layers.Embedding):
+        return (int(table.input_dim), int(table.output_dim))
+    raise ConfigError(
+        "EmbeddingTable: table", expected="an EmbeddingTable or a keras.layers.Embedding", got=type(table).__name__
+    )

@@ -1,0 +1,102 @@
+"""One embedding table for each domain of a schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from merlin.schema import ColumnSchema, Schema, Tags
+
+from emrys.blocks.core.parallel import ParallelBlock
+from emrys.blocks.errors import SchemaError
+from emrys.blocks.inputs.categorical_columns import embeddable
+from emrys.blocks.inputs.embedding_table import EmbeddingTable
+from emrys.blocks.schema.functions import categorical_domains, infer_embedding_dim
+
+
+def Embeddings(  # noqa: N802 - looks like the class that it is used as
+    schema: Schema,
+    dim: int | Mapping[str, int] | None = None,
+    infer_dim_fn: Callable[[ColumnSchema], int] = infer_embedding_dim,
+    sequence_combiner: Any = "mean",
+    embeddings_initializer: Any = None,
+    embeddings_regularizer: Any = None,
+    activity_regularizer: Any = None,
+    trainable: Any = None,
+    table_cls: type[EmbeddingTable] = EmbeddingTable,
+    pre: Any = None,
+    post: Any = None,
+    aggregation: Any = None,
+    block_name: str = "embeddings",
+    l2_batch_regularization_factor: Any = 0.0,
+    **kwargs: Any,
+) -> ParallelBlock:
+    """Makes an `EmbeddingTable` for every categorical domain of a schema; columns with one domain share its table.
+
+    Arguments that concern a table can be dictionaries by the name of the table (its domain) or of a column; what is
+    not named there gets the default.
+
+    Args:
+        schema: The columns. Continuous ones, and others without a domain of ids, are passed over.
+        dim: Embedding dimension. Default: what `infer_dim_fn` says.
+        infer_dim_fn: Gives the dimension for a column. Default: twice the fourth root of the cardinality, rounded up
+            to a multiple of 8.
+        sequence_combiner: How list features become one vector; see `EmbeddingTable`. Default: `"mean"`.
+        embeddings_initializer: Initializer of the tables. Default: that of the table class.
+        embeddings_regularizer: Regularizer of the tables. Default: none.
+        activity_regularizer: Regularizer of what is looked up. Default: none.
+        trainable: Whether the tables are trained. Default: True.
+        table_cls: Class of the tables. Default: `EmbeddingTable`.
+        pre: Layer before the lookup. Default: none.
+        post: Layer on the dictionary of embeddings. Default: none.
+        aggregation: Makes one tensor of the embeddings, such as `"concat"`. Default: none.
+        block_name: Name of the block. Default: `"embeddings"`.
+        l2_batch_regularization_factor: See `EmbeddingTable`. Default: 0.
+        **kwargs: Further arguments of `table_cls`.
+
+    Returns:
+        A block that takes a batch and gives a dictionary of (B, D) by column.
+
+    Raises:
+        SchemaError: if a column tagged CATEGORICAL has no domain, or there is no column with one.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> from merlin.schema import Schema
+        >>> schema = Schema([mm.create_categorical_column("a", 9), mm.create_categorical_column("b", 99)])
+        >>> [table.dim for table in mm.Embeddings(schema, dim={"a": 4}).parallel_values]
+        [4, 8]
+    """
+    domains = categorical_domains(schema.select_by_tag(Tags.CATEGORICAL) or schema)
+    tables: dict[str, EmbeddingTable] = {}
+    for column in embeddable(schema, block_name):
+        table_name = domains.get(column.name, column.int_domain.name or column.name)
+        if table_name in tables:
+            tables[table_name].add_feature(column)
+            continue
+        names = (table_name, column.name)
+        arguments = {
+            "sequence_combiner": _of(sequence_combiner, names, "mean"),
+            "embeddings_initializer": _of(embeddings_initializer, names),
+            "embeddings_regularizer": _of(embeddings_regularizer, names),
+            "activity_regularizer": _of(activity_regularizer, names),
+            "trainable": _of(trainable, names),
+            "l2_batch_regularization_factor": _of(l2_batch_regularization_factor, names, 0.0),
+        }
+        given = {key: value for key, value in arguments.items() if value is not None or key == "sequence_combiner"}
+        size = _of(dim, names) or infer_dim_fn(column)
+        tables[table_name] = table_cls(size, column, name=table_name, **{**given, **kwargs})
+    if not tables:
+        raise SchemaError(
+            "Embeddings finds no categorical column with a domain",
+            expected="columns tagged CATEGORICAL with an int domain",
+            got=", ".join(schema.column_names) or "an empty schema",
+        )
+    return ParallelBlock(tables, pre=pre, post=post, aggregation=aggregation, name=block_name, is_input=True)
+
+
+def _of(value: Any, names: tuple[str, ...], default: Any = None) -> Any:
+    """The value for a table: the argument itself, or its entry under one of `names`."""
+    if not isinstance(value, Mapping):
+        return value
+    return next((value[name] for name in names if name in value), default)

@@ -1,0 +1,141 @@
+"""The first block of a model, in the first spelling of the API."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+from merlin.schema import Schema, Tags
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.parallel import ParallelBlock
+from emrys.blocks.errors import SchemaError
+from emrys.blocks.inputs.continuous_features import ContinuousFeatures
+from emrys.blocks.inputs.continuous_projection import ContinuousProjection
+from emrys.blocks.inputs.embedding_features import EmbeddingFeatures
+from emrys.blocks.inputs.embedding_options import EmbeddingOptions
+from emrys.blocks.inputs.input_block_v2 import InputBlockV2
+from emrys.blocks.inputs.sequence_embedding_features import SequenceEmbeddingFeatures
+from emrys.blocks.schema.functions import select_targets
+from emrys.blocks.transforms.sequence_aggregator import SequenceAggregator
+
+
+def InputBlock(  # noqa: N802 - looks like the class that it is used as
+    schema: Schema,
+    branches: Mapping[str, keras.layers.Layer] | None = None,
+    pre: Any = None,
+    post: Any = None,
+    aggregation: Any = None,
+    seq: bool = False,
+    add_continuous_branch: bool = True,
+    continuous_tags: Tags | Sequence[Tags] = (Tags.CONTINUOUS,),
+    continuous_projection: keras.layers.Layer | None = None,
+    add_embedding_branch: bool = True,
+    embedding_options: EmbeddingOptions | None = None,
+    categorical_tags: Tags | Sequence[Tags] = (Tags.CATEGORICAL,),
+    sequential_tags: Tags | Sequence[Tags] = (Tags.SEQUENCE,),
+    split_sparse: bool = False,
+    seq_aggregator: keras.layers.Layer | None = None,
+    **kwargs: Any,
+) -> Block:
+    """Deprecated: use `InputBlockV2`, which this is translated to.
+
+    Args:
+        schema: The columns; targets are never read.
+        branches: Further branches by name. Default: none.
+        pre: Layer before all branches. Default: none.
+        post: Layer on the dictionary of all their outputs. Default: none.
+        aggregation: Makes one tensor of them. Default: none, a dictionary.
+        seq: Whether lists stay lists, (B, L, D), instead of becoming one vector. Default: False.
+        add_continuous_branch: Whether continuous features are read. Default: True.
+        continuous_tags: Tags of these. Default: CONTINUOUS.
+        continuous_projection: What they go through together, as `"continuous_projection"`. Default: none.
+        add_embedding_branch: Whether categorical features are read. Default: True.
+        embedding_options: Sizes and starting values of the tables. Default: those of `EmbeddingOptions`, so that every
+            dimension is 64.
+        categorical_tags: Tags of the categorical features. Default: CATEGORICAL.
+        sequential_tags: Tags of the lists that `split_sparse` is about. Default: SEQUENCE.
+        split_sparse: Whether lists get a block of their own, `"sparse"`, that gives one tensor. Default: False.
+        seq_aggregator: Makes one vector of that, where `seq` is False. Default: `SequenceAggregator("mean")`.
+        **kwargs: Further arguments of `ParallelBlock`, such as `name`.
+
+    Returns:
+        A block that takes a batch and gives a dictionary by feature, or what `aggregation` makes of it.
+
+    Raises:
+        SchemaError: if there is nothing to read, or `split_sparse` finds no column with one of its tags.
+
+    Example:
+        >>> import warnings
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> from merlin.schema import Schema
+        >>> schema = Schema([mm.create_categorical_column("item", 99), mm.create_continuous_column("price")])
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
+        ...     inputs = mm.InputBlock(schema, aggregation="concat")
+        >>> tuple(inputs({"item": np.array([[7]]), "price": np.array([[0.5]])}).shape)
+        (1, 65)
+    """
+    warnings.warn("InputBlock is deprecated: use InputBlockV2", DeprecationWarning, stacklevel=2)
+    features = schema.excluding_by_name(select_targets(schema).column_names)
+    found = dict(branches or {})
+    lists = features.select_by_tag(_tags(sequential_tags)) if split_sparse else Schema([])
+    if split_sparse and len(lists) == 0:
+        raise SchemaError(
+            "InputBlock: split_sparse finds no lists",
+            expected=f"columns tagged {', '.join(tag.name for tag in _tags(sequential_tags))}",
+            got=", ".join(features.column_names) or "no columns but targets",
+        )
+
+    def parts(columns: Schema, lists_stay: bool) -> dict[str, keras.layers.Layer]:
+        made: dict[str, keras.layers.Layer | None] = {}
+        continuous = columns.select_by_tag(_tags(continuous_tags)) if add_continuous_branch else Schema([])
+        if len(continuous) and continuous_projection is not None:
+            made["continuous_projection"] = ContinuousProjection(continuous, continuous_projection)
+        elif len(continuous):
+            made["continuous"] = ContinuousFeatures.from_schema(continuous)
+        if add_embedding_branch:
+            embeddings = SequenceEmbeddingFeatures if lists_stay else EmbeddingFeatures
+            made["categorical"] = embeddings.from_schema(columns, embedding_options, tags=_tags(categorical_tags))
+        return {name: layer for name, layer in made.items() if layer is not None}
+
+    if not split_sparse:
+        return _together({**found, **parts(features, seq)}, features, pre, post, aggregation, kwargs)
+    aggregation = "concat" if aggregation is None else aggregation
+    sparse: Block = _together(parts(lists, True), lists, None, None, aggregation, {})
+    if not seq:
+        sparse = sparse.connect(SequenceAggregator("mean") if seq_aggregator is None else seq_aggregator)
+    context = features.excluding_by_name(lists.column_names)
+    if len(context) == 0 and not found:
+        return sparse
+    return _together({**found, **parts(context, False), "sparse": sparse}, features, pre, post, aggregation, kwargs)
+
+
+def _together(
+    branches: dict[str, keras.layers.Layer],
+    features: Schema,
+    pre: Any,
+    post: Any,
+    aggregation: Any,
+    kwargs: dict[str, Any],
+) -> ParallelBlock:
+    if not branches:
+        raise SchemaError(
+            "InputBlock has nothing to read",
+            expected="continuous or categorical columns",
+            got=", ".join(features.column_names) or "no columns but targets",
+        )
+    none = {"categorical": None, "continuous": None, "pretrained_embeddings": None}
+    made = InputBlockV2(features, **{**none, **branches}, pre=pre, post=post, aggregation=aggregation)
+    if not kwargs:
+        return made
+    return ParallelBlock(
+        made.parallel_dict, pre=made.pre, post=made.post, aggregation=made.aggregation, **{"is_input": True, **kwargs}
+    )
+
+
+def _tags(tags: Tags | Sequence[Tags]) -> list[Tags]:
+    return [tags] if isinstance(tags, Tags) else list(tags)

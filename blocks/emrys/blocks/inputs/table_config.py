@@ -1,0 +1,72 @@
+"""How big an embedding table is, and how it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from emrys.blocks.core.serializing import from_config, to_config
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.inputs.lookup import COMBINERS
+
+
+@keras.saving.register_keras_serializable("emrys")
+@dataclass(frozen=True)
+class TableConfig:
+    """Describes one embedding table of `EmbeddingFeatures`.
+
+    Args:
+        vocabulary_size: Number of ids, 0 included.
+        dim: Embedding dimension D.
+        initializer: Initializer of the table. Default: a truncated normal distribution with standard deviation
+            `1 / sqrt(dim)`.
+        optimizer: Accepted as None only: a table is trained by the model's optimizer.
+        combiner: How the rows of a list become one: `"mean"`, `"sum"`, `"sqrtn"`. Default: `"mean"`.
+        name: Name of the table. Default: that of the first feature that uses it.
+        quantization_config: Accepted as None only: tables are not quantised.
+
+    Raises:
+        ConfigError: if an argument is none of these.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> mm.TableConfig(vocabulary_size=10, dim=4, name="items").combiner
+        'mean'
+    """
+
+    vocabulary_size: int
+    dim: int
+    initializer: Any = None
+    optimizer: Any = None
+    combiner: str = "mean"
+    name: str | None = None
+    quantization_config: Any = None
+
+    def __post_init__(self) -> None:
+        for argument in ("vocabulary_size", "dim"):
+            value = getattr(self, argument)
+            if not isinstance(value, int) or value < 1:
+                raise ConfigError(f"TableConfig: {argument}", expected="a whole number above 0", got=repr(value))
+        if self.combiner not in COMBINERS:
+            expected = f"one of {', '.join(map(repr, COMBINERS))}"
+            raise ConfigError("TableConfig: combiner", expected=expected, got=repr(self.combiner))
+        for argument in ("optimizer", "quantization_config"):
+            if getattr(self, argument) is not None:
+                raise ConfigError(f"TableConfig: {argument}", expected="None", got=repr(getattr(self, argument)))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that can differ."""
+        return {
+            "vocabulary_size": self.vocabulary_size,
+            "dim": self.dim,
+            "initializer": to_config(self.initializer),
+            "combiner": self.combiner,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> TableConfig:
+        """Makes the description from what `get_config` gave."""
+        return cls(**from_config(config))

@@ -1,0 +1,118 @@
+"""A cross network."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import keras
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import call_layer
+from emrys.blocks.core.sequential import SequentialBlock
+from emrys.blocks.core.serializing import from_config, to_config
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.interactions.cross_layer import CrossLayer
+
+
+@keras.saving.register_keras_serializable("emrys")
+class CrossBlock(SequentialBlock):
+    """Multiplies features with each other to a bounded degree: `x_{l+1} = x_0 ⊙ (W_l x_l + b_l) + x_l`.
+
+    After `depth` layers the output holds products of up to `depth` + 1 features.
+
+    Args:
+        depth: Number of layers. Default: 1.
+        filter: Which features are used, see `Filter`. Default: all.
+        low_rank_dim: Rank r of the matrices, which are then `V_l U_l`, D × r and r × D. Default: full matrices.
+        use_bias: Whether there are biases `b_l`. Default: True.
+        kernel_initializer: Initializer of the matrices. Default: `"truncated_normal"`.
+        bias_initializer: Initializer of the biases. Default: `"zeros"`.
+        kernel_regularizer: Regularizer of the matrices. Default: none.
+        bias_regularizer: Regularizer of the biases. Default: none.
+        inputs: Layer before the network, an input block for one. Default: none.
+
+    Input shape:
+        (B, D), or a dictionary of such tensors, which are concatenated in alphabetical order of their names; what
+        `inputs` takes where it is given.
+
+    Output shape:
+        (B, D)
+
+    Raises:
+        ConfigError: if `depth` or `low_rank_dim` is below 1.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> mm.CrossBlock(kernel_initializer="ones")(np.array([[1.0, 2.0]])).numpy().tolist()
+        [[4.0, 8.0]]
+
+    Reference:
+        Wang et al., "DCN V2: Improved Deep & Cross Network", WWW 2021, https://arxiv.org/abs/2008.13535.
+    """
+
+    def __init__(
+        self,
+        depth: int = 1,
+        filter: Any = None,
+        low_rank_dim: int | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "truncated_normal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        inputs: keras.layers.Layer | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if not isinstance(depth, int) or depth < 1:
+            raise ConfigError("CrossBlock: depth", expected="a number of layers above 0", got=repr(depth))
+        if low_rank_dim is not None and (not isinstance(low_rank_dim, int) or low_rank_dim < 1):
+            raise ConfigError("CrossBlock: low_rank_dim", expected="None or a size above 0", got=repr(low_rank_dim))
+        self._arguments = {
+            "low_rank_dim": low_rank_dim,
+            "use_bias": use_bias,
+            "kernel_initializer": kernel_initializer,
+            "bias_initializer": bias_initializer,
+            "kernel_regularizer": kernel_regularizer,
+            "bias_regularizer": bias_regularizer,
+        }
+        layers = [CrossLayer(**self._arguments) for _ in range(depth)]
+        super().__init__(layers, filter=filter, pre_aggregation="concat", **kwargs)
+        self.input_block = inputs
+
+    def _ahead(self) -> list[keras.layers.Layer]:
+        return [layer for layer in (self.filter, self.input_block, self.pre_aggregation) if layer is not None]
+
+    def _chain(self) -> list[keras.layers.Layer]:
+        return [*self._ahead(), *self.layers]
+
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        testing: bool | None = None,
+        features: Any = None,
+        targets: Any = None,
+    ) -> Any:
+        """Crosses the features."""
+        for layer in self._ahead():
+            inputs = call_layer(layer, inputs, training=training, testing=testing, features=features, targets=targets)
+        crossed = inputs
+        for layer in self.layers:
+            crossed = layer(crossed, initial=inputs)
+        return crossed
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **Block.get_config(self),
+            "depth": len(self.layers),
+            "filter": to_config(self.filter),
+            **to_config(self._arguments),
+            "inputs": to_config(self.input_block),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Makes the block from what `get_config` gave."""
+        return cls(**from_config(config))

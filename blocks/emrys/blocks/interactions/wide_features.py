@@ -1,0 +1,81 @@
+"""Categorical and continuous features as one wide vector."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from merlin.schema import Schema
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.serializing import to_config
+from emrys.blocks.interactions.wide_columns import WideColumns
+
+
+@keras.saving.register_keras_serializable("emrys")
+class WideFeatures(Block):
+    """One-hot (for lists multi-hot) categorical features beside the continuous ones, as one sparse tensor.
+
+    Columns follow each other in alphabetical order. Every distinct id of a list counts once.
+
+    Args:
+        schema: The columns; targets, and columns tagged neither CATEGORICAL nor CONTINUOUS, are passed over.
+
+    Input shape:
+        Dictionary of ids, (B, 1) or lists of them, and of numbers (B, 1), by column name.
+
+    Output shape:
+        (B, sum of the cardinalities + number of continuous features), a `tf.SparseTensor`
+
+    Raises:
+        SchemaError: if there are no columns, or a categorical one has no domain; when built, if one is missing.
+        DataError: when called, if an id is outside the domain (`tf.errors.InvalidArgumentError` from a graph).
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> import tensorflow as tf
+        >>> from merlin.schema import Schema
+        >>> schema = Schema([mm.create_categorical_column("item", 3), mm.create_continuous_column("price")])
+        >>> wide = mm.WideFeatures(schema)({"item": np.array([[2]]), "price": np.array([[0.5]])})
+        >>> tf.sparse.to_dense(wide).numpy().tolist()
+        [[0.0, 0.0, 1.0, 0.0, 0.5]]
+    """
+
+    is_input = True
+
+    def __init__(self, schema: Schema, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._columns = WideColumns(schema, self.name)
+
+    @property
+    def schema(self) -> Schema:
+        """The columns that are read."""
+        return self._columns.schema
+
+    def call(self, inputs: dict[str, Any]) -> Any:
+        """Gives the wide vectors."""
+        widths = self._columns.widths({name: tuple(value.shape) for name, value in inputs.items()})
+        places, numbers, offset = [], [], 0
+        for name, positions, values in self._columns.positions(inputs):
+            places.append(positions + offset)
+            numbers.append(values)
+            offset += widths[name]
+        columns, values = tf.concat(places, axis=1), tf.concat(numbers, axis=1)
+        kept = tf.where(values != 0)
+        indices = tf.stack([kept[:, 0], tf.gather_nd(columns, kept)], axis=1)
+        shape = tf.stack([tf.shape(values, "int64")[0], tf.constant(offset, "int64")])
+        wide = tf.SparseTensor(indices, tf.cast(tf.gather_nd(values, kept), self.compute_dtype), shape)
+        wide.set_shape((values.shape[0], offset))
+        return wide
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, number of positions)."""
+        width = sum(self._columns.widths(input_shape).values())
+        return (next(iter(as_shape(input_shape).values()))[0], width)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "schema": to_config(self._columns.schema)}

@@ -1,0 +1,34 @@
+"""The names that stand for losses in `compile(loss=...)` and in outputs."""
+
+from __future__ import annotations
+
+import keras
+
+from emrys.blocks.losses.bpr_loss import BPRLoss
+from emrys.blocks.losses.bpr_max_loss import BPRmaxLoss
+from emrys.blocks.losses.categorical_cross_entropy import CategoricalCrossEntropy
+from emrys.blocks.losses.hinge_loss import HingeLoss
+from emrys.blocks.losses.logistic_loss import LogisticLoss
+from emrys.blocks.losses.sparse_categorical_cross_entropy import SparseCategoricalCrossEntropy
+from emrys.blocks.losses.top1_loss import TOP1Loss
+from emrys.blocks.losses.top1_max_loss import TOP1maxLoss
+from emrys.blocks.losses.top1_v2_loss import TOP1v2Loss
+from emrys.blocks.utils.registry import Registry
+
+#: Losses by name: `loss_registry.parse("bpr")` makes a `BPRLoss`, a loss comes back as it is.
+loss_registry: Registry[keras.losses.Loss] = Registry.class_registry("loss")
+
+for _loss, *_names in (
+    (keras.losses.BinaryCrossentropy, "bce", "binary_crossentropy"),
+    (keras.losses.MeanSquaredError, "mse", "mean_squared_error"),
+    (CategoricalCrossEntropy, "ce", "categorical_crossentropy"),
+    (SparseCategoricalCrossEntropy, "sce", "sparse_categorical_crossentropy"),
+    (BPRLoss, "bpr"),
+    (BPRmaxLoss, "bpr-max"),
+    (HingeLoss, "hinge"),
+    (LogisticLoss, "logistic"),
+    (TOP1Loss, "top1"),
+    (TOP1maxLoss, "top1-max"),
+    (TOP1v2Loss, "top1_v2"),
+):
+    loss_registry.register_with_multiple_names(*_names)(_loss)

@@ -1,0 +1,133 @@
+"""Base of the metrics that judge results by how frequent their items are."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.metrics.rows import as_rows, check_columns, checked_positive, row_weights
+
+
+class ItemFrequencyMetric(keras.metrics.Mean, abc.ABC):
+    """Mean over rows of a number that the frequencies of the first k items give.
+
+    A subclass gives `compute`: that number, from the probabilities of the items. An id outside the catalogue has
+    probability 0.
+
+    Args:
+        item_freq_probs: (N,), frequency or probability of each item, by id.
+        k: Number of results that are looked at. Default 10.
+        is_prob_distribution: Whether `item_freq_probs` are probabilities; otherwise frequencies, which are divided by
+            their sum. Default False.
+        name: Name of the metric, to which `_<k>` is added.
+        dtype: Type of the state and the result. Default None: the default float type of Keras.
+
+    Input shape:
+        `predicted_ids`: (B, K), ids best first, of which the first k count. `sample_weight`, optional: (B,).
+
+    Output shape:
+        A scalar.
+    """
+
+    def __init__(
+        self,
+        item_freq_probs: Any,
+        k: int = 10,
+        is_prob_distribution: bool = False,
+        name: str = "item_frequency_at",
+        dtype: Any = None,
+    ) -> None:
+        self._base_name = name
+        self.k = checked_positive(f"k of {type(self).__name__}", k)
+        super().__init__(name=f"{name}_{self.k}", dtype=dtype)
+        self.is_prob_distribution = is_prob_distribution
+        self.item_freq_probs = self._checked(item_freq_probs)
+        self.probabilities = self.add_variable(
+            shape=self.item_freq_probs.shape, initializer="zeros", name="probabilities"
+        )
+        self.update_candidate_probs(item_freq_probs)
+
+    @abc.abstractmethod
+    def compute(self, probabilities: Any) -> Any:
+        """The number of each row.
+
+        Args:
+            probabilities: (R, k), probability of each result, best result first.
+
+        Returns:
+            (R,).
+        """
+
+    def update_candidate_probs(self, item_freq_probs: Any) -> None:
+        """Replaces the frequencies; what was counted before stays.
+
+        Args:
+            item_freq_probs: (N,), as in the constructor.
+
+        Raises:
+            ConfigError: if they are no frequencies, no distribution where one is due, or of another number of items.
+        """
+        values = self._checked(item_freq_probs)
+        if len(values) != self.probabilities.shape[0]:
+            raise ConfigError(
+                f"item_freq_probs of {self.name} has another number of items",
+                expected=str(self.probabilities.shape[0]),
+                got=str(len(values)),
+            )
+        self.item_freq_probs = values
+        self.probabilities.assign(values / (1.0 if self.is_prob_distribution else values.sum(dtype="float64")))
+
+    def update_state(self, predicted_ids: Any, sample_weight: Any = None) -> None:
+        """Takes rows of results into the mean.
+
+        Args:
+            predicted_ids: (B, K), integers, best first.
+            sample_weight: (B,). Default None: each row weighs 1.
+
+        Raises:
+            ConfigError: if there are fewer than k results, or the weights do not fit.
+        """
+        predicted_ids = ops.convert_to_tensor(predicted_ids)
+        check_columns(self.name, self.k, predicted_ids.shape[-1])
+        ids = as_rows(predicted_ids)[:, : self.k]
+        number = self.probabilities.shape[0]
+        known = ops.logical_and(ids >= 0, ids < number)
+        probabilities = ops.take(self.probabilities, ops.where(known, ids, 0))
+        weights = row_weights(self.name, sample_weight, predicted_ids, self.dtype)
+        super().update_state(self.compute(ops.where(known, probabilities, 0.0)), weights)
+
+    def reset_state(self) -> None:
+        """Forgets the rows; the frequencies stay."""
+        self.total.assign(0.0)
+        self.count.assign(0.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        return {
+            **super().get_config(),
+            "item_freq_probs": self.item_freq_probs.tolist(),
+            "k": self.k,
+            "is_prob_distribution": self.is_prob_distribution,
+            "name": self._base_name,
+        }
+
+    def _checked(self, item_freq_probs: Any) -> Any:
+        if keras.ops.is_tensor(item_freq_probs):
+            item_freq_probs = ops.convert_to_numpy(item_freq_probs)
+        values = np.asarray(item_freq_probs)
+        what = f"item_freq_probs of {type(self).__name__}"
+        if values.ndim != 1 or not len(values) or values.dtype.kind not in "iuf":
+            raise ConfigError(f"{what} cannot be", expected="numbers (N,)", got=f"{values.dtype} {values.shape}")
+        if not np.isfinite(values).all() or values.min() < 0:
+            raise ConfigError(f"{what} holds what is no frequency", expected="finite numbers from 0")
+        total = values.sum(dtype="float64")
+        if self.is_prob_distribution and (values.dtype.kind != "f" or abs(total - 1.0) > 1e-4):
+            raise ConfigError(f"{what} are no probabilities", expected="floats with sum 1", got=f"sum {total:g}")
+        if total == 0:
+            raise ConfigError(f"{what} are all 0", expected="at least one item with a frequency")
+        return values

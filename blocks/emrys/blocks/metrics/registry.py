@@ -1,0 +1,39 @@
+"""The names that stand for metrics in `compile(metrics=[...])` and in outputs."""
+
+from __future__ import annotations
+
+import keras
+
+from emrys.blocks.metrics.avg_precision_at import AvgPrecisionAt
+from emrys.blocks.metrics.log_loss_metric import LogLossMetric
+from emrys.blocks.metrics.mrr_at import MRRAt
+from emrys.blocks.metrics.ndcg_at import NDCGAt
+from emrys.blocks.metrics.novelty_at import NoveltyAt
+from emrys.blocks.metrics.popularity_bias_at import PopularityBiasAt
+from emrys.blocks.metrics.precision_at import PrecisionAt
+from emrys.blocks.metrics.recall_at import RecallAt
+from emrys.blocks.utils.registry import Registry
+
+#: Metrics by name: `metrics_registry.parse("recall_at")` makes a `RecallAt`, a metric comes back as it is. "recall"
+#: and "precision" are those of Keras, at a threshold; novelty and popularity bias cannot be made without arguments.
+metrics_registry: Registry[keras.metrics.Metric] = Registry.class_registry("metric")
+
+for _metric, *_names in (
+    (keras.metrics.AUC, "auc"),
+    (keras.metrics.Accuracy, "accuracy"),
+    (keras.metrics.BinaryAccuracy, "binary_accuracy"),
+    (keras.metrics.CategoricalAccuracy, "categorical_accuracy"),
+    (keras.metrics.MeanSquaredError, "mse", "mean_squared_error"),
+    (keras.metrics.Precision, "precision"),
+    (keras.metrics.Recall, "recall"),
+    (keras.metrics.RootMeanSquaredError, "rmse", "root_mean_squared_error"),
+    (AvgPrecisionAt, "map_at", "map"),
+    (LogLossMetric, "logloss"),
+    (MRRAt, "mrr_at", "mrr"),
+    (NDCGAt, "ndcg_at", "ndcg"),
+    (NoveltyAt, "novelty_at", "novelty"),
+    (PopularityBiasAt, "popularity_bias_at", "popularity_bias"),
+    (PrecisionAt, "precision_at"),
+    (RecallAt, "recall_at"),
+):
+    metrics_registry.register_with_multiple_names(*_names)(_metric)

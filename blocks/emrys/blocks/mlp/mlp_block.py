@@ -1,0 +1,138 @@
+"""A multi-layer perceptron."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import keras
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.registry import parse_activation
+from emrys.blocks.core.sequential import SequentialBlock
+from emrys.blocks.core.serializing import from_config, to_config
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.mlp.dense import Dense
+
+
+@keras.saving.register_keras_serializable("emrys")
+class MLPBlock(SequentialBlock):
+    """Dense layers one after the other: `x ← activation(W x + b)`, each followed by dropout and normalisation if asked.
+
+    Args:
+        dimensions: Sizes of the layers.
+        activation: Activation of every layer, or one for each. Default: `"relu"`.
+        use_bias: Whether the layers have a bias. Default: True.
+        kernel_initializer: Initializer of the kernels. Default: `"glorot_uniform"`.
+        bias_initializer: Initializer of the biases. Default: `"zeros"`.
+        kernel_regularizer: Regularizer of the kernels. Default: none.
+        bias_regularizer: Regularizer of the biases. Default: none.
+        activity_regularizer: Regularizer of the outputs. Default: none.
+        dropout: Share of values dropped after each layer, or one share for each. Default: none.
+        normalization: `"batch_norm"`, or a layer of which every dense layer gets a copy. Default: none.
+        filter: Which features are used, see `Filter`. Default: all.
+        no_activation_last_layer: Whether the last layer is linear and without dropout. Default: False.
+        block_name: Name of the block. Default: `"MLPBlock"`.
+
+    Input shape:
+        (B, D), or a dictionary of such tensors, which are concatenated in alphabetical order of their names.
+
+    Output shape:
+        (B, `dimensions[-1]`)
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> tuple(mm.MLPBlock([8, 4])(np.ones((2, 5), "float32")).shape)
+        (2, 4)
+    """
+
+    def __init__(
+        self,
+        dimensions: Sequence[int],
+        activation: Any = "relu",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        dropout: float | Sequence[float] | None = None,
+        normalization: Any = None,
+        filter: Any = None,
+        no_activation_last_layer: bool = False,
+        block_name: str = "MLPBlock",
+        **kwargs: Any,
+    ) -> None:
+        if not dimensions or any(not isinstance(size, int) or size < 1 for size in dimensions):
+            raise ConfigError("MLPBlock: dimensions", expected="a list of sizes above 0", got=repr(dimensions))
+        self._arguments = {
+            "dimensions": list(dimensions),
+            "activation": activation,
+            "use_bias": use_bias,
+            "kernel_initializer": kernel_initializer,
+            "bias_initializer": bias_initializer,
+            "kernel_regularizer": kernel_regularizer,
+            "bias_regularizer": bias_regularizer,
+            "activity_regularizer": activity_regularizer,
+            "dropout": dropout,
+            "normalization": normalization,
+            "no_activation_last_layer": no_activation_last_layer,
+        }
+        activations = _for_each("activation", activation, len(dimensions))
+        for each in activations:
+            parse_activation(each, "MLPBlock")
+        dropouts = _for_each("dropout", dropout, len(dimensions))
+        if no_activation_last_layer:
+            activations[-1], dropouts[-1] = "linear", None
+        layers: list[keras.layers.Layer] = []
+        for size, act, drop in zip(dimensions, activations, dropouts, strict=True):
+            layers.append(
+                Dense(
+                    size,
+                    activation=act,
+                    use_bias=use_bias,
+                    kernel_initializer=_fresh(kernel_initializer),
+                    bias_initializer=_fresh(bias_initializer),
+                    kernel_regularizer=kernel_regularizer,
+                    bias_regularizer=bias_regularizer,
+                    activity_regularizer=activity_regularizer,
+                )
+            )
+            if drop:
+                layers.append(keras.layers.Dropout(drop))
+            if normalization is not None:
+                layers.append(_normalization(normalization))
+        name = kwargs.pop("name", None) or block_name
+        super().__init__(layers, filter=filter, block_name=name, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        config = Block.get_config(self)
+        return {**config, **to_config(self._arguments), "filter": to_config(self.filter)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Makes the block from what `get_config` gave."""
+        return cls(**from_config(config))
+
+
+def _for_each(argument: str, value: Any, count: int) -> list[Any]:
+    if not isinstance(value, (list, tuple)):
+        return [value] * count
+    if len(value) != count:
+        raise ConfigError(f"MLPBlock: {argument}", expected=f"one value, or {count}, one a layer", got=f"{len(value)}")
+    return list(value)
+
+
+def _fresh(initializer: Any) -> Any:
+    # Keras warns when one seeded initializer serves several layers: they would start out equal.
+    return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
+
+
+def _normalization(value: Any) -> keras.layers.Layer:
+    if value == "batch_norm":
+        return keras.layers.BatchNormalization()
+    if isinstance(value, keras.layers.Layer):
+        return type(value).from_config(value.get_config())
+    raise ConfigError("MLPBlock: normalization", expected="'batch_norm' or a layer", got=repr(value))

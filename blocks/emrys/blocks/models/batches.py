@@ -1,0 +1,164 @@
+"""Turning what `fit`, `evaluate` and `predict` are given into batches."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+from merlin.schema import Schema
+
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.loader import Loader
+from emrys.blocks.schema.functions import select_targets
+
+
+@contextlib.contextmanager
+def batches(
+    x: Any,
+    y: Any = None,
+    *,
+    sample_weight: Any = None,
+    batch_size: int | None = None,
+    schema: Schema | None = None,
+    shuffle: bool = False,
+    pre: Any = None,
+) -> Iterator[Any]:
+    """Gives what `keras.Model.fit` can iterate over, while it is used.
+
+    Args:
+        x: A `Loader`; a `tf.data.Dataset` or `keras.utils.PyDataset` of batches; a `merlin.io.Dataset`, or paths of
+            Parquet files, which are read in batches; a dictionary of tensors or arrays with all rows, or one of them;
+            one batch as `(features, targets)`.
+        y: Targets, where `x` holds the features alone.
+        sample_weight: Weights of the rows, where `x` holds all rows.
+        batch_size: Rows of a batch, for what is not batched yet.
+        schema: Schema for Parquet files.
+        shuffle: Whether rows are shuffled, where the batches are made here.
+        pre: What batches go through before the model. With one, all columns that a data set's schema has are read: it
+            may take some that the model never sees, such as those that it makes targets of.
+
+    Yields:
+        A `tf.data.Dataset`, or `x` itself where Keras knows it.
+
+    Raises:
+        ConfigError: if a batch size is missing, or `x` is none of the above.
+        DataError: if a file turns out to be damaged while it is read.
+    """
+    if isinstance(x, (str, os.PathLike, list)) or hasattr(x, "to_ddf"):
+        if batch_size is None:
+            raise ConfigError("a data set needs a batch size", fix="Give batch_size=.")
+        whole = None if pre is None else getattr(x, "schema", None)
+        x = Loader(x, batch_size=batch_size, schema=whole or _with_targets(schema, x), shuffle=shuffle)
+    rows = all_rows(x, y, sample_weight)
+    if rows is not None:
+        yield _batched(rows, batch_size, shuffle)
+        return
+    if sample_weight is not None:
+        raise ConfigError(
+            "sample_weight goes with rows in memory",
+            got=type(x).__name__,
+            fix="Let the batches be (features, targets, weights), or put ColumnBasedSampleWeight behind the output.",
+        )
+    if isinstance(x, Loader):
+        with x.reading_errors():
+            yield x.to_tf_dataset()
+    elif isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
+        yield x
+    else:
+        expected = "a Loader, a Dataset, paths of Parquet files, or a dictionary"
+        raise ConfigError("cannot make batches of this", expected=expected, got=type(x).__name__)
+
+
+def _with_targets(schema: Schema | None, data: Any) -> Schema | None:
+    """A schema that only says what blocks read, with the targets that the data set knows."""
+    known = getattr(data, "schema", None)
+    if schema is None or known is None or len(select_targets(schema)):
+        return schema
+    targets = [column for column in select_targets(known) if column.name not in schema.column_names]
+    return schema + Schema(targets)
+
+
+def all_rows(x: Any, y: Any = None, sample_weight: Any = None) -> tuple[Any, ...] | None:
+    """Features, targets and weights, as far as there are any, where `x` holds all rows; None where it does not."""
+    if isinstance(x, tuple) and y is None and len(x) in (2, 3):
+        return x if sample_weight is None else (*x[:2], sample_weight)
+    if not isinstance(x, dict) and not hasattr(x, "__array__"):
+        return None
+    if y is None:
+        return (x,)
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
+def split_off(rows: tuple[Any, ...] | None, share: float) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Parts rows from the last `share` of them, as Keras does for `validation_split`.
+
+    Raises:
+        ConfigError: if `share` is not between 0 and 1, or the rows are not in memory.
+    """
+    if not 0.0 < share < 1.0:
+        raise ConfigError("fit: validation_split", expected="a share between 0 and 1", got=repr(share))
+    if rows is None or len(rows) < 2:
+        raise ConfigError("fit: validation_split", expected="rows and targets in memory", fix="Give validation_data.")
+    arrays = tf.nest.map_structure(_array, rows)
+    count = int(tf.nest.flatten(arrays)[0].shape[0])
+    kept = int(count * (1.0 - share))
+    if kept in (0, count):
+        raise ConfigError("fit: validation_split leaves a part without rows", got=f"{share} of {count} rows")
+    return (
+        tf.nest.map_structure(lambda array: array[:kept], arrays),
+        tf.nest.map_structure(lambda array: array[kept:], arrays),
+    )
+
+
+def with_class_weights(data: Any, class_weight: Mapping[int, float]) -> Any:
+    """Weighs each row of `data`, a `tf.data.Dataset`, by the class that its target is.
+
+    Raises:
+        ConfigError: if batches come as something else, or have several targets.
+    """
+    if not isinstance(data, tf.data.Dataset):
+        raise ConfigError("fit: class_weight", expected="data of a kind other than PyDataset", got=type(data).__name__)
+    targets = keras.utils.unpack_x_y_sample_weight(data.element_spec)[1]
+    if isinstance(targets, Mapping) and len(targets) != 1:
+        raise ConfigError(
+            "fit: class_weight",
+            expected="one target",
+            got=", ".join(targets),
+            fix="Put ColumnBasedSampleWeight(binary_class_weights=) behind each output.",
+        )
+    numbers, weights = zip(*sorted(class_weight.items()), strict=True)
+    table = tf.lookup.StaticHashTable(
+        tf.lookup.KeyValueTensorInitializer(tf.constant(numbers, "int64"), tf.constant(weights, "float32")), 1.0
+    )
+
+    def weigh(features: Any, targets: Any, weights: Any = None) -> tuple[Any, Any, Any]:
+        classes = _classes(targets)
+        found = table.lookup(classes)
+        if weights is not None:
+            found *= tf.reshape(tf.cast(weights, found.dtype), tf.shape(found))
+        return features, targets, found
+
+    return data.map(weigh, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _classes(targets: Any) -> Any:
+    (targets,) = targets.values() if isinstance(targets, Mapping) else (targets,)
+    if len(targets.shape) == 2 and targets.shape[1] != 1:
+        return tf.argmax(targets, axis=1)[:, tf.newaxis]
+    return tf.reshape(tf.cast(tf.round(tf.cast(targets, "float32")), "int64"), (-1, 1))
+
+
+def _array(value: Any) -> Any:
+    return value if isinstance(value, tf.RaggedTensor) else tf.convert_to_tensor(value)
+
+
+def _batched(rows: tuple[Any, ...], batch_size: int | None, shuffle: bool) -> tf.data.Dataset:
+    data: Any = rows if len(rows) > 1 else rows[0]
+    if batch_size is None:
+        return tf.data.Dataset.from_tensors(data)
+    rows_of = tf.data.Dataset.from_tensor_slices(data)
+    return (rows_of.shuffle(rows_of.cardinality()) if shuffle else rows_of).batch(batch_size)

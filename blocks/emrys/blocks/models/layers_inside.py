@@ -1,0 +1,61 @@
+"""Finding layers inside blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import keras
+
+from emrys.blocks.inputs.embedding_table import EmbeddingTable
+from emrys.blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
+
+
+def layers_inside(blocks: Iterable[keras.layers.Layer]) -> list[keras.layers.Layer]:
+    """The blocks and all layers that they hold, each once, in order.
+
+    A table that an output shares with an earlier block is counted there, not at the output.
+    """
+    return list({id(layer): layer for layer in _inside(list(blocks))}.values())
+
+
+def embedding_tables(blocks: Iterable[keras.layers.Layer]) -> list[EmbeddingTable]:
+    """The embedding tables among `layers_inside(blocks)`."""
+    return [layer for layer in layers_inside(blocks) if isinstance(layer, EmbeddingTable)]
+
+
+def shared_layers(blocks: Iterable[keras.layers.Layer]) -> dict[int, int]:
+    """A number for each layer that is in several places inside `blocks`, by its `id`."""
+    counts: dict[int, int] = {}
+    _count(list(blocks), counts)
+    return {key: number for number, key in enumerate(key for key, count in counts.items() if count > 1)}
+
+
+def _inside(value: Any) -> Iterator[keras.layers.Layer]:
+    if isinstance(value, keras.layers.Layer):
+        yield value
+        if not isinstance(value, EmbeddingTablePrediction):
+            yield from _inside(_held(value))
+    else:
+        for item in _items(value):
+            yield from _inside(item)
+
+
+def _count(value: Any, counts: dict[int, int]) -> None:
+    if isinstance(value, keras.layers.Layer):
+        counts[id(value)] = counts.get(id(value), 0) + 1
+        if counts[id(value)] == 1:
+            _count(_held(value), counts)
+    else:
+        for item in _items(value):
+            _count(item, counts)
+
+
+def _held(layer: keras.layers.Layer) -> list[Any]:
+    return [item for name, item in vars(layer).items() if not name.startswith("_")]
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return list(value) if isinstance(value, (list, tuple)) else []

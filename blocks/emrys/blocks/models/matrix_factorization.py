@@ -1,0 +1,163 @@
+"""Matrix factorization models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+from merlin.schema import ColumnSchema, Schema, Tags
+
+from emrys.blocks.core.registry import parse_layer
+from emrys.blocks.models.retrieval_columns import id_column
+from emrys.blocks.models.retrieval_model import RetrievalModel
+from emrys.blocks.models.retrieval_model_v2 import RetrievalModelV2
+from emrys.blocks.models.retrieval_outputs import contrastive_output
+from emrys.blocks.retrieval.embedding_encoder import EmbeddingEncoder
+from emrys.blocks.retrieval.matrix_factorization_block import MatrixFactorizationBlock
+from emrys.blocks.sampling.candidate_sampler import Samplers
+from emrys.blocks.tasks.as_outputs import as_outputs
+from emrys.blocks.tasks.deprecation import quietly, warn_deprecated
+from emrys.blocks.tasks.item_retrieval_task import ItemRetrievalTask
+
+
+def MatrixFactorizationModelV2(  # noqa: N802 - looks like the class that it is used as
+    schema: Schema,
+    dim: int,
+    query_id_tag: Tags = Tags.USER_ID,
+    candidate_id_tag: Tags = Tags.ITEM_ID,
+    embeddings_initializers: Any = None,
+    embeddings_l2_batch_regularization: float | Mapping[str, float] = 0.0,
+    post: Any = None,
+    outputs: Any = None,
+    negative_samplers: Samplers | None = None,
+    logits_temperature: float = 1.0,
+    **kwargs: Any,
+) -> RetrievalModelV2:
+    """A vector for each user and one for each item: `s(u, i) = p_u · q_i`.
+
+    Unless `outputs` says otherwise, the right item is told from those of the other rows of the batch, corrected for how
+    often items occur there. How to train it well, and how good it is then, is in docs/quality-retrieval.md.
+
+    Args:
+        schema: The columns, those of the ids among them; others are not read.
+        dim: Size of the vectors.
+        query_id_tag: Tag of the column of users. Default: `Tags.USER_ID`.
+        candidate_id_tag: Tag of the column of items. Default: `Tags.ITEM_ID`.
+        embeddings_initializers: Initializer of both tables, or initializers by name of a column. Default: `"uniform"`,
+            in [-0.05, 0.05].
+        embeddings_l2_batch_regularization: Weight, in the loss, of the sum of squares of what a batch looks up; or
+            weights by name of a column. Default: 0.
+        post: Layer behind both tables, such as `L2Norm()` or its name `"l2-norm"`; each gets one of its own.
+            Default: none.
+        outputs: An output, or a list of them. Default: a `ContrastiveOutput`.
+        negative_samplers: Samplers of the default output. Default: `"in-batch"`, corrected for how often items occur.
+        logits_temperature: What the default output divides scores by. Default: 1.
+        **kwargs: Further arguments of `RetrievalModelV2`.
+
+    Returns:
+        The model, to be compiled.
+
+    Raises:
+        SchemaError: if not one column has each of the tags, or one has no domain.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> from merlin.schema import Schema, Tags
+        >>> schema = Schema([
+        ...     mm.create_categorical_column("user_id", num_items=9, tags=[Tags.USER_ID]),
+        ...     mm.create_categorical_column("item_id", num_items=19, tags=[Tags.ITEM_ID]),
+        ... ])
+        >>> model = mm.MatrixFactorizationModelV2(schema, dim=4)
+        >>> model.candidate_encoder.table.input_dim
+        20
+    """
+    owner = "MatrixFactorizationModelV2"
+    query = id_column(schema, query_id_tag, owner, "query_id_tag")
+    candidate = id_column(schema, candidate_id_tag, owner, "candidate_id_tag")
+    layer = None if post is None else parse_layer(post, owner, "post")
+    encoders = [
+        EmbeddingEncoder(
+            column,
+            dim,
+            embeddings_initializer=_initializer(embeddings_initializers, column),
+            embeddings_l2_batch_regularization=_of(embeddings_l2_batch_regularization, column, 0.0),
+            post=own,
+        )
+        for column, own in ((query, layer), (candidate, _again(layer)))
+    ]
+    if outputs is None:
+        outputs = contrastive_output(candidate, negative_samplers, logits_temperature)
+    return RetrievalModelV2(query=encoders[0], candidate=encoders[1], output=as_outputs(outputs), **kwargs)
+
+
+def MatrixFactorizationModel(  # noqa: N802 - looks like the class that it is used as
+    schema: Schema,
+    dim: int,
+    query_id_tag: Tags = Tags.USER_ID,
+    item_id_tag: Tags = Tags.ITEM_ID,
+    embeddings_initializers: Any = None,
+    embeddings_l2_reg: float = 0.0,
+    post: Any = None,
+    prediction_tasks: Any = None,
+    logits_temperature: float = 1.0,
+    samplers: Sequence[Any] = (),
+    **kwargs: Any,
+) -> RetrievalModel:
+    """Matrix factorization with an `ItemRetrievalTask`. Deprecated: use `MatrixFactorizationModelV2`.
+
+    Args:
+        schema: The columns, those of the ids among them.
+        dim: Size of the vectors.
+        query_id_tag: Tag of the column of users. Default: `Tags.USER_ID`.
+        item_id_tag: Tag of the column of items. Default: `Tags.ITEM_ID`.
+        embeddings_initializers: Initializer of both tables, or initializers by name of a column. Default: those of
+            `EmbeddingOptions`.
+        embeddings_l2_reg: Weight, in the loss, of the sum of squares of what a batch looks up. Default: 0.
+        post: Layer behind both tables, on the dictionary of their vectors. Default: none.
+        prediction_tasks: Tasks. Default: an `ItemRetrievalTask`.
+        logits_temperature: What scores are divided by. Default: 1.
+        samplers: Samplers of the default task. Default: the batch.
+        **kwargs: Further arguments of `QueryItemIdsEmbeddingsBlock`.
+
+    Returns:
+        The model, to be compiled.
+
+    Raises:
+        SchemaError: if not one column has each of the tags.
+    """
+    warn_deprecated("MatrixFactorizationModel", "MatrixFactorizationModelV2")
+    with quietly():
+        block = MatrixFactorizationBlock(
+            schema,
+            dim,
+            query_id_tag,
+            item_id_tag,
+            embeddings_initializers,
+            embeddings_l2_reg,
+            aggregation=None,
+            post=post,
+            **kwargs,
+        )
+        if prediction_tasks is None:
+            ids = Schema([id_column(schema, item_id_tag, "MatrixFactorizationModel", "item_id_tag")])
+            prediction_tasks = ItemRetrievalTask(
+                ids.select_by_tag(Tags.ITEM_ID) or schema, samplers, logits_temperature=logits_temperature
+            )
+        return RetrievalModel(block, as_outputs(prediction_tasks, schema))
+
+
+def _of(value: Any, column: ColumnSchema, default: Any) -> Any:
+    return value.get(column.name, default) if isinstance(value, Mapping) else value
+
+
+def _initializer(value: Any, column: ColumnSchema) -> Any:
+    """An initializer of its own for a table: one that two tables have draws the same numbers for both."""
+    found = _of(value, column, None)
+    if found is None:
+        return "uniform"
+    return found.clone() if isinstance(found, keras.initializers.Initializer) and found is value else found
+
+
+def _again(layer: keras.layers.Layer | None) -> keras.layers.Layer | None:
+    return None if layer is None else keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))

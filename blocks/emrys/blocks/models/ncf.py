@@ -1,0 +1,85 @@
+"""Neural collaborative filtering."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from merlin.schema import Schema, Tags
+
+from emrys.blocks.core.concat_features import ConcatFeatures
+from emrys.blocks.core.element_wise_multiply import ElementWiseMultiply
+from emrys.blocks.core.parallel import ParallelBlock
+from emrys.blocks.core.sequential import SequentialBlock
+from emrys.blocks.errors import SchemaError
+from emrys.blocks.inputs.embeddings import Embeddings
+from emrys.blocks.models.model import Model
+from emrys.blocks.tasks.as_outputs import as_outputs
+
+
+def NCFModel(  # noqa: N802 - looks like the class that it is used as
+    schema: Schema,
+    embedding_dim: int,
+    mlp_block: keras.layers.Layer,
+    prediction_tasks: Any = None,
+    embeddings_l2_reg: float = 0.0,
+    **kwargs: Any,
+) -> Model:
+    """Neural collaborative filtering: of the user's and the item's id alone, a product of embeddings beside an MLP.
+
+    Each of the two parts has embeddings of its own; the output takes what both give, side by side.
+
+    Args:
+        schema: Has one column tagged USER_ID and one tagged ITEM_ID and, where `prediction_tasks` is not given, the
+            targets.
+        embedding_dim: Dimension D of all embeddings.
+        mlp_block: Takes both embeddings side by side, (B, 2 D).
+        prediction_tasks: An output or a task, or a list of them. Default: those that the schema's targets ask for.
+        embeddings_l2_reg: Weight, in the loss, of the sum of squares of what a batch looks up. Default: 0.
+        **kwargs: Further arguments of the `Embeddings` whose product is taken.
+
+    Returns:
+        The model, to be compiled.
+
+    Raises:
+        SchemaError: if there is not one column with each of the tags, or no target and no output is given.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> from merlin.schema import Schema, Tags
+        >>> schema = Schema([
+        ...     mm.create_categorical_column("user", 9, tags=[Tags.USER_ID]),
+        ...     mm.create_categorical_column("item", 19, tags=[Tags.ITEM_ID]),
+        ... ])
+        >>> model = mm.NCFModel(schema, 8, mm.MLPBlock([16, 8]), prediction_tasks=mm.BinaryOutput("click"))
+
+    Reference:
+        He et al., "Neural Collaborative Filtering", WWW 2017, https://arxiv.org/abs/1708.05031.
+    """
+    outputs = as_outputs(prediction_tasks, schema)
+    ids = Schema([_one(schema, Tags.USER_ID), _one(schema, Tags.ITEM_ID)])
+    regularised: dict[str, Any] = {"l2_batch_regularization_factor": embeddings_l2_reg}
+    product = SequentialBlock(
+        Embeddings(ids, dim=embedding_dim, block_name="mf_embeddings", **{**regularised, **kwargs}),
+        ElementWiseMultiply(),
+        block_name="mf",
+    )
+    deep = SequentialBlock(
+        Embeddings(ids, dim=embedding_dim, block_name="mlp_embeddings", **regularised),
+        ConcatFeatures(),
+        mlp_block,
+        block_name="mlp",
+    )
+    body = ParallelBlock({"mf": product, "mlp": deep}, aggregation="concat", is_input=True)
+    return Model(body, outputs, schema=schema)
+
+
+def _one(schema: Schema, tag: Tags) -> Any:
+    found = list(schema.select_by_tag(tag))
+    if len(found) != 1:
+        raise SchemaError(
+            f"NCFModel needs one column tagged {tag.name}",
+            expected="one",
+            got=", ".join(column.name for column in found) or f"none among {', '.join(schema.column_names)}",
+        )
+    return found[0]

@@ -1,0 +1,252 @@
+"""Models that find items for a query."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import keras
+from merlin.schema import Tags
+
+from emrys.blocks.core.parallel import ParallelBlock
+from emrys.blocks.core.sequential import SequentialBlock
+from emrys.blocks.core.serializing import from_config, sharing, to_config
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.models.layers_inside import shared_layers
+from emrys.blocks.models.model import Model
+from emrys.blocks.models.retrieval_vectors import Index, chosen_rows, encoded
+from emrys.blocks.models.tower_sizes import check_tower_sizes
+from emrys.blocks.outputs.candidate_weights import candidate_bias
+from emrys.blocks.outputs.contrastive_output import ContrastiveOutput
+from emrys.blocks.outputs.top_k_output import TopKOutput
+from emrys.blocks.retrieval.scored_with_bias import ScoredWithBias, with_bias
+from emrys.blocks.retrieval.top_k_encoder import TopKEncoder
+from emrys.blocks.tasks.as_outputs import as_outputs
+
+if TYPE_CHECKING:
+    from merlin.io import Dataset
+
+
+@keras.saving.register_keras_serializable("emrys")
+class RetrievalModelV2(Model):
+    """A query encoder and, beside it, a candidate encoder, or an output that holds a vector for every candidate.
+
+    It is trained as any `Model`. `to_top_k_encoder` then gives the model that finds the best candidates of a whole
+    catalogue, by the vectors of which it judges, predicts and serves; `query_embeddings` and `candidate_embeddings`
+    give the vectors themselves.
+
+    Args:
+        query: Encodes queries, an `Encoder` or another layer.
+        output: The output, or several: such as a `ContrastiveOutput`, or a `CategoricalOutput` without `candidate`.
+        candidate: Encodes candidates. Default: none, the output holds their vectors.
+        query_name: Name of the queries in the input of the output. Default: `"query"`; a `ContrastiveOutput` knows it.
+        candidate_name: Name of the candidates, the same. Default: `"candidate"`.
+        pre: Layer before the encoders. Default: none.
+        post: Layer behind the output. Default: none.
+        **kwargs: Further arguments of `Model`: `schema`, `context`, `prep_features`, `name`.
+
+    Input shape:
+        Dictionary of tensors by feature name, see `blocks`.
+
+    Output shape:
+        What the output gives: (B, 1) for two encoders, (B, N) for one, in training and testing of a
+        `ContrastiveOutput` (B, 1 + M).
+
+    Raises:
+        ConfigError: if the two encoders give vectors of different sizes.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> from merlin.schema import Schema, Tags
+        >>> user = Schema([mm.create_categorical_column("user_id", num_items=9, tags=[Tags.USER_ID])])
+        >>> item = Schema([mm.create_categorical_column("item_id", num_items=19, tags=[Tags.ITEM_ID])])
+        >>> model = mm.RetrievalModelV2(
+        ...     query=mm.Encoder(user, mm.MLPBlock([4])),
+        ...     candidate=mm.Encoder(item, mm.MLPBlock([4])),
+        ...     output=mm.ContrastiveOutput(mm.DotProduct(), "in-batch", schema=item),
+        ... )
+        >>> model.candidate_embeddings().to_ddf().compute().shape  # doctest: +SKIP
+        (20, 4)
+    """
+
+    def __init__(
+        self,
+        *,
+        query: keras.layers.Layer,
+        output: Any,
+        candidate: keras.layers.Layer | None = None,
+        query_name: str = "query",
+        candidate_name: str = "candidate",
+        pre: keras.layers.Layer | None = None,
+        post: keras.layers.Layer | None = None,
+        **kwargs: Any,
+    ) -> None:
+        for argument, layer in (("query", query), ("candidate", candidate)):
+            if layer is not None and not isinstance(layer, keras.layers.Layer):
+                raise ConfigError(f"RetrievalModelV2: {argument}", expected="a layer", got=type(layer).__name__)
+        last = as_outputs(output)
+        if isinstance(last, ContrastiveOutput):
+            query_name, candidate_name = last.keys
+        encoder = query
+        if candidate is not None:
+            check_tower_sizes(type(self).__name__, {query_name: query, candidate_name: candidate})
+            encoder = ParallelBlock({query_name: query, candidate_name: candidate}, automatic_pruning=False)
+        super().__init__(encoder, last, pre=pre, post=post, **kwargs)
+        self.query_name = query_name
+        self.candidate_name = candidate_name
+        self._two = candidate is not None
+
+    @property
+    def encoder(self) -> keras.layers.Layer:
+        """The query encoder, or both encoders as one `ParallelBlock`."""
+        return self.blocks[0]
+
+    @property
+    def has_candidate_encoder(self) -> bool:
+        """Whether candidates are encoded from their features."""
+        return self._two
+
+    @property
+    def query_encoder(self) -> keras.layers.Layer:
+        """Encodes queries."""
+        encoder = self.encoder
+        return encoder[self.query_name] if isinstance(encoder, ParallelBlock) and self._two else encoder
+
+    @property
+    def candidate_encoder(self) -> keras.layers.Layer:
+        """Encodes candidates.
+
+        Raises:
+            ConfigError: if there is none.
+        """
+        encoder = self.encoder
+        if not isinstance(encoder, ParallelBlock) or not self._two:
+            raise ConfigError(
+                f"{self.name} has no candidate encoder",
+                expected="a model with candidate=",
+                fix="The output holds the vectors of the candidates: candidate_embeddings() gives them.",
+            )
+        return encoder[self.candidate_name]
+
+    def query_embeddings(
+        self, dataset: Any = None, index: Index | None = None, batch_size: int = 1024, **kwargs: Any
+    ) -> Dataset:
+        """The vectors of queries.
+
+        Args:
+            dataset: Features of the queries: a `merlin.io.Dataset`, a `Loader`, an Arrow table, or paths of Parquet
+                files. Default: all ids, where the query encoder is an `EmbeddingEncoder`.
+            index: Column to index the result by: a name, a column, a schema of one, or a tag. Default: the column
+                tagged USER_ID.
+            batch_size: Queries that are encoded at once. Default: 1024.
+            **kwargs: Further arguments of `Encoder.encode`.
+
+        Returns:
+            A data set with columns `"0"` to `"D - 1"`, indexed by the column; one row for each row of `dataset`.
+
+        Raises:
+            SchemaError: if the index is not one column.
+            ConfigError: if there is no data, or the query encoder is no `Encoder`.
+            DataError: if the data lacks a column.
+        """
+        return encoded(self.query_encoder, "query", dataset, index or Tags.USER_ID, batch_size, **kwargs)
+
+    def candidate_embeddings(
+        self, dataset: Any = None, index: Index | None = None, batch_size: int = 1024, **kwargs: Any
+    ) -> Dataset:
+        """The vectors of candidates.
+
+        Args:
+            dataset: Features of the candidates, or their ids where there is no candidate encoder. Default: all ids,
+                where the output holds the vectors, or the candidate encoder is an `EmbeddingEncoder`.
+            index: Column of the ids, as in `query_embeddings`. Default: the column tagged ITEM_ID.
+            batch_size: Candidates that are encoded at once. Default: 1024.
+            **kwargs: Further arguments of `Encoder.encode`.
+
+        Returns:
+            A data set with columns `"0"` to `"D - 1"`, indexed by the ids; one row for each row of `dataset`.
+
+        Raises:
+            SchemaError: if the index is not one column.
+            ConfigError: if there is no data, or neither an `Encoder` nor an output that holds the vectors.
+            DataError: if the data lacks a column, or has an id that the output does not know.
+        """
+        if self._two:
+            return encoded(self.candidate_encoder, "candidate", dataset, index or Tags.ITEM_ID, batch_size, **kwargs)
+        output = self.model_outputs[0]
+        if not hasattr(output, "to_dataset"):
+            raise ConfigError(
+                f"{self.name} holds no vectors of candidates",
+                expected="a candidate encoder, a ContrastiveOutput or a CategoricalOutput",
+                got=type(output).__name__,
+            )
+        rows = output.to_dataset()
+        return rows if dataset is None else chosen_rows(rows, dataset, index or Tags.ITEM_ID)
+
+    def to_top_k_encoder(
+        self,
+        candidates: Any = None,
+        candidate_id: Index = Tags.ITEM_ID,
+        strategy: Any = "brute-force-topk",
+        k: int = 10,
+        batch_size: int = 1024,
+        **kwargs: Any,
+    ) -> TopKEncoder:
+        """The model that finds the best candidates, with this model's encoders: training goes on in both.
+
+        Where the output holds the candidates' vectors, what it has before them (`pre`) and its bias are taken along:
+        the candidates and their order are those of the model's scores. With a bias, an index has one dimension more.
+
+        Args:
+            candidates: Features of the candidates, one row for each; see `candidate_embeddings`. Default: as there.
+            candidate_id: Column of their ids. Default: the one tagged ITEM_ID.
+            strategy: A top-k layer, or its name, see `TopKEncoder`. Default: `"brute-force-topk"`.
+            k: Number of candidates to give. Default: 10.
+            batch_size: Candidates that are encoded at once. Default: 1024.
+            **kwargs: Further arguments of `TopKEncoder`.
+
+        Returns:
+            The encoder, to be compiled where it is to judge.
+        """
+        vectors = self.candidate_embeddings(candidates, candidate_id, batch_size)
+        if self._two:
+            encoder = self.candidate_encoder
+            return TopKEncoder(
+                self.query_encoder, strategy, candidates=vectors, candidate_encoder=encoder, k=k, **kwargs
+            )
+        if not isinstance(strategy, TopKOutput):
+            strategy = TopKOutput(strategy, k=k, target=kwargs.pop("target", None))
+        ahead = [strategy.pre, self.model_outputs[0].pre]
+        bias = candidate_bias(self.model_outputs[0].to_call)
+        if bias is not None:
+            vectors = with_bias(vectors, bias)
+            ahead.append(ScoredWithBias())
+        ahead = [layer for layer in ahead if layer is not None]
+        strategy.pre = SequentialBlock(ahead) if ahead else None
+        return TopKEncoder(self.query_encoder, strategy, candidates=vectors, k=k, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        with sharing(shared_layers(self._chain())):
+            config = super().get_config()
+            config.pop("blocks")
+            return {
+                **config,
+                "query": to_config(self.query_encoder),
+                "candidate": to_config(self.candidate_encoder) if self._two else None,
+                "output": to_config(self.blocks[-1]),
+                "query_name": self.query_name,
+                "candidate_name": self.candidate_name,
+            }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """Makes the model from what `get_config` gave."""
+        given = dict(config)
+        frozen = given.pop("frozen", [])
+        order = ("query", "candidate", "pre", "output", "post")  # a shared layer is made where it comes first
+        with sharing():
+            made = {name: from_config(given.pop(name)) for name in order}
+            made |= from_config(given)
+        model = cls(**made)
+        model._freezer.freeze_numbers(frozen)
+        return model

@@ -1,0 +1,46 @@
+"""The names of tasks, and of the layers that belong to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from emrys.blocks.core.parallel import ParallelBlock
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.outputs.model_output import ModelOutput
+
+#: What a multi-task block gives beside its tasks.
+SHARED, SHORTCUT = "shared", "shortcut"
+
+
+def task_names(outputs: Any, block: str) -> list[str]:
+    """The names under which a block gives each task its input.
+
+    Args:
+        outputs: The outputs, `OutputBlock` or another `ParallelBlock` of them, a single one, or names.
+        block: The block, for errors.
+
+    Raises:
+        ConfigError: if it is something else, there are none, or names are repeated or taken.
+    """
+    if isinstance(outputs, ParallelBlock):
+        names = list(outputs.parallel_dict)
+    elif isinstance(outputs, ModelOutput):
+        names = [outputs.task_name]
+    elif isinstance(outputs, Sequence) and not isinstance(outputs, str):
+        names = [each.task_name if isinstance(each, ModelOutput) else each for each in outputs]
+    else:
+        raise ConfigError(f"{block}: outputs", expected="outputs, or their names", got=type(outputs).__name__)
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"{block}: outputs", expected="outputs, or their names", got=repr(names))
+    taken = {SHARED, SHORTCUT}.intersection(names)
+    if taken or len(set(names)) < len(names):
+        raise ConfigError(
+            f"{block}: outputs", expected=f"different names, none of them {SHARED!r} or {SHORTCUT!r}", got=repr(names)
+        )
+    return names
+
+
+def layer_name(name: str) -> str:
+    """A task's name as part of a layer's: Keras 3 refuses a slash there."""
+    return name.replace("/", "_")

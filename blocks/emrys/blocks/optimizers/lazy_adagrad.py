@@ -1,0 +1,61 @@
+"""Adagrad for embedding tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from emrys.blocks.optimizers.lazy_optimizer import LazyOptimizer
+
+
+@keras.saving.register_keras_serializable("emrys")
+class LazyAdagrad(LazyOptimizer, keras.optimizers.Adagrad):
+    """Adagrad that reads and writes the rows of a batch only; the weights come out as with Keras' Adagrad.
+
+    a <- a + g^2; w <- w - learning_rate g / sqrt(a + epsilon).
+
+    Keras' own reads what it remembers of all rows at every step. `compile("adagrad")` of a model with embeddings means
+    this class.
+
+    Args:
+        learning_rate: A number, a schedule, or a function without arguments. Default: 0.001.
+        initial_accumulator_value: What the sums of squares start from. Default: 0.1.
+        epsilon: Added under the root. Default: 1e-7.
+        name: Name of the optimizer.
+        **kwargs: The other arguments of `keras.optimizers.Optimizer`, such as `clipnorm`; see `LazyOptimizer`.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> mm.LazyAdagrad().get_config()["initial_accumulator_value"]
+        0.1
+
+    Source:
+        Duchi, Hazan and Singer, Adaptive Subgradient Methods for Online Learning and Stochastic Optimization, 2011.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-07,
+        name: str = "LazyAdagrad",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate=float(learning_rate) if isinstance(learning_rate, int) else learning_rate,
+            initial_accumulator_value=initial_accumulator_value,
+            epsilon=epsilon,
+            name=name,
+            **kwargs,
+        )
+
+    def slot_values(self) -> tuple[float, ...]:
+        """That of the sum of squared gradients."""
+        return (self.initial_accumulator_value,)
+
+    def step(self, gradient: Any, slots: Any, rate: Any) -> tuple[Any, Any]:
+        """One step of Adagrad."""
+        total = slots + tf.square(gradient)
+        return rate * gradient / tf.sqrt(total + self.epsilon), total

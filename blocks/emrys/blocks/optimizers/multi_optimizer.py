@@ -1,0 +1,293 @@
+"""Several optimizers, each for some of a model's blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import keras
+
+from emrys.blocks.core.serializing import from_config, to_config
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.optimizers.named import named_optimizer
+from emrys.blocks.optimizers.optimizer_blocks import OptimizerBlocks
+
+
+@dataclass
+class _Pair:
+    """An optimizer with its blocks, or with what a saved model says about them."""
+
+    optimizer: keras.optimizers.Optimizer
+    blocks: list[keras.layers.Layer]
+    block_names: list[str] = field(default_factory=list)
+    places: list[int] | None = None  #: Places of the variables among those that the optimizer is built with.
+
+
+@dataclass
+class _Parts:
+    """What the optimizer is made of; an object of its own, since Keras takes attributes for its state."""
+
+    pairs: list[_Pair]
+    default: keras.optimizers.Optimizer
+    variables: list[Any] = field(default_factory=list)
+    owners: dict[int, int] = field(default_factory=dict)  #: Number of the optimizer by id of the variable.
+    model: keras.Model | None = None  #: The model that is trained, where it is known before the first step.
+
+
+@keras.saving.register_keras_serializable("emrys")
+class MultiOptimizer(keras.optimizers.Optimizer):
+    """Updates the weights of each block with the optimizer that it is paired with, all others with a default one.
+
+    `learning_rate` is that of the default optimizer. A saved model keeps which weight belongs to which optimizer.
+
+    Args:
+        optimizers_and_blocks: Pairs of an optimizer and the blocks that it is for. Names are those that `compile`
+            takes.
+        default_optimizer: Optimizer, or its name, for the weights of all other blocks. Default: `"rmsprop"`.
+        name: Name of the optimizer.
+        **kwargs: None; clipping, weight decay and the like are arguments of the optimizers.
+
+    Raises:
+        ConfigError: if there are no pairs, a pair is something else, an optimizer scales losses by itself; when built,
+            if a block has no weights yet or a weight belongs to several pairs.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> deep, wide = mm.MLPBlock([4]), mm.MLPBlock([1])
+        >>> pairs = [mm.OptimizerBlocks("adagrad", deep), mm.OptimizerBlocks(mm.LazyAdam(0.01), [wide])]
+        >>> [type(optimizer).__name__ for optimizer in mm.MultiOptimizer(pairs).optimizers]
+        ['LazyAdagrad', 'LazyAdam', 'RMSprop']
+    """
+
+    built: bool
+
+    def __init__(
+        self,
+        optimizers_and_blocks: Sequence[OptimizerBlocks],
+        default_optimizer: Any = "rmsprop",
+        name: str = "MultiOptimizer",
+        **kwargs: Any,
+    ) -> None:
+        if kwargs:
+            raise ConfigError(
+                f"MultiOptimizer: {next(iter(kwargs))}",
+                expected="no further arguments",
+                fix="Give it to the optimizers of the pairs.",
+            )
+        if not optimizers_and_blocks:
+            raise ConfigError("MultiOptimizer: optimizers_and_blocks", expected="at least one pair", got="none")
+        super().__init__(learning_rate=0.0, name=name)
+        self._parts = _Parts([_pair(each) for each in optimizers_and_blocks], _alone(default_optimizer))
+
+    @property
+    def optimizers(self) -> list[keras.optimizers.Optimizer]:
+        """The optimizers, in the order of the pairs; the default one is the last."""
+        return [*(pair.optimizer for pair in self._parts.pairs), self._parts.default]
+
+    @property
+    def variables(self) -> list[Any]:
+        """The state: the number of steps, and that of all optimizers."""
+        return [*super().variables, *(each for optimizer in self.optimizers for each in optimizer.variables)]
+
+    @property
+    def weights(self) -> list[Any]:
+        """The same as `variables`."""
+        return self.variables
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate of the default optimizer."""
+        return self._parts.default.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        self._parts.default.learning_rate = value
+
+    def add(self, optimizer_blocks: OptimizerBlocks) -> None:
+        """Adds a pair. Where the model has been trained already, compile it again.
+
+        Raises:
+            ConfigError: if the optimizer is built, and a weight belongs to several pairs then.
+        """
+        self._parts.pairs.append(_pair(optimizer_blocks))
+        self._share_again()
+
+    def update(self, optimizer_blocks: OptimizerBlocks) -> None:
+        """Gives blocks another optimizer than they had. Where the model has been trained already, compile it again."""
+        new, variables = _pair(optimizer_blocks), self._parts.variables
+        moved = {id(variable) for block in new.blocks for variable in block.trainable_variables}
+        for pair in self._parts.pairs:
+            pair.blocks = [block for block in pair.blocks if not any(block is each for each in new.blocks)]
+            if not pair.blocks:  # none left, or the pair comes from a saved model
+                pair.places = [place for place in pair.places or [] if id(variables[place]) not in moved]
+        self._parts.pairs.append(new)
+        self._share_again()
+
+    def _share_again(self) -> None:
+        if self.built:
+            self.built = False
+            self.build(self._parts.variables)
+
+    def build(self, variables: list[Any]) -> None:
+        """Shares `variables` out among the optimizers, and makes their slots."""
+        if self.built:
+            return
+        parts = self._parts
+        parts.owners = _owners(parts.pairs, variables)
+        parts.variables = list(variables)
+        super().build(variables)
+        for number, optimizer in enumerate(self.optimizers):
+            own = [each for each in variables if parts.owners.get(id(each), len(parts.pairs)) == number]
+            if own and not optimizer.built:
+                optimizer.build(own)
+        for number, pair in enumerate(parts.pairs):
+            pair.places = _owned(number, parts.owners, parts.variables)
+
+    def apply_gradients(
+        self, grads_and_vars: Iterable[Any], name: str | None = None, experimental_aggregate_gradients: bool = True
+    ) -> Any:
+        """Updates variables.
+
+        Args:
+            grads_and_vars: Pairs of a gradient and its variable.
+            name: Kept, without effect.
+            experimental_aggregate_gradients: Kept, without effect.
+
+        Returns:
+            The number of steps.
+        """
+        return super().apply_gradients(grads_and_vars)
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """Updates the variables, each with its optimizer.
+
+        Args:
+            grads: Their gradients; None where there is none.
+            trainable_variables: The variables. Default: those that the optimizer was built with.
+        """
+        if trainable_variables is not None and not self.built:
+            self.build(list(trainable_variables))
+        parts = self._parts
+        variables = list(parts.variables if trainable_variables is None else trainable_variables)
+        for number, optimizer in enumerate(self.optimizers):
+            own = [
+                (gradient, each)
+                for gradient, each in zip(grads, variables, strict=True)
+                if parts.owners.get(id(each), len(parts.pairs)) == number
+            ]
+            if any(gradient is not None for gradient, _ in own):
+                optimizer.apply_gradients(own)
+        self.iterations.assign_add(1)
+
+    def finalize_variable_values(self, var_list: list[Any]) -> None:
+        """Lets the optimizers that keep moving averages put them into the variables."""
+        parts = self._parts
+        for number, optimizer in enumerate(self.optimizers):
+            own = [each for each in var_list if parts.owners.get(id(each), len(parts.pairs)) == number]
+            if own:
+                optimizer.finalize_variable_values(own)
+
+    def follow(self, model: keras.Model) -> None:
+        """Tells the optimizer which model it trains, so that it can be saved before the first step too."""
+        self._parts.model = model
+
+    def _places(self) -> list[list[int] | None]:
+        """Places of each pair's weights among those that are trained, None where they are not known yet."""
+        parts = self._parts
+        built = all(block.built for pair in parts.pairs for block in pair.blocks)
+        if self.built or parts.model is None or not built:
+            return [pair.places for pair in parts.pairs]
+        variables = parts.model.trainable_variables
+        owners = _owners(parts.pairs, variables)
+        return [_owned(number, owners, variables) for number in range(len(parts.pairs))]
+
+    def save_own_variables(self, store: Any) -> None:
+        """Saves the state."""
+        for number, variable in enumerate(super().variables):
+            store[str(number)] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Loads the state; Keras does so for the optimizers too, which `optimizers` shows it."""
+        for number, variable in enumerate(super().variables):
+            variable.assign(store[str(number)])
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments; blocks as their names and where their weights are among the model's."""
+        return {
+            "name": self.name,
+            "optimizers_and_blocks": [
+                _pair_config(pair, each) for pair, each in zip(self._parts.pairs, self._places(), strict=True)
+            ],
+            "default_optimizer": to_config(self._parts.default),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """Makes the optimizer from what `get_config` gave; the blocks' weights are found when it is built."""
+        given = dict(config)
+        pairs = [dict(pair) for pair in given.pop("optimizers_and_blocks")]
+        made = cls(
+            [OptimizerBlocks(from_config(pair.pop("optimizer")), []) for pair in pairs],
+            default_optimizer=from_config(given.pop("default_optimizer")),
+            **given,
+        )
+        for pair, told in zip(made._parts.pairs, pairs, strict=True):
+            pair.block_names, pair.places = told["blocks"], told["places"]
+        return made
+
+
+def _pair(given: Any) -> _Pair:
+    if not isinstance(given, OptimizerBlocks):
+        raise ConfigError("MultiOptimizer takes pairs", expected="OptimizerBlocks", got=type(given).__name__)
+    blocks = [given.blocks] if isinstance(given.blocks, keras.layers.Layer) else list(given.blocks)
+    for block in blocks:
+        if not isinstance(block, keras.layers.Layer):
+            raise ConfigError("OptimizerBlocks takes blocks", expected="layers", got=type(block).__name__)
+    return _Pair(_alone(given.optimizer), blocks, [block.name for block in blocks])
+
+
+def _alone(optimizer: Any) -> keras.optimizers.Optimizer:
+    found = named_optimizer(optimizer)
+    if isinstance(found, keras.optimizers.LossScaleOptimizer) or found.loss_scale_factor is not None:
+        raise ConfigError(
+            f"MultiOptimizer: {found.name} scales the loss for its own variables only",
+            fix="Put LazyLossScaleOptimizer around the MultiOptimizer.",
+        )
+    return found
+
+
+def _owners(pairs: list[_Pair], variables: list[Any]) -> dict[int, int]:
+    owners: dict[int, int] = {}
+    for number, pair in enumerate(pairs):
+        for variable in _variables_of(pair, variables):
+            if id(variable) in owners:
+                raise ConfigError(f"MultiOptimizer: {variable.path} belongs to two optimizers", expected="one")
+            owners[id(variable)] = number
+    return owners
+
+
+def _owned(number: int, owners: dict[int, int], variables: list[Any]) -> list[int]:
+    return [place for place, each in enumerate(variables) if owners.get(id(each)) == number]
+
+
+def _variables_of(pair: _Pair, variables: list[Any]) -> list[Any]:
+    if pair.blocks:
+        for block in pair.blocks:
+            if not block.built:
+                raise ConfigError(
+                    f"MultiOptimizer: block {block.name!r} has no weights yet",
+                    fix="Build the model, or call it on a batch, before the first step.",
+                )
+        own = {id(variable): variable for block in pair.blocks for variable in block.trainable_variables}
+        return list(own.values())
+    if pair.places is not None:
+        return [variables[place] for place in pair.places]
+    raise ConfigError(
+        f"MultiOptimizer cannot tell the weights of {', '.join(pair.block_names)}",
+        fix="Train the model for a step before saving it, or compile it anew.",
+    )
+
+
+def _pair_config(pair: _Pair, places: list[int] | None) -> dict[str, Any]:
+    return {"optimizer": to_config(pair.optimizer), "blocks": pair.block_names, "places": places}

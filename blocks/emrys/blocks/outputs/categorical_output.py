@@ -1,0 +1,105 @@
+"""Predicting which of many classes is right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+from merlin.schema import ColumnSchema, Schema
+
+from emrys.blocks.inputs.embedding_table import EmbeddingTable
+from emrys.blocks.metrics import AvgPrecisionAt, MRRAt, NDCGAt, PrecisionAt, RecallAt
+from emrys.blocks.outputs.candidate_weights import candidate_dataset
+from emrys.blocks.outputs.model_output import Metrics, ModelOutput, with_judges
+from emrys.blocks.outputs.scoring_layer import as_scoring_layer
+
+if TYPE_CHECKING:
+    from merlin.io import Dataset
+
+
+@keras.saving.register_keras_serializable("emrys")
+def default_categorical_prediction_metrics() -> tuple[keras.metrics.Metric, ...]:
+    """Recall, MRR, NDCG, MAP and precision, each at 10."""
+    return (RecallAt(10), MRRAt(10), NDCGAt(10), AvgPrecisionAt(10), PrecisionAt(10))
+
+
+@keras.saving.register_keras_serializable("emrys")
+class CategoricalOutput(ModelOutput):
+    """A logit for each class, such as each item of a catalogue.
+
+    Targets are the number of the right class, (B, 1) or (B,), or numbers per class (B, N). For class numbers the
+    cross-entropy and the ranking metrics are computed without a one-hot tensor.
+
+    Args:
+        to_call: What gives the logits: a column (or a schema of one), for which a `CategoricalTarget` is made; an
+            `EmbeddingTable`, whose rows the input is compared with (`EmbeddingTablePrediction`); or a layer that gives
+            (B, N).
+        target_name: Name of the target column. Default: the name of the column, for a table its first; for a layer
+            the batch's only target.
+        pre: Layer before the prediction. Default: none.
+        post: Layer behind it. Default: none.
+        logits_temperature: What the logits are divided by in training and testing. Default: 1.
+        name: Task name of the output. Default: `<target>/categorical_output`.
+        default_loss: Loss that is used when `compile` names none. Default: `"categorical_crossentropy"`, from logits.
+        default_metrics_fn: Gives the metrics used when `compile` names none. Default: recall, MRR, NDCG, MAP and
+            precision at 10.
+
+    Input shape:
+        (B, D)
+
+    Output shape:
+        (B, N), float32 logits
+
+    Raises:
+        SchemaError: if the column has no domain, or the schema several columns.
+        ConfigError: if `to_call` is none of the above.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> mm.CategoricalOutput(mm.create_categorical_column("item_id", num_items=19)).task_name
+        'item_id/categorical_output'
+    """
+
+    targets_are_ids = True
+
+    def __init__(
+        self,
+        to_call: Schema | ColumnSchema | EmbeddingTable | keras.layers.Layer,
+        target_name: str | None = None,
+        pre: keras.layers.Layer | None = None,
+        post: keras.layers.Layer | None = None,
+        logits_temperature: float = 1.0,
+        name: str | None = None,
+        default_loss: Any = "categorical_crossentropy",
+        default_metrics_fn: Metrics = default_categorical_prediction_metrics,
+        **kwargs: Any,
+    ) -> None:
+        layer, columns = as_scoring_layer(to_call, "CategoricalOutput")
+        super().__init__(
+            to_call=layer,
+            default_loss=default_loss,
+            default_metrics_fn=default_metrics_fn,
+            name=name,
+            target=target_name or (columns.first.name if columns else None),
+            pre=pre,
+            post=post,
+            logits_temperature=logits_temperature,
+            **kwargs,
+        )
+
+    def to_dataset(self, gpu: bool | None = None) -> Dataset:
+        """The weights of all classes as a `merlin.io.Dataset`: one row for each id, columns `"0"` to `"D - 1"`.
+
+        Args:
+            gpu: Kept, without effect: the frame is always a pandas one.
+
+        Raises:
+            ConfigError: if the output is not built, or its layer holds no vector for each class.
+        """
+        return candidate_dataset(self.to_call)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        config = with_judges(self, super().get_config(), default_categorical_prediction_metrics)
+        config["target_name"] = config.pop("target")
+        return config

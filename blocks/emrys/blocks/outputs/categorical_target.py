@@ -1,0 +1,113 @@
+"""Scores of all classes of a column."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from merlin.schema import ColumnSchema, Schema
+
+from emrys.blocks.errors import ConfigError, SchemaError
+
+
+@keras.saving.register_keras_serializable("emrys")
+class CategoricalTarget(keras.layers.Dense):
+    """A score for every id of a column: `x W + b`, with one column of W an id.
+
+    Args:
+        feature: The column, whose domain says how many ids there are: its maximum + 1. A schema of one column will do.
+            Default: none, `units` says it instead.
+        activation: What is applied to the scores. Default: none.
+        use_bias: Whether there is a bias. Default: True.
+        kernel_initializer: Initializer of W. Default: `"glorot_uniform"`.
+        bias_initializer: Initializer of b. Default: `"zeros"`.
+        kernel_regularizer: Regularizer of W. Default: none.
+        bias_regularizer: Regularizer of b. Default: none.
+        activity_regularizer: Regularizer of the scores. Default: none.
+        kernel_constraint: Constraint of W. Default: none.
+        bias_constraint: Constraint of b. Default: none.
+        **kwargs: `units`, and what every layer takes: `name`, `dtype`, `trainable`.
+
+    Input shape:
+        (B, D)
+
+    Output shape:
+        (B, N), float32, whatever the layer computes in
+
+    Raises:
+        SchemaError: if the column has no domain.
+        ConfigError: if the number of ids is given neither by a column nor as `units`.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> mm.CategoricalTarget(mm.create_categorical_column("item_id", num_items=19)).units
+        20
+    """
+
+    def __init__(
+        self,
+        feature: ColumnSchema | Schema | None = None,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if feature is not None:
+            kwargs["units"] = number_of_ids(only_column(feature, "CategoricalTarget"))
+        if "units" not in kwargs:
+            raise ConfigError("CategoricalTarget does not know how many ids there are", expected="a column, or units")
+        super().__init__(
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Gives the scores."""
+        return tf.cast(super().call(inputs, training=training), "float32")
+
+
+def only_column(feature: ColumnSchema | Schema, what: str) -> ColumnSchema:
+    """The column itself, or the only one of a schema.
+
+    Raises:
+        SchemaError: if the schema has another number of columns.
+    """
+    if isinstance(feature, ColumnSchema):
+        return feature
+    columns = list(feature)
+    if len(columns) != 1:
+        raise SchemaError(
+            f"{what} takes one column", expected="a schema of one", got=", ".join(feature.column_names) or "none"
+        )
+    return columns[0]
+
+
+def number_of_ids(column: ColumnSchema) -> int:
+    """How many ids a column can have, 0 included.
+
+    Raises:
+        SchemaError: if it has no domain with a maximum.
+    """
+    if column.int_domain is None or not column.int_domain.max:
+        raise SchemaError(
+            "the number of classes is unknown",
+            column=column.name,
+            expected="an integer column with a domain that ends above 0",
+            fix="Give the column an int domain in the schema.",
+        )
+    return int(column.int_domain.max) + 1

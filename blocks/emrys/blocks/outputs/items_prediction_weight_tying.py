@@ -1,0 +1,100 @@
+"""Scores of all items by the rows of the input's table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+from merlin.schema import Schema, Tags
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.serializing import to_config
+from emrys.blocks.errors import SchemaError
+from emrys.blocks.inputs.embedding_table import EmbeddingTable
+from emrys.blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
+
+
+@keras.saving.register_keras_serializable("emrys")
+class ItemsPredictionWeightTying(Block):
+    """A score for every item, `x Eᵀ + b`, with E the table in which the model's input looks items up.
+
+    The `Model` that holds it looks for that table: the first one that holds the column tagged ITEM_ID. Where there is
+    none, or outside a model, it makes a table of its own. With the table at hand, `EmbeddingTablePrediction` says the
+    same without a search.
+
+    Args:
+        schema: Schema with the column tagged ITEM_ID.
+        bias_initializer: Initializer of b. Default: `"zeros"`.
+        table: The table, where it is at hand. Default: it is looked for.
+
+    Input shape:
+        (B, D), with the table's D
+
+    Output shape:
+        (B, N), float32
+
+    Raises:
+        SchemaError: if the schema has not one such column.
+        ConfigError: when built, if the input has another D than the table.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> from merlin.schema import Schema, Tags
+        >>> schema = Schema([mm.create_categorical_column("item_id", num_items=3, tags=[Tags.ITEM_ID])])
+        >>> tuple(mm.ItemsPredictionWeightTying(schema)(np.ones((5, 2), "float32")).shape)
+        (5, 4)
+
+    Reference:
+        Inan, Khosravi, Socher. Tying Word Vectors and Word Classifiers: A Loss Framework for Language Modeling.
+        ICLR 2017.
+    """
+
+    def __init__(
+        self, schema: Schema, bias_initializer: Any = "zeros", table: EmbeddingTable | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        ids = schema.select_by_tag(Tags.ITEM_ID)
+        if len(ids) != 1:
+            raise SchemaError(
+                "ItemsPredictionWeightTying: schema",
+                expected="one column tagged ITEM_ID",
+                got=", ".join(ids.column_names) or f"none among {', '.join(schema.column_names)}",
+            )
+        self.item_id = next(iter(ids))
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.prediction: Any = None
+        self.tie([] if table is None else [table])
+
+    def tie(self, tables: Iterable[EmbeddingTable]) -> None:
+        """Takes the first of `tables` that holds the items; does nothing once there is one."""
+        for table in tables:
+            if self.prediction is None and self.item_id.name in table.schema.column_names:
+                self.prediction = EmbeddingTablePrediction(table, self.bias_initializer, use_bias=True, name="scores")
+
+    def build(self, input_shape: Shape) -> None:
+        """Builds the prediction, with a table of its own if there is no other."""
+        shape = as_shape(input_shape)
+        if self.prediction is None:
+            self.tie([EmbeddingTable(shape[-1], self.item_id)])
+        build_layer(self.prediction, shape)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """Gives the scores."""
+        return call_layer(self.prediction, inputs)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, N)."""
+        return (*as_shape(input_shape)[:-1], int(self.item_id.int_domain.max) + 1)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "schema": to_config(Schema([self.item_id])),
+            "bias_initializer": to_config(self.bias_initializer),
+            "table": None if self.prediction is None else to_config(self.prediction.table),
+        }

@@ -1,0 +1,226 @@
+"""What a model predicts about one target, and how that is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+from merlin.schema import ColumnSchema
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape, build_layers, call_layer, shape_behind
+from emrys.blocks.core.prediction import Prediction
+from emrys.blocks.core.serializing import to_config
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.outputs.sample_weight import sample_weights
+from emrys.blocks.sequences.judged_positions import is_sequence, judged_positions
+from emrys.blocks.utils.registry import camelcase_to_snakecase
+
+Metrics = Callable[[], Sequence[keras.metrics.Metric]]
+
+
+@keras.saving.register_keras_serializable("emrys")
+class ModelOutput(Block):
+    """One prediction of a model: a layer on what the model's body gives, a default loss, default metrics, a target.
+
+    Called with `targets`, in training or testing, it gives a `Prediction`: what it says, its own target, and the sample
+    weights that a `ColumnBasedSampleWeight` in `post` makes. Otherwise it gives the tensor alone.
+
+    Args:
+        to_call: Layer that makes the prediction.
+        default_loss: Loss that is used when `compile` names none.
+        default_metrics_fn: Gives the metrics that are used when `compile` names none.
+        name: Task name of the output. Default: `<target>/<class in snake case>`.
+        target: Name of the target column, or the column. Default: the batch's only target.
+        pre: Layer before `to_call`. Default: none.
+        post: Layer behind it. Default: none.
+        logits_temperature: What logits are divided by, in training and testing. Default: 1.
+
+    Input shape:
+        (B, D)
+
+    Output shape:
+        What `to_call` gives, such as (B, 1).
+    """
+
+    #: Whether a target (B, 1) is the number of a class, where predictions are (B, N).
+    targets_are_ids = False
+
+    #: What stands between the output's name and a metric's, where a model has several outputs.
+    metric_separator = "/"
+
+    def __init__(
+        self,
+        to_call: keras.layers.Layer,
+        default_loss: Any,
+        default_metrics_fn: Metrics,
+        name: str | None = None,
+        target: str | ColumnSchema | None = None,
+        pre: keras.layers.Layer | None = None,
+        post: keras.layers.Layer | None = None,
+        logits_temperature: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        target_name = target.name if isinstance(target, ColumnSchema) else target
+        self._task_name = name or self.get_task_name(target_name)
+        # Keras 3 refuses a slash in a layer's name; the task name, which users see, keeps it.
+        super().__init__(name=self._task_name.replace("/", "_"), **kwargs)
+        if logits_temperature <= 0:
+            raise ConfigError(
+                f"{self.name}: logits_temperature", expected="a number above 0", got=str(logits_temperature)
+            )
+        self.to_call = to_call
+        self.default_loss = default_loss
+        self.default_metrics_fn = default_metrics_fn
+        self.target: str | None = target_name
+        self.pre = pre
+        self.post = post
+        self.logits_temperature = logits_temperature
+
+    @classmethod
+    def get_task_name(cls, target_name: str | None) -> str:
+        """Name of an output of this class for `target_name`."""
+        own = camelcase_to_snakecase(cls.__name__)
+        return f"{target_name}/{own}" if target_name else own
+
+    @property
+    def task_name(self) -> str:
+        """The name under which the output's predictions, losses and metrics appear: `<target>/<output>`."""
+        return self._task_name
+
+    def create_default_metrics(self) -> list[keras.metrics.Metric]:
+        """Fresh default metrics."""
+        return list(self.default_metrics_fn())
+
+    def _chain(self) -> list[keras.layers.Layer]:
+        return [layer for layer in (self.pre, self.to_call, self.post) if layer is not None]
+
+    def build(self, input_shape: Shape) -> None:
+        """Builds the layers."""
+        build_layers(self._chain(), input_shape)
+        self.built = True
+
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        testing: bool | None = None,
+        features: Any = None,
+        targets: Any = None,
+    ) -> Any:
+        """Gives the prediction."""
+        told = {"training": training, "testing": testing, "features": features}
+        compared = bool(training or testing)
+        if self.pre is not None:
+            inputs = call_layer(self.pre, inputs, targets=targets, **told)
+        own = self._own(targets, "target") if compared and targets is not None else None
+        if is_sequence(inputs, own, features):
+            return self._of_elements(inputs, own, targets, told)
+        outputs = self._said(inputs, targets, told)
+        return self.judged(outputs, targets, features) if compared and targets is not None else outputs
+
+    def _said(self, inputs: Any, targets: Any, told: dict[str, Any]) -> Any:
+        compared = bool(told["training"] or told["testing"])
+        outputs = self.scale(call_layer(self.to_call, inputs, targets=targets, **told), compared)
+        return outputs if self.post is None else call_layer(self.post, outputs, **told)
+
+    def _of_elements(self, inputs: Any, own: Any, targets: Any, told: dict[str, Any]) -> Any:
+        """What is said of elements of lists, (B, L, D): only of those that are judged, where there is a target."""
+        if own is None:
+            return inputs.with_values(self._said(inputs.values, targets, told))
+        found = judged_positions(inputs, own, told["features"], self.target, self.name)
+        outputs = self._said(found.vectors, found.targets, told)
+        judged = self.judged(outputs, targets, told["features"])
+        weight = None if judged.sample_weight is None else tf.gather(judged.sample_weight, found.rows)
+        return judged._replace(targets=found.targets, sample_weight=weight, rows=found.rows)
+
+    def scale(self, predictions: Any, compared: bool) -> Any:
+        """Applies the temperature to what `to_call` gives, where it will be `compared` with a target."""
+        return predictions / self.logits_temperature if compared and self.logits_temperature != 1.0 else predictions
+
+    def judged(self, outputs: Any, targets: Any, features: Any = None, sample_weight: Any = None) -> Prediction:
+        """What is compared in losses and metrics.
+
+        Args:
+            outputs: What this output says, (B, 1) or (B, N).
+            targets: The batch's targets by name, or the only one.
+            features: The batch's features by name.
+            sample_weight: The batch's weights, by target or for all. Default: 1 for every row.
+
+        Returns:
+            The prediction with the output's own target; the weights are those of the batch times those of `post`.
+
+        Raises:
+            ConfigError: if the batch has not the output's target, or not the column of weights.
+        """
+        weight = None
+        for block in sample_weights(self.post):
+            found = block.row_weights(targets, features, self.target)
+            weight = found if weight is None else weight * found
+        return self.weighted(Prediction(outputs, self._own(targets, "target"), weight), sample_weight)
+
+    def weighted(self, prediction: Prediction, sample_weight: Any) -> Prediction:
+        """The prediction with the batch's sample weights, times those that it has.
+
+        Args:
+            prediction: What is compared.
+            sample_weight: The batch's weights, by target or for all. Default: 1 for every row.
+        """
+        if sample_weight is None:
+            return prediction
+        weight, own = self._own(sample_weight, "sample weight"), prediction.sample_weight
+        if prediction.rows is not None:
+            weight = tf.gather(tf.reshape(weight, (-1, 1)), prediction.rows)
+        if own is not None:
+            weight = own * tf.reshape(tf.cast(weight, own.dtype), tf.shape(own))
+        return prediction._replace(sample_weight=weight)
+
+    def for_metrics(self, prediction: Prediction, columns: int) -> Prediction:
+        """The prediction as metrics take it; the same as the loss takes, unless a subclass says otherwise.
+
+        Args:
+            prediction: What is compared.
+            columns: Most results that a ranking metric looks at; 0 where there is none.
+        """
+        return prediction
+
+    def _own(self, values: Any, what: str) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        for name in (self.target, self.task_name):
+            if name in values:
+                return values[name]
+        if self.target is None and len(values) == 1:
+            return next(iter(values.values()))
+        raise ConfigError(
+            f"{self.task_name} finds no {what} in the batch",
+            expected=repr(self.target) if self.target else f"one {what}",
+            got=", ".join(map(repr, values)) or "none",
+        )
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of the prediction."""
+        return shape_behind(self._chain(), input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "to_call": to_config(self.to_call),
+            "default_loss": to_config(self.default_loss),
+            "default_metrics_fn": to_config(self.default_metrics_fn),
+            "name": self.task_name,
+            "target": self.target,
+            "pre": to_config(self.pre),
+            "post": to_config(self.post),
+            "logits_temperature": self.logits_temperature,
+        }
+
+
+def with_judges(output: ModelOutput, config: dict[str, Any], usual: Metrics) -> dict[str, Any]:
+    """Leaves the function that makes the metrics out of a configuration, where it is the `usual` one."""
+    if output.default_metrics_fn is usual:
+        config.pop("default_metrics_fn")
+    return config

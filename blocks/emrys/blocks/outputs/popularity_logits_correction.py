@@ -1,0 +1,183 @@
+"""Correcting scores for how popular items are."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Self
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from merlin.schema import Schema, Tags
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape
+from emrys.blocks.core.prediction import Prediction
+from emrys.blocks.core.serializing import to_config
+from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.outputs.categorical_target import number_of_ids
+from emrys.blocks.outputs.contrastive_sample_weight import negative_ids, positive_ids
+from emrys.blocks.outputs.contrastive_scores import EPSILON
+from emrys.blocks.sampling.frequencies import as_probabilities
+
+
+@keras.saving.register_keras_serializable("emrys")
+class PopularityLogitsCorrection(Block):
+    """Subtracts the logarithm of each item's probability: `s - reg_factor · ln(p + 1e-16)`, in training.
+
+    Negatives that are drawn in proportion to their popularity, as those of the batch are, teach a model that popular
+    items are wrong more often than they are; the correction takes that out. It stands behind a `ContrastiveOutput`, as
+    its `post`, with `store_negative_ids=True`. As it comes behind the temperature, it is exact for any of them. The
+    probabilities are part of the model's weights, so that `update` keeps what is saved later.
+
+    Args:
+        item_freq_probs: How frequent each item is, (N,), by id. Default: all alike, until `update`.
+        is_prob_distribution: Whether they are probabilities, with sum 1. Default: False.
+        reg_factor: Share of the correction. Default: 1.
+        schema: Schema with the column of the ids, whose domain says N.
+        candidate_tag_id: Tag of that column. Default: `Tags.ITEM_ID`.
+
+    Input shape:
+        `Prediction` with outputs (B, 1 + M) and `negative_candidate_ids`; anything else passes unchanged.
+
+    Output shape:
+        The input's.
+
+    Raises:
+        SchemaError: if the schema, or its column of ids, is missing.
+        ConfigError: if the frequencies are none, or not one for each id; when called, if ids are missing.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> from merlin.schema import Schema, Tags
+        >>> schema = Schema([mm.create_categorical_column("item_id", num_items=2, tags=[Tags.ITEM_ID])])
+        >>> mm.PopularityLogitsCorrection([1, 2, 1], schema=schema).get_candidate_probs().numpy().tolist()
+        [0.25, 0.5, 0.25]
+
+    Reference:
+        Bengio, Senécal. Adaptive Importance Sampling to Accelerate Training of a Neural Probabilistic Language Model.
+        IEEE Transactions on Neural Networks 19(4), 2008.
+    """
+
+    def __init__(
+        self,
+        item_freq_probs: Any = None,
+        is_prob_distribution: bool = False,
+        reg_factor: float = 1.0,
+        schema: Schema | None = None,
+        candidate_tag_id: Tags = Tags.ITEM_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        ids = Schema([]) if schema is None else schema.select_by_tag(candidate_tag_id)
+        if not len(ids):
+            raise SchemaError(
+                "PopularityLogitsCorrection: schema",
+                expected=f"a column tagged {candidate_tag_id}",
+                got="no schema" if schema is None else ", ".join(schema.column_names),
+            )
+        self._schema = schema
+        self.candidate_tag_id = candidate_tag_id
+        self.reg_factor = reg_factor
+        self._number = number_of_ids(next(iter(ids)))
+        self._start = self._checked(
+            np.ones(self._number) if item_freq_probs is None else item_freq_probs,
+            is_prob_distribution and item_freq_probs is not None,
+        )
+        self.build()
+
+    def _checked(self, item_freq_probs: Any, is_prob_distribution: bool) -> Any:
+        return as_probabilities(item_freq_probs, is_prob_distribution, "PopularityLogitsCorrection", self._number)
+
+    @classmethod
+    def from_parquet(
+        cls,
+        parquet_path: str | os.PathLike[str],
+        frequencies_probs_col: str,
+        is_prob_distribution: bool = False,
+        gpu: bool = True,
+        schema: Schema | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Takes the frequencies from a Parquet file with one row for each id from 0 on, as NVTabular writes it.
+
+        Args:
+            parquet_path: The file.
+            frequencies_probs_col: Name of the column.
+            is_prob_distribution: See the constructor.
+            gpu: Kept, without effect: the file is read by pandas.
+            schema: See the constructor.
+            **kwargs: Its other arguments.
+
+        Raises:
+            ConfigError: if the file has no such column.
+        """
+        frame = pd.read_parquet(parquet_path)
+        if frequencies_probs_col not in frame.columns:
+            raise ConfigError(
+                "no frequencies in the file",
+                path=parquet_path,
+                column=frequencies_probs_col,
+                expected="a column of this name",
+                got=", ".join(map(str, frame.columns)),
+            )
+        return cls(frame[frequencies_probs_col].to_numpy(), is_prob_distribution, schema=schema, **kwargs)
+
+    @property
+    def schema(self) -> Schema | None:
+        """The schema with the column of the ids."""
+        return self._schema
+
+    def build(self, input_shape: Shape = None) -> None:
+        """Makes the probabilities, (N,)."""
+        if getattr(self, "candidate_probs", None) is None:
+            self.candidate_probs = self.add_weight(
+                shape=(self._number,),
+                initializer="zeros",
+                dtype="float32",
+                trainable=False,
+                autocast=False,
+                name="candidate_probs",
+            )
+            self.candidate_probs.assign(self._start)
+        self.built = True
+
+    def get_candidate_probs(self) -> Any:
+        """Probability of each item, (N,), float32."""
+        return tf.convert_to_tensor(self.candidate_probs.value)
+
+    def update(self, item_freq_probs: Any, is_prob_distribution: bool = False) -> None:
+        """Replaces the frequencies; see the constructor."""
+        self.candidate_probs.assign(self._checked(item_freq_probs, is_prob_distribution))
+
+    def call(
+        self,
+        outputs: Any,
+        features: Any = None,
+        training: bool | None = None,
+        testing: bool | None = None,
+        targets: Any = None,
+    ) -> Any:
+        """Corrects the scores."""
+        if not isinstance(outputs, Prediction) or not training:
+            return outputs
+        ids = positive_ids(self, self._schema, self.candidate_tag_id, features, targets)
+        table = self.candidate_probs.value
+        right = tf.gather(table, tf.reshape(ids, (-1, 1)))
+        others = tf.gather(table, negative_ids(self, outputs.negative_candidate_ids))
+        others = tf.broadcast_to(others, tf.shape(outputs.outputs[:, 1:]))
+        logs = tf.math.log(tf.concat([right, others], axis=1) + EPSILON)
+        return outputs._replace(outputs=outputs.outputs - self.reg_factor * logs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            # As numbers of float64: read back as probabilities, they have to add up to 1.
+            "item_freq_probs": keras.ops.convert_to_numpy(self.candidate_probs).astype("float64").tolist(),
+            "is_prob_distribution": True,
+            "reg_factor": self.reg_factor,
+            "schema": to_config(self._schema),
+            "candidate_tag_id": to_config(self.candidate_tag_id),
+        }

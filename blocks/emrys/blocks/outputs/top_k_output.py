@@ -1,0 +1,125 @@
+"""Predicting the best candidates of a catalogue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from merlin.schema import ColumnSchema, Schema
+
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.outputs.categorical_output import default_categorical_prediction_metrics
+from emrys.blocks.outputs.categorical_target import only_column
+from emrys.blocks.outputs.model_output import Metrics, ModelOutput, with_judges
+from emrys.blocks.retrieval.strategies import as_top_k_layer
+from emrys.blocks.retrieval.top_k_layer import TopKLayer
+
+
+@keras.saving.register_keras_serializable("emrys")
+class TopKOutput(ModelOutput):
+    """The K best of all candidates for each query, and whether the right ones are among them.
+
+    Args:
+        to_call: A top-k layer, such as `BruteForce`, or its name: `"brute-force-topk"` or `"approximate-topk"`.
+        candidates: Vectors (N, D), whose ids are the row numbers, or a `merlin.io.Dataset` or data frame of vectors
+            indexed by their ids. Default: those that the layer has; they can be indexed later.
+        k: Number of results, K, where `to_call` is a name; a layer has its own. Default: 10.
+        target: Name of the target with the ids of the right items, or its column. Default: the batch's only target.
+        pre: Layer before the search. Default: none.
+        post: Layer behind it, which takes a `TopKPrediction`. Default: none.
+        logits_temperature: What the scores are divided by where they are compared with a target. Default: 1.
+        name: Task name of the output. Default: `<target>/top_k_output`.
+        default_loss: Loss that is used when `compile` names none. Default: `"categorical_crossentropy"`, of the K
+            scores.
+        default_metrics_fn: Gives the metrics used when `compile` names none; `TopKEncoder` lowers a
+            cut-off beyond K to K. Default: recall, MRR, NDCG, MAP and precision at 10.
+
+    Input shape:
+        Queries (B, D)
+
+    Output shape:
+        `TopKPrediction` of scores and identifiers, (B, K) each. Called with `targets` and `testing`, a `Prediction` of
+        scores (B, K) and of targets (B, K) that are 1 where the candidate is right.
+
+    Raises:
+        ConfigError: if `to_call` is no top-k layer and no name of one, or the candidates have NaN or ids twice.
+    """
+
+    to_call: TopKLayer
+
+    def __init__(
+        self,
+        to_call: str | TopKLayer,
+        candidates: Any = None,
+        k: int = 10,
+        target: str | ColumnSchema | Schema | None = None,
+        pre: keras.layers.Layer | None = None,
+        post: keras.layers.Layer | None = None,
+        logits_temperature: float = 1.0,
+        name: str | None = None,
+        default_loss: Any = "categorical_crossentropy",
+        default_metrics_fn: Metrics = default_categorical_prediction_metrics,
+        **kwargs: Any,
+    ) -> None:
+        layer = as_top_k_layer(to_call, k)
+        if candidates is not None:
+            layer.index_from_dataset(candidates)
+        super().__init__(
+            to_call=layer,
+            default_loss=default_loss,
+            default_metrics_fn=default_metrics_fn,
+            name=name,
+            target=only_column(target, "TopKOutput") if isinstance(target, Schema) else target,
+            pre=pre,
+            post=post,
+            logits_temperature=logits_temperature,
+            **kwargs,
+        )
+
+    def build(self, input_shape: Shape) -> None:
+        """Builds the layers."""
+        shape = as_shape(input_shape)
+        for layer in (self.pre, self.to_call):
+            shape = shape if layer is None else build_layer(layer, shape)
+        if self.post is not None and not self.post.built:
+            self.post.build(shape)
+        self.built = True
+
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        testing: bool | None = None,
+        features: Any = None,
+        targets: Any = None,
+        seen_items: Any = None,
+    ) -> Any:
+        """Finds the best candidates, without `seen_items`, lists of ids (B, None)."""
+        if self.pre is not None:
+            inputs = call_layer(self.pre, inputs, training=training, testing=testing, features=features)
+        compared = bool(testing) and targets is not None
+        if compared:
+            targets, inputs = self.targets_of(targets), self.scale(inputs, compared)
+        outputs = call_layer(
+            self.to_call, inputs, targets=targets if compared else None, testing=compared, seen_items=seen_items
+        )
+        if self.post is None or compared:
+            return outputs
+        return call_layer(self.post, outputs, training=training, testing=testing, features=features)
+
+    def targets_of(self, targets: Any) -> Any:
+        """The output's own target among those of a batch.
+
+        Raises:
+            ConfigError: if it is not there, or there are several and the output does not say which is its own.
+        """
+        return self._own(targets, "target")
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, K), twice."""
+        shape = as_shape(input_shape)
+        return self.to_call.compute_output_shape(shape if self.pre is None else self.pre.compute_output_shape(shape))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments. The candidates are in the file beside the weights."""
+        return with_judges(self, super().get_config(), default_categorical_prediction_metrics)

@@ -1,0 +1,208 @@
+"""The best candidates of a large catalogue, nearly always."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from emrys.blocks.errors import ConfigError, DependencyError
+from emrys.blocks.retrieval.streaming import streamed_top_k
+from emrys.blocks.retrieval.top_k_layer import TopKLayer
+
+logger = logging.getLogger(__name__)
+
+#: Catalogues up to this size are searched exactly: a single query is then as fast (see `benchmarks/top_k.py`).
+EXACT_UP_TO = 10_000
+_ROWS_PER_LIST = 40
+_SAMPLE = 256
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """How good an approximate index is.
+
+    Attributes:
+        candidates: Number of candidates.
+        k: Number of results that were compared.
+        recall: Share of the exact results that the index gives too, the mean over the sample.
+        queries: Number of queries of the sample.
+        lists: Number of lists that the candidates are in; 0 where the search is exact.
+        probes: Number of lists that a query looks at.
+    """
+
+    candidates: int
+    k: int
+    recall: float
+    queries: int
+    lists: int
+    probes: int
+
+
+@keras.saving.register_keras_serializable("emrys")
+class ApproximateTopK(TopKLayer):
+    """Compares each query with the candidates that are likely to suit: an inverted file index of Faiss.
+
+    Candidates are put into lists around centres; a query looks at the lists of the nearest centres only. When they are
+    indexed, the number of lists to look at is raised until a sample of queries gets `recall_target` of its exact
+    results; `report` says what came out, and so does the log. Scores are exact, and so are the results of catalogues up
+    to `exact_up_to` candidates.
+
+    Faiss does the search, outside of TensorFlow's graph: it works in `predict` and `evaluate`, and not in a SavedModel;
+    `BruteForce` does. Among equal scores the smaller row comes first, as far as they were found. The index is saved
+    with the model, as the bytes that Faiss writes.
+
+    Args:
+        k: Number of results, K. Default: 10.
+        recall_target: Recall at K that the sample has to reach, above 0 and up to 1. Default: 0.95.
+        exact_up_to: Number of candidates up to which the search is exact. Default: 10,000, where a
+            single query is as fast either way.
+        name: Name of the layer.
+
+    Input shape:
+        Queries (B, D)
+
+    Output shape:
+        `TopKPrediction`, as that of `BruteForce`.
+
+    Raises:
+        DependencyError: if candidates are indexed and Faiss is not installed.
+        ConfigError: if an argument has a value that cannot be; when called, as `BruteForce`.
+
+    Source:
+        Douze et al., "The Faiss library", 2024, https://arxiv.org/abs/2401.08281
+    """
+
+    def __init__(
+        self,
+        k: int = 10,
+        recall_target: float = 0.95,
+        exact_up_to: int = EXACT_UP_TO,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(k=k, name=name, **kwargs)
+        if not 0 < recall_target <= 1:
+            raise ConfigError(f"{self.name}: recall_target", expected="above 0 and up to 1", got=repr(recall_target))
+        self.recall_target = recall_target
+        self.exact_up_to = exact_up_to
+        #: What the last `index` gave, None before.
+        self.report: IndexReport | None = None
+        self._faiss: Any = None
+
+    def index(self, candidates: Any, identifiers: Any = None, queries: Any = None) -> Self:
+        """Takes candidates, and measures the recall of the index.
+
+        Args:
+            candidates: Vectors, (N, D).
+            identifiers: Their ids, (N,). Default: the row numbers.
+            queries: Queries to measure with, (M, D), such as those of some users. Default: some of the candidates.
+
+        Returns:
+            The layer.
+        """
+        super().index(candidates, identifiers)
+        vectors = self.candidates.values.numpy()
+        rows, k = len(vectors), min(self.k, len(vectors))
+        self._faiss = None
+        if rows <= self.exact_up_to:
+            self.report = IndexReport(rows, k, 1.0, 0, 0, 0)
+            return self
+        draw = np.random.default_rng(0)
+        sample = vectors[draw.integers(0, rows, _SAMPLE)] if queries is None else np.asarray(queries, np.float32)
+        self._faiss = _inverted_file(vectors)
+        exact = streamed_top_k(sample, self.candidates.values, k)[1].numpy()
+        recall = self._tune(sample, exact, k)
+        self.report = IndexReport(rows, k, recall, len(sample), self._faiss.nlist, self._faiss.nprobe)
+        logger.info("%s: %s", self.name, self.report)
+        return self
+
+    def _tune(self, sample: NDArray[np.float32], exact: NDArray[np.int32], k: int) -> float:
+        self._faiss.nprobe = 1
+        while True:
+            found = self._faiss.search(sample, k)[1]
+            both = (found[:, :, None] == exact[:, None, :]).any(axis=2)
+            recall = float(both.mean())
+            if recall >= self.recall_target or self._faiss.nprobe >= self._faiss.nlist:
+                return recall
+            self._faiss.nprobe = min(2 * self._faiss.nprobe, self._faiss.nlist)
+
+    def search(self, queries: Any, k: int, left_out: tuple[Any, Any] | None) -> tuple[Any, Any]:
+        """Finds the rows of candidates that are likely the best."""
+        if self._faiss is None:
+            return streamed_top_k(queries, self.candidates.values, k, left_out)
+        numbers, rows = left_out if left_out is not None else (tf.zeros(0, tf.int64), tf.zeros(0, tf.int64))
+        inputs = [queries, tf.cast(numbers, tf.int64), tf.cast(rows, tf.int64), k]
+        scores, found = tf.numpy_function(self._search, inputs, [tf.float32, tf.int32], stateful=False)
+        return tf.ensure_shape(scores, (queries.shape[0], k)), tf.ensure_shape(found, (queries.shape[0], k))
+
+    def _search(
+        self, queries: NDArray[np.float32], numbers: NDArray[np.int64], rows: NDArray[np.int64], k: Any
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        size = self.candidates.size
+        most = int(np.bincount(numbers).max()) if len(numbers) else 0
+        usable = np.isfinite(queries).all(axis=1, keepdims=True)
+        wanted = min(int(k) + most, size)
+        scores, found = self._faiss.search(np.where(usable, queries, 0).astype(np.float32), wanted)
+        keys = np.arange(len(queries))[:, None] * size + found
+        kept = (found >= 0) & usable & ~np.isin(keys, numbers * size + rows)
+        scores = np.where(kept, scores, -np.inf)
+        found = np.where(kept, found, -1)
+        order = np.lexsort((found, -scores), axis=1)[:, : int(k)]
+        return (
+            np.take_along_axis(scores, order, 1).astype(np.float32),
+            np.take_along_axis(found, order, 1).astype(np.int32),
+        )
+
+    def save_own_variables(self, store: Any) -> None:
+        """Writes the candidates and the index."""
+        super().save_own_variables(store)
+        if self._faiss is not None:
+            store["faiss"] = _faiss().serialize_index(self._faiss)
+        if self.report is not None:
+            report = self.report
+            store["report"] = np.array(
+                [report.candidates, report.k, report.recall, report.queries, report.lists, report.probes], np.float64
+            )
+
+    def load_own_variables(self, store: Any) -> None:
+        """Reads the candidates and the index."""
+        super().load_own_variables(store)
+        if "faiss" in store.keys():  # noqa: SIM118
+            self._faiss = _faiss().deserialize_index(np.asarray(store["faiss"]))
+        if "report" in store.keys():  # noqa: SIM118
+            candidates, k, recall, *counts = np.asarray(store["report"]).tolist()
+            self.report = IndexReport(int(candidates), int(k), recall, *map(int, counts))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments. The candidates are in the file beside the weights."""
+        return {**super().get_config(), "recall_target": self.recall_target, "exact_up_to": self.exact_up_to}
+
+
+def _inverted_file(vectors: NDArray[np.float32]) -> Any:
+    faiss = _faiss()
+    lists = max(1, min(int(2 * np.sqrt(len(vectors))), len(vectors) // _ROWS_PER_LIST))
+    dim = vectors.shape[1]
+    # The lists are those of the centres with the largest inner product, which is what is looked for.
+    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, lists, faiss.METRIC_INNER_PRODUCT)
+    index.cp.niter = 10
+    index.cp.max_points_per_centroid = _ROWS_PER_LIST
+    index.train(vectors)
+    index.add(vectors)
+    return index
+
+
+def _faiss() -> Any:
+    try:
+        import faiss
+    except ImportError:
+        raise DependencyError(
+            "ApproximateTopK searches with Faiss, which is not installed",
+            fix="Install faiss-cpu, or take BruteForce.",
+        ) from None
+    return faiss

@@ -1,0 +1,80 @@
+"""Two towers, as the first generation writes them."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import keras
+from merlin.schema import Schema
+
+from emrys.blocks.core.parallel import ParallelBlock
+from emrys.blocks.core.sequential import SequentialBlock
+from emrys.blocks.core.serializing import from_config
+from emrys.blocks.retrieval.encoder import Encoder
+from emrys.blocks.tasks.deprecation import quietly, warn_deprecated
+from emrys.blocks.transforms.l2_norm import L2Norm
+
+
+@keras.saving.register_keras_serializable("emrys")
+class DualEncoderBlock(ParallelBlock):
+    """A tower of queries and one of items. Deprecated: use `RetrievalModelV2` with two `Encoder`s.
+
+    Args:
+        query_block: The tower of queries; it reads its columns from the batch.
+        item_block: The tower of items, the same.
+        pre: Layer before both. Default: none.
+        post: Layer behind both, on the dictionary of their vectors. Default: none.
+        aggregation: Makes one tensor of the dictionary, such as `"cosine"`. Default: none.
+        schema: The columns that are read. Default: those that the towers read.
+        name: Name of the block.
+        strict: Whether only dictionaries are accepted as input. Default: False.
+        l2_normalization: Whether both vectors are scaled to length 1, before `post`. Default: False.
+
+    Input shape:
+        Dictionary of tensors by feature name, see `blocks`.
+
+    Output shape:
+        Dictionary of `"query"` and `"item"`, (B, D) each, or what `aggregation` makes of it.
+    """
+
+    def __init__(
+        self,
+        query_block: keras.layers.Layer,
+        item_block: keras.layers.Layer,
+        pre: Any = None,
+        post: Any = None,
+        aggregation: Any = None,
+        schema: Schema | None = None,
+        name: str | None = None,
+        strict: bool = False,
+        l2_normalization: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        warn_deprecated(type(self).__name__, "RetrievalModelV2")
+        towers = {"query": query_block, "item": item_block}
+        if l2_normalization:
+            towers = {name: SequentialBlock([tower, L2Norm()]) for name, tower in towers.items()}
+        kwargs.setdefault("is_input", True)
+        super().__init__(
+            towers, pre=pre, post=post, aggregation=aggregation, schema=schema, name=name, strict=strict, **kwargs
+        )
+
+    def query_block(self) -> Encoder:
+        """The tower of queries as a model of its own, to save or to predict with; its layers are those of the block."""
+        return Encoder(self["query"], name="query_tower")
+
+    def item_block(self) -> Encoder:
+        """The tower of items as a model of its own, in the same way."""
+        return Encoder(self["item"], name="item_tower")
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Makes the block from what `get_config` gave."""
+        given = dict(config)
+        towers = {name: from_config(tower) for name, tower in given.pop("branches")}
+        with quietly():
+            return cls._of_towers(towers["query"], towers["item"], **from_config(given))
+
+    @classmethod
+    def _of_towers(cls, query: keras.layers.Layer, item: keras.layers.Layer, **kwargs: Any) -> Self:
+        return cls(query, item, **kwargs)

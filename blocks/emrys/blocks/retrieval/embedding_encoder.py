@@ -1,0 +1,147 @@
+"""A table of embeddings as an encoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import keras
+from merlin.schema import ColumnSchema, Schema
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.serializing import from_config, sharing
+from emrys.blocks.errors import SchemaError
+from emrys.blocks.inputs.embedding_table import EmbeddingTable
+from emrys.blocks.retrieval.encoder import Encoder
+
+if TYPE_CHECKING:
+    from merlin.io import Dataset
+
+
+@keras.saving.register_keras_serializable("emrys")
+class EmbeddingEncoder(Encoder):
+    """The embedding of one column, such as an id.
+
+    Args:
+        schema: The column, or a schema, whose first column is taken.
+        dim: Embedding dimension D.
+        embeddings_initializer: Initializer of the table. Default: `"uniform"`, in [-0.05, 0.05].
+        embeddings_regularizer: Regularizer of the whole table. Default: none.
+        activity_regularizer: Regularizer of what is looked up. Default: none.
+        embeddings_constraint: Constraint of the table. Default: none.
+        mask_zero: Whether id 0 is padding, see `EmbeddingTable`. Default: False.
+        input_length: Kept, without effect.
+        sequence_combiner: How the rows of a list become one, see `EmbeddingTable`. Default: none.
+        trainable: Whether the table is trained. Default: True.
+        name: Name of the encoder and of its table. Default for the table: the name of the domain.
+        dtype: Type, or policy. Default: the global policy.
+        dynamic: Accepted as False only.
+        embeddings_l2_batch_regularization: Weight, in the loss, of the sum of squares of what a batch looks up.
+            Default: 0.
+        post: Layer behind the table, such as `L2Norm`. Default: none.
+
+    Input shape:
+        Dictionary that holds the column: ids (B, 1), or lists of them.
+
+    Output shape:
+        (B, D)
+
+    Raises:
+        SchemaError: if there is no column, or it has no domain.
+        ConfigError: as `EmbeddingTable`.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> encoder = mm.EmbeddingEncoder(mm.create_categorical_column("user_id", num_items=10), dim=4)
+        >>> tuple(encoder({"user_id": np.array([[1], [2]])}).shape)
+        (2, 4)
+    """
+
+    def __init__(
+        self,
+        schema: ColumnSchema | Schema,
+        dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        input_length: int | None = None,
+        sequence_combiner: str | keras.layers.Layer | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        dtype: Any = None,
+        dynamic: bool = False,
+        embeddings_l2_batch_regularization: float = 0.0,
+        post: keras.layers.Layer | None = None,
+        **kwargs: Any,
+    ) -> None:
+        columns = [schema] if isinstance(schema, ColumnSchema) else list(schema)
+        if not columns:
+            raise SchemaError("EmbeddingEncoder has no column", expected="a column, or a schema with one")
+        # One that is there already comes from a configuration, where an output may share it.
+        table = kwargs.pop("table", None) or EmbeddingTable(
+            dim,
+            columns[0],
+            embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            activity_regularizer=activity_regularizer,
+            embeddings_constraint=embeddings_constraint,
+            mask_zero=mask_zero,
+            input_length=input_length,
+            sequence_combiner=sequence_combiner,
+            trainable=trainable,
+            name=name,
+            dtype=dtype,
+            dynamic=dynamic,
+            l2_batch_regularization_factor=embeddings_l2_batch_regularization,
+        )
+        super().__init__(table, OneColumn(columns[0].name), post=post, name=name, dtype=dtype, **kwargs)
+
+    @property
+    def table(self) -> EmbeddingTable:
+        """The table."""
+        return self.blocks[0]
+
+    def to_dataset(self, gpu: bool | None = None) -> Dataset:
+        """The rows of the table as a `merlin.io.Dataset`, one for each id; see `EmbeddingTable.to_df`."""
+        return self.table.to_dataset(gpu)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+        """Makes the encoder from what `get_config` gave."""
+        given = dict(config)
+        frozen = given.pop("frozen", [])
+        with sharing():
+            found = from_config(given)
+        table, _ = found.pop("blocks")
+        found.pop("schema")
+        encoder = cls(table.schema, table.dim, table=table, **found)
+        encoder._freezer.freeze_numbers(frozen)
+        return encoder
+
+
+@keras.saving.register_keras_serializable("emrys")
+class OneColumn(Block):
+    """One tensor of a dictionary.
+
+    Args:
+        column: Its name.
+    """
+
+    def __init__(self, column: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.column = column
+
+    def call(self, inputs: Any) -> Any:
+        """Takes the tensor."""
+        return inputs[self.column]
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """That of the tensor."""
+        return as_shape(input_shape)[self.column]
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "column": self.column}

@@ -1,0 +1,139 @@
+"""What a layer gives for every row of a data set, as a data frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import tensorflow as tf
+from merlin.schema import ColumnSchema, Schema, Tags
+
+from emrys.blocks.errors import ConfigError, DataError, SchemaError
+from emrys.blocks.loader import Loader
+from emrys.blocks.loader.sources import open_source
+from emrys.blocks.retrieval.top_k_prediction import TopKPrediction
+
+#: Rows that are read at once.
+_ROWS_AT_ONCE = 65_536
+
+
+def encode_frame(
+    layer: keras.layers.Layer,
+    data: Any,
+    *,
+    batch_size: int | None = None,
+    keep: Sequence[str] | None = None,
+    extra: Callable[[pd.DataFrame], dict[str, Any]] | None = None,
+) -> pd.DataFrame:
+    """Calls a layer on all rows, in order.
+
+    Args:
+        layer: Takes a batch of features by name. If it has a schema, it gets the columns of that.
+        data: A `Loader`, whose batch size then holds, a `merlin.io.Dataset`, an Arrow table, or paths of Parquet files.
+        batch_size: Rows of a batch. Default: 1024.
+        keep: Columns of the data to keep beside what the layer gives. Default: all.
+        extra: Gives further features for the rows of a frame of the kept columns, all of them at once. Default: none.
+
+    Returns:
+        The kept columns and, behind them, what the layer gives: columns `"0"` to `"D - 1"` for (B, D), the columns of
+        `TopKPrediction.output_names`, or a column for each tensor of a dictionary.
+
+    Raises:
+        DataError: if a column is missing.
+    """
+    if isinstance(data, Loader):
+        batch_size = data.batch_size
+    size = 1024 if batch_size is None else batch_size
+    run = _runner(layer)
+    kept: list[pd.DataFrame] = []
+    found: list[pd.DataFrame] = []
+    schema = getattr(layer, "schema", None)
+    for rows in _rows(data, schema, keep):
+        frame = rows.select(list(keep) if keep is not None else rows.column_names).to_pandas()
+        kept.append(frame)
+        more = {} if extra is None else extra(rows)
+        start = 0
+        for features in _features(rows, size, schema):
+            stop = start + len(next(iter(features.values())))
+            batch = {**features, **{name: value[start:stop] for name, value in more.items()}}
+            found.append(_as_frame(run(batch)))
+            start = stop
+    inputs, outputs = (pd.concat(frames, ignore_index=True) for frames in (kept, found))
+    return pd.concat([inputs, outputs], axis=1)
+
+
+def _runner(layer: keras.layers.Layer) -> Callable[[dict[str, Any]], Any]:
+    if isinstance(layer, keras.Model):
+        return layer.predict_on_batch  # compiled once for all calls
+    compiled = tf.function(lambda features: layer(features, training=False), reduce_retracing=True)
+    return lambda features: tf.nest.map_structure(lambda tensor: tensor.numpy(), compiled(features))
+
+
+def index_column(index: str | ColumnSchema | Schema | Tags, schema: Schema | None) -> str:
+    """Name of the column that an argument says.
+
+    Args:
+        index: A name, a column, a schema of one, or a tag that one column of `schema` has.
+        schema: The columns that there are.
+
+    Raises:
+        SchemaError: if it is not one column.
+        ConfigError: if it is something else.
+    """
+    if isinstance(index, ColumnSchema):
+        return str(index.name)
+    if isinstance(index, Tags):
+        names = [] if schema is None else schema.select_by_tag(index).column_names
+    elif isinstance(index, Schema):
+        names = index.column_names
+    elif isinstance(index, str):
+        names = [index]
+    else:
+        expected = "a column, its name, a schema of one, or a tag"
+        raise ConfigError("the index cannot be", expected=expected, got=type(index).__name__)
+    if len(names) != 1:
+        raise SchemaError(f"the index {index} is not one column", expected="one", got=", ".join(names) or "none")
+    return str(names[0])
+
+
+def _rows(data: Any, schema: Schema | None, keep: Sequence[str] | None) -> Iterator[pa.Table]:
+    source = data.source if isinstance(data, Loader) else open_source(data)
+    there = source.arrow_schema.names
+    read = [] if schema is None else list(schema.column_names)
+    wanted = list(there) if keep is None or schema is None else list(dict.fromkeys([*read, *keep]))
+    for name in [*read, *(keep or ())]:
+        if name not in there:
+            raise DataError("the data has no such column", path=source.name, column=name, got=", ".join(there))
+    for group in range(len(source.group_rows)):
+        for batch, _, _ in source.batches(group, wanted, _ROWS_AT_ONCE):
+            if batch.num_rows:
+                yield pa.Table.from_batches([batch])
+
+
+def _features(rows: pa.Table, batch_size: int, schema: Schema | None) -> Iterator[dict[str, Any]]:
+    names = rows.column_names if schema is None else schema.column_names
+    loader = Loader(rows, batch_size, label_names=[], feature_columns=list(names), shuffle=False, schema=schema)
+    for features, _ in loader:
+        yield features
+
+
+def _as_frame(outputs: Any) -> pd.DataFrame:
+    if isinstance(outputs, TopKPrediction):
+        scores, ids = outputs.scores, outputs.identifiers
+        names = TopKPrediction.output_names(scores.shape[1])
+        return pd.DataFrame(dict(zip(names, [*scores.T, *ids.T], strict=True)))
+    if isinstance(outputs, dict):
+        return pd.DataFrame(
+            {
+                name: list(value.reshape(len(value)) if value.shape[1:] == (1,) else value)
+                for name, value in outputs.items()
+            }
+        )
+    values = np.asarray(outputs).astype(np.float32)
+    if values.ndim != 2:
+        raise ConfigError("a data frame holds one vector for each row", expected="(B, D)", got=str(values.shape))
+    return pd.DataFrame(values, columns=[str(column) for column in range(values.shape[1])])

@@ -1,0 +1,163 @@
+"""Vectors that are looked up by id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from merlin.schema import Tags
+from numpy.typing import NDArray
+
+from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.errors import ConfigError, DataError
+from emrys.blocks.retrieval.candidate_holder import CandidateHolder
+from emrys.blocks.retrieval.candidates import ids_and_vectors
+from emrys.blocks.retrieval.encoding import encode_frame
+
+if TYPE_CHECKING:
+    from merlin.io import Dataset
+
+
+@keras.saving.register_keras_serializable("emrys")
+class IndexBlock(CandidateHolder):
+    """Vectors of items by id, which are not trained.
+
+    Args:
+        values: Vectors, (N, D).
+        ids: Their ids, (N,), integers from 0, each once. Default: the row numbers.
+
+    Input shape:
+        Ids, (B, 1) or (B,)
+
+    Output shape:
+        (B, D)
+
+    Raises:
+        ConfigError: if the arguments are not as described, or vectors have NaN.
+        DataError: when called, if an id is not in the index (`tf.errors.InvalidArgumentError` from a graph).
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> mm.IndexBlock(np.eye(2), ids=np.array([7, 5]))(np.array([[5]])).numpy().tolist()
+        [[0.0, 1.0]]
+    """
+
+    def __init__(self, values: Any, ids: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.candidates.assign(values, ids)
+
+    @property
+    def values(self) -> Any:
+        """The vectors, a variable (N, D)."""
+        return self.candidates.values
+
+    @property
+    def ids(self) -> Any:
+        """The ids, a variable (N,)."""
+        return self.candidates.ids
+
+    @classmethod
+    def from_dataset(cls, data: Dataset | pd.DataFrame, check_unique_ids: bool = True, **kwargs: Any) -> Self:
+        """Makes the block from vectors that are indexed by their ids.
+
+        Args:
+            data: A `merlin.io.Dataset` or a data frame with one row for each item.
+            check_unique_ids: Whether an id that comes twice is an error. Default: True. Otherwise its first row counts.
+            **kwargs: Further arguments of the block.
+        """
+        ids, values = cls.extract_ids_embeddings(data, check_unique_ids)
+        return cls(values=values, ids=ids, **kwargs)
+
+    @classmethod
+    def from_block(cls, block: keras.layers.Layer, data: Dataset, id_column: str | None = None, **kwargs: Any) -> Self:
+        """Makes the block from what `block` gives for the rows of a data set.
+
+        Args:
+            block: Gives (B, D) for a batch of features.
+            data: Features of the items, one row for each.
+            id_column: Column of the ids. Default: the one that the schema of `block` tags as the item's id.
+            **kwargs: Further arguments of the block.
+        """
+        return cls.from_dataset(cls.get_candidates_dataset(block, data, id_column), **kwargs)
+
+    @classmethod
+    def extract_ids_embeddings(
+        cls, data: Dataset | pd.DataFrame, check_unique_ids: bool = True
+    ) -> tuple[NDArray[np.int64] | None, NDArray[np.float32]]:
+        """Takes ids (N,) and vectors (N, D) out of vectors that are indexed by their ids; see `from_dataset`."""
+        return ids_and_vectors(data, check_unique_ids)
+
+    @classmethod
+    def get_candidates_dataset(
+        cls, block: keras.layers.Layer, data: Dataset, id_column: str | None = None
+    ) -> pd.DataFrame:
+        """What `block` gives for the rows of a data set, indexed by their ids; see `from_block`.
+
+        Raises:
+            ConfigError: if no column of ids is given, and the schema of `block` does not say which it is.
+        """
+        if id_column is None:
+            schema = getattr(block, "schema", None)
+            tagged = [] if schema is None else schema.select_by_tag(Tags.ITEM_ID).column_names
+            if len(tagged) != 1:
+                raise ConfigError("the column of the items' ids is not known", fix="Give id_column=.")
+            id_column = tagged[0]
+        return encode_frame(block, data, keep=[id_column]).set_index(id_column)
+
+    def update_from_block(
+        self, block: keras.layers.Layer, data: Dataset, id_column: str | None = None, check_unique_ids: bool = True
+    ) -> Self:
+        """Takes what `block` gives now in the place of the vectors that are here; see `from_block`."""
+        frame = self.get_candidates_dataset(block, data, id_column)
+        ids, values = self.extract_ids_embeddings(frame, check_unique_ids)
+        return self.update(values, ids)
+
+    def update(self, values: Any, ids: Any = None) -> Self:
+        """Takes other vectors, of any number, in the place of those that are here.
+
+        Args:
+            values: Vectors, (N, D).
+            ids: Their ids, (N,). Default: the row numbers.
+        """
+        self.candidates.assign(values, ids)
+        return self
+
+    def call(self, inputs: Any) -> Any:
+        """Looks ids up."""
+        ids = tf.reshape(tf.convert_to_tensor(inputs), (-1,))
+        rows, known = self.candidates.rows_of(ids)
+        if tf.executing_eagerly() and not tf.reduce_all(known):
+            stranger = int(tf.boolean_mask(ids, tf.logical_not(known))[0])
+            raise DataError(f"{self.name}: an id is not in the index", got=str(stranger), fix="Add it with update().")
+        check = tf.debugging.Assert(tf.reduce_all(known), [f"{self.name}: an id is not in the index"])
+        with tf.control_dependencies([] if check is None else [check]):
+            return tf.cast(tf.gather(self.values, rows), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, D)."""
+        return (as_shape(input_shape)[0], self.candidates.dim)
+
+    def to_dataset(self, gpu: bool | None = None) -> Dataset:
+        """The vectors as a `merlin.io.Dataset`: columns `"0"` to `"D - 1"`, indexed by the ids.
+
+        Args:
+            gpu: Kept, without effect: the frame is always a pandas one.
+        """
+        from merlin.io import Dataset  # starts Dask, which is not everybody's
+
+        columns = [str(column) for column in range(self.candidates.dim)]
+        return Dataset(pd.DataFrame(self.values.numpy(), index=self.ids.numpy(), columns=columns))
+
+    def get_config(self) -> dict[str, Any]:
+        """The sizes. The vectors are in the file beside the weights."""
+        return {**super().get_config(), "sizes": [self.candidates.size, self.candidates.dim]}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Makes a block of zeros, whose vectors the file brings."""
+        given = dict(config)
+        return cls(values=np.zeros(given.pop("sizes"), np.float32), **given)

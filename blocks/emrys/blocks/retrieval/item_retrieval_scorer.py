@@ -1,0 +1,181 @@
+"""Scores of an item and of sampled ones, as the first generation writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import keras
+import tensorflow as tf
+from merlin.schema import ColumnSchema, Schema
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape
+from emrys.blocks.core.serializing import to_config
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.outputs.contrastive_output import FALSE_NEGATIVE_SCORE, ContrastiveOutput
+from emrys.blocks.outputs.dot_product import DotProduct
+from emrys.blocks.retrieval.prediction_output import PredictionOutput
+from emrys.blocks.sampling.candidate_sampler import CandidateSampler
+from emrys.blocks.sampling.item_sampler import ItemSampler
+from emrys.blocks.tasks.deprecation import quietly, warn_deprecated
+
+
+@keras.saving.register_keras_serializable("emrys")
+class ItemRetrievalScorer(Block):
+    """Compares queries with their item and with sampled ones. Deprecated: use `ContrastiveOutput`.
+
+    In training and testing the input passes, and `call_outputs` scores it; otherwise the output is the score of each
+    pair.
+
+    Args:
+        samplers: A sampler or several, of either generation.
+        sampling_downscore_false_negatives: Whether negatives with the id of the row's item get the value below.
+            Default: True.
+        sampling_downscore_false_negatives_value: See there. Default: -655.04.
+        item_id_feature_name: Name of the feature with the ids. Default: `"item_id"`.
+        item_domain: Kept, without effect. Default: `"item_id"`.
+        query_name: Name of the queries. Default: `"query"`.
+        item_name: Name of the items. Default: `"item"`.
+        cache_query: Kept, without effect: queries are encoded by the model's query encoder. Default: False.
+        sampled_softmax_mode: Accepted as False only: `ContrastiveOutput(to_call=table)` samples from a table.
+        store_negative_ids: Whether the ids of the negatives are given on; they are with down-scoring in any case.
+            Default: False.
+
+    Input shape:
+        Dictionary with queries and items, (B, D) each.
+
+    Output shape:
+        (B, 1); in training and testing the input's.
+
+    Raises:
+        ConfigError: if a sampler is none, or in `sampled_softmax_mode`.
+    """
+
+    def __init__(
+        self,
+        samplers: ItemSampler | CandidateSampler | Sequence[ItemSampler | CandidateSampler] = (),
+        sampling_downscore_false_negatives: bool = True,
+        sampling_downscore_false_negatives_value: float = FALSE_NEGATIVE_SCORE,
+        item_id_feature_name: str = "item_id",
+        item_domain: str = "item_id",
+        query_name: str = "query",
+        item_name: str = "item",
+        cache_query: bool = False,
+        sampled_softmax_mode: bool = False,
+        store_negative_ids: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        warn_deprecated("ItemRetrievalScorer", "ContrastiveOutput")
+        super().__init__(**kwargs)
+        if sampled_softmax_mode:
+            raise ConfigError(
+                "ItemRetrievalScorer: sampled_softmax_mode",
+                expected="False",
+                got="True",
+                fix="Use ContrastiveOutput(to_call=<the EmbeddingTable of the items>).",
+            )
+        self.samplers = list(samplers) if isinstance(samplers, (list, tuple)) else [samplers]
+        self.downscore_false_negatives = sampling_downscore_false_negatives
+        self.false_negatives_score = sampling_downscore_false_negatives_value
+        self.item_id_feature_name = item_id_feature_name
+        self.item_domain = item_domain
+        self.query_name = query_name
+        self.item_name = item_name
+        self.cache_query = cache_query
+        self.sampled_softmax_mode = sampled_softmax_mode
+        self.store_negative_ids = store_negative_ids
+        self.output_block = ContrastiveOutput(
+            DotProduct(query_name, item_name),
+            as_candidate_samplers(self.samplers, item_id_feature_name),
+            downscore_false_negatives=sampling_downscore_false_negatives,
+            false_negative_score=sampling_downscore_false_negatives_value,
+            query_name=query_name,
+            candidate_name=item_name,
+            store_negative_ids=True,
+            schema=Schema([ColumnSchema(item_id_feature_name)]),
+        )
+        self.set_required_features()
+
+    def set_required_features(self) -> None:
+        """Notes which features the scores need."""
+        needed = {name for sampler in self.samplers for name in getattr(sampler, "required_features", [])}
+        self.required_features = sorted(needed | {self.item_id_feature_name})
+
+    def build(self, input_shape: Shape) -> None:
+        """Builds the comparison."""
+        self.output_block.build(input_shape)
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None, testing: bool | None = None) -> Any:
+        """Gives the scores of the pairs; in training and testing the input."""
+        return inputs if training or testing else self.output_block(inputs)
+
+    def call_outputs(  # type: ignore[override]
+        self, outputs: Any, features: Any = None, training: bool = True, testing: bool = False
+    ) -> PredictionOutput:
+        """Scores the items of the batch and sampled ones.
+
+        Args:
+            outputs: `PredictionOutput` or `Prediction` with the queries and items of a batch.
+            features: The batch's features, the ids among them.
+            training: Whether in training.
+            testing: Whether in testing.
+
+        Returns:
+            Scores (B, 1 + M), the right item's first, their targets, the ids, and which negatives are valid; in neither
+            of both the scores that came.
+
+        Raises:
+            ConfigError: if there is no sampler, or the ids are missing.
+        """
+        if not (training or testing):
+            return PredictionOutput(outputs.predictions, outputs.targets)
+        if not self.output_block.built:
+            shapes = {name: tuple(value.shape) for name, value in outputs.predictions.items()}
+            self.output_block.build(shapes)
+        found = self.output_block.call_contrastive(outputs.predictions, features, None, training, testing)
+        positive = tf.reshape(features[self.item_id_feature_name], (-1,))
+        negative = tf.reshape(found.negative_candidate_ids, (-1,))
+        mask = None
+        if self.downscore_false_negatives:
+            mask = tf.not_equal(tf.cast(positive, "int64")[:, tf.newaxis], negative[tf.newaxis])
+        return PredictionOutput(
+            found.outputs,
+            found.targets,
+            positive_item_ids=positive,
+            valid_negatives_mask=mask,
+            negative_item_ids=negative if self.downscore_false_negatives or self.store_negative_ids else None,
+        )
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, 1)."""
+        return self.output_block.compute_output_shape(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "samplers": to_config(self.samplers),
+            "sampling_downscore_false_negatives": self.downscore_false_negatives,
+            "sampling_downscore_false_negatives_value": self.false_negatives_score,
+            "item_id_feature_name": self.item_id_feature_name,
+            "item_domain": self.item_domain,
+            "query_name": self.query_name,
+            "item_name": self.item_name,
+            "cache_query": self.cache_query,
+            "sampled_softmax_mode": self.sampled_softmax_mode,
+            "store_negative_ids": self.store_negative_ids,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Makes the block from what `get_config` gave."""
+        with quietly():
+            return super().from_config(config)
+
+
+def as_candidate_samplers(samplers: Any, item_id: str) -> list[CandidateSampler]:
+    """Samplers of either generation as those of the second, for ids in the column `item_id`."""
+    given = list(samplers) if isinstance(samplers, (list, tuple)) else [samplers]
+    return [each.as_candidate_sampler(item_id) if isinstance(each, ItemSampler) else each for each in given]

@@ -1,0 +1,57 @@
+"""Scores with a bias as inner products."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape, as_shape
+
+if TYPE_CHECKING:
+    from merlin.io import Dataset
+
+
+@keras.saving.register_keras_serializable("emrys")
+class ScoredWithBias(Block):
+    """Puts a 1 behind each query: where the bias of each candidate stands behind its vector, `q · c + b` is a product.
+
+    So every layer that finds the largest inner products finds the best candidates of an output with a bias.
+
+    Input shape:
+        (B, D)
+
+    Output shape:
+        (B, D + 1), float32
+
+    Example:
+        >>> import numpy as np
+        >>> ScoredWithBias()(np.array([[5.0, 6.0]])).numpy().tolist()
+        [[5.0, 6.0, 1.0]]
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Puts the 1 there."""
+        queries = tf.cast(inputs, tf.float32)
+        return tf.concat([queries, tf.ones_like(queries[:, :1])], axis=1)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, D + 1)."""
+        rows, size = as_shape(input_shape)
+        return (rows, None if size is None else size + 1)
+
+
+def with_bias(vectors: Dataset, bias: NDArray[Any]) -> Dataset:
+    """Vectors of candidates with the bias of each as one more column.
+
+    Args:
+        vectors: Columns `"0"` to `"D - 1"`, indexed by the candidates' ids.
+        bias: The bias of every id, (N,).
+    """
+    from merlin.io import Dataset  # starts Dask, which is not everybody's
+
+    frame = vectors.to_ddf().compute(scheduler="synchronous")
+    return Dataset(frame.assign(**{str(frame.shape[1]): bias[frame.index.to_numpy()]}))

@@ -1,0 +1,213 @@
+"""The items to leave out of each query's results, as one file for evaluation and for serving."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from emrys.blocks.errors import ArtifactError, ConfigError, DataError
+from emrys.blocks.io import atomic_file
+
+#: Name of the list feature in which a batch, or a request, brings the ids of the items to leave out.
+SEEN_ITEMS = "seen_items"
+
+_KIND = {b"emrys": b"seen-items", b"emrys-version": b"1"}
+
+
+class SeenItems:
+    """Lists of item ids by query id, such as what each user has bought.
+
+    One Arrow table, and one Parquet file on disk, with two columns: the query ids, integers or strings, each once, and
+    the ids of the items as lists of integers. TensorFlow is not needed to read or to use it.
+
+    Args:
+        table: The table. Its first column holds the query ids, its second the lists.
+
+    Raises:
+        DataError: if the table is not as described; the message names the column.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> seen = SeenItems(pa.table({"user_id": [7, 3], "item_id": [[10, 20], [30]]}))
+        >>> values, offsets = seen.lookup([3, 4, 7])
+        >>> values.tolist(), offsets.tolist()
+        ([30, 10, 20], [0, 1, 1, 3])
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        if not isinstance(table, pa.Table) or table.num_columns != 2:
+            got = f"{table.num_columns} columns" if isinstance(table, pa.Table) else type(table).__name__
+            raise DataError("seen items are a table of two columns", expected="query ids and lists of items", got=got)
+        self.query_column, self.item_column = table.column_names
+        queries, lists = (table.column(name).combine_chunks() for name in table.column_names)
+        _check(self.query_column, queries, "integers or strings", _is_id(queries.type))
+        lists_fit = (pa.types.is_list(lists.type) or pa.types.is_large_list(lists.type)) and pa.types.is_integer(
+            lists.type.value_type
+        )
+        _check(self.item_column, lists, "lists of integers", lists_fit)
+        _check(self.item_column, lists.flatten(), "lists of integers", True)
+        if pc.count_distinct(queries).as_py() != len(queries):
+            counts = pc.value_counts(queries).to_pylist()
+            twice = next(count["values"] for count in counts if count["counts"] > 1)
+            raise DataError("a query has two lists", column=self.query_column, expected="each id once", got=repr(twice))
+        self._lock = threading.Lock()
+        self._queries = queries
+        self._values = lists.flatten().to_numpy(zero_copy_only=False).astype(np.int64)
+        self._offsets = np.zeros(len(lists) + 1, np.int64)
+        np.cumsum(pc.list_value_length(lists).to_numpy(zero_copy_only=False), out=self._offsets[1:])
+
+    @classmethod
+    def from_interactions(cls, log: Any, query_column: str = "user_id", item_column: str = "item_id") -> SeenItems:
+        """Collects the items of each query from a log of interactions.
+
+        Args:
+            log: A `pyarrow.Table`, a data frame, or the path of a Parquet file or of a folder of them, with one row an
+                interaction. Rows without a query or an item are left out.
+            query_column: Column of the query ids. Default: `"user_id"`.
+            item_column: Column of the item ids, integers. Default: `"item_id"`.
+
+        Returns:
+            The lists, each with every item once, in ascending order.
+
+        Raises:
+            DataError: if a column is missing or holds something else.
+        """
+        if isinstance(log, (str, os.PathLike)):
+            log = _read(Path(log), [query_column, item_column])
+        table = log if isinstance(log, pa.Table) else pa.Table.from_pandas(log, preserve_index=False)
+        for name in (query_column, item_column):
+            if name not in table.column_names:
+                raise DataError("the log has no such column", column=name, got=", ".join(table.column_names))
+        if not pa.types.is_integer(table.schema.field(item_column).type):
+            got = str(table.schema.field(item_column).type)
+            raise DataError("the items are not integers", column=item_column, expected="integers", got=got)
+        pairs = table.select([query_column, item_column]).drop_null()
+        pairs = pairs.group_by([query_column, item_column]).aggregate([])
+        pairs = pairs.select([query_column, item_column])
+        pairs = pairs.sort_by([(query_column, "ascending"), (item_column, "ascending")]).combine_chunks()
+        queries = pc.value_counts(pairs.column(query_column))
+        offsets = np.concatenate([[0], np.cumsum(queries.field("counts").to_numpy(zero_copy_only=False))])
+        items = pairs.column(item_column).cast(pa.int64()).combine_chunks()
+        lists = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), items)
+        return cls(pa.table({query_column: queries.field("values"), item_column: lists}))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> SeenItems:
+        """Reads what `save` wrote, or any Parquet file of the same two columns.
+
+        Raises:
+            ArtifactError: if the file is missing or damaged, or is an artifact of another kind or version.
+        """
+        table = _read(Path(path))
+        kind = {key: value for key, value in (table.schema.metadata or {}).items() if key in _KIND}
+        if kind and kind != _KIND:
+            raise ArtifactError("the file holds no seen items", path=path, expected=str(_KIND), got=str(kind))
+        try:
+            return cls(table)
+        except DataError as error:
+            raise ArtifactError(f"the file holds no seen items ({error})", path=path) from None
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the table as one Parquet file, whole or not at all."""
+        with atomic_file(path) as work:
+            pq.write_table(self.table.replace_schema_metadata(_KIND), work, compression="zstd")
+
+    @property
+    def table(self) -> pa.Table:
+        """The query ids and the lists of items."""
+        lists = pa.LargeListArray.from_arrays(pa.array(self._offsets), pa.array(self._values))
+        return pa.table({self.query_column: self._queries, self.item_column: lists})
+
+    def __len__(self) -> int:
+        """Number of queries."""
+        return len(self._queries)
+
+    def lookup(self, query_ids: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Finds the lists of a batch of queries.
+
+        Args:
+            query_ids: (B,) or (B, 1), ids; strings as str or bytes. A query that is not known has seen nothing.
+
+        Returns:
+            The item ids of all lists, one after the other, and the offsets (B + 1,): the items of query `i` are those
+            from `offsets[i]` to `offsets[i + 1]`.
+
+        Raises:
+            DataError: if the ids are not of the type of the query column.
+        """
+        places = self._find(self._as_keys(np.asarray(query_ids).reshape(-1)))
+        known = places >= 0
+        starts = np.where(known, self._offsets[places], 0)
+        lengths = np.where(known, self._offsets[places + 1] - starts, 0)
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+        return self._values[np.repeat(starts, lengths) + within], offsets
+
+    @functools.cached_property
+    def _places(self) -> pd.Index:
+        if pa.types.is_integer(self._queries.type):
+            return pd.Index(self._queries.to_numpy(zero_copy_only=False).astype(np.int64))
+        return pd.Index(np.array(self._queries.to_pylist(), dtype=object))
+
+    def _find(self, keys: NDArray[Any]) -> NDArray[np.intp]:
+        # The index of pandas makes its hash table at the first call, and batches are looked up by several threads.
+        with self._lock:
+            find: Any = self._places.get_indexer
+            return np.asarray(find(keys))
+
+    def _as_keys(self, ids: NDArray[Any]) -> NDArray[Any]:
+        integers = pa.types.is_integer(self._queries.type)
+        if integers and (ids.dtype.kind in "iu" or not len(ids)):
+            return ids.astype(np.int64)
+        if not integers and ids.dtype.kind in "OSU":
+            texts = [text.decode() if isinstance(text, bytes) else text for text in ids.tolist()]
+            return np.array(texts, dtype=object)
+        expected = "integers" if integers else "strings"
+        raise DataError(
+            "the query ids have another type", column=self.query_column, expected=expected, got=str(ids.dtype)
+        )
+
+
+def _is_id(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _check(column: str, values: pa.Array, expected: str, fits: bool) -> None:
+    if not fits:
+        raise DataError("the column does not fit seen items", column=column, expected=expected, got=str(values.type))
+    if values.null_count:
+        raise DataError("the column has nulls", column=column, expected=expected, got=f"{values.null_count} nulls")
+
+
+def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=columns)
+    except FileNotFoundError:
+        raise ArtifactError("the file is missing", path=path, expected="a Parquet file") from None
+    except (pa.ArrowException, OSError) as error:
+        raise ArtifactError(f"not a Parquet file that can be read ({error})", path=path) from None
+
+
+def as_seen_items(value: Any) -> SeenItems:
+    """Seen items from the object itself, an Arrow table or the path of a file.
+
+    Raises:
+        ConfigError: if it is something else.
+    """
+    if isinstance(value, SeenItems):
+        return value
+    if isinstance(value, pa.Table):
+        return SeenItems(value)
+    if isinstance(value, (str, os.PathLike)):
+        return SeenItems.load(value)
+    raise ConfigError("seen_items", expected="SeenItems, a table or the path of a file", got=type(value).__name__)

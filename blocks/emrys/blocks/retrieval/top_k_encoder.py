@@ -1,0 +1,364 @@
+"""The best candidates for queries of raw features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from merlin.schema import ColumnSchema, Schema, Tags
+
+from emrys.blocks.core.calling import Shape, call_layer
+from emrys.blocks.core.serializing import from_config, sharing, to_config
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.models.layers_inside import shared_layers
+from emrys.blocks.outputs.top_k_output import TopKOutput
+from emrys.blocks.retrieval.encoder import Encoder
+from emrys.blocks.retrieval.encoding import encode_frame, index_column
+from emrys.blocks.retrieval.query_batches import query_batches
+from emrys.blocks.retrieval.ranked_judge import RankedJudge
+from emrys.blocks.retrieval.seen_items import SEEN_ITEMS, as_seen_items
+from emrys.blocks.retrieval.top_k_layer import TopKLayer
+
+if TYPE_CHECKING:
+    from merlin.io import Dataset
+
+
+@keras.saving.register_keras_serializable("emrys")
+class TopKEncoder(Encoder):
+    """Encodes queries, and gives the K best candidates of a catalogue for each.
+
+    `evaluate` compares with the whole catalogue: a query's targets are the ids of its right items, one (B, 1), several
+    (B, P) padded with -1, or lists. `evaluate`, `predict` and `batch_predict` take `seen_items`, the items to leave out
+    of each query's candidates; a batch, or a request, can also bring them itself, as the list feature `seen_items`.
+
+    Among equal scores, the candidate that was indexed first comes first, in metrics too.
+
+    Args:
+        query_encoder: Encodes queries, an `Encoder` or another layer.
+        topk_layer: A top-k layer, its name (`"brute-force-topk"`, `"approximate-topk"`), or a `TopKOutput`. Default:
+            `"brute-force-topk"`.
+        candidates: Vectors (N, D), whose ids are the row numbers, or a `merlin.io.Dataset` or data frame of vectors
+            indexed by their ids. Default: those that the layer has; `index_candidates` gives them later.
+        candidate_encoder: Encodes candidates, for `encode_candidates`. Default: none.
+        k: Number of candidates, K, where `topk_layer` is a name; a layer has its own. Default: 10.
+        pre: Layer before the query encoder. Default: none.
+        post: Layer behind the search, which takes a `TopKPrediction`. Default: none.
+        target: Name of the target with the ids of the right items. Default: the batch's only target.
+        takes_seen_items: Whether a served model has the list column `seen_items` among its inputs. Default: False.
+
+    Input shape:
+        Dictionary of tensors by feature name, see `blocks`.
+
+    Output shape:
+        `TopKPrediction` of scores (B, K) and identifiers (B, K); -inf and -1 where there are not K. Called with
+        `targets` and `testing`, a `Prediction`.
+
+    Raises:
+        ConfigError: if the layer is not known, or candidates have NaN or ids twice; when called, if there are no
+            candidates, or fewer than K.
+    """
+
+    needs_schema = False
+
+    def __init__(
+        self,
+        query_encoder: keras.layers.Layer,
+        topk_layer: str | TopKLayer | TopKOutput = "brute-force-topk",
+        candidates: Any = None,
+        candidate_encoder: keras.layers.Layer | None = None,
+        k: int = 10,
+        pre: keras.layers.Layer | None = None,
+        post: keras.layers.Layer | None = None,
+        target: str | None = None,
+        takes_seen_items: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if not isinstance(topk_layer, TopKOutput):
+            topk_layer = TopKOutput(topk_layer, candidates, k=k, target=target)
+        elif candidates is not None:
+            topk_layer.to_call.index_from_dataset(candidates)
+        super().__init__(query_encoder, topk_layer, pre=pre, post=post, **kwargs)
+        self.candidate_encoder = candidate_encoder
+        self.takes_seen_items = takes_seen_items
+
+    @classmethod
+    def from_candidate_dataset(
+        cls,
+        query_encoder: keras.layers.Layer,
+        candidate_encoder: keras.layers.Layer,
+        dataset: Any,
+        top_k: int = 10,
+        index_column: str | ColumnSchema | Schema | Tags | None = None,
+        batch_size: int | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Makes the encoder, with candidates encoded from their features.
+
+        Args:
+            query_encoder: Encodes queries.
+            candidate_encoder: Encodes candidates.
+            dataset: Features of the candidates, one row for each.
+            top_k: Number of candidates to give, K. Default: 10.
+            index_column: Column of the candidates' ids: a name, a column, a schema of one, or a tag of one. Default:
+                the row numbers are the ids.
+            batch_size: Candidates that are encoded at once. Default: 1024.
+            **kwargs: Further arguments of the encoder.
+        """
+        encoder = cls(query_encoder, candidate_encoder=candidate_encoder, k=top_k, **kwargs)
+        candidates = encoder.encode_candidates(dataset, index_column, batch_size=batch_size)
+        encoder.topk_layer.index_from_dataset(candidates)
+        return encoder
+
+    @property
+    def topk_layer(self) -> TopKLayer:
+        """The layer that finds the candidates."""
+        return self.blocks[-1].to_call
+
+    @property
+    def k(self) -> int:
+        """Number of candidates that are given, K."""
+        return self.topk_layer.k
+
+    @property
+    def input_schema(self) -> Schema | None:
+        """The columns that a request has."""
+        schema = super().input_schema
+        if schema is None or not self.takes_seen_items:
+            return schema
+        return schema + Schema([ColumnSchema(SEEN_ITEMS, dtype="int64", is_list=True, is_ragged=True)])
+
+    def build(self, input_shape: Shape) -> None:
+        """Builds the query encoder for a batch of `input_shape`."""
+        super().build(_queries(input_shape))
+
+    def call(self, inputs: Any, training: bool | None = None, testing: bool | None = None, targets: Any = None) -> Any:
+        """Gives the candidates of a batch."""
+        features = self.prepared(inputs)
+        seen = features.get(SEEN_ITEMS) if isinstance(features, dict) else None
+        outputs = features = _queries(features)
+        told = {"training": training, "testing": testing, "features": features, "targets": targets}
+        for layer in self._chain():
+            more = {"seen_items": seen} if layer is self.blocks[-1] else {}
+            outputs = call_layer(layer, outputs, **told, **more)
+        return outputs
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, K), twice."""
+        return super().compute_output_shape(_queries(input_shape))
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool | None = None,
+        steps_per_execution: int | None = None,
+        jit_compile: bool | str | None = None,
+        k: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Says how the encoder is evaluated.
+
+        Args:
+            optimizer: Kept: nothing is trained.
+            loss: Loss of the K scores. Default: what the output says.
+            metrics: Metrics. Default: what the output says.
+            loss_weights: Weight of the loss.
+            weighted_metrics: Metrics that take the sample weights.
+            run_eagerly: Whether steps run without a graph. Default: False.
+            steps_per_execution: Batches in one call of the graph. Default: 1.
+            jit_compile: Whether XLA compiles the steps, which top-k layers do not allow. Default: False.
+            k: Number of candidates to give from now on. Default: as before.
+            **kwargs: The other arguments of `keras.Model.compile`.
+
+        Raises:
+            ConfigError: if a metric looks at more candidates than are given.
+        """
+        if k is not None:
+            self.topk_layer.k = k
+        options: dict[str, Any] = {
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+        }
+        super().compile(optimizer, loss, metrics, loss_weights, weighted_metrics, **options, **kwargs)
+        self._judge = RankedJudge(
+            self.blocks[-1],
+            loss=loss,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            loss_weights=loss_weights,
+        )
+
+    def index_candidates(self, candidates: Any, identifiers: Any = None) -> Self:
+        """Takes candidates, in the place of those that are there.
+
+        Args:
+            candidates: Vectors (N, D), or a `merlin.io.Dataset` or data frame of vectors indexed by their ids.
+            identifiers: Ids of the vectors, (N,). Default: the row numbers.
+
+        Returns:
+            The encoder.
+        """
+        if hasattr(candidates, "to_ddf") or isinstance(candidates, pd.DataFrame):
+            self.topk_layer.index_from_dataset(candidates)
+        else:
+            self.topk_layer.index(candidates, identifiers)
+        # What was compiled may know the former number of candidates.
+        self.predict_function = self.test_function = None
+        return self
+
+    def encode_candidates(
+        self,
+        dataset: Any,
+        index_column: str | ColumnSchema | Schema | Tags | None = None,
+        candidate_encoder: keras.layers.Layer | None = None,
+        batch_size: int | None = None,
+    ) -> Dataset:
+        """Encodes candidates, for `index_candidates`.
+
+        Args:
+            dataset: Features of the candidates, one row for each.
+            index_column: Column of their ids. Default: the row numbers are the ids.
+            candidate_encoder: Encodes them. Default: that of the constructor.
+            batch_size: Candidates that are encoded at once. Default: 1024.
+
+        Returns:
+            A data set with columns `"0"` to `"D - 1"`, indexed by the ids.
+
+        Raises:
+            ConfigError: if there is no candidate encoder.
+        """
+        from merlin.io import Dataset  # starts Dask, which is not everybody's
+
+        encoder = self.candidate_encoder if candidate_encoder is None else candidate_encoder
+        if encoder is None:
+            raise ConfigError(f"{self.name} has no candidate encoder", fix="Give candidate_encoder=.")
+        if index_column is None:
+            return Dataset(encode_frame(encoder, dataset, batch_size=batch_size, keep=[]))
+        column = _column(index_column, getattr(encoder, "schema", None))
+        return Dataset(encode_frame(encoder, dataset, batch_size=batch_size, keep=[column]).set_index(column))
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = 1,
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        pre: keras.layers.Layer | None = None,
+        seen_items: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Judges the candidates of queries: `keras.Model.evaluate`, on what `Model.fit` takes.
+
+        Args:
+            x: The queries, with the right items as targets.
+            y: Targets, where `x` holds the features alone.
+            batch_size: Rows of a batch, for what is not batched yet.
+            verbose: What is printed: `"auto"`, 0, 1 or 2.
+            sample_weight: Weights of the rows, where all are in memory.
+            steps: Batches to judge by. Default: all.
+            callbacks: Callbacks of Keras.
+            return_dict: Whether to give a dictionary by name instead of a list.
+            pre: Layer that batches go through first, see `Model.fit`.
+            seen_items: Items to leave out of each query's candidates: `SeenItems`, or its file. Its column of query ids
+                is one of the data. A right item that is left out is not found. Default: none.
+            **kwargs: What Keras hands over when it judges the model between two epochs.
+        """
+        options: dict[str, Any] = {"steps": steps, "callbacks": callbacks, "return_dict": return_dict, "pre": pre}
+        with self._batches(x, y, batch_size, seen_items, sample_weight) as data:
+            return super().evaluate(data, verbose=verbose, **options, **kwargs)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = 0,
+        steps: int | None = None,
+        callbacks: Any = None,
+        pre: keras.layers.Layer | None = None,
+        seen_items: Any = None,
+    ) -> Any:
+        """Gives the candidates of every query, a `TopKPrediction` of arrays; see `evaluate` for the arguments."""
+        with self._batches(x, None, batch_size, seen_items) as data:
+            return super().predict(data, verbose=verbose, steps=steps, callbacks=callbacks, pre=pre)
+
+    def _batches(self, x: Any, y: Any, batch_size: int | None, seen_items: Any, sample_weight: Any = None) -> Any:
+        seen = None if seen_items is None else as_seen_items(seen_items)
+        target = self.blocks[-1].target
+        return query_batches(x, y, sample_weight, batch_size=batch_size, schema=self.schema, target=target, seen=seen)
+
+    def batch_predict(  # type: ignore[override]  # an index would be one of the queries, of which all columns are kept
+        self, dataset: Any, batch_size: int, output_schema: Schema | None = None, seen_items: Any = None
+    ) -> Dataset:
+        """Gives the candidates of all queries of a data set, in order.
+
+        Args:
+            dataset: A `merlin.io.Dataset`, a `Loader`, an Arrow table, or paths of Parquet files.
+            batch_size: Rows of a batch; a `Loader` has its own.
+            output_schema: Columns of the data to keep beside the candidates. Default: all.
+            seen_items: Items to leave out of each query's candidates, see `evaluate`. Default: none.
+
+        Returns:
+            A data set, in memory: the kept columns and, behind them, `score_0` to `score_<K-1>` and `id_0` to
+            `id_<K-1>`.
+        """
+        from merlin.io import Dataset  # starts Dask, which is not everybody's
+
+        keep = None if output_schema is None else list(output_schema.column_names)
+        if seen_items is None:
+            return Dataset(encode_frame(self, dataset, batch_size=batch_size, keep=keep))
+        seen = as_seen_items(seen_items)
+        read = keep if keep is None or seen.query_column in keep else [*keep, seen.query_column]
+
+        def extra(rows: Any) -> dict[str, Any]:
+            if seen.query_column not in rows.column_names:
+                raise ConfigError(
+                    "the data does not say whose queries it has", expected=f"column {seen.query_column!r}"
+                )
+            values, offsets = seen.lookup(np.asarray(rows.column(seen.query_column)))
+            return {SEEN_ITEMS: tf.RaggedTensor.from_row_splits(values, offsets)}
+
+        frame = encode_frame(self, dataset, batch_size=batch_size, keep=read, extra=extra)
+        return Dataset(frame if read == keep else frame.drop(columns=seen.query_column))
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The loss of the scores of the best candidates of a batch."""
+        return self._judging().loss(y, y_pred, sample_weight, None, self.losses)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Calls `compile` with what `get_compile_config` gave; an optimizer that trains nothing has no state."""
+        self.compile(**from_config({name: value for name, value in config.items() if name != "frozen"}))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        inside = [*self._chain(), *([] if self.candidate_encoder is None else [self.candidate_encoder])]
+        with sharing(shared_layers(inside)):
+            return {
+                **super().get_config(),
+                "candidate_encoder": to_config(self.candidate_encoder),
+                "takes_seen_items": self.takes_seen_items,
+            }
+
+
+def _column(index: Any, schema: Schema | None) -> str:
+    return index_column(index, schema)
+
+
+def _queries(features: Any) -> Any:
+    """The features of a batch, or their shapes, without the items to leave out."""
+    if isinstance(features, dict):
+        lists = (SEEN_ITEMS, f"{SEEN_ITEMS}__values", f"{SEEN_ITEMS}__offsets")
+        return {name: value for name, value in features.items() if name not in lists}
+    return features

@@ -1,0 +1,87 @@
+"""Two towers of a schema, as the first generation writes them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import keras
+from merlin.schema import Schema, Tags
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.sequential import SequentialBlock
+from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.inputs.embedding_options import EmbeddingOptions
+from emrys.blocks.inputs.input_block import InputBlock
+from emrys.blocks.models.tower_sizes import check_tower_sizes
+from emrys.blocks.retrieval.dual_encoder_block import DualEncoderBlock
+from emrys.blocks.schema.functions import select_targets
+from emrys.blocks.tasks.deprecation import quietly, warn_deprecated
+
+
+def TwoTowerBlock(  # noqa: N802 - looks like the class that it is used as
+    schema: Schema,
+    query_tower: keras.layers.Layer,
+    item_tower: keras.layers.Layer | None = None,
+    query_tower_tag: Tags = Tags.USER,
+    item_tower_tag: Tags = Tags.ITEM,
+    embedding_options: EmbeddingOptions | None = None,
+    post: Any = None,
+    **kwargs: Any,
+) -> DualEncoderBlock:
+    """Two towers with their inputs. Deprecated: use `Encoder` and `TwoTowerModelV2`.
+
+    Args:
+        schema: The columns of users and items.
+        query_tower: What the features of users go through.
+        item_tower: What those of items go through. Default: a copy of `query_tower`.
+        query_tower_tag: Tag of the columns of users. Default: `Tags.USER`.
+        item_tower_tag: Tag of the columns of items. Default: `Tags.ITEM`.
+        embedding_options: Sizes and starting values of the tables. Default: dimension 64.
+        post: Layer behind both towers, on the dictionary of their vectors. Default: none.
+        **kwargs: Further arguments of `DualEncoderBlock`.
+
+    Returns:
+        A block that takes a batch and gives a dictionary of `"query"` and `"item"`, (B, D) each.
+
+    Raises:
+        SchemaError: if no column has one of the tags.
+        ConfigError: if a tower is no layer, or the two give vectors of different sizes.
+    """
+    warn_deprecated("TwoTowerBlock", "TwoTowerModelV2")
+    if not isinstance(schema, Schema):
+        raise ConfigError("TwoTowerBlock: schema", expected="a Schema", got=type(schema).__name__)
+    if not isinstance(query_tower, keras.layers.Layer):
+        raise ConfigError("TwoTowerBlock: query_tower", expected="a layer", got=type(query_tower).__name__)
+    item_tower = _copy(query_tower) if item_tower is None else item_tower
+    given = (
+        ("query", query_tower, query_tower_tag, "query_tower_tag"),
+        ("item", item_tower, item_tower_tag, "item_tower_tag"),
+    )
+    with quietly():
+        towers = {
+            name: _with_inputs(schema, tower, tag, argument, embedding_options) for name, tower, tag, argument in given
+        }
+        check_tower_sizes("TwoTowerBlock", towers)
+        return DualEncoderBlock(towers["query"], towers["item"], post=post, **kwargs)
+
+
+def _with_inputs(
+    schema: Schema, tower: keras.layers.Layer, tag: Tags, argument: str, options: EmbeddingOptions | None
+) -> Block:
+    columns = schema.excluding_by_name(select_targets(schema).column_names).select_by_tag(tag)
+    if len(columns) == 0:
+        raise SchemaError(
+            "TwoTowerBlock finds nothing that a tower could read",
+            expected=f"columns tagged {tag.name if isinstance(tag, Tags) else tag}",
+            got=", ".join(schema.column_names) or "no columns",
+            fix=f"Tag the columns, or say another tag as {argument}=.",
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        inputs = InputBlock(columns, embedding_options=options, aggregation="concat")
+    return SequentialBlock([inputs, tower])
+
+
+def _copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+    return keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))

@@ -1,0 +1,147 @@
+"""Base of what draws negatives."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import keras
+from merlin.schema import ColumnSchema
+
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.sampling.candidate import Candidate
+from emrys.blocks.utils.registry import Registry
+
+#: The classes of samplers by the names that `negative_samplers=` accepts.
+sampler_registry: Registry[Any] = Registry("negative sampler")
+
+
+class CandidateSampler(keras.layers.Layer, abc.ABC):
+    """Draws the items that a query's positive is compared with.
+
+    A subclass writes `add`, which takes the batch's positives into account, and `sample`, which gives the negatives:
+    the same ones for every row of the batch. Those that say how probable each item is to be drawn write
+    `with_sampling_probs` too.
+
+    Args:
+        max_num_samples: Most items that are drawn. Default: no limit.
+
+    Input shape:
+        `Candidate`, the positives of a batch: ids (B, 1), embeddings (B, D) where they are known.
+
+    Output shape:
+        `Candidate`, the negatives: ids (M, 1), with or without embeddings (M, D).
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> type(mm.CandidateSampler.parse("in-batch")).__name__
+        'InBatchSamplerV2'
+    """
+
+    registry: ClassVar[Registry[Any]] = sampler_registry
+
+    #: Whether each row of the batch keeps negatives of its own, by `choose`.
+    chooses = False
+
+    def __init__(self, max_num_samples: int | None = None, **kwargs: Any) -> None:
+        # What is drawn keeps its type: probabilities are float32 under any policy.
+        kwargs.setdefault("autocast", False)
+        super().__init__(**kwargs)
+        self.set_max_num_samples(max_num_samples)
+        self.built = True  # most have nothing to build, and Keras would look for the shapes of missing fields
+
+    @classmethod
+    def parse(cls, class_or_str: Any, column: ColumnSchema | None = None) -> Any:
+        """A sampler by its name, made for the ids of `column`; anything but a string comes back as it is.
+
+        Raises:
+            NamingError: if nothing is registered under the name.
+        """
+        return cls.registry[class_or_str].for_column(column) if isinstance(class_or_str, str) else class_or_str
+
+    @classmethod
+    def for_column(cls, column: ColumnSchema | None) -> Self:
+        """The sampler that the class's name alone stands for, where items are the ids of `column`."""
+        return cls()
+
+    def prepare(self, dim: int | None, number_of_ids: int | None, with_probs: bool) -> None:
+        """Makes the state that is kept from batch to batch, if there is any; called once, by the output.
+
+        Args:
+            dim: D, size of the embeddings.
+            number_of_ids: How many ids there can be.
+            with_probs: Whether sampling probabilities will be asked for.
+        """
+
+    def call(
+        self, items: Candidate, features: Any = None, targets: Any = None, training: bool = False, testing: bool = False
+    ) -> Candidate:
+        """Takes the positives of a batch and gives negatives."""
+        if training:
+            self.add(items)
+        return self.sample()
+
+    @abc.abstractmethod
+    def add(self, items: Candidate) -> None:
+        """Takes the positives of a batch into account."""
+
+    @abc.abstractmethod
+    def sample(self) -> Candidate:
+        """Gives negatives."""
+
+    def with_sampling_probs(self, items: Candidate) -> Candidate:
+        """The items with the probability of each to be drawn; as they are, where the sampler cannot tell."""
+        return items
+
+    def choose(self, scores: Any) -> Any:
+        """Which negatives each row keeps, where `chooses` is set.
+
+        Args:
+            scores: Scores of the negatives, (B, M); those that are no negatives of a row have the lowest.
+
+        Returns:
+            Their numbers, (B, K).
+        """
+        raise NotImplementedError
+
+    @property
+    def max_num_samples(self) -> int | None:
+        """Most items that are drawn."""
+        return self._max_num_samples
+
+    def set_max_num_samples(self, value: int | None) -> None:
+        """Sets the most items that are drawn.
+
+        Raises:
+            ConfigError: if it is below 1.
+        """
+        if value is not None and value < 1:
+            raise ConfigError(f"{type(self).__name__}: max_num_samples", expected="a number from 1", got=str(value))
+        self._max_num_samples = value
+
+    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """What is drawn has no shape of its own."""
+        raise NotImplementedError
+
+
+#: What `negative_samplers=` accepts: one sampler or several, each also by its name.
+Samplers = CandidateSampler | str | Sequence[CandidateSampler | str] | None
+
+
+def parse_samplers(value: Samplers, column: ColumnSchema | None = None) -> list[CandidateSampler]:
+    """The samplers that an argument stands for.
+
+    Raises:
+        ConfigError: if something is no sampler and no name of one.
+    """
+    given = [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
+    found = [CandidateSampler.parse(item, column) for item in given]
+    for sampler in found:
+        if not isinstance(sampler, CandidateSampler):
+            raise ConfigError(
+                "negative_samplers",
+                expected=f"samplers, or names among {', '.join(map(repr, sampler_registry))}",
+                got=type(sampler).__name__,
+            )
+    return found

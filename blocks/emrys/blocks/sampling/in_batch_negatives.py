@@ -1,0 +1,132 @@
+"""Rows with other items added to a batch of positives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from merlin.schema import Schema, Tags
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.prediction import Prediction
+from emrys.blocks.core.serializing import to_config
+from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.inputs.prepare import prepare, prepared_shape
+
+
+@keras.saving.register_keras_serializable("emrys")
+class InBatchNegatives(Block):
+    """Adds, for each row, rows with the same user and items of other rows, whose targets are 0.
+
+    For models that score one pair at a time: the batch has positives alone, and a negative is what another user of the
+    batch chose. All columns of an item (tagged ITEM) come from one row. Rows that would repeat the positive's item are
+    left out, so that there are at most `n_per_positive` negatives to a positive.
+
+    It stands first in a `Model`, as its `pre`; in `fit` and `evaluate` what follows works on the longer batch.
+
+    Args:
+        schema: Schema with the column tagged ITEM_ID and those tagged ITEM.
+        n_per_positive: Negatives drawn for each row.
+        seed: Makes the draws the same each time. Default: they differ.
+        run_when_testing: Whether in testing too. Default: True.
+        prep_features: Whether scalars may come as (B,) and lists as two tensors. Default: False.
+
+    Input shape:
+        Dictionary of features, and `targets`: one tensor (B, 1), or several in a dictionary, list or tuple.
+
+    Output shape:
+        `Prediction` with features and targets of B + (at most B · n_per_positive) rows, in training and testing;
+        otherwise the tuple of both. Without targets, the features as they came, in a `Prediction`.
+
+    Raises:
+        SchemaError: if the schema has not one column tagged ITEM_ID.
+        ConfigError: if `n_per_positive` is below 1; when called, if the ids are missing.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> from merlin.schema import Schema, Tags
+        >>> schema = Schema([mm.create_categorical_column("item", 9, tags=[Tags.ITEM_ID, Tags.ITEM])])
+        >>> add = mm.InBatchNegatives(schema, n_per_positive=1, seed=0)
+        >>> batch = {"item": np.array([[4], [4]])}
+        >>> add(batch, targets=np.ones((2, 1)), training=True).targets.numpy().tolist()
+        [[1.0], [1.0]]
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        n_per_positive: int,
+        seed: int | None = None,
+        run_when_testing: bool = True,
+        prep_features: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**{"autocast": False, **kwargs})
+        ids = schema.select_by_tag(Tags.ITEM_ID).column_names
+        if len(ids) != 1:
+            raise SchemaError(
+                "InBatchNegatives: schema", expected="one column tagged ITEM_ID", got=", ".join(ids) or "none"
+            )
+        if n_per_positive < 1:
+            raise ConfigError("InBatchNegatives: n_per_positive", expected="a number from 1", got=str(n_per_positive))
+        self._schema = schema
+        self.item_id = str(ids[0])
+        self.item_columns = {self.item_id, *schema.select_by_tag(Tags.ITEM).column_names}
+        self.n_per_positive = n_per_positive
+        self.seed = seed
+        self.run_when_testing = run_when_testing
+        self.prep_features = prep_features
+        self._random = keras.random.SeedGenerator(seed)
+        self.supports_jit = False  # how many rows there will be is not known beforehand
+        self.built = True
+
+    def call(self, inputs: Any, targets: Any = None, training: bool | None = None, testing: bool | None = None) -> Any:
+        """Gives the longer batch."""
+        if self.prep_features:
+            inputs = prepare(inputs)
+        if targets is not None and not (testing and not self.run_when_testing):
+            inputs, targets = self._extended(inputs, targets)
+        return Prediction(inputs, targets) if training or testing or targets is None else (inputs, targets)
+
+    def _extended(self, features: Any, targets: Any) -> tuple[Any, Any]:
+        if self.item_id not in features:
+            raise ConfigError(
+                f"{self.name} tells items apart by their ids", column=self.item_id, got=", ".join(features) or "none"
+            )
+        ids = tf.reshape(tf.convert_to_tensor(features[self.item_id]), (-1,))
+        rows = tf.size(ids)
+        users = tf.repeat(tf.range(rows), self.n_per_positive)
+        items = keras.random.randint(tf.shape(users), 0, rows, dtype="int32", seed=self._random)
+        different = tf.not_equal(tf.gather(ids, users), tf.gather(ids, items))
+        users, items = tf.boolean_mask(users, different), tf.boolean_mask(items, different)
+        longer = {
+            name: tf.concat([values, tf.gather(values, items if name in self.item_columns else users)], axis=0)
+            for name, values in features.items()
+        }
+        added = tf.size(users)
+        return longer, tf.nest.map_structure(lambda target: _with_zeros(target, added), targets)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The shapes of the features, with any number of rows."""
+        shapes = prepared_shape(input_shape) if self.prep_features else as_shape(input_shape)
+        return {name: (None, *shape[1:]) for name, shape in shapes.items()}
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "schema": to_config(self._schema),
+            "n_per_positive": self.n_per_positive,
+            "seed": self.seed,
+            "run_when_testing": self.run_when_testing,
+            "prep_features": self.prep_features,
+        }
+
+
+def _with_zeros(target: Any, added: Any) -> Any:
+    target = tf.convert_to_tensor(target)
+    zeros = tf.zeros(tf.concat([[added], tf.shape(target)[1:]], axis=0), target.dtype)
+    return tf.concat([target, zeros], axis=0)

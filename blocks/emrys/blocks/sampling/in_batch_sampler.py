@@ -1,0 +1,71 @@
+"""The other items of the batch, as the first generation draws them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.sampling.candidate_sampler import CandidateSampler
+from emrys.blocks.sampling.embedding_with_metadata import EmbeddingWithMetadata
+from emrys.blocks.sampling.in_batch_sampler_v2 import InBatchSamplerV2
+from emrys.blocks.sampling.item_sampler import ItemSampler
+
+
+@keras.saving.register_keras_serializable("emrys")
+class InBatchSampler(ItemSampler):
+    """Gives the items of the batch back. Deprecated: use `InBatchSamplerV2`, or its name, `"in-batch"`.
+
+    Args:
+        batch_size: Rows of a batch. Default: what the first batch has.
+
+    Input shape:
+        Dictionary: `embeddings` (B, D), `metadata`, a dictionary of tensors (B,).
+
+    Output shape:
+        `EmbeddingWithMetadata`, the same.
+
+    Raises:
+        DataError: when called, if embeddings and metadata have another number of rows.
+    """
+
+    SUCCESSOR = "InBatchSamplerV2"
+
+    def __init__(self, batch_size: int | None = None, **kwargs: Any) -> None:
+        super().__init__(max_num_samples=batch_size, **kwargs)
+        self._batch: EmbeddingWithMetadata | None = None
+
+    @property
+    def batch_size(self) -> int | None:
+        """Rows of a batch."""
+        return self.max_num_samples
+
+    def set_batch_size(self, value: int | None) -> None:
+        """Sets the rows of a batch."""
+        self.set_max_num_samples(value)
+
+    def add(self, embeddings: Any, items_metadata: Any, training: bool = True) -> None:
+        """Takes the items of a batch."""
+        if self.batch_size is None:
+            self.set_batch_size(embeddings.shape[0])
+        self._batch = EmbeddingWithMetadata(embeddings, dict(items_metadata))
+
+    def sample(self) -> EmbeddingWithMetadata:
+        """Gives the items that were added last.
+
+        Raises:
+            ConfigError: if there are none.
+        """
+        if self._batch is None:
+            raise ConfigError(f"{self.name} has no batch to draw from", fix="Call add() first.")
+        found, self._batch = self._batch, None  # a tensor of a graph must not outlive it
+        return found
+
+    def as_candidate_sampler(self, item_id: str) -> CandidateSampler:
+        """The same of the second generation."""
+        return InBatchSamplerV2(batch_size=self.batch_size)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "batch_size": self.batch_size}

@@ -1,0 +1,152 @@
+"""The other items of the batch as negatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.sampling.candidate import Candidate
+from emrys.blocks.sampling.candidate_sampler import CandidateSampler, sampler_registry
+from emrys.blocks.sampling.frequencies import as_probabilities
+from emrys.blocks.sampling.item_probabilities import ItemProbabilities
+
+
+@sampler_registry.register("in-batch")
+@keras.saving.register_keras_serializable("emrys")
+class InBatchSamplerV2(CandidateSampler):
+    """Gives the positives of the batch: each row has those of the other rows as negatives.
+
+    Nothing has to be embedded besides the batch, so that this is the cheapest sampler. Items are drawn as often as they
+    occur in the data; a row's own item is among them, for the output to tell apart by its id.
+
+    **Hard negatives.** With `hard_negatives=K` a row keeps only the K items of the batch that it scores highest. The
+    very highest are often items that the user would like too: `skip_hardest` leaves them out. Items with the id of the
+    row's positive are never preferred.
+
+    **Probabilities**, for `logq_sampling_correction`: those given as `item_freq_probs`, else the shares that the items
+    have among the positives seen in training so far (see `ItemProbabilities`); they are saved with the model.
+
+    Args:
+        batch_size: Rows of a batch, for programs that ask. Default: what the first batch has.
+        item_freq_probs: How frequent each item is, (N,), by id. Default: counted, where the output corrects by it.
+        is_prob_distribution: Whether `item_freq_probs` are probabilities, with sum 1. Default: False.
+        hard_negatives: K, how many of the hardest negatives each row keeps. Default: all items of the batch.
+        skip_hardest: How many of the very hardest are left out. Default: 0.
+
+    Input shape:
+        `Candidate` of the batch's positives: ids (B, 1), embeddings (B, D).
+
+    Output shape:
+        The same.
+
+    Raises:
+        ConfigError: if a number cannot be, or `item_freq_probs` are no frequencies.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> sampler = mm.InBatchSamplerV2()
+        >>> sampler(mm.Candidate(np.array([[7], [3]]))).id.numpy().tolist()
+        [[7], [3]]
+
+    Reference:
+        Yi, Yang, Hong, Cheng, Heldt, Kumthekar, Zhao, Wei, Chi. Sampling-Bias-Corrected Neural Modeling for Large
+        Corpus Item Recommendations. RecSys 2019.
+    """
+
+    def __init__(
+        self,
+        batch_size: int | None = None,
+        item_freq_probs: Any = None,
+        is_prob_distribution: bool = False,
+        hard_negatives: int | None = None,
+        skip_hardest: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(max_num_samples=batch_size, **kwargs)
+        if hard_negatives is not None and hard_negatives < 1:
+            raise ConfigError("InBatchSamplerV2: hard_negatives", expected="a number from 1", got=str(hard_negatives))
+        if skip_hardest < 0 or (skip_hardest and hard_negatives is None):
+            raise ConfigError(
+                "InBatchSamplerV2: skip_hardest",
+                expected="a number from 0, beside hard_negatives",
+                got=str(skip_hardest),
+            )
+        self.hard_negatives = hard_negatives
+        self.skip_hardest = skip_hardest
+        self.chooses = hard_negatives is not None
+        self.probabilities: ItemProbabilities | None = None
+        if item_freq_probs is not None:
+            known = as_probabilities(item_freq_probs, is_prob_distribution, "InBatchSamplerV2")
+            self.probabilities = ItemProbabilities(len(known), known)
+            self.probabilities.build()
+        self._known = self.probabilities is not None
+        self._batch: Candidate | None = None
+
+    @property
+    def batch_size(self) -> int | None:
+        """Rows of a batch."""
+        return self.max_num_samples
+
+    def set_batch_size(self, value: int | None) -> None:
+        """Sets the rows of a batch."""
+        self.set_max_num_samples(value)
+
+    def prepare(self, dim: int | None, number_of_ids: int | None, with_probs: bool) -> None:
+        """Makes the counts of items, where probabilities are asked for and not known."""
+        if with_probs and self.probabilities is None and number_of_ids is not None:
+            self.probabilities = ItemProbabilities(number_of_ids)
+            self.probabilities.build()
+
+    def call(
+        self, items: Candidate, features: Any = None, targets: Any = None, training: bool = False, testing: bool = False
+    ) -> Candidate:
+        """Gives the batch back, in training or not; in training its items are counted."""
+        if training and self.probabilities is not None:
+            self.probabilities.count(items.id)
+        self.add(items)
+        found = self.sample()
+        self._batch = None  # a tensor of a graph must not outlive it
+        return found
+
+    def add(self, items: Candidate) -> None:
+        """Takes the positives of a batch."""
+        if self.batch_size is None:
+            self.set_batch_size(items.id.shape[0])
+        self._batch = items
+
+    def sample(self) -> Candidate:
+        """Gives the positives that were added last.
+
+        Raises:
+            ConfigError: if there are none.
+        """
+        if self._batch is None:
+            raise ConfigError(f"{self.name} has no batch to draw from", fix="Call add() first.")
+        return self._batch
+
+    def with_sampling_probs(self, items: Candidate) -> Candidate:
+        """The items with the share that each has among positives; as they are where it is unknown."""
+        if self.probabilities is None:
+            return items
+        return items.with_sampling_prob(self.probabilities(items.id))
+
+    def choose(self, scores: Any) -> Any:
+        """The hardest negatives of each row, (B, K)."""
+        last = tf.minimum(self.skip_hardest + int(self.hard_negatives or 0), tf.shape(scores)[1])
+        return tf.math.top_k(scores, k=last).indices[:, self.skip_hardest :]
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        known = self.probabilities.get_config()["known"] if self._known and self.probabilities is not None else None
+        return {
+            **super().get_config(),
+            "batch_size": self.batch_size,
+            "item_freq_probs": known,
+            "is_prob_distribution": known is not None,
+            "hard_negatives": self.hard_negatives,
+            "skip_hardest": self.skip_hardest,
+        }

@@ -1,0 +1,111 @@
+"""Negatives from the whole catalogue, as the first generation draws them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from emrys.blocks.errors import ConfigError, DataError
+from emrys.blocks.sampling import log_uniform
+from emrys.blocks.sampling.candidate_sampler import CandidateSampler
+from emrys.blocks.sampling.embedding_with_metadata import EmbeddingWithMetadata
+from emrys.blocks.sampling.item_sampler import ItemSampler
+from emrys.blocks.sampling.popularity_based_sampler_v2 import PopularityBasedSamplerV2
+
+
+@keras.saving.register_keras_serializable("emrys")
+class PopularityBasedSampler(ItemSampler):
+    """Draws different ids log-uniformly, low ones more often. Deprecated: use `PopularityBasedSamplerV2`.
+
+    Args:
+        max_id: One above the highest id that is drawn; the table has a row for it all the same.
+        min_id: The lowest id that is drawn. Default: 0.
+        max_num_samples: How many are drawn. Default: 100.
+        seed: Makes the draws the same in every run of a program. Default: they differ.
+        item_id_feature_name: Name of the ids among the metadata. Default: `"item_id"`.
+
+    Input shape:
+        Dictionary: `embeddings` and `metadata`, of which the ids have to be there in training; `item_weights`, the
+        rows of all items, (max_id + 1, D).
+
+    Output shape:
+        `EmbeddingWithMetadata`: (max_num_samples, D), ids (max_num_samples,), int32.
+
+    Raises:
+        ConfigError: if more ids are to be drawn than there are; when called, if the table has another size.
+        DataError: when called, if the ids are missing.
+    """
+
+    SUCCESSOR = "PopularityBasedSamplerV2"
+
+    def __init__(
+        self,
+        max_id: int,
+        min_id: int = 0,
+        max_num_samples: int = 100,
+        seed: int | None = None,
+        item_id_feature_name: str = "item_id",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(max_num_samples=max_num_samples, **kwargs)
+        log_uniform.check_range(type(self).__name__, max_num_samples, min_id, max_id, unique=True)
+        self.max_id = max_id
+        self.min_id = min_id
+        self.seed = seed
+        self.item_id_feature_name = item_id_feature_name
+        self.supports_jit = False
+
+    @property
+    def required_features(self) -> list[str]:
+        """The ids."""
+        return [self.item_id_feature_name]
+
+    def add(self, embeddings: Any, items_metadata: Any, training: bool = True) -> None:
+        """Does nothing: the draw does not depend on the batch."""
+
+    def call(  # type: ignore[override]
+        self, inputs: Any, item_weights: Any = None, training: bool = True
+    ) -> EmbeddingWithMetadata:
+        """Draws items."""
+        if training and self.item_id_feature_name not in inputs["metadata"]:
+            raise DataError(
+                f"{self.name} misses the ids among the metadata",
+                column=self.item_id_feature_name,
+                got=", ".join(inputs["metadata"]) or "none",
+            )
+        rows = None if item_weights is None else item_weights.shape[0]
+        if rows != self.max_id + 1:
+            raise ConfigError(f"{self.name}: item_weights", expected=f"{self.max_id + 1} rows", got=str(rows))
+        return self.sample(item_weights)
+
+    def sample(self, item_weights: Any = None) -> EmbeddingWithMetadata:
+        """Draws items; `item_weights` are the rows of all, (max_id + 1, D)."""
+        ids = log_uniform.draw(self.max_num_samples or 0, self.min_id, self.max_id, True, self.seed)
+        rows = tf.gather(tf.convert_to_tensor(item_weights), ids)
+        return EmbeddingWithMetadata(rows, {self.item_id_feature_name: tf.cast(ids, "int32")})
+
+    def get_distribution_probs(self) -> Any:
+        """Probabilities (max_id + 1,), float32, with sum 1; shifted by one against the draws, as released.
+
+        `sample` draws the id i with what stands at i + 1.
+        """
+        each = log_uniform.probabilities(self.max_id - self.min_id)
+        return tf.constant(np.concatenate([np.zeros(self.min_id + 1), each]), "float32")
+
+    def as_candidate_sampler(self, item_id: str) -> CandidateSampler:
+        """The same of the second generation."""
+        return PopularityBasedSamplerV2(self.max_id, self.min_id, int(self.max_num_samples or 0), seed=self.seed)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "max_id": self.max_id,
+            "min_id": self.min_id,
+            "max_num_samples": self.max_num_samples,
+            "seed": self.seed,
+            "item_id_feature_name": self.item_id_feature_name,
+        }

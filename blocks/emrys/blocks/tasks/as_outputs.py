@@ -1,0 +1,50 @@
+"""What ends a model, of what its `prediction_tasks=` says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from merlin.schema import Schema
+
+from emrys.blocks.core.parallel import ParallelBlock
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.outputs.model_output import ModelOutput
+from emrys.blocks.outputs.output_block import OutputBlock
+from emrys.blocks.tasks.deprecation import quietly
+from emrys.blocks.tasks.parallel_prediction_block import ParallelPredictionBlock
+from emrys.blocks.tasks.prediction_task import PredictionTask
+
+
+def as_outputs(prediction_tasks: Any, schema: Schema | None = None) -> keras.layers.Layer:
+    """The outputs given, or those that the targets of `schema` ask for, as one block to put last in a `Model`.
+
+    Args:
+        prediction_tasks: None, an output or a task, a list of either, or a block of outputs (`OutputBlock`,
+            `ParallelPredictionBlock`).
+        schema: Schema with the targets, needed where `prediction_tasks` is None.
+
+    Returns:
+        One output itself, several in a `ParallelBlock` by task name; tasks alone in a `ParallelPredictionBlock`.
+
+    Raises:
+        ConfigError: if `prediction_tasks` is none of the above, or two outputs have one name.
+        SchemaError: if there is neither an output nor a target in the schema.
+    """
+    if prediction_tasks is None:
+        return OutputBlock(schema if schema is not None else Schema([]))
+    if isinstance(prediction_tasks, (ModelOutput, ParallelBlock)):
+        return prediction_tasks
+    outputs = list(prediction_tasks) if isinstance(prediction_tasks, (list, tuple)) else []
+    if not outputs or not all(isinstance(output, ModelOutput) for output in outputs):
+        raise ConfigError("prediction_tasks", expected="an output or a list of outputs", got=repr(prediction_tasks))
+    if len(outputs) == 1:
+        return outputs[0]
+    names = [output.task_name for output in outputs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"prediction_tasks: two outputs are called {name!r}", fix="Give them names or targets.")
+    if all(isinstance(output, PredictionTask) for output in outputs):
+        with quietly():
+            return ParallelPredictionBlock(*outputs)
+    return ParallelBlock(dict(zip(names, outputs, strict=True)))

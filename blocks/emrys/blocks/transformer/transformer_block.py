@@ -1,0 +1,315 @@
+"""The encoder of sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import keras
+import tensorflow as tf
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.serializing import to_config
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.inputs.replace_masked_embeddings import ReplaceMaskedEmbeddings
+from emrys.blocks.sequences.checks import require
+from emrys.blocks.sequences.position_mask import PositionMask, position_mask
+from emrys.blocks.transformer.positions import last_element, numbers, padded, with_one_more
+from emrys.blocks.transformer.transformer_layer import TransformerLayer
+
+PREDICTS = (None, "next", "masked")
+
+
+@keras.saving.register_keras_serializable("emrys")
+class TransformerBlock(Block):
+    """Encodes sequences: learned positions are added to the vectors, and layers of self-attention follow.
+
+    How it is trained is said by `predicts`, or by the sequence transform that `fit(pre=...)` gets, or the loader, or
+    the model itself, if it has this block as its `transformer`:
+
+    - None: a vector for every element, always.
+    - `"next"`: the vector of an element says what comes after it. In training and testing there is one for every
+      element; otherwise one for each row, that of its last element, or zeros for an empty row.
+    - `"masked"`: elements that the batch's mask hides (see `emrys.blocks.sequences.position_mask`) are replaced by a
+      trained vector, and theirs say what was there. In training and testing there is a vector for every element;
+      otherwise a hidden element is put behind each row, and its vector is given.
+
+    A batch with a mask, such as one that a transform has made, gets a vector for every element in any case.
+
+    Args:
+        d_model: Size D of the vectors.
+        n_head: Number of attention heads; it divides D.
+        n_layer: Number of layers.
+        pre: Layer before, which gives (B, L, D). Default: none.
+        post: Layer behind. Default: none.
+        causal: Whether a position sees only itself and those before it. Default: what the class says, here False.
+        norm_first: Whether layers normalize in front of attention, instead of behind. Default: what the class says,
+            here False.
+        share_layers: Whether all layers are one, with the same weights. Default: what the class says, here False.
+        predicts: None, `"next"` or `"masked"`, see above. Default: None.
+        hidden_act: Activation of the layers' inner networks, which are four times as wide. Default: `"gelu"`.
+        dropout: Share of values and attention weights that training drops. Default: 0.3.
+        initializer_range: Standard deviation of the kernels' initial values. Default: 0.01.
+        layer_norm_eps: What the normalization adds to the variance. Default: 0.03.
+        max_position_embeddings: Greatest length L. Default: 512.
+
+    Input shape:
+        (B, L, D), ragged; or dense, with a Keras mask where there is padding, such as that of an `EmbeddingTable` with
+        `mask_zero`.
+
+    Output shape:
+        (B, L, D), ragged for ragged input; or (B, D), see above.
+
+    Raises:
+        ConfigError: if an argument has a value that cannot be; when built, if the input has another size; when called,
+            if the mask of the batch does not fit `predicts`, or the block would see what it is to predict.
+        DataError: when called, if a row is longer than `max_position_embeddings`.
+
+    Source:
+        Vaswani et al., "Attention is all you need", NeurIPS 2017; for recommendation: Kang and McAuley, "Self-attentive
+        sequential recommendation", ICDM 2018, and Sun et al., "BERT4Rec", CIKM 2019.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import tensorflow as tf
+        >>> rows = tf.RaggedTensor.from_row_lengths(tf.ones((3, 4)), [1, 2])
+        >>> [len(row) for row in mm.TransformerBlock(d_model=4, n_head=2, n_layer=1)(rows).to_list()]
+        [1, 2]
+    """
+
+    #: What `causal`, `norm_first` and `share_layers` are if they are not given.
+    usual: ClassVar[Mapping[str, bool]] = {"causal": False, "norm_first": False, "share_layers": False}
+
+    def __init__(
+        self,
+        d_model: int,
+        n_head: int,
+        n_layer: int,
+        pre: keras.layers.Layer | None = None,
+        post: keras.layers.Layer | None = None,
+        causal: bool | None = None,
+        norm_first: bool | None = None,
+        share_layers: bool | None = None,
+        predicts: str | None = None,
+        hidden_act: str = "gelu",
+        dropout: float = 0.3,
+        initializer_range: float = 0.01,
+        layer_norm_eps: float = 0.03,
+        max_position_embeddings: int = 512,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        sizes = {
+            "d_model": d_model,
+            "n_head": n_head,
+            "n_layer": n_layer,
+            "max_position_embeddings": max_position_embeddings,
+        }
+        for argument, value in sizes.items():
+            if not isinstance(value, int) or value < 1:
+                raise ConfigError(f"{self.name}: {argument}", expected="a whole number above 0", got=repr(value))
+        if d_model % n_head:
+            raise ConfigError(f"{self.name}: n_head", expected=f"a divisor of d_model={d_model}", got=repr(n_head))
+        if predicts not in PREDICTS:
+            raise ConfigError(
+                f"{self.name}: predicts", expected=f"one of {', '.join(map(repr, PREDICTS))}", got=repr(predicts)
+            )
+        self.d_model = d_model
+        self.n_head = n_head
+        self.n_layer = n_layer
+        self.pre = pre
+        self.post = post
+        self.causal = self.usual["causal"] if causal is None else causal
+        self.norm_first = self.usual["norm_first"] if norm_first is None else norm_first
+        self.share_layers = self.usual["share_layers"] if share_layers is None else share_layers
+        self.predicts = predicts
+        self.hidden_act = hidden_act
+        self.dropout = dropout
+        self.initializer_range = initializer_range
+        self.layer_norm_eps = layer_norm_eps
+        self.max_position_embeddings = max_position_embeddings
+        self.layers = [self._layer() for _ in range(1 if self.share_layers else n_layer)]
+        self.norm = keras.layers.LayerNormalization(epsilon=layer_norm_eps, dtype=self.dtype_policy)
+        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.hide = ReplaceMaskedEmbeddings(dtype=self.dtype_policy)
+        self.positions: Any = None
+        self.supports_masking = True
+
+    def _layer(self) -> TransformerLayer:
+        return TransformerLayer(
+            self.d_model,
+            self.n_head,
+            causal=self.causal,
+            norm_first=self.norm_first,
+            hidden_act=self.hidden_act,
+            dropout=self.dropout,
+            initializer_range=self.initializer_range,
+            layer_norm_eps=self.layer_norm_eps,
+            dtype=self.dtype_policy,
+        )
+
+    def set_predicts(self, predicts: str | None) -> None:
+        """Says how the block is trained, see the class; sequence transforms do so in `fit(pre=...)`.
+
+        Raises:
+            ConfigError: if the block is built, with or without the vector of hidden elements, for another training.
+        """
+        if self.built and "masked" in (predicts, self.predicts) and predicts != self.predicts:
+            raise ConfigError(
+                f"{self.name} is built for another training",
+                expected=f"predicts={predicts!r}",
+                got=f"predicts={self.predicts!r}",
+                fix="Make the model anew, and train it with one kind of sequence transform.",
+            )
+        self.predicts = predicts
+
+    def check_causal(self, trained_by: str) -> None:
+        """Raises an error if positions see those behind them.
+
+        Args:
+            trained_by: What would train the block to say what it sees.
+
+        Raises:
+            ConfigError: if they do.
+        """
+        if not self.causal:
+            raise ConfigError(
+                f"{self.name} sees the next element, which {trained_by} trains it to predict",
+                expected="causal=True",
+                got="causal=False",
+                fix="Use GPT2Block or causal=True, or train with SequenceMaskRandom or SequencePredictLast.",
+            )
+
+    def build(self, input_shape: Shape) -> None:
+        """Makes the positions, the layers, and the vector of hidden elements where there are any."""
+        shape = as_shape(input_shape)
+        shape = shape if self.pre is None else build_layer(self.pre, shape)
+        if len(shape) != 3 or shape[-1] != self.d_model:
+            raise ConfigError(
+                f"{self.name} takes lists of vectors of size {self.d_model}",
+                expected=f"shape (B, L, {self.d_model})",
+                got=str(shape),
+                fix="Put MLPBlock([d_model]) before it, as pre for instance; keep lists with sequence_combiner=None.",
+            )
+        self.positions = self.add_weight(
+            shape=(self.max_position_embeddings, self.d_model),
+            initializer=keras.initializers.TruncatedNormal(stddev=self.initializer_range),
+            name="positions",
+        )
+        if self.predicts == "masked":
+            build_layer(self.hide, shape)
+        for layer in (self.norm, self.drop, *self.layers):
+            build_layer(layer, shape)
+        if self.post is not None:
+            build_layer(self.post, shape)
+        self.built = True
+
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        testing: bool | None = None,
+        features: Any = None,
+        targets: Any = None,
+        mask: Any = None,
+    ) -> Any:
+        """Encodes `inputs`."""
+        if self.pre is not None:
+            inputs = call_layer(self.pre, inputs, training=training, testing=testing, features=features)
+        found = position_mask(features)
+        self._check(found, targets)
+        serving = found is None and not training and not testing
+        vectors, valid = padded(inputs, mask)
+        if serving and self.predicts is not None:
+            vectors, valid = with_one_more(vectors, valid, is_element=self.predicts == "masked")
+        vectors = self._encoded(self._hidden(vectors, found, serving), valid, training)
+        if serving and self.predicts is not None:
+            outputs = last_element(vectors, valid)
+        elif isinstance(inputs, tf.RaggedTensor):
+            outputs = inputs.with_values(tf.boolean_mask(vectors, valid))
+        else:
+            outputs = vectors
+        if self.post is None:
+            return outputs
+        told = {"training": training, "testing": testing, "features": features, "targets": targets}
+        dense = len(outputs.shape) == 3 and not isinstance(outputs, tf.RaggedTensor)
+        return call_layer(self.post, outputs, **told, mask=valid if dense else None)
+
+    def _check(self, found: PositionMask | None, targets: Any) -> None:
+        if found is None:
+            return
+        if found.hidden != (self.predicts == "masked"):
+            raise ConfigError(
+                f"{self.name} is not trained for a batch that {'hides' if found.hidden else 'does not hide'} elements",
+                expected="predicts='masked'" if found.hidden else "predicts=None or 'next'",
+                got=f"predicts={self.predicts!r}",
+                fix="Say predicts=, or give the sequence transform the block as transformer=.",
+            )
+        target = targets.get(found.target) if isinstance(targets, Mapping) else None
+        if not found.hidden and target is not None and len(target.shape) == 3:
+            self.check_causal("SequencePredictNext")
+
+    def _hidden(self, vectors: Any, found: PositionMask | None, serving: bool) -> Any:
+        """The vectors with that of hidden elements where there are any."""
+        if self.predicts != "masked":
+            return vectors
+        if found is not None:
+            hidden = padded(found.mask[..., tf.newaxis])[0][..., 0] if _ragged(found.mask) else found.mask
+            return self.hide(vectors, mask=hidden)
+        if not serving:
+            return vectors
+        length = tf.shape(vectors)[1]
+        last = tf.broadcast_to(tf.equal(tf.range(length), length - 1), tf.shape(vectors)[:2])
+        return self.hide(vectors, mask=last)
+
+    def _encoded(self, vectors: Any, valid: Any, training: bool | None) -> Any:
+        place = numbers(valid)
+        require(
+            place < self.max_position_embeddings,
+            f"{self.name}: a row is too long",
+            expected=f"at most {self.max_position_embeddings} elements",
+            fix="Keep the last elements of longer rows, or raise max_position_embeddings.",
+        )
+        positions = tf.gather(tf.cast(self.positions, self.compute_dtype), place)
+        vectors = tf.cast(vectors, self.compute_dtype) + positions
+        if not self.norm_first:
+            vectors = self.norm(vectors)
+        vectors = self.drop(vectors, training=bool(training))
+        for layer in self.layers * (self.n_layer if self.share_layers else 1):
+            vectors = layer(vectors, valid=valid, training=bool(training))
+        return self.norm(vectors) if self.norm_first else vectors
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None: what comes behind gets ragged rows, or one vector a row."""
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape outside training and testing."""
+        shape = as_shape(input_shape)
+        shape = shape if self.pre is None else as_shape(self.pre.compute_output_shape(shape))
+        shape = shape if self.predicts is None else (shape[0], self.d_model)
+        return shape if self.post is None else as_shape(self.post.compute_output_shape(shape))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "d_model": self.d_model,
+            "n_head": self.n_head,
+            "n_layer": self.n_layer,
+            "pre": to_config(self.pre),
+            "post": to_config(self.post),
+            "causal": self.causal,
+            "norm_first": self.norm_first,
+            "share_layers": self.share_layers,
+            "predicts": self.predicts,
+            "hidden_act": self.hidden_act,
+            "dropout": self.dropout,
+            "initializer_range": self.initializer_range,
+            "layer_norm_eps": self.layer_norm_eps,
+            "max_position_embeddings": self.max_position_embeddings,
+        }
+
+
+def _ragged(value: Any) -> bool:
+    return isinstance(value, tf.RaggedTensor)

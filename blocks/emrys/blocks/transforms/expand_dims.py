@@ -1,0 +1,86 @@
+"""One more axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.errors import ConfigError
+
+
+@keras.saving.register_keras_serializable("emrys")
+class ExpandDims(Block):
+    """Gives features one more axis, of size 1.
+
+    Args:
+        expand_dims: Where the axis is put: one place for all features, or a dictionary by name, which leaves the
+            others as they are. Default: -1, the end.
+
+    Input shape:
+        Dictionary by feature name, or one tensor.
+
+    Output shape:
+        The same with an axis more.
+
+    Raises:
+        ConfigError: if `expand_dims` is neither a number nor a dictionary of them, or is a dictionary for one tensor.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> layer = mm.ExpandDims({"b": 1})
+        >>> {name: tuple(each.shape) for name, each in layer({"a": np.ones(2), "b": np.ones((2, 3))}).items()}
+        {'a': (2,), 'b': (2, 1, 3)}
+    """
+
+    def __init__(self, expand_dims: int | Mapping[str, int] = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        axes = list(expand_dims.values()) if isinstance(expand_dims, Mapping) else [expand_dims]
+        if not all(isinstance(axis, int) for axis in axes):
+            raise ConfigError(
+                "ExpandDims: expand_dims", expected="an axis, or a dictionary of axes", got=repr(expand_dims)
+            )
+        self.expand_dims = dict(expand_dims) if isinstance(expand_dims, Mapping) else expand_dims
+
+    def _axis(self, name: str) -> int | None:
+        return self.expand_dims.get(name) if isinstance(self.expand_dims, Mapping) else self.expand_dims
+
+    def _only_axis(self) -> int:
+        if isinstance(self.expand_dims, Mapping):
+            raise ConfigError(
+                f"{self.name} has axes by feature name", expected="a dictionary of features", got="a tensor"
+            )
+        return self.expand_dims
+
+    def call(self, inputs: Any) -> Any:
+        """Adds the axis."""
+        if not isinstance(inputs, dict):
+            return tf.expand_dims(inputs, self._only_axis())
+        axes = {name: self._axis(name) for name in inputs}
+        return {
+            name: tensor if axes[name] is None else tf.expand_dims(tensor, axes[name])
+            for name, tensor in inputs.items()
+        }
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shapes with the axis."""
+        shapes = as_shape(input_shape)
+        if not isinstance(shapes, dict):
+            return _expanded(shapes, self._only_axis())
+        return {name: _expanded(shape, self._axis(name)) for name, shape in shapes.items()}
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "expand_dims": self.expand_dims}
+
+
+def _expanded(shape: tuple[int | None, ...], axis: int | None) -> tuple[int | None, ...]:
+    if axis is None:
+        return shape
+    place = axis if axis >= 0 else len(shape) + 1 + axis
+    return (*shape[:place], 1, *shape[place:])

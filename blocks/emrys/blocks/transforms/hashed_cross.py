@@ -1,0 +1,217 @@
+"""Combinations of categorical features as ids of their own."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import tensorflow as tf
+from merlin.schema import Schema
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.serializing import to_config
+from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.schema.functions import column_cardinality
+from emrys.blocks.transforms.hashing import hashed_bins
+from emrys.blocks.transforms.hot import multi_hot, one_hot
+
+_MODES = ("one_hot", "multi_hot", "int")
+
+
+@keras.saving.register_keras_serializable("emrys")
+class HashedCross(Block):
+    """Crosses columns: every combination of their values gets a bin, `hash(v_1, …, v_F) mod num_bins`.
+
+    The bins depend on the values and the order of the columns in the schema alone, so that a saved model keeps its
+    meaning. Of lists every combination of their elements is crossed.
+
+    Args:
+        schema: The columns, two or more, hashed in this order.
+        num_bins: Number of bins. Default: `infer_num_bins` says.
+        sparse: Whether vectors are `tf.SparseTensor`s. Default: False.
+        output_mode: `"one_hot"`: a 1 at the bin of each combination. `"multi_hot"`: for lists, one vector with a 1 at
+            the bin of every combination. `"int"`: the bins themselves. Default: `"one_hot"`.
+        output_name: Name of the result. Default: `cross_<column>_<column>…`, in alphabetical order.
+        infer_num_bins: Whether, without `num_bins`, there are as many bins as combinations. Default: False.
+        max_num_bins: The most bins that are inferred. Default: 100000.
+
+    Input shape:
+        Dictionary by column name: ids or strings, (B, 1), lists (B, L) or (B, L, 1), or, except in mode `"one_hot"`,
+        ragged lists.
+
+    Output shape:
+        Dictionary with one tensor. `"one_hot"`: (B, num_bins), for lists (B, combinations, num_bins). `"multi_hot"`:
+        (B, num_bins). `"int"`: (B, combinations), int64.
+
+    Raises:
+        SchemaError: if there are fewer than two columns, or bins are inferred and one has no domain; when called, if
+            one is missing.
+        ConfigError: if the number of bins is not known, or a mode is unknown.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> from merlin.schema import Schema
+        >>> schema = Schema([mm.create_categorical_column("country", 20), mm.create_categorical_column("genre", 20)])
+        >>> cross = mm.HashedCross(schema, num_bins=1000, output_mode="int")
+        >>> cross({"country": np.array([[1]]), "genre": np.array([[2]])})["cross_country_genre"].numpy().tolist()
+        [[357]]
+    """
+
+    is_input = True
+
+    def __init__(
+        self,
+        schema: Schema,
+        num_bins: int | None = None,
+        sparse: bool = False,
+        output_mode: str = "one_hot",
+        output_name: str | None = None,
+        infer_num_bins: bool = False,
+        max_num_bins: int = 100000,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if output_mode not in _MODES:
+            raise ConfigError(
+                "HashedCross: output_mode", expected=f"one of {', '.join(map(repr, _MODES))}", got=repr(output_mode)
+            )
+        if len(schema) < 2:
+            raise SchemaError(
+                "HashedCross crosses columns",
+                expected="two or more",
+                got=", ".join(schema.column_names) or "none",
+            )
+        if num_bins is None and infer_num_bins:
+            num_bins = min(math.prod(self._cardinalities(schema)), max_num_bins)
+        if not isinstance(num_bins, int) or num_bins < 1:
+            raise ConfigError(
+                "HashedCross: num_bins",
+                expected="a whole number above 0",
+                got=repr(num_bins),
+                fix="Give num_bins=, or infer_num_bins=True.",
+            )
+        self.num_bins = num_bins
+        self.sparse = sparse
+        self.output_mode = output_mode
+        self.output_name = output_name or f"cross_{'_'.join(sorted(schema.column_names))}"
+        self._columns = schema
+
+    def _cardinalities(self, schema: Schema) -> list[int]:
+        sizes = {column.name: column_cardinality(column) for column in schema}
+        unknown = [name for name, size in sizes.items() if size is None]
+        if unknown:
+            raise SchemaError(
+                "HashedCross cannot infer the number of bins",
+                column=unknown[0],
+                expected="a domain with a maximum",
+                fix="Give num_bins=.",
+            )
+        return [size for size in sizes.values() if size is not None]
+
+    @property
+    def schema(self) -> Schema:
+        """The columns that are crossed."""
+        return self._columns
+
+    def build(self, input_shape: Shape) -> None:
+        """Checks that the columns are there."""
+        self.compute_output_shape(input_shape)
+        self.built = True
+
+    def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Crosses the columns."""
+        self._check_names(inputs)
+        values = [_as_lists(inputs[name]) for name in self._columns.column_names]
+        if any(isinstance(value, tf.RaggedTensor) for value in values):
+            return {self.output_name: self._of_ragged(values)}
+        bins = hashed_bins(_combinations(values), self.num_bins)
+        if self.output_mode == "int":
+            return {self.output_name: bins}
+        if self.output_mode == "multi_hot":
+            batch, length = tf.shape(bins, "int64")[0], tf.shape(bins, "int64")[1]
+            rows = tf.range(batch * length) // length
+            return {self.output_name: self._multi_hot(rows, tf.reshape(bins, (-1,)), batch)}
+        single = bins.shape[1] == 1
+        hot = one_hot(bins[:, 0] if single else bins, self.num_bins, self.sparse, self.compute_dtype)
+        return {self.output_name: hot}
+
+    def _of_ragged(self, values: list[Any]) -> Any:
+        lists = [
+            value if isinstance(value, tf.RaggedTensor) else tf.RaggedTensor.from_tensor(value) for value in values
+        ]
+        bins = tf.ragged.cross_hashed([_int64(value) for value in lists], num_buckets=self.num_bins)
+        if self.output_mode == "int":
+            return bins
+        if self.output_mode == "multi_hot":
+            return self._multi_hot(tf.cast(bins.value_rowids(), "int64"), bins.values, bins.nrows())
+        raise ConfigError(
+            f"{self.name}: ragged lists cannot be one-hot", got="a ragged tensor", fix="Use output_mode='multi_hot'."
+        )
+
+    def _multi_hot(self, rows: Any, bins: Any, batch: Any) -> Any:
+        ones = tf.ones_like(bins, self.compute_dtype)
+        return multi_hot(rows, bins, ones, batch, self.num_bins, count=False, sparse=self.sparse)
+
+    def _check_names(self, inputs: Any) -> None:
+        names = list(inputs) if isinstance(inputs, dict) else []
+        missing = [name for name in self._columns.column_names if name not in names]
+        if missing:
+            raise SchemaError(
+                f"{self.name} misses a feature",
+                column=missing[0],
+                expected="it in the batch",
+                got=", ".join(names) or "no features by name",
+            )
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of the crosses, by their name."""
+        shapes = as_shape(input_shape)
+        self._check_names(shapes)
+        each = [shapes[name] for name in self._columns.column_names]
+        lengths = [shape[1] if len(shape) > 1 else 1 for shape in each]
+        combinations = None if None in lengths else math.prod(lengths)
+        if self.output_mode == "int":
+            return {self.output_name: (each[0][0], combinations)}
+        if self.output_mode == "multi_hot" or combinations == 1:
+            return {self.output_name: (each[0][0], self.num_bins)}
+        return {self.output_name: (each[0][0], combinations, self.num_bins)}
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "schema": to_config(self._columns),
+            "num_bins": self.num_bins,
+            "sparse": self.sparse,
+            "output_mode": self.output_mode,
+            "output_name": self.output_name,
+        }
+
+
+def _as_lists(value: Any) -> Any:
+    """A column as (B, L)."""
+    if len(value.shape) > 2:
+        return tf.squeeze(value, axis=2)
+    return value[:, tf.newaxis] if len(value.shape) == 1 else value
+
+
+def _int64(value: Any) -> Any:
+    return value if value.dtype == tf.string else tf.cast(value, "int64")
+
+
+def _combinations(values: list[Any]) -> list[Any]:
+    """Every combination of the elements of lists (B, L_f): one (B, product of all L_f) a column, the last fastest."""
+    if all(value.shape[1] == 1 for value in values):
+        return values
+    batch = tf.shape(values[0])[0]
+    lengths = [value.shape[1] or tf.shape(value)[1] for value in values]
+    spread = []
+    for place, value in enumerate(values):
+        along = [1] * len(values)
+        along[place] = lengths[place]
+        full = tf.broadcast_to(tf.reshape(value, [batch, *along]), [batch, *lengths])
+        spread.append(tf.reshape(full, [batch, math.prod(lengths)]))
+    return spread

@@ -1,0 +1,121 @@
+"""One vector for a list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.serializing import to_config
+from emrys.blocks.errors import ConfigError
+
+_REDUCTIONS: dict[str, Callable[..., Any]] = {
+    "mean": tf.reduce_mean,
+    "sum": tf.reduce_sum,
+    "max": tf.reduce_max,
+    "min": tf.reduce_min,
+}
+COMBINERS = (*_REDUCTIONS, "masked_mean")
+
+
+@keras.saving.register_keras_serializable("emrys")
+class SequenceAggregator(Block):
+    """Reduces one axis of a tensor: the mean, sum, maximum or minimum of a list of vectors. An empty list gives zeros.
+
+    Args:
+        combiner: `"mean"`, `"sum"`, `"max"`, `"min"`, `"masked_mean"` (the mean of those positions where the mask is
+            True, which Keras hands over or the call's `mask` gives), or a function of a tensor and an `axis`.
+            Default: `"mean"`.
+        axis: The axis. Default: 1.
+
+    Input shape:
+        (B, L, D), dense or ragged; or a dictionary, of which tensors of more than `axis` + 1 axes are reduced and
+        others passed on.
+
+    Output shape:
+        (B, D)
+
+    Raises:
+        ConfigError: if there is no such combiner; when called, if `"masked_mean"` has no mask.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> lists = np.array([[[1.0, 2.0], [3.0, 4.0]]])
+        >>> mm.SequenceAggregator("max")(lists).numpy().tolist()
+        [[3.0, 4.0]]
+    """
+
+    def __init__(self, combiner: Any = "mean", axis: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if combiner not in COMBINERS and not callable(combiner):
+            raise ConfigError(
+                "SequenceAggregator: combiner",
+                expected=f"a function or one of {', '.join(map(repr, COMBINERS))}",
+                got=repr(combiner),
+            )
+        self.combiner = combiner
+        self.axis = axis
+        self.supports_masking = True  # it uses the mask up
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Reduces `inputs`."""
+        if not isinstance(inputs, dict):
+            return self._reduced(inputs, mask)
+        masks = mask if isinstance(mask, dict) else dict.fromkeys(inputs, mask)
+        return {
+            name: self._reduced(value, masks.get(name)) if self._concerns(value.shape) else value
+            for name, value in inputs.items()
+        }
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None: the positions that a mask is about are gone."""
+
+    def _concerns(self, shape: Any) -> bool:
+        return len(shape) > self.axis + 1
+
+    def _reduced(self, values: Any, mask: Any) -> Any:
+        if self.combiner == "masked_mean":
+            return self._masked_mean(values, mask)
+        lists = isinstance(values, tf.RaggedTensor) and self.axis == 1
+        if self.combiner == "mean" and lists:
+            total = tf.reduce_sum(values, axis=1)
+            return total / _beside(tf.cast(tf.maximum(values.row_lengths(), 1), values.dtype), total)
+        reduced = _REDUCTIONS.get(self.combiner, self.combiner)(values, axis=self.axis)
+        if self.combiner in ("max", "min") and lists:
+            return tf.where(_beside(values.row_lengths() > 0, reduced), reduced, tf.zeros_like(reduced))
+        return reduced
+
+    def _masked_mean(self, values: Any, mask: Any) -> Any:
+        if mask is None:
+            raise ConfigError(f"{self.name}: 'masked_mean' needs a mask", fix="Mask the input, or use 'mean'.")
+        weights = tf.expand_dims(tf.cast(mask, values.dtype), -1) if len(mask.shape) < len(values.shape) else mask
+        weights = tf.cast(weights, values.dtype)
+        total = tf.reduce_sum(values * weights, axis=self.axis)
+        return total / tf.maximum(tf.reduce_sum(weights, axis=self.axis), 1)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape without the axis."""
+        shapes = as_shape(input_shape)
+        if isinstance(shapes, dict):
+            return {
+                name: self._without_axis(shape) if self._concerns(shape) else shape for name, shape in shapes.items()
+            }
+        return self._without_axis(shapes)
+
+    def _without_axis(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        axis = self.axis % len(shape)
+        return shape[:axis] + shape[axis + 1 :]
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "combiner": to_config(self.combiner), "axis": self.axis}
+
+
+def _beside(rows: Any, values: Any) -> Any:
+    """One value a row, with as many axes as `values`, so that both can be combined."""
+    return tf.reshape(rows, [-1] + [1] * (len(values.shape) - 1))

@@ -1,0 +1,126 @@
+"""Noise for sequences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from merlin.schema import Schema, Tags
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.serializing import to_config
+from emrys.blocks.errors import ConfigError, SchemaError
+
+
+@keras.saving.register_keras_serializable("emrys")
+class StochasticSwapNoise(Block):
+    """Lets some elements of sequences change places with each other, across the whole batch, in training.
+
+    Each element that is not padding is chosen with the same probability; the values of the chosen ones are permuted,
+    for each feature by itself. What is padding is said by `input_mask`; without it by the item id of the schema;
+    without a schema by each feature itself.
+
+    Args:
+        schema: The columns that are changed; the one tagged ITEM_ID says what is padding. Default: all features.
+        pad_token: Value that is padding. Default: 0.
+        replacement_prob: Probability of being chosen. Default: 0.1.
+
+    Input shape:
+        Dictionary by feature name, or one tensor: (B, L), (B, L, 1) or ragged; `input_mask` (B, L), True where there
+        is an element, ragged as the features are.
+
+    Output shape:
+        That of the input.
+
+    Raises:
+        ConfigError: if the probability is none; if a mask and a feature are not both ragged or both dense.
+        SchemaError: if the schema has not one column tagged ITEM_ID, or the batch lacks it where it is needed.
+
+    Source:
+        Jahrer, "Porto Seguro's Safe Driver Prediction: 1st place", 2017 ("swap noise").
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> noise = mm.StochasticSwapNoise(replacement_prob=1.0)
+        >>> swapped = noise({"items": np.array([[1, 2, 0], [3, 4, 5]])}, training=True)["items"].numpy()
+        >>> int(swapped[0, 2]), sorted(int(item) for item in swapped.flatten())
+        (0, [0, 1, 2, 3, 4, 5])
+    """
+
+    def __init__(
+        self, schema: Schema | None = None, pad_token: int = 0, replacement_prob: float = 0.1, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if not 0 <= replacement_prob <= 1:
+            raise ConfigError(
+                "StochasticSwapNoise: replacement_prob", expected="a probability", got=repr(replacement_prob)
+            )
+        if schema is not None and len(schema.select_by_tag(Tags.ITEM_ID)) != 1:
+            raise SchemaError(
+                "StochasticSwapNoise: the schema does not say what is padding",
+                expected="one column tagged ITEM_ID",
+                got=", ".join(schema.select_by_tag(Tags.ITEM_ID).column_names) or "none",
+            )
+        self._columns = schema
+        self.pad_token = pad_token
+        self.replacement_prob = replacement_prob
+
+    @property
+    def schema(self) -> Schema | None:
+        """The columns that are changed, None for all."""
+        return self._columns
+
+    def call(self, inputs: Any, input_mask: Any = None, training: bool | None = None) -> Any:
+        """Swaps elements in training; gives the inputs back otherwise."""
+        if not training:
+            return inputs
+        if not isinstance(inputs, dict):
+            return self.augment(inputs, input_mask)
+        if input_mask is None and self._columns is not None:
+            (item,) = self._columns.select_by_tag(Tags.ITEM_ID).column_names
+            if item not in inputs:
+                raise SchemaError(f"{self.name} misses the column of items", column=item, got=", ".join(inputs))
+            input_mask = self._elements(inputs[item])
+        names = list(inputs) if self._columns is None else self._columns.column_names
+        return {name: self.augment(tensor, input_mask) if name in names else tensor for name, tensor in inputs.items()}
+
+    def _elements(self, tensor: Any) -> Any:
+        if isinstance(tensor, tf.RaggedTensor):
+            return tensor.with_flat_values(self._elements(tensor.flat_values))
+        return tf.not_equal(tensor, tf.cast(self.pad_token, tensor.dtype))
+
+    def augment(self, input_tensor: Any, mask: Any = None, **kwargs: Any) -> Any:
+        """Swaps elements of one feature.
+
+        Args:
+            input_tensor: The feature.
+            mask: Where there are elements. Default: where it is not `pad_token`.
+            **kwargs: Kept, without effect.
+        """
+        mask = self._elements(input_tensor) if mask is None else mask
+        ragged = isinstance(input_tensor, tf.RaggedTensor)
+        if isinstance(mask, tf.RaggedTensor) != ragged:
+            kinds = {True: "ragged", False: "dense"}
+            raise ConfigError(
+                f"{self.name}: the mask of a {kinds[ragged]} feature", expected=kinds[ragged], got=kinds[not ragged]
+            )
+        if ragged:
+            return input_tensor.with_flat_values(self._swapped(input_tensor.flat_values, mask.flat_values))
+        return self._swapped(input_tensor, mask)
+
+    def _swapped(self, values: Any, mask: Any) -> Any:
+        mask = tf.reshape(tf.cast(mask, tf.bool), tf.shape(values))
+        chosen = tf.logical_and(mask, tf.random.uniform(tf.shape(values)) < self.replacement_prob)
+        places = tf.where(chosen)
+        return tf.tensor_scatter_nd_update(values, places, tf.gather_nd(values, tf.random.shuffle(places)))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "schema": to_config(self._columns),
+            "pad_token": self.pad_token,
+            "replacement_prob": self.replacement_prob,
+        }

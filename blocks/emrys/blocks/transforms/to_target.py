@@ -1,0 +1,129 @@
+"""Features that become targets."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import keras
+import tensorflow as tf
+from merlin.schema import ColumnSchema, Schema, Tags
+
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.prediction import Prediction
+from emrys.blocks.core.serializing import from_config, to_config
+from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.outputs.categorical_target import number_of_ids
+
+
+@keras.saving.register_keras_serializable("emrys")
+class ToTarget(Block):
+    """Moves columns of a batch from the features to the targets.
+
+    Use it in `fit(pre=...)` and `evaluate(pre=...)`, as `pre` of a model, or as the transform of a `Loader`. A target
+    that is there already wins over the feature of its name. A batch without the column, as in serving, passes as it is.
+
+    Args:
+        schema: The columns.
+        *target: Which ones: names, tags, column schemas or schemas.
+        one_hot: Whether a target becomes numbers per class, (B, N). Default: False.
+
+    Input shape:
+        Dictionary by feature name.
+
+    Output shape:
+        A `Prediction`: `outputs` are the features left, `targets` a dictionary by name. Called without targets it has
+        the bare tensor where there is one target.
+
+    Raises:
+        ConfigError: if there is no target.
+        SchemaError: if a target is no column of the schema, or has no domain for `one_hot`.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> from merlin.schema import Schema
+        >>> layer = mm.ToTarget(Schema([mm.create_continuous_column("price")]), "price")
+        >>> layer({"price": np.array([3.0]), "item": np.array([1])}, targets={}).targets["price"].numpy().tolist()
+        [3.0]
+    """
+
+    def __init__(
+        self, schema: Schema, *target: str | Tags | ColumnSchema | Schema, one_hot: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(schema, Schema):
+            raise ConfigError("ToTarget: schema", expected="a Schema", got=repr(schema))
+        if not target:
+            raise ConfigError("ToTarget has no target", expected="names, tags, column schemas or schemas")
+        self._columns = schema
+        #: The columns that become targets.
+        self.target_names = list(dict.fromkeys(name for each in target for name in _names(schema, each)))
+        self.one_hot = one_hot
+        self._classes = {name: number_of_ids(schema[name]) for name in self.target_names} if one_hot else {}
+        self.built = True  # nothing to build; Keras looks for the shapes of a prediction's missing fields
+
+    @property
+    def schema(self) -> Schema:
+        """The columns."""
+        return self._columns
+
+    def call(self, inputs: dict[str, Any], targets: Any = None) -> Prediction:
+        """Moves the columns."""
+        found = {name: self._target(name, inputs[name]) for name in self.target_names if name in inputs}
+        features = {name: tensor for name, tensor in inputs.items() if name not in self.target_names}
+        if targets is None:
+            return Prediction(features, next(iter(found.values())) if len(found) == 1 else found or None)
+        if not isinstance(targets, dict):
+            raise ConfigError(f"{self.name}: targets", expected="a dictionary by name", got=type(targets).__name__)
+        return Prediction(features, {**found, **targets})
+
+    def _target(self, name: str, values: Any) -> Any:
+        if not self.one_hot:
+            return values
+        if isinstance(values, tf.RaggedTensor) or len(values.shape) > 2:
+            expected = "one class number a row, (B,) or (B, 1)"
+            raise ConfigError(f"{self.name}: one_hot of {name!r}", expected=expected, got=f"shape {values.shape}")
+        return tf.one_hot(tf.reshape(values, (-1,)), self._classes[name], dtype=values.dtype)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shapes of the features that are left."""
+        return {name: shape for name, shape in as_shape(input_shape).items() if name not in self.target_names}
+
+    def compute_output_schema(self, input_schema: Schema) -> Schema:
+        """The schema of a batch behind the layer: the columns have the tag TARGET besides theirs."""
+        return Schema(
+            [column.with_tags(Tags.TARGET) if column.name in self.target_names else column for column in input_schema]
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "schema": to_config(self._columns),
+            "target": list(self.target_names),
+            "one_hot": self.one_hot,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Makes the layer from what `get_config` gave."""
+        given = from_config(config)
+        return cls(given.pop("schema"), *given.pop("target"), **given)
+
+
+def _names(schema: Schema, target: str | Tags | ColumnSchema | Schema) -> list[str]:
+    if isinstance(target, Tags):
+        names = list(schema.select_by_tag(target).column_names)
+        if not names:
+            raise SchemaError("ToTarget finds no column for a target", expected=f"one tagged {target.name}")
+        return names
+    names = list(target.column_names) if isinstance(target, Schema) else [getattr(target, "name", target)]
+    for name in names:
+        if name not in schema.column_names:
+            raise SchemaError(
+                "ToTarget: a target is not in the schema",
+                column=str(name),
+                expected=f"one of {', '.join(schema.column_names)}",
+            )
+    return names

@@ -1,0 +1,89 @@
+"""Values to ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import pyarrow as pa
+
+from emrys.blocks.workflow.fitted_op import FittedOp, check_table
+from emrys.blocks.workflow.ids import FIRST_KNOWN
+from emrys.blocks.workflow.output_column import OutputColumn
+from emrys.blocks.workflow.raw_column import RawColumn
+
+
+@dataclass(frozen=True)
+class Categorify(FittedOp):
+    """Gives every value an id: 0 padding, 1 null, 2 unseen, then the known values in the order of the table.
+
+    Args:
+        column: Raw column; the output has the same name.
+        dtype: `int64` or `string`, the type of the raw values.
+        categories: `value` and `count` (int64: how often it stood in the train split), most frequent first, equally
+            frequent ones by value. No nulls.
+        is_list: Whether a row holds a list.
+        freq_threshold: Values seen less often have been left out; kept for the reader.
+        max_size: Upper bound of the number of ids that has been applied, or None; kept for the reader.
+        ids_of: Column whose ids these are, where it is not this one; its step has the same categories.
+    """
+
+    kind: ClassVar[str] = "categorify"
+
+    column: str
+    dtype: Literal["int64", "string"]
+    categories: pa.Table
+    is_list: bool = False
+    freq_threshold: int = 0
+    max_size: int | None = None
+    ids_of: str = ""
+
+    def __post_init__(self) -> None:
+        check_table(self.categories, self.dtype, {"count": pa.int64()}, nulls=False)
+
+    @property
+    def cardinality(self) -> int:
+        """Number of ids, the reserved ones included."""
+        return FIRST_KNOWN + int(self.categories.num_rows)
+
+    @property
+    def raw(self) -> RawColumn:
+        """The raw column that it reads."""
+        return RawColumn(self.column, self.dtype, self.is_list)
+
+    @property
+    def output(self) -> OutputColumn:
+        """The ids: int64, of the same name."""
+        return OutputColumn(
+            self.column, "int64", self.is_list, self.cardinality, self.column, self.kind, domain=self.ids_of
+        )
+
+    def definition(self) -> dict[str, Any]:
+        """Everything but the categories."""
+        return {
+            "column": self.column,
+            "dtype": self.dtype,
+            "is_list": self.is_list,
+            "freq_threshold": self.freq_threshold,
+            "max_size": self.max_size,
+            **({"ids_of": self.ids_of} if self.ids_of else {}),
+        }
+
+    @property
+    def table(self) -> pa.Table:
+        """The categories."""
+        return self.categories
+
+    @classmethod
+    def restore(cls, definition: Mapping[str, Any], table: pa.Table | None) -> Self:
+        """Makes the step from what `definition` and `table` gave."""
+        return cls(
+            column=definition["column"],
+            dtype=definition["dtype"],
+            categories=table,
+            is_list=definition["is_list"],
+            freq_threshold=definition["freq_threshold"],
+            max_size=definition["max_size"],
+            ids_of=definition.get("ids_of", ""),
+        )

@@ -1,0 +1,92 @@
+"""Numbers to numbers around zero."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from emrys.blocks.workflow.fitted_op import FittedOp
+from emrys.blocks.workflow.output_column import OutputColumn
+from emrys.blocks.workflow.raw_column import RawColumn
+
+
+@dataclass(frozen=True)
+class FillNormalize(FittedOp):
+    """Fills what is missing, then centres and scales: `(x - mean) / std`, or `x - mean` where `std` is 0.
+
+    Nulls, NaN and infinities count as missing.
+
+    Args:
+        column: Raw column; the output has the same name.
+        fill: What stands in for a missing value.
+        mean: Mean of the filled train split.
+        std: Standard deviation of the filled train split; 0 for a constant column.
+    """
+
+    kind: ClassVar[str] = "fill_normalize"
+
+    column: str
+    fill: float
+    mean: float
+    std: float
+
+    def __post_init__(self) -> None:
+        check_moments(self.mean, self.std, self.fill)
+
+    @property
+    def raw(self) -> RawColumn:
+        """The raw column that it reads."""
+        return RawColumn(self.column, "float32")
+
+    @property
+    def output(self) -> OutputColumn:
+        """The normalised numbers: float32, of the same name."""
+        return OutputColumn(self.column, "float32", False, None, self.column, self.kind)
+
+    def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Fills and normalises.
+
+        Args:
+            values: float32, of any shape.
+
+        Returns:
+            float32, of the same shape.
+        """
+        filled = np.where(np.isfinite(values), values.astype(np.float64), self.fill)
+        return normalise(filled, self.mean, self.std)
+
+    def definition(self) -> dict[str, Any]:
+        """Everything: the step has no table."""
+        return {"column": self.column, "fill": self.fill, "mean": self.mean, "std": self.std}
+
+    @classmethod
+    def restore(cls, definition: Mapping[str, Any], table: pa.Table | None) -> Self:
+        """Makes the step from what `definition` gave."""
+        return cls(
+            column=definition["column"],
+            fill=float(definition["fill"]),
+            mean=float(definition["mean"]),
+            std=float(definition["std"]),
+        )
+
+
+def normalise(values: NDArray[np.float64], mean: float, std: float) -> NDArray[np.float32]:
+    """`(values - mean) / std` as float32; only centred where `std` is 0."""
+    centred = values - mean
+    return np.asarray(centred / std if std > 0 else centred, dtype=np.float32)
+
+
+def check_moments(mean: float, std: float, *others: float) -> None:
+    """Refuses what is no mean or no standard deviation.
+
+    Raises:
+        ValueError: if a number is not finite, or `std` below 0.
+    """
+    if not all(math.isfinite(number) for number in (mean, std, *others)) or std < 0:
+        raise ValueError(f"mean {mean}, std {std} and {others} must be finite, and std 0 or more")

@@ -1,0 +1,133 @@
+"""Arrow tables to the columns of a request, and its results back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from emrys.blocks.errors import DataError
+from emrys.blocks.workflow.ids import NULL_INT, PADDING
+from emrys.blocks.workflow.output_column import OutputColumn
+from emrys.blocks.workflow.raw_column import RawColumn
+
+_TYPES = {"int64": pa.int64(), "float32": pa.float32(), "string": pa.string()}
+
+
+def raw_type(column: RawColumn) -> pa.DataType:
+    """Arrow type of a raw column."""
+    return pa.list_(_TYPES[column.dtype]) if column.is_list else _TYPES[column.dtype]
+
+
+def cast_column(column: RawColumn, values: pa.ChunkedArray) -> pa.Array:
+    """Brings a column to the type of the raw column: other integers and floats, large or dictionary strings.
+
+    Raises:
+        DataError: if the type is another, or a value does not fit.
+    """
+    wanted = raw_type(column)
+    found = values.type
+    try:
+        if _is_like(wanted, found):
+            cast = values.cast(wanted, safe=not pa.types.is_floating(wanted))
+            return cast.combine_chunks() if isinstance(cast, pa.ChunkedArray) else cast
+    except pa.ArrowInvalid:
+        pass
+    raise DataError("the column has the wrong type", column=column.name, expected=str(wanted), got=str(found))
+
+
+def clean_column(column: RawColumn, values: pa.Array) -> pa.Array:
+    """Makes all that counts as missing null: the empty string, NaN and infinities; a list loses its missing elements.
+
+    Args:
+        column: What it is.
+        values: The values, of the type of the raw column.
+
+    Returns:
+        The values, of the same type. A null list has become an empty one.
+    """
+    if column.is_list:
+        return _clean_lists(RawColumn(column.name, column.dtype), values)
+    if column.dtype == "string":
+        return pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
+    if column.dtype == "float32":
+        return pc.if_else(pc.is_finite(values), values, pa.scalar(None, pa.float32()))
+    return pc.if_else(pc.equal(values, NULL_INT), pa.scalar(None, pa.int64()), values)
+
+
+def to_request(table: pa.Table, raw_columns: Sequence[RawColumn]) -> dict[str, NDArray[Any]]:
+    """Gives the raw columns of a table as a request brings them.
+
+    Args:
+        table: The table; columns beside the raw ones are left out.
+        raw_columns: The columns of a request.
+
+    Returns:
+        Scalars (B,), lists (B, L), nulls as the value that stands for them.
+    """
+    request = {}
+    for column in raw_columns:
+        if column.name not in table.column_names:
+            continue
+        values = cast_column(column, table[column.name])
+        request[column.name] = _dense(column, values) if column.is_list else _scalars(column, values)
+    return request
+
+
+def from_response(response: Mapping[str, NDArray[Any]], columns: Sequence[OutputColumn]) -> pa.Table:
+    """Gives results as a table: scalars as int64 or float32, lists as list<int64> without their padding."""
+    arrays = []
+    for column in columns:
+        values = response[column.name]
+        if not column.is_list:
+            arrays.append(pa.array(values[:, 0]))
+            continue
+        kept = values != PADDING
+        offsets = np.concatenate([[0], kept.sum(axis=1).cumsum()]).astype(np.int32)
+        arrays.append(pa.ListArray.from_arrays(pa.array(offsets), pa.array(values[kept], pa.int64())))
+    return pa.table(arrays, names=[column.name for column in columns])
+
+
+def _is_like(wanted: pa.DataType, found: pa.DataType) -> bool:
+    if pa.types.is_list(wanted):
+        is_list = pa.types.is_list(found) or pa.types.is_large_list(found)
+        return is_list and (_is_like(wanted.value_type, found.value_type) or pa.types.is_null(found.value_type))
+    if pa.types.is_dictionary(found):
+        found = found.value_type
+    if pa.types.is_integer(wanted):
+        return bool(pa.types.is_integer(found))
+    if pa.types.is_floating(wanted):
+        return bool(pa.types.is_floating(found) or pa.types.is_integer(found))
+    return bool(pa.types.is_string(found) or pa.types.is_large_string(found))
+
+
+def _clean_lists(element: RawColumn, lists: pa.Array) -> pa.Array:
+    """Drops the missing elements; walks over the elements that lists hold, not over the lists."""
+    parents = pc.list_parent_indices(lists)
+    elements = clean_column(element, pc.list_flatten(lists))
+    kept = pc.is_valid(elements)
+    lengths = np.bincount(parents.filter(kept).to_numpy(zero_copy_only=False), minlength=len(lists))
+    offsets = np.concatenate([[0], lengths.cumsum()]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), elements.filter(kept))
+
+
+def _scalars(column: RawColumn, values: pa.Array) -> NDArray[Any]:
+    if column.dtype == "int64":
+        return np.asarray(values.fill_null(NULL_INT).to_numpy(zero_copy_only=False))
+    if column.dtype == "float32":
+        return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float32)
+    return np.array(values.fill_null("").to_pylist(), dtype=object)
+
+
+def _dense(column: RawColumn, lists: pa.Array) -> NDArray[Any]:
+    """Lists as (B, L), filled up with the value that stands for null."""
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    elements = _scalars(RawColumn(column.name, column.dtype), pc.list_flatten(lists))
+    longest = int(lengths.max(initial=0))
+    dense = np.full((len(lists), longest), "" if column.dtype == "string" else NULL_INT, dtype=elements.dtype)
+    dense[np.arange(longest) < lengths[:, np.newaxis]] = elements
+    return dense

@@ -1,0 +1,108 @@
+"""Values to the mean target of their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from emrys.blocks.workflow.fill_normalize import check_moments, normalise
+from emrys.blocks.workflow.fitted_op import FittedOp, check_table
+from emrys.blocks.workflow.output_column import OutputColumn
+from emrys.blocks.workflow.raw_column import RawColumn
+
+
+@dataclass(frozen=True)
+class TargetEncoding(FittedOp):
+    """Encodes a value by the smoothed mean target of its rows in the train split, then normalises.
+
+    The encoding is `(sum + smoothing * target_mean) / (count + smoothing)`. Null is a group like any other; a value
+    without a group is encoded as `target_mean`. The folds shaped the encodings of the train rows alone, which were
+    made when the workflow was fitted; every other row gets the whole-train statistics that stand here.
+
+    Args:
+        column: Raw column; the output is `TE_<column>_<target>`.
+        dtype: `int64` or `string`, the type of the raw values.
+        target: Column whose mean is taken.
+        groups: `value`, `count` (int64) and `sum` (float64) of the target, by value; one of them may be null.
+        target_mean: Mean target of the train split.
+        smoothing: Weight of `target_mean`, in rows.
+        mean: Mean of the out-of-fold encodings of the train split.
+        std: Standard deviation of the out-of-fold encodings of the train split; 0 if they are constant.
+        folds: Number of folds on the train split; kept for the reader.
+        fold_seed: Seed of the folds; kept for the reader.
+    """
+
+    kind: ClassVar[str] = "target_encoding"
+
+    column: str
+    dtype: Literal["int64", "string"]
+    target: str
+    groups: pa.Table
+    target_mean: float
+    smoothing: float
+    mean: float
+    std: float
+    folds: int
+    fold_seed: int
+
+    def __post_init__(self) -> None:
+        check_table(self.groups, self.dtype, {"count": pa.int64(), "sum": pa.float64()}, nulls=True)
+        check_moments(self.mean, self.std, self.target_mean, self.smoothing)
+
+    @property
+    def raw(self) -> RawColumn:
+        """The raw column that it reads."""
+        return RawColumn(self.column, self.dtype)
+
+    @property
+    def output(self) -> OutputColumn:
+        """The normalised encoding: float32."""
+        return OutputColumn(f"TE_{self.column}_{self.target}", "float32", False, None, self.column, self.kind)
+
+    def encodings(self) -> NDArray[np.float32]:
+        """The normalised encoding of every group, in the order of `groups`."""
+        count = self.groups["count"].to_numpy().astype(np.float64)
+        total = self.groups["sum"].to_numpy() + self.smoothing * self.target_mean
+        return normalise(total / (count + self.smoothing), self.mean, self.std)
+
+    def unseen(self) -> np.float32:
+        """The normalised encoding of a value that has no group."""
+        return np.float32(normalise(np.asarray(self.target_mean), self.mean, self.std))
+
+    def definition(self) -> dict[str, Any]:
+        """Everything but the groups."""
+        return {
+            "column": self.column,
+            "dtype": self.dtype,
+            "target": self.target,
+            "target_mean": self.target_mean,
+            "smoothing": self.smoothing,
+            "mean": self.mean,
+            "std": self.std,
+            "folds": self.folds,
+            "fold_seed": self.fold_seed,
+        }
+
+    @property
+    def table(self) -> pa.Table:
+        """The groups."""
+        return self.groups
+
+    @classmethod
+    def restore(cls, definition: Mapping[str, Any], table: pa.Table | None) -> Self:
+        """Makes the step from what `definition` and `table` gave."""
+        numbers = {name: float(definition[name]) for name in ("target_mean", "smoothing", "mean", "std")}
+        return cls(
+            column=definition["column"],
+            dtype=definition["dtype"],
+            target=definition["target"],
+            groups=table,
+            folds=definition["folds"],
+            fold_seed=definition["fold_seed"],
+            **numbers,
+        )

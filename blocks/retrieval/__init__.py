@@ -1,4 +1,0 @@
-"""Retrieval: encoders, indexes of candidates, and the items that a query has seen.
-
-Nothing is imported here: `blocks.retrieval.seen_items` starts without TensorFlow.
-"""

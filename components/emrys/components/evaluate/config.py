@@ -1,0 +1,48 @@
+"""What can be chosen about an evaluation."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from emrys.blocks.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateConfig:
+    """Settings of the evaluate step.
+
+    Args:
+        k: Length of the list that the per-user metrics look at.
+        bins: Number of calibration bins; each holds about the same number of rows.
+        batch_size: Rows that the model scores at once.
+        smoothing: Strength of the prior in the user and item means of the baseline, as a number of rows.
+        folds: Folds in which the baseline's means are taken on train, so that no row sees its own label.
+        seed: Seed of the assignment of train rows to folds.
+        target: Binary column to evaluate; by default the one that the schema tags as binary classification.
+        registry: Folder or bucket whose model in production is evaluated beside; empty for none.
+        model_name: Name of the model in the registry.
+    """
+
+    k: int = 10
+    bins: int = 15
+    batch_size: int = 4096
+    smoothing: float = 5.0
+    folds: int = 5
+    seed: int = 0
+    target: str | None = None
+    registry: str = ""
+    model_name: str = "ranking"
+
+    def __post_init__(self) -> None:
+        for name, least in (("k", 1), ("bins", 2), ("batch_size", 1), ("folds", 2), ("seed", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                expected = f"a whole number of at least {least}"
+                raise ConfigError(f"{name} cannot be used", expected=expected, got=f"{value!r}")
+        if isinstance(self.smoothing, bool) or not isinstance(self.smoothing, (int, float)):
+            raise ConfigError("smoothing cannot be used", expected="a number", got=f"{self.smoothing!r}")
+        if not (math.isfinite(self.smoothing) and self.smoothing >= 0):
+            raise ConfigError("smoothing cannot be used", expected="a number of at least 0", got=f"{self.smoothing!r}")
+        if self.target is not None and not (isinstance(self.target, str) and self.target):
+            raise ConfigError("target cannot be used", expected="the name of a column", got=f"{self.target!r}")

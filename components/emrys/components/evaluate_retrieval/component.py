@@ -1,0 +1,71 @@
+"""Contract of the step evaluate_retrieval with Kubeflow Pipelines."""
+
+from kfp import dsl
+
+from emrys.components.image import TRAIN_IMAGE
+
+
+@dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
+def evaluate_retrieval(
+    splits: dsl.Input[dsl.Dataset],
+    data: dsl.Input[dsl.Dataset],
+    model: dsl.Input[dsl.Model],
+    schema: dsl.Input[dsl.Artifact],
+    evaluation: dsl.Output[dsl.Artifact],
+    metrics: dsl.Output[dsl.Metrics],
+    report: dsl.Output[dsl.HTML],
+    k: int = 10,
+    recall_k: int = 50,
+    exact_up_to: int = 10000,
+    recall_target: float = 0.95,
+    recall_floor: float = 0.9,
+    registry: str = "",
+    model_name: str = "retrieval",
+) -> None:
+    """Evaluates the trained model over the whole catalogue, without what users have had, with baselines beside it.
+
+    Args:
+        splits: Raw rows; the baselines learn from those of train.
+        data: Transformed rows.
+        model: The trained model.
+        schema: Schema of the transformed rows.
+        k: Length of the list that NDCG, MRR, coverage and novelty look at.
+        recall_k: Length of the list that recall looks at.
+        exact_up_to: Catalogues up to this size are searched exactly, larger ones approximately.
+        recall_target: Share of the exact results that the approximate search is tuned to.
+        recall_floor: Share of them below which the step fails.
+        registry: Folder or bucket whose model in production is evaluated beside; empty for none.
+        model_name: Name of the model in the registry.
+
+    Returns:
+        evaluation: Metrics, curves, report, candidates and seen items in one folder.
+        metrics: NDCG, recall, MRR, coverage and novelty of the model and of the baselines.
+        report: One self-contained page with plots.
+    """
+    import shutil
+    from pathlib import Path
+
+    from emrys.components.evaluate_retrieval.config import EvaluateRetrievalConfig
+    from emrys.components.evaluate_retrieval.step import run
+    from emrys.components.failing import one_line_errors
+
+    with one_line_errors("evaluate_retrieval"):
+        result = run(
+            splits=Path(splits.path),
+            data=Path(data.path),
+            model=Path(model.path),
+            schema=Path(schema.path),
+            config=EvaluateRetrievalConfig(
+                k=k,
+                recall_k=recall_k,
+                exact_up_to=exact_up_to,
+                recall_target=recall_target,
+                recall_floor=recall_floor,
+                registry=registry,
+                model_name=model_name,
+            ),
+            output=Path(evaluation.path),
+        )
+        for name, value in result.metrics.items():
+            metrics.log_metric(name, value)
+        shutil.copyfile(result.report, report.path)

@@ -1,0 +1,45 @@
+"""Contract of the step export_ensemble with Kubeflow Pipelines."""
+
+from kfp import dsl
+
+from emrys.components.image import SERVE_IMAGE
+
+
+@dsl.component(base_image=SERVE_IMAGE, install_kfp_package=False)
+def export_ensemble(
+    model: dsl.Input[dsl.Model],
+    workflow: dsl.Input[dsl.Artifact],
+    schema: dsl.Input[dsl.Artifact],
+    splits: dsl.Input[dsl.Dataset],
+    repository: dsl.Output[dsl.Model],
+    name: str = "ranking",
+    require_server: bool = False,
+) -> None:
+    """Writes a Triton model repository that answers raw rows, and checks it against the offline path.
+
+    Args:
+        model: The trained model.
+        workflow: The fitted workflow.
+        schema: Schema of the transformed rows.
+        splits: Raw rows; held-out ones go through both paths.
+        name: Name of the ensemble.
+        require_server: Whether a missing Triton server fails the step; otherwise the same code is checked in process.
+
+    Returns:
+        repository: The Triton model repository: transform, model, and the ensemble that chains them.
+    """
+    from pathlib import Path
+
+    from emrys.components.export_ensemble.config import ExportConfig
+    from emrys.components.export_ensemble.step import run
+    from emrys.components.failing import one_line_errors
+
+    with one_line_errors("export_ensemble"):
+        run(
+            model=Path(model.path),
+            workflow=Path(workflow.path),
+            schema=Path(schema.path),
+            splits=Path(splits.path),
+            config=ExportConfig(name=name, require_server=require_server),
+            output=Path(repository.path),
+        )

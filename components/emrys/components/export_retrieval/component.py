@@ -1,0 +1,50 @@
+"""Contract of the step export_retrieval with Kubeflow Pipelines."""
+
+from kfp import dsl
+
+from emrys.components.image import SERVE_IMAGE
+
+
+@dsl.component(base_image=SERVE_IMAGE, install_kfp_package=False)
+def export_retrieval(
+    model: dsl.Input[dsl.Model],
+    workflow: dsl.Input[dsl.Artifact],
+    schema: dsl.Input[dsl.Artifact],
+    splits: dsl.Input[dsl.Dataset],
+    evaluation: dsl.Input[dsl.Artifact],
+    repository: dsl.Output[dsl.Model],
+    name: str = "retrieval",
+    k: int = 100,
+    require_server: bool = False,
+) -> None:
+    """Writes a Triton model repository that recommends items to raw queries, and checks it against the offline path.
+
+    Args:
+        model: The trained model.
+        workflow: The fitted workflow.
+        schema: Schema of the transformed rows.
+        splits: Raw rows; held-out ones go through both paths.
+        evaluation: The model's evaluation; it brings the items, who has seen which, and how they are searched.
+        name: Name of the ensemble.
+        k: Items that are recommended for each query.
+        require_server: Whether a missing Triton server fails the step; otherwise the same code is checked in process.
+
+    Returns:
+        repository: The Triton model repository: transform, model with its search, and the ensemble that chains them.
+    """
+    from pathlib import Path
+
+    from emrys.components.export_retrieval.config import ExportRetrievalConfig
+    from emrys.components.export_retrieval.step import run
+    from emrys.components.failing import one_line_errors
+
+    with one_line_errors("export_retrieval"):
+        run(
+            model=Path(model.path),
+            workflow=Path(workflow.path),
+            schema=Path(schema.path),
+            splits=Path(splits.path),
+            evaluation=Path(evaluation.path),
+            config=ExportRetrievalConfig(name=name, k=k, require_server=require_server),
+            output=Path(repository.path),
+        )

@@ -1,0 +1,22 @@
+"""Contract of the step fingerprint with Kubeflow Pipelines."""
+
+from kfp import dsl
+
+from emrys.components.image import PREPROCESS_IMAGE
+
+
+@dsl.component(base_image=PREPROCESS_IMAGE, install_kfp_package=False)
+def fingerprint(dataset: str) -> str:
+    """Names the content of the data, so that equal data is not ingested again and changed data is.
+
+    Args:
+        dataset: A name, a path, or gs://bucket/folder.
+
+    Returns:
+        Output: The fingerprint.
+    """
+    from emrys.components.failing import one_line_errors
+    from emrys.components.fingerprint.step import run
+
+    with one_line_errors("fingerprint"):
+        return run(dataset)

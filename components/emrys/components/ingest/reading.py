@@ -1,0 +1,116 @@
+"""From the name or path of a data set to its rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emrys.blocks.datasets import fetch_movielens, load_movielens, movielens_like
+from emrys.blocks.errors import DataError
+from emrys.components.artifacts.splits import SPLITS
+from emrys.components.ingest.columns import choose_columns, convert_columns
+from emrys.components.ingest.config import IngestConfig
+from emrys.components.ingest.fetching import fetched
+from emrys.components.ingest.log import Log
+from emrys.components.running import emit
+
+_NAMES = ("synthetic", "ml-100k", "ml-1m")
+
+
+def read_log(config: IngestConfig) -> Log:
+    """Reads the data set that `config` names.
+
+    Raises:
+        DataError: if it is not there or cannot be used.
+        EmrysError: if it cannot be fetched.
+    """
+    if config.dataset == "synthetic":
+        drawn = movielens_like(config.rows, seed=config.seed)
+        return Log(drawn.table, drawn.probability)
+    if config.dataset in _NAMES:
+        archive = fetch_movielens(config.dataset, config.cache_dir or None, progress=_Percent(config.dataset))
+        return Log(load_movielens(archive))
+    if "://" in config.dataset:
+        with fetched(config.dataset) as folder:
+            return _read_path(folder, config.dataset)
+    return _read_path(Path(config.dataset).expanduser(), config.dataset)
+
+
+def _read_path(path: Path, dataset: str) -> Log:
+    if not path.exists():
+        raise DataError(
+            "there is no such data set", path=dataset, expected=f"{', '.join(_NAMES)} or the path of a data set"
+        )
+    if path.is_dir():
+        files = sorted(file for file in path.glob("*.parquet") if file.is_file() and file.name[0] not in "._")
+        return _read_parquet(files) if files else Log(load_movielens(path))
+    if path.stat().st_size == 0:
+        raise DataError("the file is empty", path=path, expected="a zip archive or a Parquet file")
+    if path.suffix.lower() == ".parquet":
+        return _read_parquet([path])
+    if path.suffix.lower() == ".zip":
+        return Log(load_movielens(path))
+    raise DataError(
+        "not a data set", path=path, expected="a .zip archive of MovieLens, a .parquet file, or a folder of either"
+    )
+
+
+def _read_parquet(files: list[Path]) -> Log:
+    tables = [_read_file(file) for file in files]
+    names = tables[0].column_names
+    for file, table in zip(files, tables, strict=True):
+        if table.column_names != names:
+            raise DataError(
+                "the file has other columns than its neighbour",
+                path=file,
+                expected=f"those of {files[0].name}: {', '.join(names)}",
+                got=", ".join(table.column_names),
+            )
+    by_name = {file.stem: table.num_rows for file, table in zip(files, tables, strict=True)}
+    given = None
+    if set(by_name) == set(SPLITS):
+        ends = np.cumsum(list(by_name.values()))
+        given = {name: np.arange(end - by_name[name], end) for name, end in zip(by_name, ends, strict=True)}
+        _tell("the data set comes in train, valid and test; its split is kept")
+    return Log(pa.concat_tables(tables), given=given)
+
+
+def _read_file(file: Path) -> pa.Table:
+    if file.stat().st_size == 0:
+        raise DataError("the file is empty", path=file, expected="a Parquet file", fix="Write it again.")
+    try:
+        with pq.ParquetFile(file) as parquet:
+            names, ignored = choose_columns(parquet.schema_arrow.names, file)
+            table = parquet.read(columns=names)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise DataError(
+            f"not a whole Parquet file ({error})", path=file, fix="Write it again, or take it away."
+        ) from None
+    if not table.num_rows:
+        raise DataError("the file has no rows", path=file, expected="at least one rating")
+    if ignored:
+        _tell(f"{file.name}: columns that mean nothing here are left out: {', '.join(ignored)}")
+    return convert_columns(table.select(names), file)
+
+
+def _tell(text: str) -> None:
+    emit("ingest", "message", text=text)
+
+
+class _Percent:
+    """Reports a download, but no more than a hundred times."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._last = -1
+
+    def __call__(self, done: int, total: int | None) -> None:
+        percent = 0 if not total else 100 * done // total
+        if percent > self._last:
+            self._last = percent
+            emit("ingest", "progress", done=done, total=total or done, text=f"fetching {self._what}")

@@ -1,0 +1,66 @@
+"""Arrow tables to the pandas frames that NVTabular works on, and dask to walk over them."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterable, Iterator
+
+import dask
+import dask.dataframe as dd
+import pandas as pd
+import pyarrow as pa
+
+from emrys.blocks.workflow import NULL_INT, RawColumn
+from emrys.components.preprocess.raw_split import RawSplit
+
+
+def to_frame(table: pa.Table, columns: Iterable[RawColumn], targets: Iterable[str] = ()) -> pd.DataFrame:
+    """Makes a frame in which no key is null.
+
+    NVTabular 23.8 miscounts null keys in target encodings, turns integers with nulls into floats, and fails on a
+    partition where all keys are null. So a null key is the value that says null in a request: -2**63 or "".
+
+    Args:
+        table: Cleaned columns: missing keys are null, no element of a list is.
+        columns: The columns to take.
+        targets: Columns to take as float64.
+
+    Returns:
+        int64, objects (str), arrays for lists, and float64 with NaN for numbers.
+    """
+    series = {}
+    for column in columns:
+        values = table[column.name]
+        if column.dtype == "float32":
+            values = values.cast(pa.float64())
+        elif not column.is_list:
+            values = values.fill_null(NULL_INT if column.dtype == "int64" else "")
+        series[column.name] = values.to_pandas()
+    for name in targets:
+        series[name] = table[name].cast(pa.float64()).to_pandas()
+    return pd.DataFrame(series)
+
+
+def to_collection(split: RawSplit, columns: tuple[RawColumn, ...], targets: tuple[str, ...]) -> dd.DataFrame:
+    """A dask frame with one partition per part of the split; a part is read when it is worked on.
+
+    Args:
+        split: The split.
+        columns: The columns to take.
+        targets: The targets to take.
+    """
+
+    def read(part: int) -> pd.DataFrame:
+        return to_frame(split.read(part), columns, targets)
+
+    empty = to_frame(split.read(0).slice(0, 0), columns, targets)
+    return dd.from_map(read, range(len(split.parts)), meta=empty, token=f"{split.path}-{columns}-{targets}")
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Surrounds work of dask and NVTabular: in this thread alone, and without their warnings to developers."""
+    with dask.config.set(scheduler="synchronous"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

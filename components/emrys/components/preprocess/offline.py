@@ -1,0 +1,189 @@
+"""The offline transform: an NVTabular workflow that is rebuilt from the stored statistics, never fitted."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pandas as pd
+import pyarrow as pa
+
+from emrys.blocks.errors import DataError
+from emrys.blocks.workflow import (
+    FIRST_KNOWN,
+    NULL,
+    NULL_INT,
+    Categorify,
+    FillNormalize,
+    FittedWorkflow,
+    OutputColumn,
+    RawColumn,
+    TargetEncoding,
+)
+from emrys.blocks.workflow.request import nearest
+from emrys.blocks.workflow.tables import cast_column, clean_column
+from emrys.components.preprocess.frames import quietly, to_frame
+from emrys.components.preprocess.without_tensorflow import without_tensorflow
+
+with without_tensorflow():
+    import nvtabular as nvt
+    from merlin.schema import ColumnSchema, Schema
+    from nvtabular import ops as nvt_ops
+
+
+class OfflineWorkflow:
+    """An `nvtabular.Workflow` whose operators carry the statistics of a fitted workflow.
+
+    Its operators read their tables from a folder of its own, which `close` removes.
+
+    Args:
+        fitted: The fitted workflow.
+    """
+
+    def __init__(self, fitted: FittedWorkflow) -> None:
+        self.fitted = fitted
+        self._folder = tempfile.TemporaryDirectory(prefix="emrys-workflow-")
+        self._targets = tuple(dict.fromkeys(op.target for op in fitted.ops if isinstance(op, TargetEncoding)))
+        try:
+            with quietly():
+                self.workflow = self._build()
+        except BaseException:
+            self.close()
+            raise
+
+    def transform(self, table: pa.Table) -> pa.Table:
+        """Applies the workflow.
+
+        Args:
+            table: Holds the raw columns; others are left out.
+
+        Returns:
+            The output columns, in order: int64, float32, or list<int64>.
+
+        Raises:
+            DataError: if a raw column is missing or of the wrong type.
+        """
+        cleaned = {}
+        for column in self.fitted.raw_columns:
+            if column.name not in table.column_names:
+                hint = nearest(column.name, table.column_names)
+                raise DataError("the column is missing", column=column.name, fix=hint)
+            cleaned[column.name] = clean_column(column, cast_column(column, table[column.name]))
+        return self.transform_clean(pa.table(cleaned))
+
+    def transform_clean(self, table: pa.Table) -> pa.Table:
+        """Applies the workflow to raw columns that `clean_column` has gone over."""
+        if not table.num_rows:
+            return pa.table({column.name: pa.array([], arrow_type(column)) for column in self.fitted.output_columns})
+        frame = to_frame(table, self.fitted.raw_columns)
+        for name in self._targets:
+            frame[name] = 0.0  # the operator asks for its target, which only fitting reads
+        with quietly():
+            made = self.workflow.transform(frame)
+        return to_table(made, self.fitted.output_columns)
+
+    def close(self) -> None:
+        """Removes the tables; the workflow cannot be used any longer."""
+        self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _build(self) -> Any:
+        output = None
+        for number, op in enumerate(self.fitted.ops):
+            folder = Path(self._folder.name) / str(number)
+            folder.mkdir()
+            node = self._node(op, folder)
+            output = node if output is None else output + node
+        columns = [_column_schema(column) for column in self.fitted.raw_columns]
+        columns += [ColumnSchema(name, dtype="float64") for name in self._targets if name not in self._raw_names()]
+        return nvt.Workflow(output).fit_schema(Schema(columns))
+
+    def _raw_names(self) -> set[str]:
+        return {column.name for column in self.fitted.raw_columns}
+
+    def _node(self, op: Any, folder: Path) -> Any:
+        if isinstance(op, Categorify):
+            return [op.column] >> _categorify(op, folder)
+        if isinstance(op, FillNormalize):
+            fill = nvt_ops.FillMissing(fill_val=op.fill)
+            return [op.column] >> fill >> _normalize(op.column, op.mean, op.std)
+        if isinstance(op, TargetEncoding):
+            return [op.column] >> _target_encoding(op, folder) >> _normalize(op.output.name, op.mean, op.std)
+        raise TypeError(f"no operator of NVTabular is known for {op!r}")
+
+
+def transform(workflow: str | os.PathLike[str], table: pa.Table) -> pa.Table:
+    """Applies a stored workflow to raw rows with NVTabular.
+
+    Args:
+        workflow: Folder of the fitted workflow.
+        table: Holds the raw columns; others are left out.
+
+    Returns:
+        The output columns, in order: int64, float32, or list<int64>.
+    """
+    with OfflineWorkflow(FittedWorkflow.load(workflow)) as offline:
+        return offline.transform(table)
+
+
+def arrow_type(column: OutputColumn) -> pa.DataType:
+    """Arrow type of an output column."""
+    scalar = pa.int64() if column.dtype == "int64" else pa.float32()
+    return pa.list_(scalar) if column.is_list else scalar
+
+
+def to_table(frame: pd.DataFrame, columns: Sequence[OutputColumn]) -> pa.Table:
+    """Takes the output columns, in order, from what NVTabular gives."""
+    arrays = [pa.array(frame[column.name], type=arrow_type(column), from_pandas=False) for column in columns]
+    return pa.table(arrays, names=[column.name for column in columns])
+
+
+def _categorify(op: Categorify, folder: Path) -> Any:
+    values = op.categories["value"].to_pylist()
+    # NVTabular reads the ids from the index. The value that says null has its own row, for no key is null here.
+    index = [*range(FIRST_KNOWN, FIRST_KNOWN + len(values)), NULL]
+    null = NULL_INT if op.dtype == "int64" else ""
+    path = folder / "categories.parquet"
+    dtype = "int64" if op.dtype == "int64" else "object"
+    pd.DataFrame({op.column: pd.Series([*values, null], dtype=dtype, index=index)}).to_parquet(path)
+    made = nvt_ops.Categorify(vocabs={op.column: str(path)}, cat_cache=None, out_path=str(folder))
+    made.fitted = True
+    return made
+
+
+def _normalize(column: str, mean: float, std: float) -> Any:
+    made = nvt_ops.Normalize(out_dtype="float32")
+    made.means, made.stds, made.fitted = {column: mean}, {column: std}, True
+    return made
+
+
+def _target_encoding(op: TargetEncoding, folder: Path) -> Any:
+    """One fold: the whole-train statistics for every row."""
+    null = NULL_INT if op.dtype == "int64" else ""
+    path = folder / "groups.parquet"
+    keys = op.groups["value"].fill_null(null)
+    names = [op.column, f"{op.column}_count", f"{op.column}_{op.target}_sum"]
+    pa.table([keys, op.groups["count"], op.groups["sum"]], names=names).to_pandas().to_parquet(path)
+    made = nvt_ops.TargetEncoding(
+        [op.target], kfold=1, p_smooth=op.smoothing, out_dtype="float64", cat_cache=None, out_path=str(folder)
+    )
+    made.stats, made.means, made.fitted = {op.column: str(path)}, {op.target: op.target_mean}, True
+    return made
+
+
+def _column_schema(column: RawColumn) -> Any:
+    dtype = "float64" if column.dtype == "float32" else column.dtype
+    if column.is_list:
+        return ColumnSchema(column.name, dtype=dtype, is_list=True, is_ragged=True)
+    return ColumnSchema(column.name, dtype=dtype)

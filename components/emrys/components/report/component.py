@@ -1,0 +1,57 @@
+"""Contract of the step report with Kubeflow Pipelines."""
+
+from kfp import dsl
+
+from emrys.components.image import TRAIN_IMAGE
+
+
+@dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
+def report(
+    statistics: dsl.Input[dsl.Artifact],
+    workflow: dsl.Input[dsl.Artifact],
+    schema: dsl.Input[dsl.Artifact],
+    model: dsl.Input[dsl.Model],
+    evaluation: dsl.Input[dsl.Artifact],
+    decision: dsl.Input[dsl.Artifact],
+    page: dsl.Output[dsl.HTML],
+    repository: dsl.Input[dsl.Model] | None = None,
+    version: str = "",
+    registry: str = "",
+    model_name: str = "",
+    run_name: str = "",
+) -> None:
+    """Writes everything about a run on one page, whether the model passed the gate or not.
+
+    Args:
+        statistics: Statistics of the raw rows, and what was found wrong with them.
+        workflow: The fitted feature workflow.
+        schema: Schema of the transformed rows.
+        model: The trained model.
+        evaluation: What was measured.
+        decision: The gate's decision.
+        repository: The Triton model repository; left out where the model did not pass the gate.
+        version: Name of the version that was promoted; empty for none.
+        registry: Folder or bucket of the registry, for the schema of the version in production; empty for none.
+        model_name: Name of the model there.
+        run_name: Name of the run; empty where it has none.
+
+    Returns:
+        page: One self-contained page.
+    """
+    from pathlib import Path
+
+    from emrys.components.failing import one_line_errors
+    from emrys.components.report.step import ReportConfig, run
+
+    with one_line_errors("report"):
+        run(
+            statistics=Path(statistics.path),
+            workflow=Path(workflow.path),
+            schema=Path(schema.path),
+            model=Path(model.path),
+            evaluation=Path(evaluation.path),
+            decision=Path(decision.path),
+            repository=None if repository is None else Path(repository.path),
+            config=ReportConfig(version=version, registry=registry, model_name=model_name, run_name=run_name),
+            output=Path(page.path),
+        )

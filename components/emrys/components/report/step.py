@@ -1,0 +1,153 @@
+"""Everything about a run on one page."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emrys.blocks.errors import ArtifactError
+from emrys.blocks.io import atomic_file
+from emrys.components.artifacts.base import Artifact
+from emrys.components.artifacts.evaluation import Evaluation
+from emrys.components.artifacts.feature_schema import FeatureSchema
+from emrys.components.artifacts.fitted_workflow import FittedWorkflowArtifact
+from emrys.components.artifacts.gate_decision import GateDecision
+from emrys.components.artifacts.model import ModelArtifact
+from emrys.components.artifacts.statistics import Statistics
+from emrys.components.artifacts.triton_repository import TritonRepository
+from emrys.components.pages.facts import ColumnFacts, SplitFacts
+from emrys.components.pages.validation_view import ValidationView
+from emrys.components.pages.views import view_of
+from emrys.components.registry.registry import Registry
+from emrys.components.report.page import RunPage
+from emrys.components.report.revision import revision
+from emrys.components.report.schema_difference import SchemaChange, schema_changes
+from emrys.components.running import emit, running
+from emrys.components.validate.config import CHECKS
+
+STEP = "report"
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """What the page says of the run besides its artifacts.
+
+    Attributes:
+        version: Name of the version that was promoted; empty for none.
+        registry: Folder or bucket of the registry; empty for none.
+        model_name: Name of the model there.
+        run_name: Name of the run; empty where it has none.
+    """
+
+    version: str = ""
+    registry: str = ""
+    model_name: str = ""
+    run_name: str = ""
+
+
+def run(
+    *,
+    statistics: Path,
+    workflow: Path,
+    schema: Path,
+    model: Path,
+    evaluation: Path,
+    decision: Path,
+    repository: Path | None,
+    config: ReportConfig,
+    output: Path,
+) -> RunPage:
+    """Writes the page of a run, whether the model passed the gate or not.
+
+    Args:
+        statistics: Statistics of the raw splits.
+        workflow: Fitted workflow.
+        schema: Schema of the transformed data.
+        model: Trained model.
+        evaluation: What was measured.
+        decision: The gate's decision.
+        repository: The Triton repository; None where the model was not exported.
+        config: What else there is to say.
+        output: The page, a file.
+
+    Returns:
+        What stands on the page.
+
+    Raises:
+        ArtifactError: if an artifact is damaged, or the gate has decided about another evaluation.
+        StorageError: if the registry cannot be read.
+    """
+    with running(STEP):
+        found, features, network = Statistics(statistics), FeatureSchema(schema), ModelArtifact(model)
+        measured, decided = Evaluation(evaluation), GateDecision(decision)
+        if decided.decision["evaluation"] != measured.fingerprint:
+            raise ArtifactError("the gate decided about another evaluation", path=decision)
+        artifacts: dict[str, Artifact] = {
+            "statistics": found,
+            "workflow": FittedWorkflowArtifact(workflow),
+            "schema": features,
+            "model": network,
+            "evaluation": measured,
+            "decision": decided,
+        }
+        if repository is not None:
+            artifacts["repository"] = TritonRepository(repository)
+        production = str(measured.metadata.get("production") or "") if config.registry else ""
+        page = RunPage(
+            run=config.run_name,
+            dataset=found.metadata["dataset"],
+            view=view_of(measured),
+            validation=ValidationView(
+                columns=list(found.columns.values()),
+                validation=found.validation,
+                plots=found.plots,
+                meanings={name: meaning for name, (meaning, _) in CHECKS.items()},
+            ),
+            splits=[SplitFacts(**split) for split in found.metadata["splits"]],
+            data=found.metadata["data"],
+            decision=decided.decision,
+            columns=[ColumnFacts.of(column) for column in features.schema],
+            production=production,
+            changes=_changes(production, features, config) if production else [],
+            history=network.history,
+            summary=network.summary,
+            ensemble=None if repository is None else artifacts["repository"].metadata,
+            version=config.version,
+            registry=config.registry,
+            settings=_settings(artifacts),
+            fingerprints={"splits": found.metadata["inputs"]["splits"]}
+            | {name: artifact.fingerprint for name, artifact in artifacts.items()},
+            versions={**measured.metadata["versions"], "git revision": revision()},
+        )
+        with atomic_file(output) as work:
+            work.write_text(page.render(), encoding="utf-8")
+        emit(STEP, "message", text=f"the model {page.outcome}" if not page.version else f"the model is {page.outcome}")
+        return page
+
+
+def _changes(production: str, features: FeatureSchema, config: ReportConfig) -> list[SchemaChange]:
+    """What is different from the schema of the version that the model was compared with."""
+    known = Registry(config.registry, config.model_name)
+    with tempfile.TemporaryDirectory(prefix="emrys-report-") as folder:
+        before = known.fetch(known.version(production), Path(folder) / "schema", "schema")
+        return schema_changes(FeatureSchema(before), features)
+
+
+def _settings(artifacts: Mapping[str, Artifact]) -> dict[str, Mapping[str, Any]]:
+    """The settings of each step, as they stand in what it has written."""
+    of = {name: artifact.metadata for name, artifact in artifacts.items()}
+    gate, validate = artifacts["decision"], artifacts["statistics"]
+    settings = {
+        "ingest": of["statistics"].get("ingest"),
+        "preprocess": of["workflow"].get("config"),
+        "validate": validate.validation["configuration"] if isinstance(validate, Statistics) else None,
+        "build_model": of["model"].get("built"),
+        "train": of["model"].get("config"),
+        "evaluate": of["evaluation"].get("config"),
+        "gate": gate.decision.get("config") if isinstance(gate, GateDecision) else None,
+        "export": of["repository"].get("config") if "repository" in of else None,
+    }
+    return {step: values for step, values in settings.items() if values}

@@ -1,0 +1,66 @@
+"""The weights that a model is judged and served with."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import emrys.blocks as mm
+
+#: How often each id of a table occurs in the train split, by column.
+Counts = Mapping[str, npt.NDArray[np.int64]]
+
+
+def count_ids(train: Path, tables: list[mm.EmbeddingTable]) -> dict[str, npt.NDArray[np.int64]]:
+    """Counts how often each id occurs in the rows that are trained on.
+
+    Args:
+        train: Parquet file of the rows.
+        tables: Tables whose columns are counted.
+
+    Returns:
+        Counts by column, one number for each row of its table.
+    """
+    sizes = {name: table.input_dim for table in tables for name in table.schema.column_names}
+    counts: dict[str, npt.NDArray[np.int64]] = {name: np.zeros(size, np.int64) for name, size in sizes.items()}
+    with pq.ParquetFile(train) as file:
+        for batch in file.iter_batches(columns=list(sizes)):
+            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                ids = column.flatten() if pa.types.is_list(column.type) else column
+                counts[name] += np.bincount(ids.to_numpy(zero_copy_only=False), minlength=sizes[name])
+    return counts
+
+
+@contextlib.contextmanager
+def averaged(model: keras.Model, tables: list[mm.EmbeddingTable], counts: Counts) -> Iterator[None]:
+    """Gives the model, for a while, the weights that it is judged and served with.
+
+    They are the moving averages that the optimizer keeps, if it does, and in every embedding table the rows of ids
+    that never occur in training, "unseen" above all, are the mean of the others as often as they occur: as they were
+    initialised they would tell the model something random about every new user.
+
+    Args:
+        model: The model; its own weights are back afterwards.
+        tables: Its embedding tables.
+        counts: What `count_ids` gave.
+    """
+    own = [variable.numpy() for variable in model.trainable_variables]
+    try:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+        for table in tables:
+            seen = np.sum([counts[name] for name in table.schema.column_names], axis=0)
+            if table.trainable and seen.any():  # what is not trained was given, also for ids that do not occur
+                rows = table.embeddings.numpy()
+                rows[seen == 0] = np.average(rows, axis=0, weights=seen)
+                table.embeddings.assign(rows)
+        yield
+    finally:
+        for variable, value in zip(model.trainable_variables, own, strict=True):
+            variable.assign(value)

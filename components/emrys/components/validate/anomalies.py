@@ -1,0 +1,216 @@
+"""What is wrong with the columns, by what they mean and by what they were."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from emrys.blocks.datasets.log_schema import REQUIRED_COLUMNS
+from emrys.components.artifacts.column_statistics import ColumnKind, ColumnStatistics, Numbers
+from emrys.components.artifacts.splits import HISTORY, SPLITS, TARGET, Splits
+from emrys.components.validate.column_limits import ColumnLimits
+from emrys.components.validate.config import ValidateConfig
+from emrys.components.validate.finding import Findings
+
+_WITHOUT_NULLS = (*REQUIRED_COLUMNS, TARGET)
+#: A clock may be a day ahead.
+_AHEAD = 86_400
+#: Seconds from 1970 to 1980, before which there were no such logs.
+_EARLIEST = 315_532_800
+#: A text that is nearly one a row is noticed from this many rows on.
+_MANY_ROWS = 1000
+
+
+def raw_columns(splits: Splits) -> list[str]:
+    """The columns that are looked at: all but the history, which ingest has made of them, and which grows by itself."""
+    return [name for name in splits.columns if name != HISTORY.name]
+
+
+def check_columns(splits: Splits, previous: Mapping[str, ColumnStatistics] | None, findings: Findings) -> None:
+    """Whether all splits have the columns of train, and train those of the previous run."""
+    train = raw_columns(splits)
+    for split in SPLITS[1:]:
+        names = pq.read_schema(splits.file(split)).names
+        for name in train:
+            if name not in names:
+                findings.add("columns", f"the {split} split lacks the column", column=name, expected="that of train")
+    for name in previous or {}:
+        if name not in train:
+            findings.add("columns", "the column is missing", column=name, expected="it, as in the previous run")
+    for name in train:
+        if previous is not None and name not in previous:
+            findings.add("new_column", "the previous run did not have the column", column=name)
+
+
+def check_rows(rows: int, before: int | None, config: ValidateConfig, findings: Findings) -> None:
+    """Whether train is of a sensible size."""
+    if rows < config.min_rows:
+        findings.add("rows", "train has too few rows", expected=f"at least {config.min_rows:,}", got=f"{rows:,}")
+    if config.max_rows and rows > config.max_rows:
+        findings.add("rows", "train has too many rows", expected=f"at most {config.max_rows:,}", got=f"{rows:,}")
+    if before is not None and rows < config.min_growth * before:
+        expected = f"at least {config.min_growth:g} times the {before:,} of the previous run"
+        findings.add("rows", "train has lost rows", expected=expected, got=f"{rows:,}")
+
+
+def check_column(
+    column: ColumnStatistics, before: ColumnStatistics | None, config: ValidateConfig, findings: Findings
+) -> None:
+    """Whether a column of train holds something to learn from.
+
+    Args:
+        column: The column.
+        before: The column in the previous run, where there is one.
+        config: What it has to hold to.
+        findings: Where what is wrong is kept.
+    """
+    if column.distinct == 0:
+        kind = "element in any list" if column.kind is ColumnKind.LIST else "value in any row"
+        findings.add("empty", f"there is no {kind}", column=column.name, expected="a value in some rows")
+        return
+    most = config.limits(column.name).max_nulls
+    if most is not None and column.null_share > most and column.name not in _WITHOUT_NULLS:
+        expected, got = f"at most {100 * most:g} %", f"{100 * column.null_share:.1f} %"
+        findings.add("nulls", "many values are missing", column=column.name, expected=expected, got=got)
+    if column.distinct == 1 and column.kind is not ColumnKind.LABEL:
+        findings.add("constant", "every value is the same", column=column.name, expected="more than one value")
+    _check_vocabulary(column, before, config, findings)
+
+
+def check_values(column: ColumnStatistics, split: str, config: ValidateConfig, findings: Findings, now: float) -> None:
+    """Whether every value of a column of a split is one that it may hold.
+
+    Args:
+        column: The column in that split.
+        split: The split.
+        config: What it has to hold to.
+        findings: Where what is wrong is kept.
+        now: The time, in seconds since 1970.
+    """
+    where = "" if split == "train" else f" in the {split} split"
+    if column.nulls and column.name in _WITHOUT_NULLS:
+        got = f"{column.nulls:,} nulls in {column.rows:,} rows"
+        expected = "a value in every row"
+        findings.add("required", f"values are missing{where}", column=column.name, expected=expected, got=got)
+    if column.infinite:
+        got = f"{column.infinite:,} infinite"
+        findings.add("range", f"values are infinite{where}", column=column.name, expected="finite numbers", got=got)
+    if column.kind is ColumnKind.LABEL:
+        _check_label(column, where, findings)
+    elif column.numbers is not None and column.kind is ColumnKind.TIME:
+        _check_times(column.name, column.numbers, where, findings, now)
+    elif column.numbers is not None:
+        _check_range(column.name, column.numbers, where, config.limits(column.name), findings)
+
+
+def check_order(ranges: Mapping[str, tuple[int, int]], method: str | None, findings: Findings) -> None:
+    """Whether valid and test begin where train has ended, unless rows were split at random or by user.
+
+    Args:
+        ranges: First and last time by split.
+        method: How rows were split: `time`, `random`, `per_user`, or `given` by the user.
+        findings: Where what is wrong is kept.
+    """
+    if method in ("random", "per_user"):
+        return
+    last = ranges["train"][1]
+    for split in SPLITS[1:]:
+        if ranges[split][0] < last:
+            findings.add(
+                "leak_time",
+                f"{split} begins before train has ended",
+                column="timestamp",
+                expected=f"no earlier than {_moment(last)}",
+                got=_moment(ranges[split][0]),
+            )
+
+
+def check_order_by_user(train: pa.Table, judged: pa.Table, split: str, findings: Findings) -> None:
+    """Whether the rows of each user come after those that train has of the same user.
+
+    Args:
+        train: `userId` and `timestamp` of train, in rows split by user.
+        judged: The same of valid or test.
+        split: Its name.
+        findings: Where what is wrong is kept.
+    """
+    last = train.group_by("userId").aggregate([("timestamp", "max")])
+    both = judged.select(["userId", "timestamp"]).join(last, "userId", join_type="inner")
+    early = pc.sum(pc.less(both["timestamp"], both["timestamp_max"])).as_py() or 0
+    if early:
+        findings.add(
+            "leak_time",
+            f"{split} has rows from before the last train row of the same user",
+            column="timestamp",
+            expected="none",
+            got=f"{early:,}",
+        )
+
+
+def _check_vocabulary(
+    column: ColumnStatistics, before: ColumnStatistics | None, config: ValidateConfig, findings: Findings
+) -> None:
+    most = config.limits(column.name).max_distinct
+    got = f"{column.distinct:,}"
+    if most is not None:
+        if column.distinct > most:
+            problem, expected = "too many different values", f"at most {most:,}"
+            findings.add("vocabulary", problem, column=column.name, expected=expected, got=got)
+        return
+    if column.kind not in (ColumnKind.TEXT, ColumnKind.LIST):
+        return
+    if column.rows >= _MANY_ROWS and column.distinct > config.max_distinct_share * (column.rows - column.nulls):
+        problem, expected = "nearly every row has a value of its own", f"at most {config.max_distinct_share:g} a row"
+        got = f"{column.distinct:,} in {column.rows:,} rows"
+        findings.add("vocabulary", problem, column=column.name, expected=expected, got=got)
+    elif before is not None and before.rows:
+        allowed = config.vocabulary_growth * before.distinct * max(1.0, column.rows / before.rows)
+        if column.distinct > allowed:
+            expected = f"at most {int(allowed):,}, where the previous run had {before.distinct:,}"
+            problem = "far more different values than before"
+            findings.add("vocabulary", problem, column=column.name, expected=expected, got=got)
+
+
+def _check_range(name: str, numbers: Numbers, where: str, limits: ColumnLimits, findings: Findings) -> None:
+    if limits.min is not None and numbers.min < limits.min:
+        expected, got = f"at least {limits.min:g}", f"{numbers.min:g}"
+        findings.add("range", f"a value is too small{where}", column=name, expected=expected, got=got)
+    if limits.max is not None and numbers.max > limits.max:
+        expected, got = f"at most {limits.max:g}", f"{numbers.max:g}"
+        findings.add("range", f"a value is too great{where}", column=name, expected=expected, got=got)
+
+
+def _check_times(name: str, numbers: Numbers, where: str, findings: Findings, now: float) -> None:
+    latest = now + _AHEAD
+    if numbers.max > latest:
+        problem = (
+            "times are in milliseconds" if _EARLIEST <= numbers.max / 1000 <= latest else "a time has not been yet"
+        )
+        expected, got = f"seconds since 1970, at most {latest:.0f}", f"{numbers.max:.0f}"
+        findings.add("future", problem + where, column=name, expected=expected, got=got)
+    if numbers.min < _EARLIEST:
+        expected, got = "seconds since 1970", f"{numbers.min:.0f}"
+        findings.add("time_unit", f"a time is before 1980{where}", column=name, expected=expected, got=got)
+
+
+def _check_label(column: ColumnStatistics, where: str, findings: Findings) -> None:
+    values = sorted(value for value, _ in (column.values.top if column.values else ()))
+    if not set(values) <= {0, 1}:
+        got = ", ".join(map(str, values[:5])) + (", ..." if len(values) > 5 else "")
+        findings.add("label", f"the label is not binary{where}", column=column.name, expected="0 and 1", got=got)
+    elif column.distinct == 1:
+        got = f"{column.rows:,} rows, all {values[0]}"
+        findings.add("label", f"the label has one class{where}", column=column.name, expected="0 and 1", got=got)
+
+
+def _moment(seconds: int) -> str:
+    """A time as people read it; what is no time stays the number that it is."""
+    try:
+        text = datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (OverflowError, ValueError, OSError):
+        return str(seconds)
+    return f"{seconds} ({text})"

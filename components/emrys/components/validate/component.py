@@ -1,0 +1,105 @@
+"""Contract of the step validate with Kubeflow Pipelines."""
+
+from typing import Any
+
+from kfp import dsl
+
+from emrys.components.image import TRAIN_IMAGE
+
+
+@dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
+def validate(
+    splits: dsl.Input[dsl.Dataset],
+    statistics: dsl.Output[dsl.Artifact],
+    metrics: dsl.Output[dsl.Metrics],
+    report: dsl.Output[dsl.HTML],
+    columns: dict[str, Any],
+    severity: dict[str, str],
+    on_anomaly: str = "stop",
+    previous: str = "",
+    registry: str = "",
+    registry_name: str = "",
+    min_rows: int = 100,
+    max_rows: int = 0,
+    min_growth: float = 0.5,
+    max_nulls: float = 0.5,
+    max_duplicates: float = 0.001,
+    max_shared: float = 0.0,
+    max_distinct_share: float = 0.9,
+    vocabulary_growth: float = 2.0,
+    js_distance: float = 0.1,
+    l_infinity: float = 0.05,
+    null_drift: float = 0.05,
+    leak_auc: float = 0.95,
+    seed: int = 42,
+) -> str:
+    """Looks for anomalies, drift and leaks in the raw rows, and stops the run or marks it.
+
+    Args:
+        splits: Raw rows.
+        columns: Limits by column, in place of those for all.
+        severity: `error`, `warning` or `off` by check, where it is not the usual one.
+        on_anomaly: What happens when something is wrong: `stop` or `mark`.
+        previous: Statistics of an earlier run, a path, `file://` or `gs://`; empty to look into the registry.
+        registry: Root of a registry, whose version in production may have statistics; empty for none.
+        registry_name: Name of the model in the registry.
+        min_rows: Fewest rows of train.
+        max_rows: Most rows of train; 0 for any number.
+        min_growth: Fewest rows of train as a multiple of those of the previous run.
+        max_nulls: Greatest share of nulls in a column.
+        max_duplicates: Greatest share of train rows that repeat an event.
+        max_shared: Greatest share of valid or test rows whose event is in train.
+        max_distinct_share: Most different values of a text or list column for each of its rows.
+        vocabulary_growth: Most different values as a multiple of those of the previous run.
+        js_distance: Greatest Jensen-Shannon distance of a number from the previous run.
+        l_infinity: Greatest difference of a value's share from the previous run.
+        null_drift: Greatest difference of the share of nulls from the previous run.
+        leak_auc: Greatest AUC that a column alone may reach.
+        seed: Seed of the rows that leaks are looked for in.
+
+    Returns:
+        statistics: Statistics of the columns, and what was found.
+        metrics: Numbers of rows and of findings.
+        report: One self-contained page with a picture of each drifted column.
+        Output: The verdict: `passed` or `marked`.
+    """
+    import tempfile
+    from pathlib import Path
+
+    from emrys.components.failing import one_line_errors
+    from emrys.components.validate.config import OnAnomaly, ValidateConfig
+    from emrys.components.validate.previous import fetch_previous
+    from emrys.components.validate.step import run
+
+    with one_line_errors("validate"), tempfile.TemporaryDirectory() as folder:
+        config = ValidateConfig(
+            on_anomaly=OnAnomaly(on_anomaly),
+            min_rows=min_rows,
+            max_rows=max_rows,
+            min_growth=min_growth,
+            max_nulls=max_nulls,
+            max_duplicates=max_duplicates,
+            max_shared=max_shared,
+            max_distinct_share=max_distinct_share,
+            vocabulary_growth=vocabulary_growth,
+            js_distance=js_distance,
+            l_infinity=l_infinity,
+            null_drift=null_drift,
+            leak_auc=leak_auc,
+            seed=seed,
+            columns=columns,
+            severity=severity,
+        )
+        found = run(
+            splits=Path(splits.path),
+            config=config,
+            output=Path(statistics.path),
+            previous=fetch_previous(previous, registry, registry_name, Path(folder) / "previous"),
+            report=Path(report.path),
+        )
+        for split, rows in found.rows.items():
+            metrics.log_metric(f"{split}_rows", rows)
+        for severity_name in ("error", "warning"):
+            count = sum(one["severity"] == severity_name for one in found.findings)
+            metrics.log_metric(f"{severity_name}s", count)
+        return found.verdict

@@ -1,0 +1,185 @@
+"""What the data have to hold to."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from emrys.blocks.errors import ConfigError
+from emrys.components.artifacts.splits import SPLIT_SCHEMA, TARGET
+from emrys.components.naming import nearest
+from emrys.components.validate.column_limits import ColumnLimits, check_number
+
+
+class OnAnomaly(enum.StrEnum):
+    """What happens when something is wrong."""
+
+    #: The step fails, and nothing behind it runs.
+    STOP = "stop"
+    #: The run goes on, and its verdict is `marked`.
+    MARK = "mark"
+
+    @classmethod
+    def _missing_(cls, value: object) -> OnAnomaly:
+        known = ", ".join(one.value for one in cls)
+        raise ConfigError("validate: on_anomaly", expected=known, got=repr(value))
+
+
+class Severity(enum.StrEnum):
+    """How much a finding matters."""
+
+    #: The data are not fit: `on_anomaly` says what follows.
+    ERROR = "error"
+    #: It is told, and nothing follows.
+    WARNING = "warning"
+    #: It is not told.
+    OFF = "off"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Severity:
+        known = ", ".join(one.value for one in cls)
+        raise ConfigError("validate: severity", expected=known, got=repr(value))
+
+
+#: What is looked at, what each check means, and how much it matters unless the configuration says otherwise.
+CHECKS: dict[str, tuple[str, Severity]] = {
+    "columns": ("a column of train is missing in another split, or one of the previous run is missing", Severity.ERROR),
+    "new_column": ("a column that the previous run did not have", Severity.WARNING),
+    "rows": ("too few or too many rows, or far fewer than in the previous run", Severity.ERROR),
+    "required": ("nulls in a column that may have none", Severity.ERROR),
+    "empty": ("a column without any value", Severity.ERROR),
+    "nulls": ("a large share of nulls", Severity.WARNING),
+    "constant": ("a column with one value alone", Severity.WARNING),
+    "range": ("a number outside its limits, or infinite", Severity.ERROR),
+    "label": ("a label that is not binary, or has one class alone", Severity.ERROR),
+    "future": ("times that have not been yet, as milliseconds taken for seconds are", Severity.ERROR),
+    "time_unit": ("times too early to be seconds since 1970", Severity.WARNING),
+    "duplicates": ("the same event more than once in train", Severity.ERROR),
+    "vocabulary": ("a column with far more different values than before, or nearly one a row", Severity.ERROR),
+    "drift": ("values distributed unlike those of the previous run", Severity.ERROR),
+    "null_drift": ("a share of nulls unlike that of the previous run", Severity.ERROR),
+    "leak_label": ("an input that the label is a function of", Severity.ERROR),
+    "leak_feature": ("an input that predicts the label alone", Severity.ERROR),
+    "leak_time": ("valid or test rows from before the end of train", Severity.ERROR),
+    "leak_rows": ("the same event in train and in valid or test", Severity.ERROR),
+}
+
+#: Limits that come with the meaning of a column.
+_KNOWN = {
+    "rating": ColumnLimits(min=0.5, max=5.0),
+    "age": ColumnLimits(min=0, max=120),
+    "release_year": ColumnLimits(min=1870, max=2100),
+}
+
+#: Least and greatest value of each plain setting.
+_NUMBERS: dict[str, tuple[float, float]] = {
+    "min_rows": (1, math.inf),
+    "max_rows": (0, math.inf),
+    "min_growth": (0.0, math.inf),
+    "max_nulls": (0.0, 1.0),
+    "max_duplicates": (0.0, 1.0),
+    "max_shared": (0.0, 1.0),
+    "max_distinct_share": (0.0, 1.0),
+    "vocabulary_growth": (1.0, math.inf),
+    "js_distance": (0.0, 1.0),
+    "l_infinity": (0.0, 1.0),
+    "null_drift": (0.0, 1.0),
+    "leak_auc": (0.5, 1.0),
+    "bins": (2, 1000),
+    "top_values": (10, 100_000),
+    "leak_sample": (100, math.inf),
+    "seed": (0, math.inf),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class ValidateConfig:
+    """Settings of the validate step.
+
+    Args:
+        on_anomaly: What happens when a check of severity `error` finds something; an `OnAnomaly` or its value.
+        min_rows: Fewest rows of train.
+        max_rows: Most rows of train; 0 for any number.
+        min_growth: Fewest rows of train as a multiple of those of the previous run; 0 for any number.
+        max_nulls: Greatest share of nulls in a column that may have some.
+        max_duplicates: Greatest share of train rows that repeat an event (user, item, time and rating) of train.
+        max_shared: Greatest share of valid or test rows whose event is in train.
+        max_distinct_share: Most different values of a text or list column for each of its rows, from 1,000 rows on.
+        vocabulary_growth: Most different values of a text or list column as a multiple of those of the previous run,
+            where train has not grown; where it has, that much more.
+        js_distance: Greatest Jensen-Shannon distance (base 2, from 0 to 1) of a number or of the lengths of lists from
+            the previous run. What so few rows reach by chance is never too much; the same holds of the next two.
+        l_infinity: Greatest difference of a value's share from the previous run.
+        null_drift: Greatest difference of the share of nulls from the previous run.
+        leak_auc: Greatest AUC that a column alone may reach.
+        bins: Bins of a histogram.
+        top_values: How many of the most frequent values are kept.
+        leak_sample: Most rows of train that leaks are looked for in.
+        seed: Of that sample and its halves.
+        columns: Limits by column, a `ColumnLimits` or a mapping of its arguments, in place of those above.
+        severity: Severity by check, where it is not the one of `CHECKS`.
+    """
+
+    on_anomaly: OnAnomaly = OnAnomaly.STOP
+    min_rows: int = 100
+    max_rows: int = 0
+    min_growth: float = 0.5
+    max_nulls: float = 0.5
+    max_duplicates: float = 0.001
+    max_shared: float = 0.0
+    max_distinct_share: float = 0.9
+    vocabulary_growth: float = 2.0
+    js_distance: float = 0.1
+    l_infinity: float = 0.05
+    null_drift: float = 0.05
+    leak_auc: float = 0.95
+    bins: int = 30
+    top_values: int = 1000
+    leak_sample: int = 200_000
+    seed: int = 42
+    columns: Mapping[str, ColumnLimits | Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    severity: Mapping[str, Severity | str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Checks the values."""
+        object.__setattr__(self, "on_anomaly", OnAnomaly(self.on_anomaly))
+        for name, ends in _NUMBERS.items():
+            value = getattr(self, name)
+            check_number(name, math.nan if value is None else value, *ends)
+            if isinstance(self.__dataclass_fields__[name].default, int) and not isinstance(value, int):
+                raise ConfigError(f"validate: {name}", expected="a whole number", got=repr(value))
+        if 0 < self.max_rows < self.min_rows:
+            raise ConfigError("validate: max_rows", expected=f"0, or at least min_rows {self.min_rows}",
+                              got=str(self.max_rows))  # fmt: skip
+        for name in ("columns", "severity"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise ConfigError(f"validate: {name}", expected="a mapping", got=repr(getattr(self, name)))
+        self._check_names("columns", self.columns, SPLIT_SCHEMA.names)
+        self._check_names("severity", self.severity, list(CHECKS))
+        limits = {name: ColumnLimits.of(name, value) for name, value in self.columns.items()}
+        object.__setattr__(self, "columns", limits)
+        object.__setattr__(self, "severity", {name: Severity(value) for name, value in self.severity.items()})
+
+    def limits(self, column: str) -> ColumnLimits:
+        """What holds of a column: what is set for it, else what its meaning brings, else what is set for all."""
+        names = ("max_nulls", "js_distance", "l_infinity", "null_drift", "leak_auc")
+        common = ColumnLimits(**{name: getattr(self, name) for name in names})
+        known = _KNOWN.get(column, ColumnLimits())
+        return ColumnLimits.of(column, self.columns.get(column, {})).over(known.over(common))
+
+    def severity_of(self, check: str) -> Severity:
+        """How much a check matters."""
+        return Severity(self.severity.get(check, CHECKS[check][1]))
+
+    def _check_names(self, setting: str, given: Mapping[str, Any], known: list[str]) -> None:
+        for name in given:
+            if name not in known:
+                expected = f"one of {', '.join(known)}"
+                raise ConfigError(f"validate: {setting}", expected=expected, got=repr(name), fix=nearest([name], known))
+
+
+#: What the label is made of: no input of a model, and no leak.
+TARGETS = ("rating", TARGET)

@@ -1,0 +1,236 @@
+"""Whether the data of a run are fit to be learned from: statistics, anomalies, drift and leaks."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from emrys.blocks.datasets.log_schema import REQUIRED_COLUMNS
+from emrys.blocks.errors import DataError
+from emrys.blocks.io import atomic_file
+from emrys.components.artifacts.splits import SPLITS, TARGET, Splits
+from emrys.components.artifacts.statistics import Statistics
+from emrys.components.pages.facts import SplitFacts, plain_facts
+from emrys.components.pages.validation_view import ValidationView
+from emrys.components.running import emit, running
+from emrys.components.validate import anomalies
+from emrys.components.validate.column_review import ColumnReview, add_drift, add_leak
+from emrys.components.validate.config import CHECKS, TARGETS, OnAnomaly, ValidateConfig
+from emrys.components.validate.counting import count_column
+from emrys.components.validate.drift import column_drift
+from emrys.components.validate.finding import Finding, Findings
+from emrys.components.validate.leaks import Alone, Array, alone, repeated_events, sampled, shared_events
+from emrys.components.validate.report import STEP, Report, draw_drift
+
+__all__ = ["OnAnomaly", "ValidateConfig", "run"]
+
+#: Findings that are told one by one in the log.
+_TOLD = 20
+#: What makes two rows the same event.
+_EVENT = list(REQUIRED_COLUMNS)
+
+
+def run(
+    splits: Path,
+    config: ValidateConfig,
+    output: Path,
+    previous: Path | None = None,
+    *,
+    report: Path | None = None,
+    now: float | None = None,
+) -> Statistics:
+    """Looks at the raw splits and writes `Statistics`, or stops.
+
+    Args:
+        splits: The raw splits.
+        config: What they have to hold to.
+        output: Where the statistics shall stand.
+        previous: Statistics of an earlier run; None where there are none, and nothing can have drifted.
+        report: Where the page is written besides, and also when the step stops. Default: where it stops,
+            `<output>.html`, and nowhere else.
+        now: The time, in seconds since 1970. Default: that of the clock.
+
+    Returns:
+        The statistics, with the verdict.
+
+    Raises:
+        DataError: if the data are not fit and `on_anomaly` is `stop`; nothing but the page is left then.
+        ArtifactError: if the splits or the previous statistics are damaged.
+    """
+    with running(STEP):
+        raw = Splits(splits)
+        earlier = None if previous is None else Statistics(previous)
+        review = _Review(raw, earlier, config, time.time() if now is None else now)
+        reviews = review.columns()
+        review.whole()
+        add_drift(reviews, review.findings)
+
+        stopped = bool(review.findings.errors) and config.on_anomaly is OnAnomaly.STOP
+        verdict = "stopped" if stopped else "marked" if review.findings.errors else "passed"
+        inputs = {"splits": raw.fingerprint, "previous": None if earlier is None else earlier.fingerprint}
+        validation = {
+            "verdict": verdict,
+            **_validation(review.findings.all, reviews),
+            **inputs,
+            "configuration": dataclasses.asdict(config),
+        }
+        plots = draw_drift(reviews)
+        facts = [SplitFacts.of(raw.file(split), TARGET) for split in SPLITS]
+        dataset = Path(str(raw.metadata.get("dataset") or "unnamed data")).name
+        columns = [one.statistics for one in reviews]
+        view = ValidationView(columns, validation, plots, {name: meaning for name, (meaning, _) in CHECKS.items()})
+        origin = {"splits": raw.fingerprint, "previous statistics": inputs["previous"] or "none"}
+        page = Report(view, dataset, facts, origin).render()
+        place = report or (_beside(output) if stopped else None)
+        if place is not None:
+            with atomic_file(place) as work:
+                work.write_text(page, encoding="utf-8")
+        for one in review.findings.all[:_TOLD]:
+            emit(STEP, "message", text=f"{one.severity.value}: {one.check}: {one.text}")
+        if stopped:
+            raise _error(review.findings.errors, raw, place)
+        _beside(output).unlink(missing_ok=True)  # of an earlier try that stopped
+        found = Statistics.write(
+            output,
+            rows=review.rows,
+            columns=columns,
+            validation=validation,
+            report=page,
+            plots=plots,
+            metadata={
+                "verdict": verdict,
+                "inputs": inputs,
+                "dataset": dataset,
+                "splits": [dataclasses.asdict(one) for one in facts],
+                "data": plain_facts(raw.metadata),
+                "ingest": raw.metadata.get("config"),
+            },
+        )
+        emit(STEP, "message", text=f"{verdict}; {len(review.findings.all)} findings in {len(reviews)} columns")
+        return found
+
+
+class _Review:
+    """Goes through the splits one column at a time, so that only one is held in memory besides those of events."""
+
+    def __init__(self, raw: Splits, earlier: Statistics | None, config: ValidateConfig, now: float) -> None:
+        self.findings = Findings(config)
+        self.rows = {split: pq.read_metadata(raw.file(split)).num_rows for split in SPLITS}
+        self._raw = raw
+        self._config = config
+        self._now = now
+        self._before = None if earlier is None else earlier.columns
+        self._rows_before = None if earlier is None else earlier.rows["train"]
+        self._sample = sampled(self.rows["train"], config.leak_sample, config.seed)
+        self._label = self._labels()
+
+    def columns(self) -> list[ColumnReview]:
+        """Looks at each column."""
+        anomalies.check_columns(self._raw, self._before, self.findings)
+        anomalies.check_rows(self.rows["train"], self._rows_before, self._config, self.findings)
+        names = anomalies.raw_columns(self._raw)
+        reviews = []
+        for done, name in enumerate(names):
+            emit(STEP, "progress", done=done, total=len(names) + 1, text=f"looking at {name}")
+            reviews.append(self._column(name))
+        return reviews
+
+    def whole(self) -> None:
+        """Looks at events across columns and splits."""
+        ranges = {}
+        for split in SPLITS:
+            ends = pc.min_max(self._raw.read(split, ["timestamp"])["timestamp"]).as_py()
+            if ends["min"] is None:
+                self.findings.add("rows", f"the {split} split has no rows", expected="at least one")
+                return
+            ranges[split] = (ends["min"], ends["max"])
+        anomalies.check_order(ranges, self._raw.metadata.get("split"), self.findings)
+        train = self._raw.read("train", _EVENT)
+        self._check_share("duplicates", "events come more than once in train", repeated_events(train), "train",
+                          self._config.max_duplicates)  # fmt: skip
+        for split in SPLITS[1:]:
+            judged = self._raw.read(split, _EVENT)
+            if self._raw.metadata.get("split") == "per_user":
+                anomalies.check_order_by_user(train, judged, split, self.findings)
+            shared = shared_events(train, judged)
+            self._check_share("leak_rows", f"events of {split} are in train too", shared, split,
+                              self._config.max_shared)  # fmt: skip
+
+    def _column(self, name: str) -> ColumnReview:
+        config, limits = self._config, self._config.limits(name)
+        values = self._raw.read("train", [name])[name]
+        statistics = count_column(name, values, bins=config.bins, top=config.top_values)
+        before = (self._before or {}).get(name)
+        anomalies.check_column(statistics, before, config, self.findings)
+        anomalies.check_values(statistics, "train", config, self.findings, self._now)
+        shift = []
+        for split in SPLITS[1:]:
+            if name in pq.read_schema(self._raw.file(split)).names:
+                other_values = self._raw.read(split, [name])[name]
+                other = count_column(name, other_values, bins=config.bins, top=config.top_values)
+                anomalies.check_values(other, split, config, self.findings, self._now)
+                # The last one, of test, is kept.
+                shift = column_drift(statistics, other, other_values, limits)
+        drift = [] if before is None else column_drift(before, statistics, values, limits)
+        found = self._alone(name, values)
+        review = ColumnReview(
+            statistics, values, before, drift, shift, found and found.auc, bool(found and found.decides)
+        )
+        add_leak(review, limits.leak_auc, self.findings)
+        return review
+
+    def _alone(self, name: str, values: pa.ChunkedArray) -> Alone | None:
+        if name in TARGETS or self._label is None:
+            return None
+        return alone(name, self._part(values), self._label, self._config.seed)
+
+    def _labels(self) -> Array | None:
+        """The label of the rows in which leaks are looked for; None where it is not 0 or 1 throughout."""
+        column = self._part(self._raw.read("train", [TARGET])[TARGET])
+        if column.null_count or not len(column):
+            return None
+        label = column.to_numpy().astype(np.float64)
+        return label if set(np.unique(label)) == {0.0, 1.0} else None
+
+    def _part(self, values: pa.ChunkedArray) -> pa.ChunkedArray:
+        return values if self._sample is None else values.take(pa.array(self._sample))
+
+    def _check_share(self, check: str, problem: str, rows: int, split: str, most: float) -> None:
+        if rows > most * self.rows[split]:
+            expected = f"at most {100 * most:g} % of its rows" if most else "none"
+            self.findings.add(check, problem, expected=expected, got=f"{rows:,} of {self.rows[split]:,} rows")
+
+
+def _validation(findings: list[Finding], reviews: list[ColumnReview]) -> dict[str, Any]:
+    return {
+        "findings": [dataclasses.asdict(one) for one in findings],
+        "drift": {one.name: [dataclasses.asdict(drift) for drift in one.drift] for one in reviews},
+        "test": {one.name: [dataclasses.asdict(drift) for drift in one.shift] for one in reviews},
+        "alone": {one.name: one.auc for one in reviews if one.auc is not None},
+    }
+
+
+def _error(errors: list[Finding], raw: Splits, report: Path | None) -> DataError:
+    first = errors[0]
+    names = list(dict.fromkeys(one.check + (f" in {one.column!r}" if one.column else "") for one in errors))
+    others = names[1:]
+    more = f"Also: {', '.join(others[:5])}{', ...' if len(others) > 5 else ''}. " if others else ""
+    return DataError(
+        f"{first.check}: {first.problem}",
+        path=raw.path,
+        column=first.column,
+        expected=first.expected,
+        got=first.got,
+        fix=f"{more}See {report}; on_anomaly=mark goes on all the same.",
+    )
+
+
+def _beside(output: Path) -> Path:
+    return output.with_name(f"{output.name}.html")

@@ -1,5 +1,0 @@
-"""Pipelines of the steps: defining, compiling, running and submitting them, and the `emrys` command."""
-
-from pipelines.submitting import submit
-
-__all__ = ["submit"]

@@ -1,5 +1,0 @@
-"""The command `emrys`."""
-
-from pipelines.cli.main import main
-
-__all__ = ["main"]

@@ -1,0 +1,5 @@
+"""The command `emrys`."""
+
+from emrys.pipelines.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,74 @@
+"""Commands on the registry of models: versions, promote, rollback."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Registry = Annotated[
+    str,
+    typer.Option(
+        help="Where versions are kept: a folder or gs://bucket/folder.", envvar="EMRYS_REGISTRY", metavar="URI"
+    ),
+]
+Name = Annotated[str, typer.Option(help="Name of the model.", metavar="NAME")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands to the program."""
+    app.command()(versions)
+    app.command()(promote)
+    app.command()(rollback)
+
+
+def versions(
+    registry: Registry,
+    name: Name = "ranking",
+    tidy: Annotated[bool, typer.Option("--tidy", help="Remove what writers that were killed have left.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """List the versions of a model; the one in production is marked.
+
+    For example:
+
+        emrys versions --registry gs://my-models --name ranking
+    """
+    from emrys.pipelines.cli import registry as commands
+
+    commands.show_versions(registry, name, tidy=tidy, dry_run=dry_run)
+
+
+def promote(
+    version: Annotated[str, typer.Argument(help="A version, or the folder of a run.", metavar="VERSION|DIR")],
+    registry: Registry,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of the model; by default that of the run, and 'ranking' of a version.", metavar="NAME"),
+    ] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Put a version into production. The folder of a run is added first; its gate has to have passed.
+
+    For example:
+
+        emrys promote runs/demo --registry models --dry-run
+
+        emrys promote 20260131T081500.250Z-1f0e4c22 --registry models
+    """
+    from emrys.pipelines.cli import registry as commands
+
+    commands.promote(version, registry, name, dry_run=dry_run)
+
+
+def rollback(registry: Registry, name: Name = "ranking", dry_run: DryRun = False) -> None:
+    """Go back to the version that was in production before.
+
+    For example:
+
+        emrys rollback --registry gs://my-models --dry-run
+    """
+    from emrys.pipelines.cli import registry as commands
+
+    commands.rollback(registry, name, dry_run=dry_run)
