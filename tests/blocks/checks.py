@@ -14,7 +14,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 import emrys.blocks as mm
 from emrys.blocks.core.calling import as_shape, build_layer, call_layer
-from emrys.blocks.models.layers_inside import layers_inside
+from emrys.blocks.core.traversal import layers_inside
 
 
 def small_schema() -> Schema:

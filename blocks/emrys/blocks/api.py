@@ -1,16 +1,19 @@
 """The public names of `blocks`, by family."""
 
 from emrys.blocks.core.add_left import AddLeft
-from emrys.blocks.core.aggregation import TabularAggregation
+from emrys.blocks.core.aggregation import (
+    ConcatFeatures,
+    CosineSimilarity,
+    ElementWiseMultiply,
+    ElementwiseSum,
+    ElementwiseSumItemMulti,
+    StackFeatures,
+    TabularAggregation,
+)
 from emrys.blocks.core.as_tabular import AsTabular
 from emrys.blocks.core.block import Block
-from emrys.blocks.core.concat_features import ConcatFeatures
 from emrys.blocks.core.cond import Cond
-from emrys.blocks.core.cosine_similarity import CosineSimilarity
 from emrys.blocks.core.debug import Debug
-from emrys.blocks.core.element_wise_multiply import ElementWiseMultiply
-from emrys.blocks.core.elementwise_sum import ElementwiseSum
-from emrys.blocks.core.elementwise_sum_item_multi import ElementwiseSumItemMulti
 from emrys.blocks.core.filter import Filter
 from emrys.blocks.core.map_values import MapValues
 from emrys.blocks.core.model_context import ModelContext
@@ -23,10 +26,8 @@ from emrys.blocks.core.repeated_block import RepeatedBlock
 from emrys.blocks.core.residual_block import ResidualBlock
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.core.shortcut import ShortcutBlock
-from emrys.blocks.core.stack_features import StackFeatures
 from emrys.blocks.core.sum_residual import SumResidual
 from emrys.blocks.core.tabular import TabularBlock
-from emrys.blocks.export import save_serving
 from emrys.blocks.inputs.average_embeddings_by_weight_feature import AverageEmbeddingsByWeightFeature
 from emrys.blocks.inputs.continuous import Continuous
 from emrys.blocks.inputs.continuous_embedding import ContinuousEmbedding
@@ -55,6 +56,25 @@ from emrys.blocks.interactions.fm_block import FMBlock
 from emrys.blocks.interactions.fm_pairwise_interaction import FMPairwiseInteraction
 from emrys.blocks.interactions.wide_features import WideFeatures
 from emrys.blocks.interactions.wide_logit import WideLogit
+from emrys.blocks.legacy.dual_encoder_block import DualEncoderBlock
+from emrys.blocks.legacy.in_batch_sampler import InBatchSampler
+from emrys.blocks.legacy.item_retrieval_scorer import ItemRetrievalScorer
+from emrys.blocks.legacy.item_retrieval_task import ItemRetrievalTask
+from emrys.blocks.legacy.item_sampler import ItemSampler
+from emrys.blocks.legacy.matrix_factorization_block import MatrixFactorizationBlock
+from emrys.blocks.legacy.popularity_based_sampler import PopularityBasedSampler
+from emrys.blocks.legacy.prediction_tasks import (
+    BinaryClassificationTask,
+    MultiClassClassificationTask,
+    ParallelPredictionBlock,
+    PredictionTask,
+    PredictionTasks,
+    RegressionTask,
+)
+from emrys.blocks.legacy.query_item_ids_embeddings_block import QueryItemIdsEmbeddingsBlock
+from emrys.blocks.legacy.retrieval_model import RetrievalModel
+from emrys.blocks.legacy.retrieval_models import MatrixFactorizationModel, TwoTowerModel, YoutubeDNNRetrievalModel
+from emrys.blocks.legacy.two_tower_block import TwoTowerBlock
 from emrys.blocks.loader import EmbeddingOperator, Loader, sample_batch
 from emrys.blocks.losses import (
     BPRLoss,
@@ -90,15 +110,18 @@ from emrys.blocks.models.base_model import BaseModel
 from emrys.blocks.models.dcn import DCNModel
 from emrys.blocks.models.deepfm import DeepFMModel
 from emrys.blocks.models.dlrm import DLRMBlock, DLRMModel
-from emrys.blocks.models.matrix_factorization import MatrixFactorizationModel, MatrixFactorizationModelV2
+from emrys.blocks.models.embedding_encoder import EmbeddingEncoder
+from emrys.blocks.models.encoder import Encoder
+from emrys.blocks.models.export import save_serving
+from emrys.blocks.models.matrix_factorization import MatrixFactorizationModelV2
 from emrys.blocks.models.model import Model
 from emrys.blocks.models.ncf import NCFModel
-from emrys.blocks.models.retrieval_model import RetrievalModel
 from emrys.blocks.models.retrieval_model_v2 import RetrievalModelV2
 from emrys.blocks.models.row_l2 import RowL2
-from emrys.blocks.models.two_tower import TwoTowerModel, TwoTowerModelV2
+from emrys.blocks.models.top_k_encoder import TopKEncoder
+from emrys.blocks.models.two_tower import TwoTowerModelV2
 from emrys.blocks.models.wide_and_deep import WideAndDeepModel
-from emrys.blocks.models.youtube_dnn import YoutubeDNNRetrievalModel, YoutubeDNNRetrievalModelV2
+from emrys.blocks.models.youtube_dnn import YoutubeDNNRetrievalModelV2
 from emrys.blocks.multi_task.cgc_block import CGCBlock
 from emrys.blocks.multi_task.experts_gate import ExpertsGate
 from emrys.blocks.multi_task.mmoe_block import MMOEBlock
@@ -124,24 +147,16 @@ from emrys.blocks.outputs.model_output import ModelOutput
 from emrys.blocks.outputs.output_block import OutputBlock
 from emrys.blocks.outputs.popularity_logits_correction import PopularityLogitsCorrection
 from emrys.blocks.outputs.regression_output import RegressionOutput
-from emrys.blocks.outputs.top_k_output import TopKOutput
 from emrys.blocks.retrieval.approximate_top_k import ApproximateTopK, IndexReport
 from emrys.blocks.retrieval.brute_force import BruteForce
-from emrys.blocks.retrieval.dual_encoder_block import DualEncoderBlock
-from emrys.blocks.retrieval.embedding_encoder import EmbeddingEncoder
-from emrys.blocks.retrieval.encoder import Encoder
 from emrys.blocks.retrieval.hold_out_items import HoldOutItems
 from emrys.blocks.retrieval.index_block import IndexBlock
-from emrys.blocks.retrieval.item_retrieval_scorer import ItemRetrievalScorer
-from emrys.blocks.retrieval.matrix_factorization_block import MatrixFactorizationBlock
 from emrys.blocks.retrieval.prediction_output import PredictionOutput
-from emrys.blocks.retrieval.query_item_ids_embeddings_block import QueryItemIdsEmbeddingsBlock
 from emrys.blocks.retrieval.seen_items import SeenItems
-from emrys.blocks.retrieval.top_k_encoder import TopKEncoder
 from emrys.blocks.retrieval.top_k_index_block import TopKIndexBlock
 from emrys.blocks.retrieval.top_k_layer import TopKLayer
+from emrys.blocks.retrieval.top_k_output import TopKOutput
 from emrys.blocks.retrieval.top_k_prediction import TopKPrediction
-from emrys.blocks.retrieval.two_tower_block import TwoTowerBlock
 from emrys.blocks.retrieval.unique_rows import unique_by_tag, unique_rows_by_features
 from emrys.blocks.sampling.candidate import Candidate
 from emrys.blocks.sampling.candidate_sampler import CandidateSampler, sampler_registry
@@ -149,10 +164,7 @@ from emrys.blocks.sampling.cross_batch_sampler import CrossBatchSampler
 from emrys.blocks.sampling.embedding_with_metadata import EmbeddingWithMetadata
 from emrys.blocks.sampling.fifo_queue import FIFOQueue
 from emrys.blocks.sampling.in_batch_negatives import InBatchNegatives
-from emrys.blocks.sampling.in_batch_sampler import InBatchSampler
 from emrys.blocks.sampling.in_batch_sampler_v2 import InBatchSamplerV2
-from emrys.blocks.sampling.item_sampler import ItemSampler
-from emrys.blocks.sampling.popularity_based_sampler import PopularityBasedSampler
 from emrys.blocks.sampling.popularity_based_sampler_v2 import PopularityBasedSamplerV2
 from emrys.blocks.schema.functions import (
     categorical_cardinalities,
@@ -173,13 +185,6 @@ from emrys.blocks.sequences.sequence_predict_last import SequencePredictLast
 from emrys.blocks.sequences.sequence_predict_next import SequencePredictNext
 from emrys.blocks.sequences.sequence_predict_random import SequencePredictRandom
 from emrys.blocks.sequences.sequence_target_as_input import SequenceTargetAsInput
-from emrys.blocks.tasks.binary_classification_task import BinaryClassificationTask
-from emrys.blocks.tasks.item_retrieval_task import ItemRetrievalTask
-from emrys.blocks.tasks.multi_class_classification_task import MultiClassClassificationTask
-from emrys.blocks.tasks.parallel_prediction_block import ParallelPredictionBlock
-from emrys.blocks.tasks.prediction_task import PredictionTask
-from emrys.blocks.tasks.prediction_tasks import PredictionTasks
-from emrys.blocks.tasks.regression_task import RegressionTask
 from emrys.blocks.transformer.albert_block import AlbertBlock
 from emrys.blocks.transformer.bert_block import BertBlock
 from emrys.blocks.transformer.gpt2_block import GPT2Block

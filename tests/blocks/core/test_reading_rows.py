@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from emrys.blocks.core.reading_rows import read_rows
+from emrys.blocks.core.gather import read_rows
 
 WEIGHTS = np.arange(12.0, dtype="float32").reshape(4, 3)
 

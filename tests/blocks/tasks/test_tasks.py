@@ -11,7 +11,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 import emrys.blocks as mm
 from emrys.blocks.errors import ConfigError, SchemaError
-from emrys.blocks.tasks.as_outputs import as_outputs
+from emrys.blocks.outputs.resolve import as_outputs
 from tests import golden
 from tests.blocks.checks import small_schema
 

@@ -7,9 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from emrys.blocks.core.aggregation import TabularAggregation, aggregation_registry
+from emrys.blocks.core.aggregation import ConcatFeatures, TabularAggregation, aggregation_registry
 from emrys.blocks.core.calling import Shape, as_shape
-from emrys.blocks.core.concat_features import ConcatFeatures
 from emrys.blocks.errors import ConfigError
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
+import operator
 from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
+from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape
-from emrys.blocks.errors import ConfigError
+from emrys.blocks.core.l2_normalize import l2_normalize
+from emrys.blocks.core.serializing import to_config
+from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.utils.registry import Registry
 
 #: The aggregations by the names that `aggregation=` accepts.
@@ -41,6 +45,41 @@ class TabularAggregation(Block):
         return self.combine(self.get_values(inputs))
 
 
+class PairAggregation(TabularAggregation):
+    """Base of the aggregations of two tensors, which come in a dictionary or as two arguments.
+
+    A subclass writes `combine_pair`; of a dictionary it gets the tensors in alphabetical order of their names.
+    """
+
+    def combine_pair(self, left: Any, right: Any) -> Any:
+        """Makes one tensor of two."""
+        raise NotImplementedError
+
+    def build(self, input_shape: Shape) -> None:
+        """Checks that there are two tensors of one shape."""
+        if isinstance(input_shape, dict):
+            self.compute_output_shape(input_shape)
+        self.built = True
+
+    def call(self, inputs: Any, other: Any = None) -> Any:
+        """Aggregates a dictionary of two tensors, or `inputs` and `other`."""
+        if other is not None:
+            self._check_number(2 if not isinstance(inputs, dict) else 1 + len(inputs))
+            return self.combine_pair(inputs, other)
+        self._check_number(len(inputs) if isinstance(inputs, dict) else 1)
+        left, right = (inputs[name] for name in sorted(inputs))
+        return self.combine_pair(left, right)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The shape that both tensors have."""
+        self._check_number(len(input_shape) if isinstance(input_shape, dict) else 1)
+        return one_shape(self, input_shape)
+
+    def _check_number(self, number: int) -> None:
+        if number != 2:
+            raise ConfigError(f"{self.name} takes two tensors", got=str(number))
+
+
 def parse_aggregation(value: Any) -> keras.layers.Layer | None:
     """Makes an aggregation of its name.
 
@@ -66,8 +105,319 @@ def shapes_in_order(layer: keras.layers.Layer, input_shape: Shape) -> list[tuple
     return ordered
 
 
+def one_shape(layer: keras.layers.Layer, input_shape: Shape) -> tuple[int | None, ...]:
+    """The one shape that all tensors of a dictionary have; a size that is not known fits any.
+
+    Raises:
+        ConfigError: if ranks or known sizes differ.
+    """
+    sizes = list(zip(*shapes_in_order(layer, input_shape), strict=True))
+    known = [{size for size in along if size is not None} for along in sizes]
+    if any(len(different) > 1 for different in known):
+        shapes = as_shape(input_shape)
+        raise ConfigError(
+            f"{layer.name} needs tensors of one shape",
+            got=", ".join(f"{name} {shapes[name]}" for name in sorted(shapes)),
+            fix="Give all embeddings one dimension.",
+        )
+    return tuple(next(iter(different), None) for different in known)
+
+
 def any_mask(previous_mask: Any) -> Any:
     """The mask of lists side by side: True where that of any of them is; None where none has one."""
     masks = previous_mask.values() if isinstance(previous_mask, dict) else [previous_mask]
     found = [mask for mask in masks if mask is not None]
     return functools.reduce(tf.logical_or, found) if found else None
+
+
+@aggregation_registry.register("concat")
+@keras.saving.register_keras_serializable("emrys")
+class ConcatFeatures(TabularAggregation):
+    """Concatenates tensors, in alphabetical order of their names.
+
+    Args:
+        axis: Along which axis. Default: -1.
+        output_dtype: Type of the result. Default: `"float32"`.
+
+    Input shape:
+        Dictionary of tensors that differ along `axis` alone, such as (B, D_1), (B, D_2), …; dense, ragged or sparse.
+
+    Output shape:
+        (B, D_1 + D_2 + …), sparse where all inputs are.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> mm.ConcatFeatures()({"b": np.ones((1, 2)), "a": np.zeros((1, 1))}).numpy().tolist()
+        [[0.0, 1.0, 1.0]]
+    """
+
+    def __init__(self, axis: int = -1, output_dtype: str = "float32", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+        self.supports_masking = True
+        self.output_dtype = keras.backend.standardize_dtype(output_dtype)
+
+    def combine(self, values: list[Any]) -> Any:
+        """Concatenates `values`."""
+        values = [tf.cast(value, self.output_dtype) for value in values]
+        sparse = [isinstance(value, tf.SparseTensor) for value in values]
+        if all(sparse):
+            return tf.sparse.concat(self.axis, values)
+        values = [
+            tf.sparse.to_dense(value) if is_sparse else value for value, is_sparse in zip(values, sparse, strict=True)
+        ]
+        return tf.concat(values, axis=self.axis)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """True where the mask of any of the lists is; None where they are not side by side on the last axis."""
+        return any_mask(previous_mask) if self.axis == -1 else None
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape with the sizes along `axis` added up."""
+        if not isinstance(input_shape, dict):
+            return as_shape(input_shape)
+        shapes = shapes_in_order(self, input_shape)
+        sizes = [shape[self.axis] for shape in shapes]
+        result = list(shapes[0])
+        result[self.axis] = None if None in sizes else sum(size for size in sizes if size is not None)
+        return tuple(result)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "axis": self.axis, "output_dtype": self.output_dtype}
+
+
+@aggregation_registry.register("stack")
+@keras.saving.register_keras_serializable("emrys")
+class StackFeatures(TabularAggregation):
+    """Stacks tensors of one shape along a new axis, in alphabetical order of their names.
+
+    Args:
+        axis: Where the new axis is. Default: -1.
+        output_dtype: Type of the result. Default: `"float32"`.
+
+    Input shape:
+        Dictionary of F tensors (B, D).
+
+    Output shape:
+        (B, D, F) for `axis=-1`, (B, F, D) for `axis=1`.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> mm.StackFeatures(axis=1)({"b": np.ones((1, 2)), "a": np.zeros((1, 2))}).numpy().tolist()
+        [[[0.0, 0.0], [1.0, 1.0]]]
+    """
+
+    def __init__(self, axis: int = -1, output_dtype: str = "float32", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+        self.output_dtype = keras.backend.standardize_dtype(output_dtype)
+
+    def combine(self, values: list[Any]) -> Any:
+        """Stacks `values`."""
+        return tf.stack([tf.cast(value, self.output_dtype) for value in values], axis=self.axis)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Shape with the new axis."""
+        if not isinstance(input_shape, dict):
+            return as_shape(input_shape)
+        shapes = shapes_in_order(self, input_shape)
+        if len({shape[1:] for shape in shapes}) > 1:
+            named = ", ".join(f"{name} {as_shape(input_shape)[name]}" for name in sorted(input_shape))
+            raise ConfigError(
+                f"{self.name} needs tensors of one shape", got=named, fix="Give all embeddings one dimension."
+            )
+        result = list(shapes[0])
+        result.insert(self.axis if self.axis >= 0 else len(result) + 1 + self.axis, len(shapes))
+        return tuple(result)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "axis": self.axis, "output_dtype": self.output_dtype}
+
+
+@aggregation_registry.register_with_multiple_names("element-wise-sum", "sum")
+@keras.saving.register_keras_serializable("emrys")
+class ElementwiseSum(TabularAggregation):
+    """Adds tensors of one shape up, element by element: `Σ_f x_f`.
+
+    Input shape:
+        Dictionary of F tensors (B, D).
+
+    Output shape:
+        (B, D)
+
+    Raises:
+        ConfigError: when built, if the shapes differ.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> mm.ElementwiseSum()({"a": np.array([[1.0, 2.0]]), "b": np.array([[10.0, 20.0]])}).numpy().tolist()
+        [[11.0, 22.0]]
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """True where the mask of any of the lists is."""
+        return any_mask(previous_mask)
+
+    def build(self, input_shape: Shape) -> None:
+        """Checks the shapes."""
+        self.compute_output_shape(input_shape)
+        self.built = True
+
+    def combine(self, values: list[Any]) -> Any:
+        """Adds `values` up."""
+        return functools.reduce(operator.add, values)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The shape that all inputs have."""
+        return one_shape(self, input_shape) if isinstance(input_shape, dict) else as_shape(input_shape)
+
+
+@aggregation_registry.register_with_multiple_names("cosine", "cosine-similarity")
+@keras.saving.register_keras_serializable("emrys")
+class CosineSimilarity(PairAggregation):
+    """Cosine of the angle between two vectors, row by row: `x · y / (‖x‖ ‖y‖)`. A vector of zeros gives 0.
+
+    Input shape:
+        Dictionary of two tensors (B, D), or two arguments (B, D).
+
+    Output shape:
+        (B, 1)
+
+    Raises:
+        ConfigError: when built, if there are not two tensors of one shape.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> batch = {"query": np.array([[3.0, 4.0]]), "item": np.array([[4.0, 3.0]])}
+        >>> round(float(mm.CosineSimilarity()(batch)[0, 0]), 6)
+        0.96
+    """
+
+    def combine_pair(self, left: Any, right: Any) -> Any:
+        """Gives the cosines."""
+        return tf.reduce_sum(l2_normalize(left) * l2_normalize(right), axis=-1, keepdims=True)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, 1)."""
+        return (*super().compute_output_shape(input_shape)[:-1], 1)
+
+
+@aggregation_registry.register("elementwise-multiply")
+@keras.saving.register_keras_serializable("emrys")
+class ElementWiseMultiply(PairAggregation):
+    """Multiplies two tensors element by element: `x ⊙ y`.
+
+    Input shape:
+        Dictionary of two tensors (B, D), or two arguments (B, D).
+
+    Output shape:
+        (B, D)
+
+    Raises:
+        ConfigError: when built, if there are not two tensors of one shape.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> mm.ElementWiseMultiply()({"a": np.array([[1.0, 2.0]]), "b": np.array([[3.0, 4.0]])}).numpy().tolist()
+        [[3.0, 8.0]]
+    """
+
+    def combine_pair(self, left: Any, right: Any) -> Any:
+        """Multiplies both."""
+        return left * right
+
+
+@aggregation_registry.register("element-wise-sum-item-multi")
+@keras.saving.register_keras_serializable("emrys")
+class ElementwiseSumItemMulti(TabularAggregation):
+    """Multiplies the item id's embedding with the sum of all other features: `x_item ⊙ Σ_{f ≠ item} x_f`.
+
+    Args:
+        schema: Says which column is the item's id: the one tagged ITEM_ID. Default: what `set_schema` gives.
+
+    Input shape:
+        Dictionary of F tensors (B, D), the item id's among them, F at least 2.
+
+    Output shape:
+        (B, D)
+
+    Raises:
+        SchemaError: when built, if no schema is known, or it has not one item id, or the batch lacks that column.
+        ConfigError: when built, if the shapes differ or there is no other feature.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> from merlin.schema import Schema, Tags
+        >>> schema = Schema([mm.create_categorical_column("item", 9, tags=[Tags.ITEM_ID])])
+        >>> batch = {name: np.full((1, 2), value) for name, value in {"item": 2.0, "brand": 3.0, "user": 4.0}.items()}
+        >>> mm.ElementwiseSumItemMulti(schema)(batch).numpy().tolist()
+        [[14.0, 14.0]]
+    """
+
+    def __init__(self, schema: Schema | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._schema = schema
+
+    @property
+    def schema(self) -> Schema | None:
+        """The schema in which the item's id is looked up."""
+        return self._schema
+
+    def set_schema(self, schema: Schema | None) -> None:
+        """Gives the schema in which the item's id is looked up, unless the constructor was given one."""
+        if self._schema is None:
+            self._schema = schema
+
+    def _item_id(self, given: dict[str, Any]) -> str:
+        if self._schema is None:
+            raise SchemaError(f"{self.name} knows no schema", fix="Give it one: ElementwiseSumItemMulti(schema).")
+        ids = self._schema.select_by_tag(Tags.ITEM_ID).column_names
+        if len(ids) != 1:
+            raise SchemaError(
+                f"{self.name} needs the item's id",
+                expected="one column tagged ITEM_ID",
+                got=", ".join(ids) or "none",
+            )
+        if ids[0] not in given:
+            raise SchemaError(f"{self.name} misses the item's id", column=ids[0], got=", ".join(sorted(given)))
+        if len(given) < 2:
+            raise ConfigError(f"{self.name} multiplies the item's id with other features", got="no other feature")
+        return str(ids[0])
+
+    def build(self, input_shape: Shape) -> None:
+        """Checks the shapes, and that the item's id is there."""
+        self.compute_output_shape(input_shape)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """Aggregates a dictionary."""
+        item = self._item_id(_features(self, inputs))
+        others = [inputs[name] for name in sorted(inputs) if name != item]
+        return inputs[item] * functools.reduce(operator.add, others)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The shape that all inputs have."""
+        self._item_id(_features(self, as_shape(input_shape)))
+        return one_shape(self, input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "schema": to_config(self._schema)}
+
+
+def _features(layer: keras.layers.Layer, inputs: Any) -> dict[str, Any]:
+    if not isinstance(inputs, dict):
+        raise ConfigError(f"{layer.name} takes features by name", expected="a dictionary", got="one tensor")
+    return inputs

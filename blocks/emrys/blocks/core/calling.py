@@ -9,6 +9,8 @@ from typing import Any
 
 import keras
 
+from emrys.blocks.errors import ConfigError
+
 #: A shape, or a dictionary of shapes by feature name.
 Shape = Any
 
@@ -84,3 +86,15 @@ def shape_behind(layers: Iterable[keras.layers.Layer], shape: Shape) -> Shape:
     for layer in layers:
         shape = as_shape(layer.compute_output_shape(shape))
     return shape
+
+
+def check_shape(what: str, got: Any, expected: Any) -> None:
+    """Refuses a shape that differs from the expected one, as far as both are known.
+
+    Raises:
+        ConfigError: naming both shapes.
+    """
+    got, expected = tuple(got), tuple(expected)
+    same = all(a is None or b is None or a == b for a, b in zip(got, expected, strict=False))
+    if len(got) != len(expected) or not same:
+        raise ConfigError(f"the shape of {what} does not fit", expected=str(expected), got=str(got))

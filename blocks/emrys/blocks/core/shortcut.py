@@ -6,10 +6,9 @@ from typing import Any
 
 import keras
 
+from emrys.blocks.core.aggregation import ConcatFeatures, StackFeatures
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
-from emrys.blocks.core.concat_features import ConcatFeatures
 from emrys.blocks.core.serializing import to_config
-from emrys.blocks.core.stack_features import StackFeatures
 from emrys.blocks.core.tabular import TabularBlock
 
 

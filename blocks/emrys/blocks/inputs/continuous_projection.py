@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from merlin.schema import Schema, Tags
 
-from emrys.blocks.core.concat_features import ConcatFeatures
+from emrys.blocks.core.aggregation import ConcatFeatures
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.continuous import Continuous

@@ -10,6 +10,8 @@ import tensorflow as tf
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.features import prepare, prepared_shape
+from emrys.blocks.core.gather import combine
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import SchemaError
@@ -18,8 +20,6 @@ from emrys.blocks.inputs.embedding_options import EmbeddingOptions
 from emrys.blocks.inputs.embedding_table import EmbeddingTable
 from emrys.blocks.inputs.feature_config import FeatureConfig
 from emrys.blocks.inputs.feature_tables import make_tables, with_table_names
-from emrys.blocks.inputs.lookup import combine
-from emrys.blocks.inputs.prepare import prepare, prepared_shape
 from emrys.blocks.inputs.table_config import TableConfig
 from emrys.blocks.inputs.tables_data import TablesData
 from emrys.blocks.schema.functions import categorical_cardinalities, categorical_domains, select_targets

@@ -8,8 +8,8 @@ from typing import Any
 
 from merlin.schema import ColumnSchema
 
+from emrys.blocks.core.gather import COMBINERS
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.inputs.lookup import COMBINERS
 from emrys.blocks.schema.functions import infer_embedding_dim
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 import keras
@@ -10,12 +11,12 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.gather import COMBINERS, combine, look_up
 from emrys.blocks.core.huge_pages import prefer_huge_pages
 from emrys.blocks.core.model_context import ModelContext
 from emrys.blocks.core.serializing import from_config, to_config
+from emrys.blocks.core.traversal import layers_inside
 from emrys.blocks.errors import ConfigError, SchemaError
-from emrys.blocks.inputs.lookup import COMBINERS, combine, look_up
-from emrys.blocks.inputs.table_columns import TableColumns, domain_name
 from emrys.blocks.inputs.table_data import TableData
 from emrys.blocks.inputs.tensor_initializer import TensorInitializer
 
@@ -294,3 +295,58 @@ def _sizes(table: keras.layers.Layer) -> tuple[int, ...]:
     raise ConfigError(
         "EmbeddingTable: table", expected="an EmbeddingTable or a keras.layers.Embedding", got=type(table).__name__
     )
+
+
+class TableColumns:
+    """Columns of one domain."""
+
+    def __init__(self) -> None:
+        self.schema = Schema([])
+        self.size = 0  #: Number of ids.
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns."""
+        return list(self.schema.column_names)
+
+    def add(self, column: ColumnSchema, table: str) -> None:
+        """Takes one more column; `table` is what the table is called in an error.
+
+        Raises:
+            SchemaError: if the column has no domain, or another one than the columns that are there.
+        """
+        if column.int_domain is None or column.int_domain.max is None:
+            raise SchemaError(
+                f"EmbeddingTable {table!r} does not know how many ids there are",
+                column=column.name,
+                expected="a domain with a maximum",
+                fix="Give the column an int domain in the schema, or leave it out of the categorical columns.",
+            )
+        size = int(column.int_domain.max) + 1
+        domains = {domain_name(known) for known in self.schema}
+        if self.size not in (0, size) or domains - {domain_name(column)}:
+            raise SchemaError(
+                f"EmbeddingTable {table!r} holds columns of one domain",
+                column=column.name,
+                expected=f"{', '.join(sorted(domains))} with {self.size} ids",
+                got=f"{domain_name(column)} with {size}",
+            )
+        self.size = size
+        self.schema = self.schema + Schema([column])
+
+    def is_list(self, name: str | None, shape: Any) -> bool:
+        """Whether the ids of a column (None where it is not known which) with this shape are lists."""
+        name = self.names[0] if name is None and len(self.names) == 1 else name
+        declared = bool(self.schema[name].is_list) if name is not None else False
+        return declared or len(shape) > 2 or (len(shape) == 2 and shape[1] != 1)
+
+
+def domain_name(column: ColumnSchema) -> str:
+    """Name of the column's domain; its own where the domain has none."""
+    domain = column.int_domain
+    return str(domain.name) if domain is not None and domain.name else str(column.name)
+
+
+def embedding_tables(blocks: Iterable[keras.layers.Layer]) -> list[EmbeddingTable]:
+    """The embedding tables inside blocks, each once."""
+    return [layer for layer in layers_inside(blocks) if isinstance(layer, EmbeddingTable)]

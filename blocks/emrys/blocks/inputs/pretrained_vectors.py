@@ -10,9 +10,9 @@ from merlin.schema import ColumnSchema, Schema
 
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.gather import COMBINERS, combine
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError, SchemaError
-from emrys.blocks.inputs.lookup import COMBINERS, combine
 
 
 @keras.saving.register_keras_serializable("emrys")

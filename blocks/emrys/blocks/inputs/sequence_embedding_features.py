@@ -10,10 +10,10 @@ import tensorflow as tf
 from merlin.schema import Schema
 
 from emrys.blocks.core.aggregation import any_mask
+from emrys.blocks.core.features import prepare
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.inputs.embedding_features import EmbeddingFeatures
 from emrys.blocks.inputs.feature_config import FeatureConfig
-from emrys.blocks.inputs.prepare import prepare
 
 
 @keras.saving.register_keras_serializable("emrys")

@@ -7,9 +7,9 @@ from typing import Any
 
 import keras
 
+from emrys.blocks.core.gather import COMBINERS
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.inputs.lookup import COMBINERS
 
 
 @keras.saving.register_keras_serializable("emrys")

@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from emrys.blocks.core.aggregation import StackFeatures
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.sequential import SequentialBlock
-from emrys.blocks.core.stack_features import StackFeatures
 from emrys.blocks.errors import ConfigError
 
 INTERACTION_TYPES = ("field_all", "field_each", "field_interaction")

@@ -7,10 +7,10 @@ from typing import Any
 import keras
 from merlin.schema import Schema, Tags
 
+from emrys.blocks.core.aggregation import StackFeatures
 from emrys.blocks.core.filter import Filter
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
-from emrys.blocks.core.stack_features import StackFeatures
 from emrys.blocks.errors import SchemaError
 from emrys.blocks.inputs.embeddings import Embeddings
 from emrys.blocks.interactions.factor_sum import FactorSum

@@ -9,8 +9,8 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.gather import checked_ids, nan_outside
 from emrys.blocks.errors import ConfigError, SchemaError
-from emrys.blocks.inputs.lookup import checked_ids, nan_outside
 from emrys.blocks.schema.functions import column_cardinality, select_targets
 
 _READ = (Tags.CATEGORICAL, Tags.CONTINUOUS)

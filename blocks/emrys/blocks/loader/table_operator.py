@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
+from emrys.blocks.core.features import OFFSETS, VALUES
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.inputs.prepare import OFFSETS, VALUES
 from emrys.blocks.schema.functions import select_targets
 
 

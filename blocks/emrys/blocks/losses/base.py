@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from emrys.blocks.core.checking import check_shape
+from emrys.blocks.core.calling import check_shape
 from emrys.blocks.errors import ConfigError
 
 #: What `reduction` can be; "auto" is "sum_over_batch_size", as in Keras 2.

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from emrys.blocks.core.checking import check_shape
+from emrys.blocks.core.calling import check_shape
 from emrys.blocks.losses.base import keras_reduction
 
 

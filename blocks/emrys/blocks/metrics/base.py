@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from emrys.blocks.core.checking import check_shape
+from emrys.blocks.core.calling import check_shape
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.metrics.rows import as_rows, check_columns, checked_positive, row_weights
 

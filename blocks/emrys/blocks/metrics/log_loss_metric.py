@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from emrys.blocks.core.checking import check_shape
+from emrys.blocks.core.calling import check_shape
 
 
 @keras.saving.register_keras_serializable("emrys")

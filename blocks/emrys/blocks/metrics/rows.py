@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from emrys.blocks.core.checking import check_shape
+from emrys.blocks.core.calling import check_shape
 from emrys.blocks.errors import ConfigError
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from emrys.blocks.core.aggregation import ConcatFeatures
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape
-from emrys.blocks.core.concat_features import ConcatFeatures
 
 
 @keras.saving.register_keras_serializable("emrys")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from emrys.blocks.core.traversal import layers_inside
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.loader import Loader
 from emrys.blocks.models.batches import all_rows, batches, split_off, with_class_weights
-from emrys.blocks.models.layers_inside import layers_inside
 from emrys.blocks.models.plain_summary import plain_summary
 from emrys.blocks.models.stepping_model import SteppingModel
 from emrys.blocks.sequences.sequence_transform import SequenceTransform

@@ -15,7 +15,7 @@ from emrys.blocks.interactions.cross_block import CrossBlock
 from emrys.blocks.mlp.mlp_block import MLPBlock
 from emrys.blocks.models.model import Model
 from emrys.blocks.models.ranking_inputs import ranking_features, ranking_input
-from emrys.blocks.tasks.as_outputs import as_outputs
+from emrys.blocks.outputs.resolve import as_outputs
 
 
 def DCNModel(  # noqa: N802 - looks like the class that it is used as

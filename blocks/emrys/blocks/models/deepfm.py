@@ -7,12 +7,11 @@ from typing import Any
 import keras
 from merlin.schema import Schema, Tags
 
+from emrys.blocks.core.aggregation import ConcatFeatures, StackFeatures
 from emrys.blocks.core.block import Block
-from emrys.blocks.core.concat_features import ConcatFeatures
 from emrys.blocks.core.filter import Filter
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
-from emrys.blocks.core.stack_features import StackFeatures
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.interactions.factor_sum import FactorSum
 from emrys.blocks.interactions.fm_pairwise_interaction import FMPairwiseInteraction
@@ -21,8 +20,8 @@ from emrys.blocks.interactions.wide_logit import WideLogit
 from emrys.blocks.mlp.mlp_block import MLPBlock
 from emrys.blocks.models.model import Model
 from emrys.blocks.models.ranking_inputs import ranking_features, ranking_input
+from emrys.blocks.outputs.resolve import as_outputs
 from emrys.blocks.schema.functions import infer_embedding_dim
-from emrys.blocks.tasks.as_outputs import as_outputs
 
 
 def DeepFMModel(  # noqa: N802 - looks like the class that it is used as

@@ -18,7 +18,7 @@ from emrys.blocks.inputs.embedding_options import EmbeddingOptions
 from emrys.blocks.interactions.dot_product import DotProductInteractionBlock
 from emrys.blocks.models.model import Model
 from emrys.blocks.models.ranking_inputs import ranking_embeddings, ranking_features
-from emrys.blocks.tasks.as_outputs import as_outputs
+from emrys.blocks.outputs.resolve import as_outputs
 
 
 def DLRMBlock(  # noqa: N802 - looks like the class that it is used as

@@ -8,8 +8,8 @@ from typing import Any
 
 import keras
 
+from emrys.blocks.core.traversal import layers_inside
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.models.layers_inside import layers_inside
 
 
 def blocks_by_name(blocks: Iterable[keras.layers.Layer], names: str | Sequence[str]) -> list[keras.layers.Layer]:

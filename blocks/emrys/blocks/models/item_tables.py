@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import keras
 
-from emrys.blocks.models.layers_inside import embedding_tables, layers_inside
+from emrys.blocks.core.traversal import layers_inside
+from emrys.blocks.inputs.embedding_table import embedding_tables
 from emrys.blocks.outputs.items_prediction_weight_tying import ItemsPredictionWeightTying
 
 

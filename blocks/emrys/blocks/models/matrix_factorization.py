@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.core.registry import parse_layer
+from emrys.blocks.models.embedding_encoder import EmbeddingEncoder
 from emrys.blocks.models.retrieval_columns import id_column
-from emrys.blocks.models.retrieval_model import RetrievalModel
 from emrys.blocks.models.retrieval_model_v2 import RetrievalModelV2
 from emrys.blocks.models.retrieval_outputs import contrastive_output
-from emrys.blocks.retrieval.embedding_encoder import EmbeddingEncoder
-from emrys.blocks.retrieval.matrix_factorization_block import MatrixFactorizationBlock
+from emrys.blocks.outputs.resolve import as_outputs
 from emrys.blocks.sampling.candidate_sampler import Samplers
-from emrys.blocks.tasks.as_outputs import as_outputs
-from emrys.blocks.tasks.deprecation import quietly, warn_deprecated
-from emrys.blocks.tasks.item_retrieval_task import ItemRetrievalTask
 
 
 def MatrixFactorizationModelV2(  # noqa: N802 - looks like the class that it is used as
@@ -89,62 +85,6 @@ def MatrixFactorizationModelV2(  # noqa: N802 - looks like the class that it is 
     if outputs is None:
         outputs = contrastive_output(candidate, negative_samplers, logits_temperature)
     return RetrievalModelV2(query=encoders[0], candidate=encoders[1], output=as_outputs(outputs), **kwargs)
-
-
-def MatrixFactorizationModel(  # noqa: N802 - looks like the class that it is used as
-    schema: Schema,
-    dim: int,
-    query_id_tag: Tags = Tags.USER_ID,
-    item_id_tag: Tags = Tags.ITEM_ID,
-    embeddings_initializers: Any = None,
-    embeddings_l2_reg: float = 0.0,
-    post: Any = None,
-    prediction_tasks: Any = None,
-    logits_temperature: float = 1.0,
-    samplers: Sequence[Any] = (),
-    **kwargs: Any,
-) -> RetrievalModel:
-    """Matrix factorization with an `ItemRetrievalTask`. Deprecated: use `MatrixFactorizationModelV2`.
-
-    Args:
-        schema: The columns, those of the ids among them.
-        dim: Size of the vectors.
-        query_id_tag: Tag of the column of users. Default: `Tags.USER_ID`.
-        item_id_tag: Tag of the column of items. Default: `Tags.ITEM_ID`.
-        embeddings_initializers: Initializer of both tables, or initializers by name of a column. Default: those of
-            `EmbeddingOptions`.
-        embeddings_l2_reg: Weight, in the loss, of the sum of squares of what a batch looks up. Default: 0.
-        post: Layer behind both tables, on the dictionary of their vectors. Default: none.
-        prediction_tasks: Tasks. Default: an `ItemRetrievalTask`.
-        logits_temperature: What scores are divided by. Default: 1.
-        samplers: Samplers of the default task. Default: the batch.
-        **kwargs: Further arguments of `QueryItemIdsEmbeddingsBlock`.
-
-    Returns:
-        The model, to be compiled.
-
-    Raises:
-        SchemaError: if not one column has each of the tags.
-    """
-    warn_deprecated("MatrixFactorizationModel", "MatrixFactorizationModelV2")
-    with quietly():
-        block = MatrixFactorizationBlock(
-            schema,
-            dim,
-            query_id_tag,
-            item_id_tag,
-            embeddings_initializers,
-            embeddings_l2_reg,
-            aggregation=None,
-            post=post,
-            **kwargs,
-        )
-        if prediction_tasks is None:
-            ids = Schema([id_column(schema, item_id_tag, "MatrixFactorizationModel", "item_id_tag")])
-            prediction_tasks = ItemRetrievalTask(
-                ids.select_by_tag(Tags.ITEM_ID) or schema, samplers, logits_temperature=logits_temperature
-            )
-        return RetrievalModel(block, as_outputs(prediction_tasks, schema))
 
 
 def _of(value: Any, column: ColumnSchema, default: Any) -> Any:

@@ -10,23 +10,23 @@ from merlin.schema import Schema
 
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, build_layers, call_layer, has_targets, shape_behind
+from emrys.blocks.core.features import prepare, prepared_shape
 from emrys.blocks.core.model_context import ModelContext
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.core.serializing import from_config, sharing, to_config
+from emrys.blocks.core.traversal import shared_layers
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.input_block_v2 import InputBlockV2
-from emrys.blocks.inputs.prepare import prepare, prepared_shape
 from emrys.blocks.models.batch_schema import BatchSchema
 from emrys.blocks.models.freezing import Freezer, blocks_by_name
 from emrys.blocks.models.freezing_model import FreezingModel
 from emrys.blocks.models.item_tables import tie_items
-from emrys.blocks.models.layers_inside import shared_layers
 from emrys.blocks.models.sample_inputs import sample_inputs
 from emrys.blocks.models.saving_model import SavingModel
 from emrys.blocks.models.told import follow
 from emrys.blocks.outputs.model_output import ModelOutput
-from emrys.blocks.tasks.as_outputs import as_outputs
+from emrys.blocks.outputs.resolve import as_outputs
 
 
 @keras.saving.register_keras_serializable("emrys")

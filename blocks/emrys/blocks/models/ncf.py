@@ -7,14 +7,13 @@ from typing import Any
 import keras
 from merlin.schema import Schema, Tags
 
-from emrys.blocks.core.concat_features import ConcatFeatures
-from emrys.blocks.core.element_wise_multiply import ElementWiseMultiply
+from emrys.blocks.core.aggregation import ConcatFeatures, ElementWiseMultiply
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.errors import SchemaError
 from emrys.blocks.inputs.embeddings import Embeddings
 from emrys.blocks.models.model import Model
-from emrys.blocks.tasks.as_outputs import as_outputs
+from emrys.blocks.outputs.resolve import as_outputs
 
 
 def NCFModel(  # noqa: N802 - looks like the class that it is used as

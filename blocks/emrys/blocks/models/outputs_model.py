@@ -8,7 +8,6 @@ import keras
 from merlin.schema import Schema
 
 from emrys.blocks.outputs.model_output import ModelOutput
-from emrys.blocks.tasks.prediction_task import PredictionTask
 
 
 class OutputsModel(keras.Model):
@@ -31,11 +30,11 @@ class OutputsModel(keras.Model):
         return None if schema is None else schema.excluding_by_name([output.target for output in self.model_outputs])
 
     @property
-    def prediction_tasks(self) -> list[PredictionTask]:
+    def prediction_tasks(self) -> list[ModelOutput]:
         """The outputs that are tasks of the first generation."""
-        return [output for output in self.model_outputs if isinstance(output, PredictionTask)]
+        return [output for output in self.model_outputs if output.first_generation]
 
-    def prediction_tasks_by_name(self) -> dict[str, PredictionTask]:
+    def prediction_tasks_by_name(self) -> dict[str, ModelOutput]:
         """The tasks by task name."""
         return {task.task_name: task for task in self.prediction_tasks}
 
@@ -52,7 +51,7 @@ class OutputsModel(keras.Model):
         return _by_target(self._second_generation())
 
     def _second_generation(self) -> list[ModelOutput]:
-        return [output for output in self.model_outputs if not isinstance(output, PredictionTask)]
+        return [output for output in self.model_outputs if not output.first_generation]
 
 
 def _by_target(outputs: Any) -> dict[str | None, Any]:

@@ -10,17 +10,17 @@ from merlin.schema import Tags
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.core.serializing import from_config, sharing, to_config
+from emrys.blocks.core.traversal import shared_layers
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.models.layers_inside import shared_layers
 from emrys.blocks.models.model import Model
 from emrys.blocks.models.retrieval_vectors import Index, chosen_rows, encoded
+from emrys.blocks.models.top_k_encoder import TopKEncoder
 from emrys.blocks.models.tower_sizes import check_tower_sizes
 from emrys.blocks.outputs.candidate_weights import candidate_bias
 from emrys.blocks.outputs.contrastive_output import ContrastiveOutput
-from emrys.blocks.outputs.top_k_output import TopKOutput
+from emrys.blocks.outputs.resolve import as_outputs
 from emrys.blocks.retrieval.scored_with_bias import ScoredWithBias, with_bias
-from emrys.blocks.retrieval.top_k_encoder import TopKEncoder
-from emrys.blocks.tasks.as_outputs import as_outputs
+from emrys.blocks.retrieval.top_k_output import TopKOutput
 
 if TYPE_CHECKING:
     from merlin.io import Dataset

@@ -12,8 +12,8 @@ from merlin.schema import ColumnSchema, Schema, Tags
 from emrys.blocks.errors import ConfigError, DataError
 from emrys.blocks.loader import Loader
 from emrys.blocks.loader.sources import open_source
-from emrys.blocks.retrieval.embedding_encoder import EmbeddingEncoder
-from emrys.blocks.retrieval.encoder import Encoder
+from emrys.blocks.models.embedding_encoder import EmbeddingEncoder
+from emrys.blocks.models.encoder import Encoder
 from emrys.blocks.retrieval.encoding import index_column
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import Any, Self
 
 import keras
 
+from emrys.blocks.core.traversal import layers_inside
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.export import save_serving
 from emrys.blocks.io import atomic_directory, atomic_file
 from emrys.blocks.models.base_model import BaseModel
-from emrys.blocks.models.layers_inside import layers_inside
+from emrys.blocks.models.export import save_serving
 from emrys.blocks.retrieval.candidate_holder import CandidateHolder
 
 #: What a model that is saved as a folder is called there.

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import keras
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.inputs.embedding_options import EmbeddingOptions
+from emrys.blocks.models.encoder import Encoder
 from emrys.blocks.models.retrieval_columns import id_column
-from emrys.blocks.models.retrieval_model import RetrievalModel
 from emrys.blocks.models.retrieval_model_v2 import RetrievalModelV2
 from emrys.blocks.models.retrieval_outputs import contrastive_output
-from emrys.blocks.retrieval.encoder import Encoder
-from emrys.blocks.retrieval.two_tower_block import TwoTowerBlock
+from emrys.blocks.outputs.resolve import as_outputs
 from emrys.blocks.sampling.candidate_sampler import Samplers
-from emrys.blocks.tasks.as_outputs import as_outputs
-from emrys.blocks.tasks.deprecation import quietly, warn_deprecated
-from emrys.blocks.tasks.item_retrieval_task import ItemRetrievalTask
 
 
 def TwoTowerModelV2(  # noqa: N802 - looks like the class that it is used as
@@ -81,48 +74,3 @@ def TwoTowerModelV2(  # noqa: N802 - looks like the class that it is used as
     return RetrievalModelV2(
         query=query_tower, candidate=candidate_tower, output=as_outputs(outputs), schema=schema, **kwargs
     )
-
-
-def TwoTowerModel(  # noqa: N802 - looks like the class that it is used as
-    schema: Schema,
-    query_tower: keras.layers.Layer,
-    item_tower: keras.layers.Layer | None = None,
-    query_tower_tag: Tags = Tags.USER,
-    item_tower_tag: Tags = Tags.ITEM,
-    embedding_options: EmbeddingOptions | None = None,
-    post: Any = None,
-    prediction_tasks: Any = None,
-    logits_temperature: float = 1.0,
-    samplers: Sequence[Any] = (),
-    **kwargs: Any,
-) -> RetrievalModel:
-    """Two towers with an `ItemRetrievalTask`. Deprecated: use `TwoTowerModelV2`.
-
-    Args:
-        schema: The columns of users and items.
-        query_tower: What the features of users go through.
-        item_tower: What those of items go through. Default: a copy of `query_tower`.
-        query_tower_tag: Tag of the columns of users. Default: `Tags.USER`.
-        item_tower_tag: Tag of the columns of items. Default: `Tags.ITEM`.
-        embedding_options: Sizes and starting values of the tables. Default: dimension 64.
-        post: Layer behind both towers, on the dictionary of their vectors. Default: none.
-        prediction_tasks: Tasks. Default: an `ItemRetrievalTask`.
-        logits_temperature: What scores are divided by. Default: 1.
-        samplers: Samplers of the default task. Default: the batch.
-        **kwargs: Further arguments of `TwoTowerBlock`.
-
-    Returns:
-        The model, to be compiled.
-
-    Raises:
-        SchemaError: if no column has one of the tags, or none is tagged ITEM_ID.
-        ConfigError: if the towers give vectors of different sizes.
-    """
-    warn_deprecated("TwoTowerModel", "TwoTowerModelV2")
-    with quietly():
-        block = TwoTowerBlock(
-            schema, query_tower, item_tower, query_tower_tag, item_tower_tag, embedding_options, post, **kwargs
-        )
-        if prediction_tasks is None:
-            prediction_tasks = ItemRetrievalTask(schema, samplers, logits_temperature=logits_temperature)
-        return RetrievalModel(block, as_outputs(prediction_tasks, schema))

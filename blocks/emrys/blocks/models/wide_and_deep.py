@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from merlin.schema import Schema, Tags
 
-from emrys.blocks.core.concat_features import ConcatFeatures
+from emrys.blocks.core.aggregation import ConcatFeatures
 from emrys.blocks.core.filter import Filter
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
@@ -18,8 +18,8 @@ from emrys.blocks.interactions.wide_logit import WideLogit
 from emrys.blocks.mlp.mlp_block import MLPBlock
 from emrys.blocks.models.model import Model
 from emrys.blocks.models.ranking_inputs import ranking_features, ranking_input
+from emrys.blocks.outputs.resolve import as_outputs
 from emrys.blocks.schema.functions import select_targets
-from emrys.blocks.tasks.as_outputs import as_outputs
 from emrys.blocks.transforms.value_dropout import ValueDropout
 
 

@@ -7,29 +7,20 @@ from typing import Any
 import keras
 from merlin.schema import ColumnSchema, Schema, Tags
 
-from emrys.blocks.core.parallel import ParallelBlock
-from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.errors import ConfigError, SchemaError
-from emrys.blocks.inputs.embedding_options import EmbeddingOptions
-from emrys.blocks.inputs.embedding_table import EmbeddingTable
-from emrys.blocks.inputs.embeddings import Embeddings
+from emrys.blocks.inputs.embedding_table import EmbeddingTable, embedding_tables
 from emrys.blocks.inputs.input_block_v2 import InputBlockV2
 from emrys.blocks.mlp.mlp_block import MLPBlock
-from emrys.blocks.models.layers_inside import embedding_tables
+from emrys.blocks.models.encoder import Encoder
 from emrys.blocks.models.retrieval_columns import id_column
 from emrys.blocks.models.retrieval_model_v2 import RetrievalModelV2
 from emrys.blocks.models.tower_sizes import vector_size
-from emrys.blocks.outputs.categorical_output import CategoricalOutput
-from emrys.blocks.outputs.categorical_target import number_of_ids
 from emrys.blocks.outputs.contrastive_output import ContrastiveOutput
 from emrys.blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
 from emrys.blocks.outputs.model_output import ModelOutput
-from emrys.blocks.retrieval.encoder import Encoder
+from emrys.blocks.outputs.resolve import as_outputs
 from emrys.blocks.sampling.popularity_based_sampler_v2 import PopularityBasedSamplerV2
-from emrys.blocks.schema.functions import categorical_domains, select_targets
-from emrys.blocks.tasks.as_outputs import as_outputs
-from emrys.blocks.tasks.deprecation import warn_deprecated
-from emrys.blocks.transforms.l2_norm import L2Norm
+from emrys.blocks.schema.functions import number_of_ids, select_targets
 
 _OWNER = "YoutubeDNNRetrievalModelV2"
 _USUAL_SIZE = 64
@@ -90,9 +81,9 @@ def YoutubeDNNRetrievalModelV2(  # noqa: N802 - looks like the class that it is 
     """
     inputs = InputBlockV2(schema) if inputs is None else inputs
     if outputs is None:
-        feature, target = _items(schema, candidate_id_tag)
+        feature, target = item_columns(schema, candidate_id_tag)
         outputs = ContrastiveOutput(
-            _item_table(inputs, feature),
+            item_table(inputs, feature),
             _sampler(feature, num_sampled, min_sampled_id),
             target_name=str(target.name),
             logits_temperature=logits_temperature,
@@ -103,100 +94,29 @@ def YoutubeDNNRetrievalModelV2(  # noqa: N802 - looks like the class that it is 
     size = _vector_size(last)
     if top_block is None:
         top_block = MLPBlock([size or _USUAL_SIZE], no_activation_last_layer=True)
-    query = Encoder(inputs, top_block, post=post, schema=_features(schema))
+    query = Encoder(inputs, top_block, post=post, schema=history_features(schema))
     _check_size(query, size)
     return RetrievalModelV2(query=query, output=last, **kwargs)
 
 
-def YoutubeDNNRetrievalModel(  # noqa: N802 - looks like the class that it is used as
-    schema: Schema,
-    aggregation: str = "concat",
-    top_block: keras.layers.Layer | None = None,
-    l2_normalization: bool = True,
-    extra_pre_call: keras.layers.Layer | None = None,
-    task_block: keras.layers.Layer | None = None,
-    logits_temperature: float = 1.0,
-    sampled_softmax: bool = True,
-    num_sampled: int = 100,
-    min_sampled_id: int = 0,
-    embedding_options: EmbeddingOptions | None = None,
-) -> RetrievalModelV2:
-    """The same with an `InputBlock`. Deprecated: use `YoutubeDNNRetrievalModelV2`.
-
-    Args:
-        schema: The columns: the history, a list tagged ITEM_ID, and what else is known of the user.
-        aggregation: How the features become one vector. Default: `"concat"`.
-        top_block: What the features go through. Default: one linear layer of the size of the items' vectors.
-        l2_normalization: Whether the query is scaled to length 1. Default: True.
-        extra_pre_call: Layer before the output, behind the query. Default: none.
-        task_block: Layer behind that. Default: none.
-        logits_temperature: What scores are divided by. Default: 1.
-        sampled_softmax: Whether the right item is told from `num_sampled` others; else from all. Default: True.
-        num_sampled: Items that are drawn for a batch. Default: 100.
-        min_sampled_id: The lowest id that is drawn. Default: 0.
-        embedding_options: Sizes and starting values of the tables. Default: dimension 64.
-
-    Returns:
-        The model, to be compiled.
-
-    Raises:
-        SchemaError: if no column is tagged ITEM_ID.
-        ConfigError: as `YoutubeDNNRetrievalModelV2`.
-    """
-    warn_deprecated("YoutubeDNNRetrievalModel", "YoutubeDNNRetrievalModelV2")
-    options = EmbeddingOptions() if embedding_options is None else embedding_options
-    features = _features(schema)
-    inputs = InputBlockV2(features, categorical=_embeddings(features, options), aggregation=aggregation)
-    behind = [layer for layer in (L2Norm() if l2_normalization else None, extra_pre_call, task_block) if layer]
-    outputs = None
-    if not sampled_softmax:
-        feature, target = _items(schema, Tags.ITEM_ID)
-        table = _item_table(inputs, feature)
-        outputs = CategoricalOutput(table, target_name=str(target.name), logits_temperature=logits_temperature)
-    return YoutubeDNNRetrievalModelV2(
-        schema,
-        top_block=top_block,
-        post=SequentialBlock(behind) if behind else None,
-        inputs=inputs,
-        outputs=outputs,
-        logits_temperature=logits_temperature,
-        num_sampled=num_sampled,
-        min_sampled_id=min_sampled_id,
-    )
-
-
-def _embeddings(features: Schema, options: EmbeddingOptions) -> ParallelBlock:
-    """The tables that `EmbeddingFeatures` would make, as ones that an output can share."""
-    columns = features.select_by_tag(Tags.CATEGORICAL)
-    domains = categorical_domains(columns)
-    alike = {
-        column.name: [other for other in columns if domains[other.name] == domains[column.name]] for column in columns
-    }
-    start = {name: options.initializer(*others) for name, others in alike.items()}
-    return Embeddings(
-        columns,
-        dim={name: options.dim(*others) for name, others in alike.items()},
-        sequence_combiner=options.combiner,
-        embeddings_initializer={
-            name: keras.initializers.TruncatedNormal(stddev=0.05) if found is None else found
-            for name, found in start.items()
-        },
-        l2_batch_regularization_factor=options.embeddings_l2_reg,
-    )
-
-
-def _features(schema: Schema) -> Schema:
+def history_features(schema: Schema) -> Schema:
+    """The columns of a schema that are not targets."""
     return schema.excluding_by_name(select_targets(schema).column_names)
 
 
-def _items(schema: Schema, tag: Tags) -> tuple[ColumnSchema, ColumnSchema]:
+def item_columns(schema: Schema, tag: Tags) -> tuple[ColumnSchema, ColumnSchema]:
     """The column of the history, and that of the target."""
-    feature = id_column(_features(schema), tag, _OWNER, "candidate_id_tag")
+    feature = id_column(history_features(schema), tag, _OWNER, "candidate_id_tag")
     targets = list(select_targets(schema).select_by_tag(tag))
     return feature, targets[0] if len(targets) == 1 else feature
 
 
-def _item_table(inputs: keras.layers.Layer, items: ColumnSchema) -> EmbeddingTable:
+def item_table(inputs: keras.layers.Layer, items: ColumnSchema) -> EmbeddingTable:
+    """The embedding table in which the inputs look up the history.
+
+    Raises:
+        SchemaError: if there is none.
+    """
     for table in embedding_tables([inputs]):
         if items.name in table.schema.column_names:
             return table

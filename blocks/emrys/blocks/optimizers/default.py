@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
+from emrys.blocks.core.traversal import layers_inside
 from emrys.blocks.inputs.embedding_table import EmbeddingTable
-from emrys.blocks.models.layers_inside import layers_inside
 from emrys.blocks.optimizers.lazy_adam import LazyAdam
 from emrys.blocks.optimizers.lazy_loss_scale_optimizer import LazyLossScaleOptimizer
 from emrys.blocks.optimizers.multi_optimizer import MultiOptimizer

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from emrys.blocks.core.gather import read_rows
 from emrys.blocks.core.huge_pages import prefer_huge_pages
-from emrys.blocks.core.reading_rows import read_rows
 from emrys.blocks.optimizers.row_gradients import clipped, mapped, rows_of, summed
 
 _AT_A_TIME = os.cpu_count() or 1

@@ -8,8 +8,8 @@ import keras
 import pandas as pd
 import tensorflow as tf
 
+from emrys.blocks.core.gather import look_up
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.inputs.lookup import look_up
 from emrys.blocks.outputs.categorical_target import CategoricalTarget
 from emrys.blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
 from emrys.blocks.outputs.items_prediction_weight_tying import ItemsPredictionWeightTying

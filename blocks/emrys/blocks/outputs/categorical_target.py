@@ -9,6 +9,7 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema
 
 from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.schema.functions import number_of_ids
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -95,19 +96,3 @@ def only_column(feature: ColumnSchema | Schema, what: str) -> ColumnSchema:
             f"{what} takes one column", expected="a schema of one", got=", ".join(feature.column_names) or "none"
         )
     return columns[0]
-
-
-def number_of_ids(column: ColumnSchema) -> int:
-    """How many ids a column can have, 0 included.
-
-    Raises:
-        SchemaError: if it has no domain with a maximum.
-    """
-    if column.int_domain is None or not column.int_domain.max:
-        raise SchemaError(
-            "the number of classes is unknown",
-            column=column.name,
-            expected="an integer column with a domain that ends above 0",
-            fix="Give the column an int domain in the schema.",
-        )
-    return int(column.int_domain.max) + 1

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.outputs.sample_weight import SampleWeight
+from emrys.blocks.outputs.model_output import SampleWeight
 
 
 @keras.saving.register_keras_serializable("emrys")

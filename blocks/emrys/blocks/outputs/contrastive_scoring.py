@@ -14,8 +14,7 @@ from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.outputs.candidate_weights import candidate_rows, has_candidate_weights, nothing_of_bias
 from emrys.blocks.outputs.contrastive_scores import down_score, keep_chosen, log_probabilities, one_positive
-from emrys.blocks.outputs.model_output import ModelOutput
-from emrys.blocks.outputs.sample_weight import SampleWeight
+from emrys.blocks.outputs.model_output import ModelOutput, SampleWeight
 from emrys.blocks.sampling.candidate import Candidate, ids_as_column
 from emrys.blocks.sampling.candidate_sampler import CandidateSampler
 from emrys.blocks.sampling.drawing import NO_EMBEDDING, Drawing, joined

@@ -51,6 +51,10 @@ class EmbeddingTablePrediction(Block):
         self.use_bias = use_bias
         self.bias: Any = None
 
+    def children(self) -> list[keras.layers.Layer]:
+        """None: the table belongs to the input block that it is shared with."""
+        return []
+
     def build(self, input_shape: Shape) -> None:
         """Builds the table, unless an input block has, and makes the bias, (N,)."""
         last = as_shape(input_shape)[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,10 +12,11 @@ from merlin.schema import ColumnSchema
 
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, build_layers, call_layer, shape_behind
+from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.prediction import Prediction
+from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.outputs.sample_weight import sample_weights
 from emrys.blocks.sequences.judged_positions import is_sequence, judged_positions
 from emrys.blocks.utils.registry import camelcase_to_snakecase
 
@@ -47,6 +49,9 @@ class ModelOutput(Block):
 
     #: Whether a target (B, 1) is the number of a class, where predictions are (B, N).
     targets_are_ids = False
+
+    #: Whether the output belongs to the first generation of the API, the prediction tasks.
+    first_generation = False
 
     #: What stands between the output's name and a metric's, where a model has several outputs.
     metric_separator = "/"
@@ -84,6 +89,11 @@ class ModelOutput(Block):
         """Name of an output of this class for `target_name`."""
         own = camelcase_to_snakecase(cls.__name__)
         return f"{target_name}/{own}" if target_name else own
+
+    @staticmethod
+    def parallel_block(outputs: Sequence[ModelOutput]) -> ParallelBlock:
+        """Several outputs of this kind as one block, by task name."""
+        return ParallelBlock({output.task_name: output for output in outputs})
 
     @property
     def task_name(self) -> str:
@@ -224,3 +234,52 @@ def with_judges(output: ModelOutput, config: dict[str, Any], usual: Metrics) -> 
     if output.default_metrics_fn is usual:
         config.pop("default_metrics_fn")
     return config
+
+
+class SampleWeight(Block, abc.ABC):
+    """Gives every row of a batch a weight in the loss and in weighted metrics; predictions stay as they are.
+
+    It stands behind an output, as its `post`, or last in the chain that is. A subclass writes `row_weights`.
+    """
+
+    @abc.abstractmethod
+    def row_weights(self, targets: Any, features: Any, target_name: str | None) -> Any:
+        """The weight of each row.
+
+        Args:
+            targets: All targets of the batch by name, or the only one.
+            features: The batch's features by name, or None.
+            target_name: Name of the output's target, None where it has no name.
+
+        Returns:
+            (B, 1), float32.
+        """
+
+    def call(
+        self,
+        inputs: Any,
+        targets: Any = None,
+        features: Any = None,
+        training: bool | None = None,
+        testing: bool | None = None,
+        target_name: str | None = None,
+    ) -> Any:
+        """Passes predictions on, in training and testing as a `Prediction` with the target and the weights."""
+        if isinstance(inputs, dict):
+            raise ConfigError(
+                f"{self.name} weighs the rows of one output",
+                got=f"predictions of {', '.join(sorted(inputs))}",
+                fix="Give it as post= of an output, not of the block around several.",
+            )
+        if targets is None or not (training or testing):
+            return inputs
+        weights = self.row_weights(targets, features, target_name)
+        target = targets.get(target_name) if isinstance(targets, dict) and target_name is not None else targets
+        return Prediction(inputs, target, weights)
+
+
+def sample_weights(layer: Any) -> list[SampleWeight]:
+    """What weighs rows in `layer`: itself, or layers of the chain that it is."""
+    if isinstance(layer, SequentialBlock):
+        return [found for inner in layer.layers for found in sample_weights(inner)]
+    return [layer] if isinstance(layer, SampleWeight) else []

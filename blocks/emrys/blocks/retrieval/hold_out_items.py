@@ -13,8 +13,7 @@ from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError, SchemaError
-from emrys.blocks.outputs.categorical_target import number_of_ids
-from emrys.blocks.schema.functions import select_targets
+from emrys.blocks.schema.functions import number_of_ids, select_targets
 
 
 @keras.saving.register_keras_serializable("emrys")

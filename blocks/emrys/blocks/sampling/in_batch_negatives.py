@@ -10,10 +10,10 @@ from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.features import prepare, prepared_shape
 from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError, SchemaError
-from emrys.blocks.inputs.prepare import prepare, prepared_shape
 
 
 @keras.saving.register_keras_serializable("emrys")

@@ -257,3 +257,19 @@ def _column(name: str, tags: list[TagLike], properties: dict[str, Any], dtype: A
         return ColumnSchema(name, tags=tags, properties=properties, dtype=dtype, **kind)
     except (TypeError, ValueError) as error:
         raise SchemaError(str(error), column=name) from None
+
+
+def number_of_ids(column: ColumnSchema) -> int:
+    """How many ids a column can have, 0 included.
+
+    Raises:
+        SchemaError: if it has no domain with a maximum.
+    """
+    if column.int_domain is None or not column.int_domain.max:
+        raise SchemaError(
+            "the number of classes is unknown",
+            column=column.name,
+            expected="an integer column with a domain that ends above 0",
+            fix="Give the column an int domain in the schema.",
+        )
+    return int(column.int_domain.max) + 1

@@ -11,9 +11,9 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.gather import checked_ids, nan_outside
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError, SchemaError
-from emrys.blocks.inputs.lookup import checked_ids, nan_outside
 from emrys.blocks.schema.functions import column_cardinality
 from emrys.blocks.transforms.hot import multi_hot, one_hot
 

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from emrys.blocks.core.calling import Shape, as_shape
-from emrys.blocks.inputs.prepare import OFFSETS, VALUES
+from emrys.blocks.core.features import OFFSETS, VALUES
 
 
 def joined(features: dict[str, Any]) -> dict[str, Any]:

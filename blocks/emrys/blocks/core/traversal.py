@@ -1,4 +1,4 @@
-"""Finding layers inside blocks."""
+"""Traversal of the layers inside blocks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from typing import Any
 
 import keras
 
-from emrys.blocks.inputs.embedding_table import EmbeddingTable
-from emrys.blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
-
 
 def layers_inside(blocks: Iterable[keras.layers.Layer]) -> list[keras.layers.Layer]:
     """The blocks and all layers that they hold, each once, in order.
@@ -17,11 +14,6 @@ def layers_inside(blocks: Iterable[keras.layers.Layer]) -> list[keras.layers.Lay
     A table that an output shares with an earlier block is counted there, not at the output.
     """
     return list({id(layer): layer for layer in _inside(list(blocks))}.values())
-
-
-def embedding_tables(blocks: Iterable[keras.layers.Layer]) -> list[EmbeddingTable]:
-    """The embedding tables among `layers_inside(blocks)`."""
-    return [layer for layer in layers_inside(blocks) if isinstance(layer, EmbeddingTable)]
 
 
 def shared_layers(blocks: Iterable[keras.layers.Layer]) -> dict[int, int]:
@@ -34,8 +26,7 @@ def shared_layers(blocks: Iterable[keras.layers.Layer]) -> dict[int, int]:
 def _inside(value: Any) -> Iterator[keras.layers.Layer]:
     if isinstance(value, keras.layers.Layer):
         yield value
-        if not isinstance(value, EmbeddingTablePrediction):
-            yield from _inside(_held(value))
+        yield from _inside(children(value))
     else:
         for item in _items(value):
             yield from _inside(item)
@@ -45,13 +36,22 @@ def _count(value: Any, counts: dict[int, int]) -> None:
     if isinstance(value, keras.layers.Layer):
         counts[id(value)] = counts.get(id(value), 0) + 1
         if counts[id(value)] == 1:
-            _count(_held(value), counts)
+            _count(_attributes(value), counts)
     else:
         for item in _items(value):
             _count(item, counts)
 
 
-def _held(layer: keras.layers.Layer) -> list[Any]:
+def children(layer: keras.layers.Layer) -> list[Any]:
+    """The layers that a layer owns, possibly in lists and dictionaries.
+
+    A layer says so by a method `children()`; otherwise they are the layers among its public attributes.
+    """
+    own = getattr(layer, "children", None)
+    return list(own()) if callable(own) else _attributes(layer)
+
+
+def _attributes(layer: keras.layers.Layer) -> list[Any]:
     return [item for name, item in vars(layer).items() if not name.startswith("_")]
 
 

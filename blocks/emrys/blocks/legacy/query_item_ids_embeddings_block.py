@@ -15,9 +15,9 @@ from emrys.blocks.core.l2_normalize import l2_normalize
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.inputs.embedding_table import EmbeddingTable
 from emrys.blocks.io import atomic_file
+from emrys.blocks.legacy.dual_encoder_block import DualEncoderBlock
+from emrys.blocks.models.embedding_encoder import EmbeddingEncoder
 from emrys.blocks.models.retrieval_columns import id_column
-from emrys.blocks.retrieval.dual_encoder_block import DualEncoderBlock
-from emrys.blocks.retrieval.embedding_encoder import EmbeddingEncoder
 
 
 @keras.saving.register_keras_serializable("emrys")

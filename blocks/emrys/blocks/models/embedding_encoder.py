@@ -12,7 +12,7 @@ from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.serializing import from_config, sharing
 from emrys.blocks.errors import SchemaError
 from emrys.blocks.inputs.embedding_table import EmbeddingTable
-from emrys.blocks.retrieval.encoder import Encoder
+from emrys.blocks.models.encoder import Encoder
 
 if TYPE_CHECKING:
     from merlin.io import Dataset

@@ -1,4 +1,4 @@
-"""What ends a model, of what its `prediction_tasks=` says."""
+"""Resolution of `prediction_tasks=` to the outputs that end a model."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.outputs.model_output import ModelOutput
 from emrys.blocks.outputs.output_block import OutputBlock
-from emrys.blocks.tasks.deprecation import quietly
-from emrys.blocks.tasks.parallel_prediction_block import ParallelPredictionBlock
-from emrys.blocks.tasks.prediction_task import PredictionTask
 
 
 def as_outputs(prediction_tasks: Any, schema: Schema | None = None) -> keras.layers.Layer:
@@ -25,7 +22,7 @@ def as_outputs(prediction_tasks: Any, schema: Schema | None = None) -> keras.lay
         schema: Schema with the targets, needed where `prediction_tasks` is None.
 
     Returns:
-        One output itself, several in a `ParallelBlock` by task name; tasks alone in a `ParallelPredictionBlock`.
+        One output itself; several in a `ParallelBlock` by task name, or in the block that their class asks for.
 
     Raises:
         ConfigError: if `prediction_tasks` is none of the above, or two outputs have one name.
@@ -44,7 +41,5 @@ def as_outputs(prediction_tasks: Any, schema: Schema | None = None) -> keras.lay
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"prediction_tasks: two outputs are called {name!r}", fix="Give them names or targets.")
-    if all(isinstance(output, PredictionTask) for output in outputs):
-        with quietly():
-            return ParallelPredictionBlock(*outputs)
-    return ParallelBlock(dict(zip(names, outputs, strict=True)))
+    kinds = {output.parallel_block for output in outputs}
+    return outputs[0].parallel_block(outputs) if len(kinds) == 1 else ModelOutput.parallel_block(outputs)

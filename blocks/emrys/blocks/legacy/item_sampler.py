@@ -9,10 +9,10 @@ import keras
 import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError, DataError
+from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
 from emrys.blocks.sampling.candidate import Candidate, ids_as_column
 from emrys.blocks.sampling.candidate_sampler import CandidateSampler
 from emrys.blocks.sampling.embedding_with_metadata import EmbeddingWithMetadata
-from emrys.blocks.tasks.deprecation import quietly, warn_deprecated
 
 
 class ItemSampler(keras.layers.Layer, abc.ABC):

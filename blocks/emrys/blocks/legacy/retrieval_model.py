@@ -13,17 +13,17 @@ from merlin.schema import Tags
 from emrys.blocks.core.as_tabular import AsTabular
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
+from emrys.blocks.legacy.dual_encoder_block import DualEncoderBlock
 from emrys.blocks.models.batches import batches
+from emrys.blocks.models.embedding_encoder import OneColumn
+from emrys.blocks.models.encoder import Encoder
 from emrys.blocks.models.model import Model
+from emrys.blocks.models.top_k_encoder import TopKEncoder
 from emrys.blocks.outputs.contrastive_output import ContrastiveOutput
-from emrys.blocks.retrieval.dual_encoder_block import DualEncoderBlock
-from emrys.blocks.retrieval.embedding_encoder import OneColumn
-from emrys.blocks.retrieval.encoder import Encoder
 from emrys.blocks.retrieval.encoding import encode_frame
-from emrys.blocks.retrieval.top_k_encoder import TopKEncoder
 from emrys.blocks.retrieval.top_k_index_block import TopKIndexBlock
 from emrys.blocks.retrieval.unique_rows import unique_by_tag
-from emrys.blocks.tasks.deprecation import quietly, warn_deprecated
 
 if TYPE_CHECKING:
     from merlin.io import Dataset

@@ -9,8 +9,8 @@ import keras
 import tensorflow as tf
 from merlin.schema import Tags
 
+from emrys.blocks.core.features import OFFSETS, VALUES, prepare
 from emrys.blocks.errors import ConfigError, SchemaError
-from emrys.blocks.inputs.prepare import OFFSETS, VALUES, prepare
 from emrys.blocks.io import atomic_directory
 from emrys.blocks.models.sample_inputs import column_dtype, fixed_length, vector_sizes
 

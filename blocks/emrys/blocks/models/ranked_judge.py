@@ -11,8 +11,8 @@ from emrys.blocks.errors import ConfigError
 from emrys.blocks.metrics import ItemCoverageAt, NoveltyAt, PopularityBiasAt, RankingMetric, TopKMetricsAggregator
 from emrys.blocks.models.class_numbers import update_metric
 from emrys.blocks.models.judging import Judge
-from emrys.blocks.outputs.top_k_output import TopKOutput
 from emrys.blocks.retrieval.comparing import compared, hits
+from emrys.blocks.retrieval.top_k_output import TopKOutput
 from emrys.blocks.retrieval.top_k_prediction import TopKPrediction
 
 _OF_ITEMS = (ItemCoverageAt, NoveltyAt, PopularityBiasAt)

@@ -12,15 +12,15 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.core.calling import Shape, call_layer
 from emrys.blocks.core.serializing import from_config, sharing, to_config
+from emrys.blocks.core.traversal import shared_layers
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.models.layers_inside import shared_layers
-from emrys.blocks.outputs.top_k_output import TopKOutput
-from emrys.blocks.retrieval.encoder import Encoder
+from emrys.blocks.models.encoder import Encoder
+from emrys.blocks.models.query_batches import query_batches
+from emrys.blocks.models.ranked_judge import RankedJudge
 from emrys.blocks.retrieval.encoding import encode_frame, index_column
-from emrys.blocks.retrieval.query_batches import query_batches
-from emrys.blocks.retrieval.ranked_judge import RankedJudge
 from emrys.blocks.retrieval.seen_items import SEEN_ITEMS, as_seen_items
 from emrys.blocks.retrieval.top_k_layer import TopKLayer
+from emrys.blocks.retrieval.top_k_output import TopKOutput
 
 if TYPE_CHECKING:
     from merlin.io import Dataset

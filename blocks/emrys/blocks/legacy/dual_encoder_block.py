@@ -10,8 +10,8 @@ from merlin.schema import Schema
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.core.serializing import from_config
-from emrys.blocks.retrieval.encoder import Encoder
-from emrys.blocks.tasks.deprecation import quietly, warn_deprecated
+from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
+from emrys.blocks.models.encoder import Encoder
 from emrys.blocks.transforms.l2_norm import L2Norm
 
 

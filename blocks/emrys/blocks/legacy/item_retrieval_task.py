@@ -11,13 +11,13 @@ from merlin.schema import Schema, Tags
 from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import SchemaError
+from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
+from emrys.blocks.legacy.item_retrieval_scorer import ItemRetrievalScorer, as_candidate_samplers
+from emrys.blocks.legacy.item_sampler import ItemSampler
 from emrys.blocks.metrics import TopKMetricsAggregator
 from emrys.blocks.outputs.contrastive_output import ContrastiveOutput
 from emrys.blocks.outputs.dot_product import DotProduct
-from emrys.blocks.retrieval.item_retrieval_scorer import ItemRetrievalScorer, as_candidate_samplers
 from emrys.blocks.sampling.candidate_sampler import CandidateSampler
-from emrys.blocks.sampling.item_sampler import ItemSampler
-from emrys.blocks.tasks.deprecation import quietly, warn_deprecated
 
 
 @keras.saving.register_keras_serializable("emrys")

@@ -13,12 +13,12 @@ from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError
+from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
+from emrys.blocks.legacy.item_sampler import ItemSampler
 from emrys.blocks.outputs.contrastive_output import FALSE_NEGATIVE_SCORE, ContrastiveOutput
 from emrys.blocks.outputs.dot_product import DotProduct
 from emrys.blocks.retrieval.prediction_output import PredictionOutput
 from emrys.blocks.sampling.candidate_sampler import CandidateSampler
-from emrys.blocks.sampling.item_sampler import ItemSampler
-from emrys.blocks.tasks.deprecation import quietly, warn_deprecated
 
 
 @keras.saving.register_keras_serializable("emrys")

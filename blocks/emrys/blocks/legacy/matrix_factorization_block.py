@@ -6,9 +6,9 @@ from typing import Any
 
 from merlin.schema import Schema, Tags
 
-from emrys.blocks.core.cosine_similarity import CosineSimilarity
-from emrys.blocks.retrieval.query_item_ids_embeddings_block import QueryItemIdsEmbeddingsBlock
-from emrys.blocks.tasks.deprecation import quietly, warn_deprecated
+from emrys.blocks.core.aggregation import CosineSimilarity
+from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
+from emrys.blocks.legacy.query_item_ids_embeddings_block import QueryItemIdsEmbeddingsBlock
 
 _COSINE: Any = object()
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from emrys.blocks.core.reading_rows import read_rows
 from emrys.blocks.errors import DataError
 
 #: How the rows of a list become one, by name.
@@ -85,3 +84,25 @@ def combine(rows: Any, combiner: str) -> Any:
     if combiner == "sum":
         return total
     return tf.math.divide_no_nan(total, length if combiner == "mean" else tf.sqrt(length))
+
+
+def read_rows(variable: Any, rows: Any) -> Any:
+    """Reads rows of a variable the faster way.
+
+    `tf.gather` takes a third longer where the rows come from main memory. It is what XLA compiles, so that it is used
+    inside of what XLA compiles; a graph that is to be saved, and may be compiled later, should use it as well.
+
+    Args:
+        variable: `tf.Variable`, (N, ...).
+        rows: Numbers of rows, of any shape.
+
+    Returns:
+        The shape of `rows`, and that of a row behind it. The gradient names the rows (`tf.IndexedSlices`).
+    """
+    if tf.__internal__.get_enclosing_xla_context() is not None:
+        return tf.gather(variable, rows)
+    if rows.shape.rank == 1:
+        return tf.gather_nd(variable, rows[:, tf.newaxis])
+    # One after the other: of rows of more dimensions the gradient would be as large as the variable.
+    found = tf.gather_nd(variable, tf.reshape(rows, [-1, 1]))
+    return tf.reshape(found, tf.concat([tf.shape(rows), tf.shape(found)[1:]], axis=0))

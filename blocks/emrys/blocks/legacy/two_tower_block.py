@@ -13,10 +13,10 @@ from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.embedding_options import EmbeddingOptions
 from emrys.blocks.inputs.input_block import InputBlock
+from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
+from emrys.blocks.legacy.dual_encoder_block import DualEncoderBlock
 from emrys.blocks.models.tower_sizes import check_tower_sizes
-from emrys.blocks.retrieval.dual_encoder_block import DualEncoderBlock
 from emrys.blocks.schema.functions import select_targets
-from emrys.blocks.tasks.deprecation import quietly, warn_deprecated
 
 
 def TwoTowerBlock(  # noqa: N802 - looks like the class that it is used as

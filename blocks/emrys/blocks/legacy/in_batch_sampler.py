@@ -7,10 +7,10 @@ from typing import Any
 import keras
 
 from emrys.blocks.errors import ConfigError
+from emrys.blocks.legacy.item_sampler import ItemSampler
 from emrys.blocks.sampling.candidate_sampler import CandidateSampler
 from emrys.blocks.sampling.embedding_with_metadata import EmbeddingWithMetadata
 from emrys.blocks.sampling.in_batch_sampler_v2 import InBatchSamplerV2
-from emrys.blocks.sampling.item_sampler import ItemSampler
 
 
 @keras.saving.register_keras_serializable("emrys")

@@ -1,0 +1,205 @@
+"""The retrieval models of the first generation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from merlin.schema import Schema, Tags
+
+from emrys.blocks.core.parallel import ParallelBlock
+from emrys.blocks.core.sequential import SequentialBlock
+from emrys.blocks.inputs.embedding_options import EmbeddingOptions
+from emrys.blocks.inputs.embeddings import Embeddings
+from emrys.blocks.inputs.input_block_v2 import InputBlockV2
+from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
+from emrys.blocks.legacy.item_retrieval_task import ItemRetrievalTask
+from emrys.blocks.legacy.matrix_factorization_block import MatrixFactorizationBlock
+from emrys.blocks.legacy.retrieval_model import RetrievalModel
+from emrys.blocks.legacy.two_tower_block import TwoTowerBlock
+from emrys.blocks.models.retrieval_columns import id_column
+from emrys.blocks.models.retrieval_model_v2 import RetrievalModelV2
+from emrys.blocks.models.youtube_dnn import YoutubeDNNRetrievalModelV2, history_features, item_columns, item_table
+from emrys.blocks.outputs.categorical_output import CategoricalOutput
+from emrys.blocks.outputs.resolve import as_outputs
+from emrys.blocks.schema.functions import categorical_domains
+from emrys.blocks.transforms.l2_norm import L2Norm
+
+
+def TwoTowerModel(  # noqa: N802 - looks like the class that it is used as
+    schema: Schema,
+    query_tower: keras.layers.Layer,
+    item_tower: keras.layers.Layer | None = None,
+    query_tower_tag: Tags = Tags.USER,
+    item_tower_tag: Tags = Tags.ITEM,
+    embedding_options: EmbeddingOptions | None = None,
+    post: Any = None,
+    prediction_tasks: Any = None,
+    logits_temperature: float = 1.0,
+    samplers: Sequence[Any] = (),
+    **kwargs: Any,
+) -> RetrievalModel:
+    """Two towers with an `ItemRetrievalTask`. Deprecated: use `TwoTowerModelV2`.
+
+    Args:
+        schema: The columns of users and items.
+        query_tower: What the features of users go through.
+        item_tower: What those of items go through. Default: a copy of `query_tower`.
+        query_tower_tag: Tag of the columns of users. Default: `Tags.USER`.
+        item_tower_tag: Tag of the columns of items. Default: `Tags.ITEM`.
+        embedding_options: Sizes and starting values of the tables. Default: dimension 64.
+        post: Layer behind both towers, on the dictionary of their vectors. Default: none.
+        prediction_tasks: Tasks. Default: an `ItemRetrievalTask`.
+        logits_temperature: What scores are divided by. Default: 1.
+        samplers: Samplers of the default task. Default: the batch.
+        **kwargs: Further arguments of `TwoTowerBlock`.
+
+    Returns:
+        The model, to be compiled.
+
+    Raises:
+        SchemaError: if no column has one of the tags, or none is tagged ITEM_ID.
+        ConfigError: if the towers give vectors of different sizes.
+    """
+    warn_deprecated("TwoTowerModel", "TwoTowerModelV2")
+    with quietly():
+        block = TwoTowerBlock(
+            schema, query_tower, item_tower, query_tower_tag, item_tower_tag, embedding_options, post, **kwargs
+        )
+        if prediction_tasks is None:
+            prediction_tasks = ItemRetrievalTask(schema, samplers, logits_temperature=logits_temperature)
+        return RetrievalModel(block, as_outputs(prediction_tasks, schema))
+
+
+def MatrixFactorizationModel(  # noqa: N802 - looks like the class that it is used as
+    schema: Schema,
+    dim: int,
+    query_id_tag: Tags = Tags.USER_ID,
+    item_id_tag: Tags = Tags.ITEM_ID,
+    embeddings_initializers: Any = None,
+    embeddings_l2_reg: float = 0.0,
+    post: Any = None,
+    prediction_tasks: Any = None,
+    logits_temperature: float = 1.0,
+    samplers: Sequence[Any] = (),
+    **kwargs: Any,
+) -> RetrievalModel:
+    """Matrix factorization with an `ItemRetrievalTask`. Deprecated: use `MatrixFactorizationModelV2`.
+
+    Args:
+        schema: The columns, those of the ids among them.
+        dim: Size of the vectors.
+        query_id_tag: Tag of the column of users. Default: `Tags.USER_ID`.
+        item_id_tag: Tag of the column of items. Default: `Tags.ITEM_ID`.
+        embeddings_initializers: Initializer of both tables, or initializers by name of a column. Default: those of
+            `EmbeddingOptions`.
+        embeddings_l2_reg: Weight, in the loss, of the sum of squares of what a batch looks up. Default: 0.
+        post: Layer behind both tables, on the dictionary of their vectors. Default: none.
+        prediction_tasks: Tasks. Default: an `ItemRetrievalTask`.
+        logits_temperature: What scores are divided by. Default: 1.
+        samplers: Samplers of the default task. Default: the batch.
+        **kwargs: Further arguments of `QueryItemIdsEmbeddingsBlock`.
+
+    Returns:
+        The model, to be compiled.
+
+    Raises:
+        SchemaError: if not one column has each of the tags.
+    """
+    warn_deprecated("MatrixFactorizationModel", "MatrixFactorizationModelV2")
+    with quietly():
+        block = MatrixFactorizationBlock(
+            schema,
+            dim,
+            query_id_tag,
+            item_id_tag,
+            embeddings_initializers,
+            embeddings_l2_reg,
+            aggregation=None,
+            post=post,
+            **kwargs,
+        )
+        if prediction_tasks is None:
+            ids = Schema([id_column(schema, item_id_tag, "MatrixFactorizationModel", "item_id_tag")])
+            prediction_tasks = ItemRetrievalTask(
+                ids.select_by_tag(Tags.ITEM_ID) or schema, samplers, logits_temperature=logits_temperature
+            )
+        return RetrievalModel(block, as_outputs(prediction_tasks, schema))
+
+
+def YoutubeDNNRetrievalModel(  # noqa: N802 - looks like the class that it is used as
+    schema: Schema,
+    aggregation: str = "concat",
+    top_block: keras.layers.Layer | None = None,
+    l2_normalization: bool = True,
+    extra_pre_call: keras.layers.Layer | None = None,
+    task_block: keras.layers.Layer | None = None,
+    logits_temperature: float = 1.0,
+    sampled_softmax: bool = True,
+    num_sampled: int = 100,
+    min_sampled_id: int = 0,
+    embedding_options: EmbeddingOptions | None = None,
+) -> RetrievalModelV2:
+    """The same with an `InputBlock`. Deprecated: use `YoutubeDNNRetrievalModelV2`.
+
+    Args:
+        schema: The columns: the history, a list tagged ITEM_ID, and what else is known of the user.
+        aggregation: How the features become one vector. Default: `"concat"`.
+        top_block: What the features go through. Default: one linear layer of the size of the items' vectors.
+        l2_normalization: Whether the query is scaled to length 1. Default: True.
+        extra_pre_call: Layer before the output, behind the query. Default: none.
+        task_block: Layer behind that. Default: none.
+        logits_temperature: What scores are divided by. Default: 1.
+        sampled_softmax: Whether the right item is told from `num_sampled` others; else from all. Default: True.
+        num_sampled: Items that are drawn for a batch. Default: 100.
+        min_sampled_id: The lowest id that is drawn. Default: 0.
+        embedding_options: Sizes and starting values of the tables. Default: dimension 64.
+
+    Returns:
+        The model, to be compiled.
+
+    Raises:
+        SchemaError: if no column is tagged ITEM_ID.
+        ConfigError: as `YoutubeDNNRetrievalModelV2`.
+    """
+    warn_deprecated("YoutubeDNNRetrievalModel", "YoutubeDNNRetrievalModelV2")
+    options = EmbeddingOptions() if embedding_options is None else embedding_options
+    features = history_features(schema)
+    inputs = InputBlockV2(features, categorical=_embeddings(features, options), aggregation=aggregation)
+    behind = [layer for layer in (L2Norm() if l2_normalization else None, extra_pre_call, task_block) if layer]
+    outputs = None
+    if not sampled_softmax:
+        feature, target = item_columns(schema, Tags.ITEM_ID)
+        table = item_table(inputs, feature)
+        outputs = CategoricalOutput(table, target_name=str(target.name), logits_temperature=logits_temperature)
+    return YoutubeDNNRetrievalModelV2(
+        schema,
+        top_block=top_block,
+        post=SequentialBlock(behind) if behind else None,
+        inputs=inputs,
+        outputs=outputs,
+        logits_temperature=logits_temperature,
+        num_sampled=num_sampled,
+        min_sampled_id=min_sampled_id,
+    )
+
+
+def _embeddings(features: Schema, options: EmbeddingOptions) -> ParallelBlock:
+    """The tables that `EmbeddingFeatures` would make, as ones that an output can share."""
+    columns = features.select_by_tag(Tags.CATEGORICAL)
+    domains = categorical_domains(columns)
+    alike = {
+        column.name: [other for other in columns if domains[other.name] == domains[column.name]] for column in columns
+    }
+    start = {name: options.initializer(*others) for name, others in alike.items()}
+    return Embeddings(
+        columns,
+        dim={name: options.dim(*others) for name, others in alike.items()},
+        sequence_combiner=options.combiner,
+        embeddings_initializer={
+            name: keras.initializers.TruncatedNormal(stddev=0.05) if found is None else found
+            for name, found in start.items()
+        },
+        l2_batch_regularization_factor=options.embeddings_l2_reg,
+    )

@@ -1,1 +1,0 @@
-"""The first generation of outputs, as translations onto the second."""
