@@ -21,6 +21,7 @@ def test_every_name_is_documented(name):
     assert inspect.getdoc(documented), f"{name} has no documentation"
 
 
+@pytest.mark.slow
 def test_every_serialisable_class_is_loaded_with_the_api():
     # A class that the list does not import is unknown to Keras when a saved model comes back in a fresh process.
     registered = """
@@ -36,6 +37,7 @@ print(*sorted(name for name in keras.saving.get_custom_objects() if name.startsw
     assert sorted(everything) == done.stdout.split()
 
 
+@pytest.mark.slow
 def test_importing_blocks_does_not_import_tensorflow():
     light = ["emrys.blocks.errors", "emrys.blocks.io", "emrys.blocks.workflow", "emrys.blocks.datasets"]
     script = f"import sys\nfor name in {light}: __import__(name)\nprint(*sys.modules)"

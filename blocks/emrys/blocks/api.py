@@ -106,7 +106,6 @@ from emrys.blocks.metrics import (
 from emrys.blocks.mlp.dense import Dense
 from emrys.blocks.mlp.dense_residual_block import DenseResidualBlock
 from emrys.blocks.mlp.mlp_block import MLPBlock
-from emrys.blocks.models.base_model import BaseModel
 from emrys.blocks.models.dcn import DCNModel
 from emrys.blocks.models.deepfm import DeepFMModel
 from emrys.blocks.models.dlrm import DLRMBlock, DLRMModel
@@ -115,6 +114,7 @@ from emrys.blocks.models.encoder import Encoder
 from emrys.blocks.models.export import save_serving
 from emrys.blocks.models.matrix_factorization import MatrixFactorizationModelV2
 from emrys.blocks.models.model import Model
+from emrys.blocks.models.model import Model as BaseModel
 from emrys.blocks.models.ncf import NCFModel
 from emrys.blocks.models.retrieval_model_v2 import RetrievalModelV2
 from emrys.blocks.models.row_l2 import RowL2

@@ -35,6 +35,7 @@ def _frame(data):
     return data.to_ddf().compute().reset_index(drop=True)
 
 
+@pytest.mark.slow
 def test_movielens_100k():
     published = real_data.path("ml-100k.zip")
     train, valid = get_movielens("ml-100k", path=published)

@@ -371,6 +371,7 @@ class TestIdsOutOfRange:
         assert np.isnan(compiled(tf.constant([[1], [6], [-1]]))).tolist() == [[False] * 2, [True] * 2, [True] * 2]
 
     @pytest.mark.parametrize("combiner", ["mean", "sum", "sqrtn"])
+    @pytest.mark.slow
     def test_ragged_lists_compiled_by_xla(self, combiner):
         table = _table(combiner)
         compiled = tf.function(lambda ids: table(ids), jit_compile=True)

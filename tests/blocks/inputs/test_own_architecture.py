@@ -31,6 +31,7 @@ def _shapes(outputs):
     return {name: tuple(value.shape) for name, value in outputs.items()}
 
 
+@pytest.mark.slow
 def test_own_architecture(tmp_path):
     batch = {name: tf.constant(value) for name, value in _rows(5)[0].items()}
     continuous = mm.ContinuousFeatures.from_schema(SCHEMA, tags=Tags.CONTINUOUS)

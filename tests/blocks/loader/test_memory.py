@@ -31,6 +31,7 @@ for count in times:
 """
 
 
+@pytest.mark.slow
 def test_ten_times_the_data_takes_hardly_more(tmp_path: Path) -> None:
     # 16 columns of 8 bytes: 12.8 MB a file, once and ten times; a buffer of 50,000 rows is 6.4 MB.
     rng = np.random.default_rng(0)

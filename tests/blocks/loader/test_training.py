@@ -64,6 +64,7 @@ def test_resumed_training_sees_the_rows_in_the_same_order(numbered: Path) -> Non
     assert not np.array_equal(other.get_weights()[0], whole.get_weights()[0])
 
 
+@pytest.mark.slow
 def test_ragged_features_train_an_embedding(write: Write) -> None:
     # Only rows with id 1 in their list are positive; a sum over the list's embeddings can tell.
     lists = [[1, 2], [2], [3, 1, 2], []] * 10

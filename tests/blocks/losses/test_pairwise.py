@@ -186,6 +186,7 @@ def test_ignored_class_adds_nothing():
 
 
 @pytest.mark.parametrize("name", ["bpr", "top1_v2"])
+@pytest.mark.slow
 def test_training_ranks_the_positive_first(name):
     keras.utils.set_random_seed(1)
     features = np.eye(4, dtype="float32")

@@ -50,6 +50,7 @@ def test_frozen_weights_stay_while_the_others_move(model):
     assert model.frozen_blocks == [top]
 
 
+@pytest.mark.slow
 def test_it_holds_without_compiling_again(model):
     top, table = _parts(model)
     model.freeze_blocks(top)
@@ -71,6 +72,7 @@ def test_what_is_frozen_before_there_are_weights():
     assert any(_moved(others, table))
 
 
+@pytest.mark.slow
 def test_unfreezing(model):
     top, table = _parts(model)
     model.freeze_blocks([top, table])
@@ -86,6 +88,7 @@ def test_unfreezing(model):
     assert all(_moved(frozen, table))
 
 
+@pytest.mark.slow
 def test_a_part_of_what_is_frozen_can_be_trained(model):
     body = model.first
     output = model.last
@@ -100,6 +103,7 @@ def test_a_part_of_what_is_frozen_can_be_trained(model):
     assert output not in model.frozen_blocks
 
 
+@pytest.mark.slow
 def test_a_saved_model_keeps_it(model, tmp_path):
     model.freeze_blocks(["top", "item_id"])
     _trained(model)
@@ -113,16 +117,19 @@ def test_a_saved_model_keeps_it(model, tmp_path):
     assert any(_moved(_values(model.get_blocks_by_name("user_id")[0]), loaded.get_blocks_by_name("user_id")[0]))
 
 
+@pytest.mark.slow
 def test_an_unknown_name(model):
     with pytest.raises(ConfigError, match=r"the model has no block called 'tpo'; expected one of .*, top"):
         model.freeze_blocks(["tpo"])
 
 
+@pytest.mark.slow
 def test_a_block_of_another_model(model):
     with pytest.raises(ConfigError, match="expected blocks of this model, or their names, got mine"):
         model.freeze_blocks(mm.MLPBlock([2], block_name="mine"))
 
 
+@pytest.mark.slow
 def test_outputs_are_found_by_task_name(model):
     assert model.get_blocks_by_name("click/binary_output") == [model.outputs_by_target()["click"]]
 
@@ -133,6 +140,7 @@ def _slots(model):
 
 @pytest.mark.parametrize("optimizer", [mm.LazyAdam, keras.optimizers.Adam])
 @pytest.mark.parametrize("frozen_first", [False, True])
+@pytest.mark.slow
 def test_the_state_of_the_optimizer_comes_back(optimizer, frozen_first, tmp_path):
     model = dlrm()
     model.compile(optimizer(0.1))

@@ -190,6 +190,7 @@ def test_the_targets_may_be_flat():
     assert model.evaluate(flat, return_dict=True, verbose=0) == column
 
 
+@pytest.mark.slow
 def test_a_saved_model_goes_on_training(tmp_path):
     model = _two_outputs()
     model.compile(keras.optimizers.Adam(0.01), loss_weights={"click": 2.0})
@@ -227,6 +228,7 @@ class TestWhatFitTakes:
     def schema(self):
         return small_schema().excluding_by_name(["rating"])
 
+    @pytest.mark.slow
     def test_a_loader(self, file, schema):
         model = mm.Model(*_binary().blocks, schema=schema)
         model.compile("sgd")

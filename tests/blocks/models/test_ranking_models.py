@@ -115,6 +115,7 @@ def _dense(batch):
 
 
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.slow
 def test_lists_ragged_and_dense_compiled_and_saved(name, tmp_path):
     keras.utils.set_random_seed(0)
     model = MODELS[name](_schema())
@@ -143,6 +144,7 @@ def test_lists_ragged_and_dense_compiled_and_saved(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.slow
 def test_mixed_precision(name):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
@@ -189,6 +191,7 @@ def test_weighted_lists(name):
 
 
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.slow
 def test_several_targets(name):
     schema = small_schema()
     model = MODELS[name](schema)

@@ -53,6 +53,7 @@ def _trained(model, data=None, **kwargs):
 @pytest.mark.parametrize(
     "case", golden.cases("conventions", "model keys", where=lambda case: case.args["model"] in MODELS)
 )
+@pytest.mark.slow
 def test_golden_keys_and_parameters(case):
     model = MODELS[case.args["model"]]()
     lists = "Youtube" in case.args["model"]
@@ -96,6 +97,7 @@ def test_golden_top_k_encoder(case):
     assert found.identifiers.dtype.name == case.outputs["identifiers_dtype"]
 
 
+@pytest.mark.slow
 def test_evaluate_over_the_whole_catalogue():
     """Recall and NDCG at 5 by hand, from the vectors: the place of the right item among all 19."""
     model = _trained(two_tower())
@@ -112,6 +114,7 @@ def test_evaluate_over_the_whole_catalogue():
     assert found["ndcg_at_5"] == pytest.approx((hit / np.log2(np.arange(2, 7))).sum(axis=1).mean(), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_saved_model_indexed_in_a_fresh_process_gives_the_same_top_k(tmp_path):
     model = _trained(two_tower())
     model.save(tmp_path / "model.keras")
@@ -131,6 +134,7 @@ def test_saved_model_indexed_in_a_fresh_process_gives_the_same_top_k(tmp_path):
 
 @quiet
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.slow
 def test_keras_file(name, tmp_path):
     data = histories() if "Youtube" in name else log()
     pre = mm.SequencePredictLast(SEQUENCES, "item_id_seq") if "Youtube" in name else None
@@ -245,6 +249,7 @@ def test_default_output_is_corrected_by_log_q_after_the_temperature():
 
 
 @quiet
+@pytest.mark.slow
 def test_first_generation_judges_by_a_whole_catalogue():
     model = _trained(mm.TwoTowerModel(SCHEMA, mm.MLPBlock([4]), post=mm.L2Norm()))
     model.compile(metrics=[mm.RecallAt(5)])
@@ -265,6 +270,7 @@ def test_first_generation_judges_by_a_whole_catalogue():
 
 @quiet
 @quiet
+@pytest.mark.slow
 def test_a_tower_of_the_first_generation_is_saved_by_itself(tmp_path):
     model = _trained(mm.TwoTowerModel(SCHEMA, mm.MLPBlock([4])))
     features = first(log(), 24)
@@ -353,6 +359,7 @@ def test_first_generation_used_wrongly():
         mm.RetrievalModel(mm.TwoTowerBlock(SCHEMA, mm.MLPBlock([4])), mm.Dense(1)).to_top_k_recommender(catalogue())
 
 
+@pytest.mark.slow
 def test_hold_out_items_parts_every_history():
     rows = [[3, 5, 7, 9], [2], [], list(range(20))]
     layer = mm.HoldOutItems(HISTORY, share=0.5, target="right")

@@ -53,6 +53,7 @@ def _in_a_fresh_process(script, folder):
     assert done.returncode == 0, done.stderr[-3000:]
 
 
+@pytest.mark.slow
 def test_every_kind_of_input(tmp_path):
     model = every_input_model()
     model.compile(keras.optimizers.Adam(0.01), loss_weights={"click": 2.0})
@@ -137,6 +138,7 @@ class TestSave:
             model.save(tmp_path / "model", overwrite=False)
 
 
+@pytest.mark.slow
 def test_a_table_of_embedding_features_that_an_output_is_tied_to(tmp_path):
     schema = Schema([mm.create_categorical_column("item", 9, tags=[Tags.ITEM_ID], dtype="int64")])
     features = mm.EmbeddingFeatures.from_schema(schema, mm.EmbeddingOptions(embedding_dim_default=4))

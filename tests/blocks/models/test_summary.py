@@ -1,4 +1,4 @@
-"""What a model's summary says, on every Keras that the library runs on."""
+"""The summary of a model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import pytest
 from merlin.schema import Schema
 
 import emrys.blocks as mm
-from emrys.blocks.models.plain_summary import plain_summary
 
 
 def model():
@@ -23,17 +22,3 @@ def test_a_layer_whose_only_output_has_a_name_is_shown(nested):
     model().summary(print_fn=lambda line, **_: lines.append(line), expand_nested=nested)
     # (1 + 5) * 2 in the table, 2 * 3 + 3 in the layer, 3 + 1 in the output
     assert "Total params: 25 " in "\n".join(lines)
-
-
-def test_plain():
-    made = model()
-    made.blocks[0].trainable = False
-    table, chain, output = (block.name for block in made.blocks)
-    lines = [" ".join(line.split()) for line in plain_summary(made)]
-    assert lines == [
-        f'Model: "{made.name}"',
-        f"{table} ({type(made.blocks[0]).__name__}) 12",
-        f"{chain} ({type(made.blocks[1]).__name__}) 9",
-        f"{output} (BinaryOutput) 4",
-        "Total params: 25 (13 of them trained)",
-    ]

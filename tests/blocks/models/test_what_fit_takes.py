@@ -199,6 +199,7 @@ def _plain_losses():
         ("mixed_float16", True, False),
     ],
 )
+@pytest.mark.slow
 def test_ways_to_compute(policy, jit, eager):
     """The loss of several targets, with weights of tasks and of rows, is that of the plain graph."""
     start, expected = _plain_losses()
@@ -274,6 +275,7 @@ class TestBatchPredict:
 
         return Dataset(dd.from_pandas(frame, npartitions=3), schema=small_schema())
 
+    @pytest.mark.slow
     def test_a_column_for_each_output(self, dataset):
         model = dlrm()
         model.compile("sgd")

@@ -26,6 +26,7 @@ def _model(make, outputs=None, **options):
 
 
 @pytest.mark.parametrize("kind", BLOCKS)
+@pytest.mark.slow
 def test_two_tasks_are_learned_and_come_back_from_a_file(kind, tmp_path):
     model = _model(BLOCKS[kind], enable_gate_weights_metrics=True)
     features, targets = small_batch(rows=24)
@@ -73,6 +74,7 @@ def _has_block(case):
 
 
 @pytest.mark.parametrize("case", golden.cases("conventions", "model keys", where=_has_block))
+@pytest.mark.slow
 def test_golden_names_and_sizes(case):
     schema = golden.schema(case.args["schema"])
     model = _golden_model(case.args["model"], schema)

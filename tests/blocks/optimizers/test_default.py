@@ -45,6 +45,7 @@ def test_an_optimizer_stays_what_it_is():
     assert model.optimizer is optimizer
 
 
+@pytest.mark.slow
 def test_float16_scales_the_loss_by_rows():
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")
@@ -76,6 +77,7 @@ def test_a_step_moves_the_rows_of_the_batch_alone(optimizer):
     assert np.flatnonzero(moved).tolist() == sorted(set(features["item_id"].numpy().ravel().tolist()))
 
 
+@pytest.mark.slow
 def test_a_saved_model_goes_on_as_if_it_had_not_been_saved(tmp_path):
     model = _model()
     model.compile(mm.LazyAdam(0.05, weight_decay=0.01))

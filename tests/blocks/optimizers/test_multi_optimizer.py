@@ -121,6 +121,7 @@ def _model(build=True):
 
 
 @pytest.mark.parametrize("steps", [0, 2])
+@pytest.mark.slow
 def test_a_saved_model_keeps_whose_weights_are_whose(steps, tmp_path):
     model = _model()
     data = tf.data.Dataset.from_tensors(small_batch()).repeat(2)

@@ -325,6 +325,7 @@ class TestTraining:
         "samplers",
         ["in-batch", "hard", "cross"],
     )
+    @pytest.mark.slow
     def test_two_towers(self, samplers, tmp_path):
         chosen = {
             "hard": mm.InBatchSamplerV2(hard_negatives=4),
@@ -346,6 +347,7 @@ class TestTraining:
         assert loaded.evaluate(data, return_dict=True, verbose=0) == pytest.approx(before, rel=1e-5)
 
     @pytest.mark.parametrize("loss", ["bpr", "top1-max"])
+    @pytest.mark.slow
     def test_a_pairwise_loss_by_name(self, loss):
         model = _towers(_two_towers(logq_sampling_correction=True))
         model.compile(keras.optimizers.Adam(0.05), loss=loss, jit_compile=loss == "bpr")
@@ -354,6 +356,7 @@ class TestTraining:
         assert losses[-1] < losses[0]
         assert _scores_of_all(model).argmax(axis=1).tolist() == [user % 10 for user in range(20)]
 
+    @pytest.mark.slow
     def test_a_table_tied_with_the_input(self, tmp_path):
         table = mm.EmbeddingTable(8, ITEM)
         output = mm.ContrastiveOutput(table, ["in-batch", "popularity"], logits_temperature=0.5)

@@ -145,6 +145,7 @@ def test_golden_names(case):
     assert (list(frame.columns), len(frame)) == (case.outputs["to_df_columns_k_3"], case.outputs["to_df_rows"])
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_a_block():
     # All scores of 512 queries and 500,000 candidates would be 1 GiB, the candidates are 15 MiB.
     program = Path(__file__).resolve().parents[3] / "benchmarks" / "top_k.py"

@@ -57,6 +57,7 @@ def test_encode_is_indexed(kind, tmp_path):
         assert frame.to_numpy().tolist() == [[8, 9], [4, 5], [8, 9]]
 
 
+@pytest.mark.slow
 def test_index_and_kept_columns():
     frame = (
         by_id()

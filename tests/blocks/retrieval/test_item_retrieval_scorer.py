@@ -120,6 +120,7 @@ class TestTask:
         assert (task.retrieval_scorer.cache_query, task.retrieval_scorer.store_negative_ids) == (True, True)
 
     @pytest.mark.parametrize("name", ["item", "candidate"])
+    @pytest.mark.slow
     def test_it_trains(self, name, tmp_path):
         tower = lambda column: mm.Embeddings(Schema([column]), dim=8, aggregation="concat")  # noqa: E731
         towers = mm.ParallelBlock({"query": tower(USER), name: tower(ITEM)})

@@ -113,6 +113,7 @@ def by_numpy(queries, candidates, ids, left_out):
 
 
 @pytest.mark.parametrize("with_seen", [False, True], ids=["all", "unseen"])
+@pytest.mark.slow
 def test_evaluate_is_a_brute_force_over_the_catalogue(with_seen, tmp_path):
     draw = np.random.default_rng(1)
     queries, candidates = catalogue()
@@ -175,6 +176,7 @@ def test_a_right_item_that_is_left_out_is_not_found():
     assert encoder.evaluate(users(1), target, seen_items=seen, return_dict=True, verbose=0)["recall_at_2"] == 0
 
 
+@pytest.mark.slow
 def test_seen_items_of_a_column_that_the_encoder_does_not_read():
     schema = Schema([mm.create_categorical_column("country", 9, tags=[Tags.USER], dtype="int64")])
     encoder = mm.TopKEncoder(encoder_of(schema, TABLE), k=1).index_candidates(CANDIDATES, IDS)
@@ -247,6 +249,7 @@ print(json.dumps([found.scores.numpy().tolist(), found.identifiers.numpy().tolis
 """
 
 
+@pytest.mark.slow
 def test_comes_back_in_a_fresh_process(tmp_path):
     encoder = golden_encoder(3, candidate_encoder=items_encoder()).index_candidates(CANDIDATES, IDS)
     encoder.compile(metrics=[mm.RecallAt(3)])

@@ -103,6 +103,7 @@ def test_golden_schema(case):
         assert [golden.describe_column(column) for column in found] == case.outputs["columns"]
 
 
+@pytest.mark.slow
 def test_text_is_the_same_in_every_process():
     program = (
         "from emrys.blocks.schema.metadata_json import schema_to_tensorflow_metadata_json as write;"

@@ -114,6 +114,7 @@ def test_predict_random_of_rows_of_different_lengths():
     assert seen == [{1, 2}, {1}, {1, 2, 3}]
 
 
+@pytest.mark.slow
 def test_mask_random_masks_some_of_short_rows_beside_long_ones():
     layer = mm.SequenceMaskRandom(SCHEMA, "items", masking_prob=0.8)
     tf.random.set_seed(5)

@@ -66,6 +66,7 @@ def _scores(model):
         (mm.SequenceTargetAsInput, mm.GPT2Block, False),
     ],
 )
+@pytest.mark.slow
 def test_the_same_model_comes_out(make, block, a_row_each):
     (one, losses, judged), *others = (_trained(make, block, way) for way in WAYS)
     assert losses[-1] < losses[0]
@@ -80,6 +81,7 @@ def test_the_same_model_comes_out(make, block, a_row_each):
     ("make", "block"), [(mm.SequencePredictRandom, mm.GPT2Block), (mm.SequenceMaskRandom, mm.BertBlock)]
 )
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.slow
 def test_random_ones_train_too(make, block, way):
     model, losses, judged = _trained(make, block, way)
     assert losses[-1] < losses[0]
@@ -88,6 +90,7 @@ def test_random_ones_train_too(make, block, way):
     assert _scores(model).shape == (16, 13)
 
 
+@pytest.mark.slow
 def test_in_a_graph_and_in_a_file(tmp_path):
     eager = _trained(mm.SequencePredictNext, mm.GPT2Block, "model")
     model, losses, judged = _trained(mm.SequencePredictNext, mm.GPT2Block, "model", eager=False)

@@ -11,7 +11,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 import emrys.blocks as mm
 from emrys.blocks.errors import ConfigError, SchemaError
-from emrys.blocks.outputs.resolve import as_outputs
+from emrys.blocks.outputs.resolve import resolve_outputs
 from tests import golden
 from tests.blocks.checks import small_schema
 
@@ -150,32 +150,32 @@ class TestInAModel:
 
 class TestAsOutputs:
     def test_a_schema(self):
-        assert list(as_outputs(None, TWO).parallel_dict) == ["click/binary_output", "rating/regression_output"]
+        assert list(resolve_outputs(None, TWO).parallel_dict) == ["click/binary_output", "rating/regression_output"]
 
     def test_one_task(self):
         task = mm.RegressionTask("rating")
-        assert as_outputs(task) is task
-        assert as_outputs([task]) is task
+        assert resolve_outputs(task) is task
+        assert resolve_outputs([task]) is task
 
     def test_several(self):
         tasks = [mm.RegressionTask("rating"), mm.BinaryClassificationTask("click")]
-        found = as_outputs(tasks)
+        found = resolve_outputs(tasks)
         assert type(found) is mm.ParallelPredictionBlock
         assert found.parallel_values == tasks
 
     def test_mixed(self):
-        found = as_outputs([mm.RegressionTask("rating"), mm.BinaryOutput("click")])
+        found = resolve_outputs([mm.RegressionTask("rating"), mm.BinaryOutput("click")])
         assert type(found) is mm.ParallelBlock
         assert list(found.parallel_dict) == ["rating/regression_task", "click/binary_output"]
 
     def test_two_of_one_name(self):
         with pytest.raises(ConfigError, match=r"two outputs are called 'click/binary_output'\. Give them names"):
-            as_outputs([mm.BinaryOutput("click"), mm.BinaryOutput("click")])
+            resolve_outputs([mm.BinaryOutput("click"), mm.BinaryOutput("click")])
 
     @pytest.mark.parametrize("given", [[], [mm.Dense(1)], "click"])
     def test_something_else(self, given):
         with pytest.raises(ConfigError, match="prediction_tasks; expected an output or a list of outputs"):
-            as_outputs(given)
+            resolve_outputs(given)
 
 
 class TestErrors:

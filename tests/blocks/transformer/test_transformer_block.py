@@ -181,6 +181,7 @@ MODES = {
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.slow
 def test_model_learns_what_comes_next(mode, tmp_path):
     make, trained_by, tested_by, arguments = MODES[mode]
     keras.utils.set_random_seed(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -13,6 +14,21 @@ from emrys.blocks.errors import ConfigError
 
 #: A shape, or a dictionary of shapes by feature name.
 Shape = Any
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """Per-step context of a model's `call`: one object, since Keras would cast the tensors of a dictionary.
+
+    Attributes:
+        targets: Targets by name, or the only one. Default: none.
+        testing: Whether it is an evaluation step. Default: False.
+        check_columns: Whether the features are checked against the model's schema. Default: True.
+    """
+
+    targets: Any = None
+    testing: bool = False
+    check_columns: bool = True
 
 
 @functools.cache

@@ -15,9 +15,9 @@ from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
 from emrys.blocks.legacy.dual_encoder_block import DualEncoderBlock
-from emrys.blocks.models.batches import batches
 from emrys.blocks.models.embedding_encoder import OneColumn
 from emrys.blocks.models.encoder import Encoder
+from emrys.blocks.models.fit_data import batches
 from emrys.blocks.models.model import Model
 from emrys.blocks.models.top_k_encoder import TopKEncoder
 from emrys.blocks.outputs.contrastive_output import ContrastiveOutput

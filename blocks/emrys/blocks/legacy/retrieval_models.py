@@ -22,7 +22,7 @@ from emrys.blocks.models.retrieval_columns import id_column
 from emrys.blocks.models.retrieval_model_v2 import RetrievalModelV2
 from emrys.blocks.models.youtube_dnn import YoutubeDNNRetrievalModelV2, history_features, item_columns, item_table
 from emrys.blocks.outputs.categorical_output import CategoricalOutput
-from emrys.blocks.outputs.resolve import as_outputs
+from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.schema.functions import categorical_domains
 from emrys.blocks.transforms.l2_norm import L2Norm
 
@@ -69,7 +69,7 @@ def TwoTowerModel(  # noqa: N802 - looks like the class that it is used as
         )
         if prediction_tasks is None:
             prediction_tasks = ItemRetrievalTask(schema, samplers, logits_temperature=logits_temperature)
-        return RetrievalModel(block, as_outputs(prediction_tasks, schema))
+        return RetrievalModel(block, resolve_outputs(prediction_tasks, schema))
 
 
 def MatrixFactorizationModel(  # noqa: N802 - looks like the class that it is used as
@@ -125,7 +125,7 @@ def MatrixFactorizationModel(  # noqa: N802 - looks like the class that it is us
             prediction_tasks = ItemRetrievalTask(
                 ids.select_by_tag(Tags.ITEM_ID) or schema, samplers, logits_temperature=logits_temperature
             )
-        return RetrievalModel(block, as_outputs(prediction_tasks, schema))
+        return RetrievalModel(block, resolve_outputs(prediction_tasks, schema))
 
 
 def YoutubeDNNRetrievalModel(  # noqa: N802 - looks like the class that it is used as

@@ -15,7 +15,7 @@ from emrys.blocks.interactions.cross_block import CrossBlock
 from emrys.blocks.mlp.mlp_block import MLPBlock
 from emrys.blocks.models.model import Model
 from emrys.blocks.models.ranking_inputs import ranking_features, ranking_input
-from emrys.blocks.outputs.resolve import as_outputs
+from emrys.blocks.outputs.resolve import resolve_outputs
 
 
 def DCNModel(  # noqa: N802 - looks like the class that it is used as
@@ -58,7 +58,7 @@ def DCNModel(  # noqa: N802 - looks like the class that it is used as
     Reference:
         Wang et al., "DCN V2: Improved Deep & Cross Network", WWW 2021, https://arxiv.org/abs/2008.13535.
     """
-    outputs = as_outputs(prediction_tasks, schema)
+    outputs = resolve_outputs(prediction_tasks, schema)
     cross = CrossBlock(depth)
     deep = MLPBlock([512, 256], dropout=0.3) if deep_block is None else deep_block
     if input_block is None:

@@ -20,7 +20,7 @@ from emrys.blocks.interactions.wide_logit import WideLogit
 from emrys.blocks.mlp.mlp_block import MLPBlock
 from emrys.blocks.models.model import Model
 from emrys.blocks.models.ranking_inputs import ranking_features, ranking_input
-from emrys.blocks.outputs.resolve import as_outputs
+from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.schema.functions import infer_embedding_dim
 
 
@@ -71,7 +71,7 @@ def DeepFMModel(  # noqa: N802 - looks like the class that it is used as
         Guo et al., "DeepFM: A Factorization-Machine based Neural Network for CTR Prediction", IJCAI 2017,
         https://arxiv.org/abs/1703.04247.
     """
-    outputs = as_outputs(prediction_tasks, schema)
+    outputs = resolve_outputs(prediction_tasks, schema)
     features = ranking_features(schema, "DeepFMModel")
     categorical = features.select_by_tag(Tags.CATEGORICAL)
     if input_block is None:

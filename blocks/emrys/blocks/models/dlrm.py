@@ -18,7 +18,7 @@ from emrys.blocks.inputs.embedding_options import EmbeddingOptions
 from emrys.blocks.interactions.dot_product import DotProductInteractionBlock
 from emrys.blocks.models.model import Model
 from emrys.blocks.models.ranking_inputs import ranking_embeddings, ranking_features
-from emrys.blocks.outputs.resolve import as_outputs
+from emrys.blocks.outputs.resolve import resolve_outputs
 
 
 def DLRMBlock(  # noqa: N802 - looks like the class that it is used as
@@ -129,7 +129,7 @@ def DLRMModel(  # noqa: N802 - looks like the class that it is used as
         bottom_block=bottom_block,
         top_block=top_block,
     )
-    return Model(body, as_outputs(prediction_tasks, schema), schema=schema)
+    return Model(body, resolve_outputs(prediction_tasks, schema), schema=schema)
 
 
 def _embeddings(categorical: Schema, dim: int, options: EmbeddingOptions | None) -> keras.layers.Layer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import keras
 from merlin.schema import ColumnSchema, Schema, Tags
 
-from emrys.blocks.core.calling import call_layer
+from emrys.blocks.core.calling import StepContext, call_layer
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.input_block_v2 import InputBlockV2
 from emrys.blocks.models.model import Model
@@ -85,8 +85,15 @@ class Encoder(Model):
         """Whether it is known which columns are read."""
         return self.schema is not None
 
-    def call(self, inputs: Any, training: bool | None = None, testing: bool | None = None, targets: Any = None) -> Any:
-        """Encodes a batch; `targets` are handed to the blocks that ask for them."""
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        testing: bool | None = None,
+        targets: Any = None,
+        context: StepContext | None = None,
+    ) -> Any:
+        """Encodes a batch; `targets` are passed to the blocks that ask for them, `context` has no effect."""
         features = self.prepared(inputs)
         outputs = features
         for layer in self._chain():

@@ -13,7 +13,7 @@ from emrys.blocks.models.embedding_encoder import EmbeddingEncoder
 from emrys.blocks.models.retrieval_columns import id_column
 from emrys.blocks.models.retrieval_model_v2 import RetrievalModelV2
 from emrys.blocks.models.retrieval_outputs import contrastive_output
-from emrys.blocks.outputs.resolve import as_outputs
+from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.sampling.candidate_sampler import Samplers
 
 
@@ -84,7 +84,7 @@ def MatrixFactorizationModelV2(  # noqa: N802 - looks like the class that it is 
     ]
     if outputs is None:
         outputs = contrastive_output(candidate, negative_samplers, logits_temperature)
-    return RetrievalModelV2(query=encoders[0], candidate=encoders[1], output=as_outputs(outputs), **kwargs)
+    return RetrievalModelV2(query=encoders[0], candidate=encoders[1], output=resolve_outputs(outputs), **kwargs)
 
 
 def _of(value: Any, column: ColumnSchema, default: Any) -> Any:

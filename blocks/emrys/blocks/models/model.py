@@ -1,40 +1,62 @@
-"""A trainable model made of blocks."""
+"""The trainable model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import keras
+import tensorflow as tf
 from merlin.schema import Schema
 
 from emrys.blocks.core.block import Block
-from emrys.blocks.core.calling import Shape, build_layers, call_layer, has_targets, shape_behind
+from emrys.blocks.core.calling import Shape, StepContext, build_layers, call_layer, has_targets, shape_behind
 from emrys.blocks.core.features import prepare, prepared_shape
 from emrys.blocks.core.model_context import ModelContext
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.core.serializing import from_config, sharing, to_config
-from emrys.blocks.core.traversal import shared_layers
+from emrys.blocks.core.traversal import layers_inside, shared_layers
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.input_block_v2 import InputBlockV2
-from emrys.blocks.models.batch_schema import BatchSchema
+from emrys.blocks.loader import Loader
+from emrys.blocks.models.compiled_metrics import CompiledLossAndMetrics
+from emrys.blocks.models.export import save_serving
+from emrys.blocks.models.fit_data import (
+    BatchSchema,
+    BatchTransform,
+    all_rows,
+    batches,
+    split_off,
+    with_class_weights,
+)
 from emrys.blocks.models.freezing import Freezer, blocks_by_name
-from emrys.blocks.models.freezing_model import FreezingModel
-from emrys.blocks.models.item_tables import tie_items
 from emrys.blocks.models.sample_inputs import sample_inputs
-from emrys.blocks.models.saving_model import SavingModel
-from emrys.blocks.models.told import follow
+from emrys.blocks.models.saving import load_model, save_model
+from emrys.blocks.optimizers.default import chosen_optimizer
+from emrys.blocks.outputs.items_prediction_weight_tying import tie_item_embeddings
 from emrys.blocks.outputs.model_output import ModelOutput
-from emrys.blocks.outputs.resolve import as_outputs
+from emrys.blocks.outputs.resolve import resolve_outputs
+from emrys.blocks.sequences.sequence_transform import SequenceTransform
+
+if TYPE_CHECKING:
+    from merlin.io import Dataset
 
 
 @keras.saving.register_keras_serializable("emrys")
-class Model(FreezingModel, SavingModel):
-    """Blocks one after the other, the last of which is an output or several.
+class Model(keras.Model):
+    """A chain of blocks, the last of which is an output or several in parallel.
 
-    `fit`, `evaluate` and `predict` are those of Keras; they take a `Loader`, a `merlin.io.Dataset` or a folder of
-    Parquet besides. What the outputs are compared by is theirs to say, unless `compile` names a loss or metrics.
+    `fit`, `evaluate` and `predict` are those of Keras; they also take a `Loader`, a `merlin.io.Dataset` or a folder of
+    Parquet files. Losses and metrics are those of the outputs, unless `compile` names others.
+
+    A training step is `train_step`: the forward pass (`call`), the loss of every output (`compute_loss`), the gradients
+    and the metrics (`compute_metrics`). Data preparation is in `fit_data`, losses and metrics in `compiled_metrics`,
+    frozen blocks in `freezing`, files in `saving`.
+
+    A subclass may have a `call` of its own instead of blocks, and then says what its `model_outputs` are.
 
     Args:
         *blocks: The blocks, from the inputs to the outputs.
@@ -73,7 +95,7 @@ class Model(FreezingModel, SavingModel):
         for block in blocks:
             if not isinstance(block, keras.layers.Layer):
                 raise ConfigError("Model takes blocks", expected="layers", got=type(block).__name__)
-        if not blocks:
+        if not blocks and type(self).call is Model.call:
             raise ConfigError("Model has no blocks", expected="at least one")
         self.context = context
         self.blocks = list(blocks)
@@ -83,7 +105,10 @@ class Model(FreezingModel, SavingModel):
         self._schema = schema
         self._batch_schema = None if schema is None else BatchSchema(self.name, schema, self.model_outputs)
         self._freezer = Freezer(self._chain())
-        tie_items(self._chain())
+        self._compiled: CompiledLossAndMetrics | None = None
+        self._batch_transform = BatchTransform()
+        self._train_metrics_steps = 1
+        tie_item_embeddings(self._chain())
         for block in self._chain():
             if isinstance(block, Block) and schema is not None:
                 block.set_schema(schema)
@@ -117,7 +142,7 @@ class Model(FreezingModel, SavingModel):
         Raises:
             SchemaError: if there is neither an output nor a target in the schema.
         """
-        outputs = as_outputs(prediction_tasks, schema)
+        outputs = resolve_outputs(prediction_tasks, schema)
         named = Model(outputs).model_outputs
         features = schema.excluding_by_name([output.target for output in named])
         inputs = InputBlockV2(features, aggregation=aggregation, **kwargs) if input_block is None else input_block
@@ -134,19 +159,49 @@ class Model(FreezingModel, SavingModel):
     @property
     def model_outputs(self) -> list[ModelOutput]:
         """The outputs."""
-        last = self.blocks[-1]
+        last = self.last
         inner = last.parallel_values if isinstance(last, ParallelBlock) else [getattr(last, "last", last)]
         return [output for output in inner if isinstance(output, ModelOutput)]
 
     @property
-    def first(self) -> keras.layers.Layer:
-        """The first block."""
-        return self.blocks[0]
+    def input_schema(self) -> Schema | None:
+        """The columns that the model reads, without the targets."""
+        schema = self.schema
+        return None if schema is None else schema.excluding_by_name([output.target for output in self.model_outputs])
 
     @property
-    def last(self) -> keras.layers.Layer:
+    def prediction_tasks(self) -> list[ModelOutput]:
+        """The outputs that are tasks of the first generation."""
+        return [output for output in self.model_outputs if output.first_generation]
+
+    def prediction_tasks_by_name(self) -> dict[str, ModelOutput]:
+        """The tasks by task name."""
+        return {task.task_name: task for task in self.prediction_tasks}
+
+    def prediction_tasks_by_target(self) -> dict[str | None, Any]:
+        """The tasks by target; a list where several have one target."""
+        return _by_target(self.prediction_tasks)
+
+    def outputs_by_name(self) -> dict[str, ModelOutput]:
+        """The outputs by task name, without the tasks of the first generation."""
+        return {output.task_name: output for output in self._second_generation()}
+
+    def outputs_by_target(self) -> dict[str | None, Any]:
+        """The outputs by target; a list where several have one target."""
+        return _by_target(self._second_generation())
+
+    def _second_generation(self) -> list[ModelOutput]:
+        return [output for output in self.model_outputs if not output.first_generation]
+
+    @property
+    def first(self) -> keras.layers.Layer | None:
+        """The first block."""
+        return next(iter(self.blocks), None)
+
+    @property
+    def last(self) -> keras.layers.Layer | None:
         """The last block."""
-        return self.blocks[-1]
+        return self.blocks[-1] if self.blocks else None
 
     def get_blocks_by_name(self, block_names: str | Sequence[str]) -> list[keras.layers.Layer]:
         """The blocks, at any depth, with these names.
@@ -179,14 +234,6 @@ class Model(FreezingModel, SavingModel):
     def _chain(self) -> list[keras.layers.Layer]:
         return [layer for layer in (self.pre, *self.blocks, self.post) if layer is not None]
 
-    def usual_loss_weights(self) -> Mapping[str, float] | None:
-        """The weights that the last block gives its outputs' losses, if it does."""
-        return getattr(self.last, "loss_weights", None) or None
-
-    def prepared(self, features: Any) -> Any:
-        """The features in the form that blocks take."""
-        return prepare(features) if self.prep_features else features
-
     def build(self, input_shape: Shape) -> None:
         """Builds all blocks for a batch of `input_shape`."""
         shape = prepared_shape(input_shape) if self.prep_features else input_shape
@@ -194,24 +241,495 @@ class Model(FreezingModel, SavingModel):
         self._freezer.apply()
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None, testing: bool | None = None) -> Any:
-        """Runs a batch through the blocks; `evaluate` does so with `testing`."""
+    def prepared(self, features: Any) -> Any:
+        """The features in the form that blocks take."""
+        return prepare(features) if self.prep_features else features
+
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        testing: bool | None = None,
+        targets: Any = None,
+        context: StepContext | None = None,
+    ) -> Any:
+        """Runs a batch through the blocks.
+
+        Args:
+            inputs: Features by name.
+            training: Whether it is a training step.
+            testing: Whether it is an evaluation step.
+            targets: Targets by name, or the only one; outputs then give a `Prediction`.
+            context: The same as an object, from `train_step`, `test_step` and `predict_step`.
+
+        Returns:
+            The output, or a dictionary by output name.
+        """
+        context = StepContext() if context is None else context
         features = self.prepared(inputs)
-        if self._batch_schema is not None and self._ahead.layer is None:
+        if self._batch_schema is not None and context.check_columns:
             self._batch_schema.check(features)
-        testing = testing or self._told.testing or None
-        told = {"training": training, "testing": testing, "features": features, "targets": self._told.targets}
+        arguments = {
+            "training": training,
+            "testing": testing or context.testing or None,
+            "features": features,
+            "targets": context.targets if targets is None else targets,
+        }
         outputs, weights = features, None
         *before, last = self._chain()
         for layer in before:
-            outputs = call_layer(layer, outputs, **told)
+            outputs = call_layer(layer, outputs, **arguments)
             if has_targets(outputs):
                 outputs = Prediction(*outputs)
-            if isinstance(outputs, Prediction):
-                told, weights = follow(outputs, told), outputs.sample_weight
+            if isinstance(outputs, Prediction):  # a transform of the batch: the next layers get what it gave
+                weights = outputs.sample_weight
+                if isinstance(outputs.outputs, Mapping):
+                    arguments["features"] = outputs.outputs
+                    if outputs.targets is not None:
+                        arguments["targets"] = outputs.targets
                 outputs = outputs.outputs
-        outputs = call_layer(last, outputs, **told)
+        outputs = call_layer(last, outputs, **arguments)
         return outputs if weights is None else self._weighted(outputs, weights)
+
+    def compile(
+        self,
+        optimizer: Any = None,
+        loss: Any = None,
+        metrics: Any = None,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool | None = None,
+        steps_per_execution: int | None = None,
+        jit_compile: bool | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Configures training and evaluation.
+
+        Args:
+            optimizer: Optimizer, or its name; `"sgd"` and `"adagrad"` are the lazy ones. Default: `LazyAdam` for a
+                model with embeddings (`"adam"` is the dense one, whose steps take longer the larger the tables are),
+                RMSprop for others.
+            loss: One loss, or a dictionary by output or target. Default: what the outputs say.
+            metrics: A list, or a dictionary by output or target. Default: what the outputs say.
+            loss_weights: Weights of the losses by output or target. Default: those of a `ParallelPredictionBlock`,
+                else 1.
+            weighted_metrics: Metrics that take the sample weights.
+            run_eagerly: Whether steps run without a graph. Default: False.
+            steps_per_execution: Batches in one call of the graph. Default: 1.
+            jit_compile: Whether XLA compiles the steps, `"auto"` to leave it to Keras. With ragged lists it compiles
+                them anew for each number of elements, and it leaves out the check of ids. Default: False.
+            **kwargs: The other arguments of `keras.Model.compile`.
+
+        Raises:
+            ConfigError: if an argument names an output, a loss or a metric that is not there.
+        """
+        options = {
+            "run_eagerly": bool(run_eagerly),
+            "steps_per_execution": steps_per_execution or 1,
+            "jit_compile": False if jit_compile is None else jit_compile,
+            **kwargs,
+        }
+        chosen = chosen_optimizer(optimizer, self, scale_loss=options.get("auto_scale_loss", True))
+        super().compile(optimizer=chosen, **options)
+        self._compile_options = options
+        self._compiled = CompiledLossAndMetrics(
+            self.model_outputs,
+            loss=loss,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            loss_weights=getattr(self.last, "loss_weights", None) or None if loss_weights is None else loss_weights,
+        )
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Trains on a batch.
+
+        Args:
+            data: `(features, targets, sample weights)` as far as there are any.
+
+        Returns:
+            The values of loss and metrics by name.
+        """
+        features, targets, weights = self._unpack(data, training=True)
+        with tf.GradientTape() as tape:
+            context = StepContext(targets, check_columns=not self._batch_transform)
+            outputs = call_layer(self, features, training=True, context=context)
+            loss = self.compute_loss(features, targets, outputs, weights, training=True)
+            scaled_loss = self.optimizer.scale_loss(loss)
+        variables = self.trainable_weights
+        if variables:
+            self.optimizer.apply_gradients(zip(tape.gradient(scaled_loss, variables), variables, strict=True))
+        self._update_mean_loss(loss, features)
+        self._compiled_parts.update_every(self._train_metrics_steps, targets, outputs, weights, self.prepared(features))
+        return self.get_metrics_result()
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Evaluates a batch; blocks get its targets and `testing`, so that they may differ from serving."""
+        features, targets, weights = self._unpack(data, testing=True)
+        context = StepContext(targets, testing=True, check_columns=not self._batch_transform)
+        outputs = call_layer(self, features, training=False, context=context)
+        self._update_mean_loss(self.compute_loss(features, targets, outputs, weights, training=False), features)
+        return self.compute_metrics(features, targets, outputs, weights)
+
+    def predict_step(self, data: Any) -> Any:
+        """Predicts for a batch."""
+        features, _, _ = self._unpack(data)
+        return call_layer(self, features, training=False, context=StepContext(check_columns=not self._batch_transform))
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The loss of a batch: the weighted sum of the outputs' losses, and regularization; a scalar."""
+        return self._compiled_parts.loss(y, y_pred, sample_weight, self.prepared(x), self.losses)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Updates the metrics with a batch and gives their values."""
+        self._compiled_parts.update(y, y_pred, sample_weight, self.prepared(x))
+        return self.get_metrics_result()
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """All metrics that training and evaluation report, the mean loss first."""
+        return super().metrics + ([] if self._compiled is None else self._compiled.metrics)
+
+    def _unpack(self, data: Any, **mode: bool) -> tuple[Any, Any, Any]:
+        data = self._batch_transform(data, prepared=self.prepared, **mode)
+        return keras.utils.unpack_x_y_sample_weight(data)
+
+    def _update_mean_loss(self, loss: Any, features: Any) -> None:
+        rows = tf.shape(next(tensor for tensor in keras.tree.flatten(features) if tensor is not None))[0]
+        super().metrics[0].update_state(loss, sample_weight=rows)
+
+    @property
+    def _compiled_parts(self) -> CompiledLossAndMetrics:
+        if self._compiled is None:
+            raise ConfigError("the model is not compiled", fix="Call compile() first.")
+        return self._compiled
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
+        train_metrics_steps: int = 1,
+        pre: keras.layers.Layer | None = None,
+    ) -> Any:
+        """Trains the model: `keras.Model.fit` on a `Loader`, a `Dataset`, Parquet files or what Keras takes.
+
+        Args:
+            x: The data, see `emrys.blocks.models.fit_data`.
+            y: Targets, where `x` holds the features alone.
+            batch_size: Rows of a batch, for what is not batched yet.
+            epochs: Number of the last epoch.
+            verbose: Verbosity: `"auto"`, 0, 1 or 2.
+            callbacks: Callbacks of Keras.
+            validation_split: Share of the rows, the last ones, to evaluate after each epoch, where all are in memory.
+            validation_data: Data to evaluate after each epoch, of any kind that `x` can be. It goes through `pre` too.
+            shuffle: Whether rows are shuffled, where the batches are made here.
+            class_weight: Weight of each class in the loss, where there is one target.
+            sample_weight: Weights of the rows, where all are in memory.
+            initial_epoch: Number of the first epoch, from 0.
+            steps_per_epoch: Batches of an epoch. Default: all.
+            validation_steps: Number of batches to evaluate. Default: all.
+            validation_batch_size: Rows of a batch of `validation_data`. Default: `batch_size`.
+            validation_freq: Number of epochs between evaluations.
+            train_metrics_steps: Metrics of training are computed for the first batch of an epoch and every so many
+                batches after it; 0 for never. The loss is that of all batches. Default: 1.
+            pre: Layer that batches go through before they reach the model, whose part it does not become: called with
+                the features, `targets` and `training` (`testing`), it gives other features, or a `Prediction` of
+                features, targets and weights. Default: none.
+
+        Returns:
+            The history of losses and metrics.
+
+        Raises:
+            ConfigError: if an argument has a value that cannot be, or needs rows in memory and has none.
+            DataError: if a file turns out to be damaged while it is read.
+        """
+        if not isinstance(train_metrics_steps, int) or train_metrics_steps < 0:
+            raise ConfigError("fit: train_metrics_steps", expected="a number from 0", got=repr(train_metrics_steps))
+        if train_metrics_steps != self._train_metrics_steps:
+            self._train_metrics_steps = train_metrics_steps
+            self._retrace()  # the compiled step contains the number
+        if validation_split and validation_data is None:
+            x, validation_data = split_off(all_rows(x, y, sample_weight), validation_split)
+            y = sample_weight = None
+        kwargs: dict[str, Any] = {}
+        with contextlib.ExitStack() as stack:
+            options: dict[str, Any] = {"schema": self.schema, "pre": pre}
+            data = stack.enter_context(
+                batches(x, y, sample_weight=sample_weight, batch_size=batch_size, shuffle=shuffle, **options)
+            )
+            if class_weight is not None:
+                data = with_class_weights(data, class_weight)
+            if validation_data is not None:
+                size = validation_batch_size or batch_size
+                kwargs["validation_data"] = stack.enter_context(batches(validation_data, batch_size=size, **options))
+            for transform in self._sequence_transforms(pre, x):
+                transform.configure_for_train()
+            stack.enter_context(self._transformed_by(pre, data))
+            # Rows are shuffled where batches are made; Keras would only warn that it cannot.
+            return super().fit(
+                data,
+                shuffle=False,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_freq=validation_freq,
+                **kwargs,
+            )
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = 1,
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        pre: keras.layers.Layer | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Evaluates the model: `keras.Model.evaluate`, on what `fit` takes.
+
+        Args:
+            x: The data, see `fit`.
+            y: Targets, where `x` holds the features alone.
+            batch_size: Rows of a batch, for what is not batched yet.
+            verbose: Verbosity: `"auto"`, 0, 1 or 2.
+            sample_weight: Weights of the rows, where all are in memory.
+            steps: Number of batches to evaluate. Default: all.
+            callbacks: Callbacks of Keras.
+            return_dict: Whether to give a dictionary by name instead of a list.
+            pre: Layer that batches go through first, see `fit`.
+            **kwargs: Arguments that Keras passes when it evaluates between epochs.
+
+        Returns:
+            The loss and the metrics.
+        """
+        for transform in self._sequence_transforms(pre, x):
+            transform.configure_for_test()
+        with (
+            batches(x, y, sample_weight=sample_weight, batch_size=batch_size, schema=self.schema, pre=pre) as data,
+            self._transformed_by(pre, data),
+        ):
+            return super().evaluate(
+                data, verbose=verbose, steps=steps, callbacks=callbacks, return_dict=return_dict, **kwargs
+            )
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = 0,
+        steps: int | None = None,
+        callbacks: Any = None,
+        pre: keras.layers.Layer | None = None,
+    ) -> Any:
+        """Predicts for every row: `keras.Model.predict`, on what `fit` takes.
+
+        Args:
+            x: The data, see `fit`.
+            batch_size: Rows of a batch, for what is not batched yet.
+            verbose: Verbosity: `"auto"`, 0, 1 or 2.
+            steps: Number of batches. Default: all.
+            callbacks: Callbacks of Keras.
+            pre: Layer that batches go through first, see `fit`.
+
+        Returns:
+            The outputs of all rows, as arrays.
+        """
+        with (
+            batches(x, batch_size=batch_size, schema=self.input_schema, pre=pre) as data,
+            self._transformed_by(pre, data),
+        ):
+            return super().predict(data, verbose=verbose, steps=steps, callbacks=callbacks)
+
+    def batch_predict(self, dataset: Dataset, batch_size: int, **kwargs: Any) -> Dataset:
+        """The rows of a data set with the predictions beside them.
+
+        Args:
+            dataset: A `merlin.io.Dataset`.
+            batch_size: Rows of a batch.
+            **kwargs: The arguments of `predict`.
+
+        Returns:
+            A `merlin.io.Dataset` with one column more for each output, by its task name; lists of numbers where an
+            output gives several a row. It is computed when it is read, part by part.
+
+        Raises:
+            ConfigError: if `dataset` is something else.
+        """
+        from emrys.blocks.models.prediction_columns import with_predictions
+
+        return with_predictions(self, dataset, batch_size, kwargs)
+
+    def call_train_test(
+        self, x: Any, y: Any = None, sample_weight: Any = None, training: bool = False, testing: bool = False
+    ) -> Prediction:
+        """Runs a batch as training or testing does.
+
+        Args:
+            x: Features by name.
+            y: Targets by name, or the only one.
+            sample_weight: Weights by target, or for all. Default: none.
+            training: Whether blocks get `training`.
+            testing: Whether blocks get `testing`.
+
+        Returns:
+            A `Prediction` whose fields are dictionaries by task name.
+        """
+        outputs = self(x, training=training, context=StepContext(y, testing))
+        found = {}
+        for output in self.model_outputs:
+            own = outputs[output.task_name] if isinstance(outputs, Mapping) else outputs
+            if isinstance(own, Prediction):
+                found[output.task_name] = output.weighted(own, sample_weight)
+            elif y is None:
+                found[output.task_name] = Prediction(own)
+            else:
+                found[output.task_name] = output.with_target(own, y, self.prepared(x), sample_weight)
+        fields = ("outputs", "targets", "sample_weight")
+        return Prediction(*({name: getattr(each, field) for name, each in found.items()} for field in fields))
+
+    def _sequence_transforms(self, pre: Any, x: Any) -> list[SequenceTransform]:
+        """The transforms that make targets of sequences: ahead of the model, in the loader, and inside."""
+        loaded = x.transforms if isinstance(x, Loader) else ()
+        layers = [each for each in (pre, *loaded, self) if isinstance(each, keras.layers.Layer)]
+        return [layer for layer in layers_inside(layers) if isinstance(layer, SequenceTransform)]
+
+    @contextlib.contextmanager
+    def _transformed_by(self, pre: Any, data: Any) -> Iterator[None]:
+        """Sends the batches of a `fit`, `evaluate` or `predict` through `pre` first."""
+        if pre is None:  # within the validation of `fit`, that of `fit` stays
+            yield
+            return
+        before, self._batch_transform = self._batch_transform, BatchTransform.of(pre)
+        self._retrace()
+        try:
+            shapes = None if self.built else self._batch_transform.output_shapes(data, self.prepared)
+            if shapes is not None:
+                self.build(shapes)
+            yield
+        finally:
+            self._batch_transform = before
+            self._retrace()
+
+    def _retrace(self) -> None:
+        """Discards the compiled steps: a setting that they contain has changed."""
+        self.train_function = self.test_function = self.predict_function = None
+
+    @property
+    def frozen_blocks(self) -> list[keras.layers.Layer]:
+        """The blocks that are not trained."""
+        return self._freezer.frozen
+
+    def freeze_blocks(self, blocks: Any) -> None:
+        """Keeps the weights of blocks, and of all that is in them, as they are, in every training from now on.
+
+        Args:
+            blocks: Blocks, or their names, at any depth; one, or a list.
+
+        Raises:
+            ConfigError: if one is not in the model.
+        """
+        self._freezer.remember(getattr(self, "optimizer", None))
+        self._freezer.freeze(blocks)
+        self._retrace()
+
+    def unfreeze_blocks(self, blocks: Any) -> None:
+        """Trains blocks, and all that is in them, again. `compile` the model afterwards, as with Keras.
+
+        Args:
+            blocks: Blocks, or their names, at any depth; one, or a list.
+
+        Raises:
+            ConfigError: if one is not in the model.
+        """
+        self._freezer.remember(getattr(self, "optimizer", None))
+        self._freezer.unfreeze(blocks)
+        self._retrace()
+
+    def unfreeze_all_frozen_blocks(self) -> None:
+        """Trains all blocks again. `compile` the model afterwards, as with Keras."""
+        self._freezer.remember(getattr(self, "optimizer", None))
+        self._freezer.unfreeze_all()
+        self._retrace()
+
+    def save(
+        self,
+        export_path: str | os.PathLike[str],
+        include_optimizer: bool = True,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+    ) -> None:
+        """Writes the model to a file that `load` reads.
+
+        Args:
+            export_path: A file that ends with `.keras`, or a folder, which then holds one.
+            include_optimizer: Whether what `compile` said, and the optimizer's state, is written too, so that training
+                can go on. Default: True.
+            overwrite: Whether what is there is replaced. Default: True.
+            zipped: Whether the file is an archive. Default: True.
+
+        Raises:
+            ConfigError: if something is there already that must not be overwritten.
+        """
+        save_model(self, export_path, include_optimizer, overwrite, zipped)
+
+    def export(
+        self,
+        filepath: str | os.PathLike[str],
+        format: str = "tf_saved_model",
+        verbose: Any = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Writes a SavedModel for serving, see `save_serving`; other formats and signatures are those of Keras.
+
+        Args:
+            filepath: Folder to write.
+            format: `"tf_saved_model"`, or another format of Keras.
+            verbose: Whether Keras prints what it writes.
+            input_signature: The tensors to take. Default: the columns of the schema by name.
+            **kwargs: The other arguments of `keras.Model.export`.
+        """
+        if format == "tf_saved_model" and input_signature is None and not kwargs:
+            save_serving(self, filepath)
+        else:
+            super().export(filepath, format=format, verbose=verbose, input_signature=input_signature, **kwargs)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Loads a model that `save` wrote.
+
+        Args:
+            path: A `.keras` file, or a folder with one.
+
+        Returns:
+            The model, compiled as it was, with its optimizer's state.
+
+        Raises:
+            ConfigError: if the file holds another kind of model.
+        """
+        return load_model(cls, path)
 
     def _weighted(self, outputs: Any, weights: Any) -> Any:
         """The outputs with the weights that a layer before them gave the rows."""
@@ -227,6 +745,22 @@ class Model(FreezingModel, SavingModel):
         """Shape of the predictions."""
         shape = prepared_shape(input_shape) if self.prep_features else input_shape
         return shape_behind(self._chain(), shape)
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """The arguments of `compile`, and the blocks that were frozen when the optimizer was built."""
+        if not self.compiled:
+            return {}
+        arguments = to_config({**self._compiled_parts.arguments, **self._compile_options})
+        frozen = self._freezer.numbers_behind(self.optimizer)
+        return {"optimizer": to_config(self.optimizer), **arguments, "frozen": frozen}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Calls `compile` with what `get_compile_config` gave, with optimizer state for the same weights."""
+        given = dict(config)
+        with self._freezer.as_behind(given.pop("frozen", self._freezer.numbers)):
+            self.compile(**from_config(given))
+            if self.built:
+                self.optimizer.build(self.trainable_variables)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -252,3 +786,10 @@ class Model(FreezingModel, SavingModel):
         model = cls(*found.pop("blocks"), **found)
         model._freezer.freeze_numbers(frozen)
         return model
+
+
+def _by_target(outputs: Any) -> dict[str | None, Any]:
+    found: dict[str | None, list[Any]] = {}
+    for output in outputs:
+        found.setdefault(output.target, []).append(output)
+    return {target: each[0] if len(each) == 1 else each for target, each in found.items()}

@@ -13,7 +13,7 @@ from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.errors import SchemaError
 from emrys.blocks.inputs.embeddings import Embeddings
 from emrys.blocks.models.model import Model
-from emrys.blocks.outputs.resolve import as_outputs
+from emrys.blocks.outputs.resolve import resolve_outputs
 
 
 def NCFModel(  # noqa: N802 - looks like the class that it is used as
@@ -55,7 +55,7 @@ def NCFModel(  # noqa: N802 - looks like the class that it is used as
     Reference:
         He et al., "Neural Collaborative Filtering", WWW 2017, https://arxiv.org/abs/1708.05031.
     """
-    outputs = as_outputs(prediction_tasks, schema)
+    outputs = resolve_outputs(prediction_tasks, schema)
     ids = Schema([_one(schema, Tags.USER_ID), _one(schema, Tags.ITEM_ID)])
     regularised: dict[str, Any] = {"l2_batch_regularization_factor": embeddings_l2_reg}
     product = SequentialBlock(

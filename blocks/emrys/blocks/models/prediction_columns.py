@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from emrys.blocks.loader import Loader
 if TYPE_CHECKING:
     from merlin.io import Dataset
 
-    from emrys.blocks.models.base_model import BaseModel
+    from emrys.blocks.models.model import Model as BaseModel
 
 
 def with_predictions(model: BaseModel, dataset: Dataset, batch_size: int, options: Mapping[str, Any]) -> Dataset:
@@ -28,15 +27,13 @@ def with_predictions(model: BaseModel, dataset: Dataset, batch_size: int, option
         raise ConfigError("batch_predict: dataset", expected="a merlin.io.Dataset", got=type(dataset).__name__)
     names = [output.task_name for output in model.model_outputs]
     schema = (model.input_schema or dataset.schema).select_by_name(dataset.schema.column_names)
-    one_at_a_time = threading.Lock()  # parts are computed by threads, and a model keeps what it is told in itself
 
     def predict(part: pd.DataFrame) -> pd.DataFrame:
         part = part.reset_index(drop=True)
         if len(part) == 0:
             return part.assign(**{name: pd.Series(dtype="float32") for name in names})
         rows = Loader(_table(part, schema), batch_size, schema=schema, shuffle=False)
-        with one_at_a_time:
-            outputs = model.predict(rows, **options)
+        outputs = model.predict(rows, **options)
         columns = outputs if isinstance(outputs, Mapping) else {names[0]: outputs}
         return part.assign(**{name: _column(values) for name, values in columns.items()})
 

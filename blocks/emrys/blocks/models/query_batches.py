@@ -12,7 +12,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.loader import Loader
-from emrys.blocks.models.batches import batches
+from emrys.blocks.models.fit_data import batches
 from emrys.blocks.retrieval.seen_items import SEEN_ITEMS, SeenItems
 
 
@@ -39,7 +39,7 @@ def query_batches(
         seen: Items to leave out of each query's candidates. Default: none.
 
     Yields:
-        Batches as `emrys.blocks.models.batches` makes them; with `seen`, each has the list feature `SEEN_ITEMS` too.
+        Batches as `emrys.blocks.models.fit_data` makes them; with `seen`, each has the list feature `SEEN_ITEMS` too.
 
     Raises:
         ConfigError: if the batches do not have the column of query ids.

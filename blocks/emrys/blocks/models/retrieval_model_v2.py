@@ -18,7 +18,7 @@ from emrys.blocks.models.top_k_encoder import TopKEncoder
 from emrys.blocks.models.tower_sizes import check_tower_sizes
 from emrys.blocks.outputs.candidate_weights import candidate_bias
 from emrys.blocks.outputs.contrastive_output import ContrastiveOutput
-from emrys.blocks.outputs.resolve import as_outputs
+from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.retrieval.scored_with_bias import ScoredWithBias, with_bias
 from emrys.blocks.retrieval.top_k_output import TopKOutput
 
@@ -83,7 +83,7 @@ class RetrievalModelV2(Model):
         for argument, layer in (("query", query), ("candidate", candidate)):
             if layer is not None and not isinstance(layer, keras.layers.Layer):
                 raise ConfigError(f"RetrievalModelV2: {argument}", expected="a layer", got=type(layer).__name__)
-        last = as_outputs(output)
+        last = resolve_outputs(output)
         if isinstance(last, ContrastiveOutput):
             query_name, candidate_name = last.keys
         encoder = query

@@ -10,13 +10,13 @@ import pandas as pd
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-from emrys.blocks.core.calling import Shape, call_layer
+from emrys.blocks.core.calling import Shape, StepContext, call_layer
 from emrys.blocks.core.serializing import from_config, sharing, to_config
 from emrys.blocks.core.traversal import shared_layers
 from emrys.blocks.errors import ConfigError
+from emrys.blocks.models.compiled_top_k_metrics import CompiledTopKMetrics
 from emrys.blocks.models.encoder import Encoder
 from emrys.blocks.models.query_batches import query_batches
-from emrys.blocks.models.ranked_judge import RankedJudge
 from emrys.blocks.retrieval.encoding import encode_frame, index_column
 from emrys.blocks.retrieval.seen_items import SEEN_ITEMS, as_seen_items
 from emrys.blocks.retrieval.top_k_layer import TopKLayer
@@ -134,15 +134,22 @@ class TopKEncoder(Encoder):
         """Builds the query encoder for a batch of `input_shape`."""
         super().build(_queries(input_shape))
 
-    def call(self, inputs: Any, training: bool | None = None, testing: bool | None = None, targets: Any = None) -> Any:
-        """Gives the candidates of a batch."""
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        testing: bool | None = None,
+        targets: Any = None,
+        context: StepContext | None = None,
+    ) -> Any:
+        """The best candidates of a batch; metrics compare them with the targets of a step afterwards."""
         features = self.prepared(inputs)
         seen = features.get(SEEN_ITEMS) if isinstance(features, dict) else None
         outputs = features = _queries(features)
-        told = {"training": training, "testing": testing, "features": features, "targets": targets}
+        arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
         for layer in self._chain():
             more = {"seen_items": seen} if layer is self.blocks[-1] else {}
-            outputs = call_layer(layer, outputs, **told, **more)
+            outputs = call_layer(layer, outputs, **arguments, **more)
         return outputs
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -187,7 +194,7 @@ class TopKEncoder(Encoder):
             "jit_compile": jit_compile,
         }
         super().compile(optimizer, loss, metrics, loss_weights, weighted_metrics, **options, **kwargs)
-        self._judge = RankedJudge(
+        self._compiled = CompiledTopKMetrics(
             self.blocks[-1],
             loss=loss,
             metrics=metrics,
@@ -335,7 +342,7 @@ class TopKEncoder(Encoder):
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """The loss of the scores of the best candidates of a batch."""
-        return self._judging().loss(y, y_pred, sample_weight, None, self.losses)
+        return self._compiled_parts.loss(y, y_pred, sample_weight, None, self.losses)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Calls `compile` with what `get_compile_config` gave; an optimizer that trains nothing has no state."""

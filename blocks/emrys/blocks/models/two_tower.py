@@ -11,7 +11,7 @@ from emrys.blocks.models.encoder import Encoder
 from emrys.blocks.models.retrieval_columns import id_column
 from emrys.blocks.models.retrieval_model_v2 import RetrievalModelV2
 from emrys.blocks.models.retrieval_outputs import contrastive_output
-from emrys.blocks.outputs.resolve import as_outputs
+from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.sampling.candidate_sampler import Samplers
 
 
@@ -72,5 +72,5 @@ def TwoTowerModelV2(  # noqa: N802 - looks like the class that it is used as
         ids = id_column(columns, candidate_id_tag, "the candidate tower of TwoTowerModelV2", "candidate_id_tag")
         outputs = contrastive_output(ids, negative_samplers, logits_temperature)
     return RetrievalModelV2(
-        query=query_tower, candidate=candidate_tower, output=as_outputs(outputs), schema=schema, **kwargs
+        query=query_tower, candidate=candidate_tower, output=resolve_outputs(outputs), schema=schema, **kwargs
     )

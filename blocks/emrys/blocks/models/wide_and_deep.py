@@ -18,7 +18,7 @@ from emrys.blocks.interactions.wide_logit import WideLogit
 from emrys.blocks.mlp.mlp_block import MLPBlock
 from emrys.blocks.models.model import Model
 from emrys.blocks.models.ranking_inputs import ranking_features, ranking_input
-from emrys.blocks.outputs.resolve import as_outputs
+from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.schema.functions import select_targets
 from emrys.blocks.transforms.value_dropout import ValueDropout
 
@@ -83,7 +83,7 @@ def WideAndDeepModel(  # noqa: N802 - looks like the class that it is used as
     Reference:
         Cheng et al., "Wide & Deep Learning for Recommender Systems", DLRS 2016, https://arxiv.org/abs/1606.07792.
     """
-    outputs = as_outputs(prediction_tasks, schema)
+    outputs = resolve_outputs(prediction_tasks, schema)
     if deep_input_block is None:
         deep_input_block = ranking_input(ranking_features(deep_schema or schema, "WideAndDeepModel: the deep part"))
     elif deep_schema:

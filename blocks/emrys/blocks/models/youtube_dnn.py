@@ -18,7 +18,7 @@ from emrys.blocks.models.tower_sizes import vector_size
 from emrys.blocks.outputs.contrastive_output import ContrastiveOutput
 from emrys.blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
 from emrys.blocks.outputs.model_output import ModelOutput
-from emrys.blocks.outputs.resolve import as_outputs
+from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.sampling.popularity_based_sampler_v2 import PopularityBasedSamplerV2
 from emrys.blocks.schema.functions import number_of_ids, select_targets
 
@@ -90,7 +90,7 @@ def YoutubeDNNRetrievalModelV2(  # noqa: N802 - looks like the class that it is 
             logq_sampling_correction=True,
             schema=Schema([target]),
         )
-    last = as_outputs(outputs)
+    last = resolve_outputs(outputs)
     size = _vector_size(last)
     if top_block is None:
         top_block = MLPBlock([size or _USUAL_SIZE], no_activation_last_layer=True)

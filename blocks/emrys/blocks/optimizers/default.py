@@ -1,4 +1,4 @@
-"""The optimizer that a model is trained with when `compile` names none, or gives a name."""
+"""The optimizer of a model for which `compile` names none, or only a name."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import keras
 
 from emrys.blocks.core.traversal import layers_inside
 from emrys.blocks.inputs.embedding_table import EmbeddingTable
+from emrys.blocks.optimizers.get_optimizer import get_optimizer
 from emrys.blocks.optimizers.lazy_adam import LazyAdam
 from emrys.blocks.optimizers.lazy_loss_scale_optimizer import LazyLossScaleOptimizer
 from emrys.blocks.optimizers.multi_optimizer import MultiOptimizer
-from emrys.blocks.optimizers.named import named_optimizer
 
 
 def default_optimizer(model: Any) -> keras.optimizers.Optimizer:
@@ -31,7 +31,7 @@ def chosen_optimizer(optimizer: Any, model: Any, scale_loss: bool = True) -> ker
         model: A model of blocks.
         scale_loss: Whether the loss is scaled under the policy `"mixed_float16"`. Default: True.
     """
-    found = default_optimizer(model) if optimizer is None else named_optimizer(optimizer)
+    found = default_optimizer(model) if optimizer is None else get_optimizer(optimizer)
     parts = getattr(found, "inner_optimizer", found)
     if isinstance(parts, MultiOptimizer):
         parts.follow(model)

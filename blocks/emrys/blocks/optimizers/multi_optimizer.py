@@ -10,7 +10,7 @@ import keras
 
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.optimizers.named import named_optimizer
+from emrys.blocks.optimizers.get_optimizer import get_optimizer
 from emrys.blocks.optimizers.optimizer_blocks import OptimizerBlocks
 
 
@@ -248,7 +248,7 @@ def _pair(given: Any) -> _Pair:
 
 
 def _alone(optimizer: Any) -> keras.optimizers.Optimizer:
-    found = named_optimizer(optimizer)
+    found = get_optimizer(optimizer)
     if isinstance(found, keras.optimizers.LossScaleOptimizer) or found.loss_scale_factor is not None:
         raise ConfigError(
             f"MultiOptimizer: {found.name} scales the loss for its own variables only",

@@ -1,4 +1,4 @@
-"""What a model predicts about one target, and how that is judged."""
+"""What a model predicts about one target, and how that is with_target."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class ModelOutput(Block):
         if is_sequence(inputs, own, features):
             return self._of_elements(inputs, own, targets, told)
         outputs = self._said(inputs, targets, told)
-        return self.judged(outputs, targets, features) if compared and targets is not None else outputs
+        return self.with_target(outputs, targets, features) if compared and targets is not None else outputs
 
     def _said(self, inputs: Any, targets: Any, told: dict[str, Any]) -> Any:
         compared = bool(told["training"] or told["testing"])
@@ -137,20 +137,20 @@ class ModelOutput(Block):
         return outputs if self.post is None else call_layer(self.post, outputs, **told)
 
     def _of_elements(self, inputs: Any, own: Any, targets: Any, told: dict[str, Any]) -> Any:
-        """What is said of elements of lists, (B, L, D): only of those that are judged, where there is a target."""
+        """What is said of elements of lists, (B, L, D): only of those that are with_target, where there is a target."""
         if own is None:
             return inputs.with_values(self._said(inputs.values, targets, told))
         found = judged_positions(inputs, own, told["features"], self.target, self.name)
         outputs = self._said(found.vectors, found.targets, told)
-        judged = self.judged(outputs, targets, told["features"])
-        weight = None if judged.sample_weight is None else tf.gather(judged.sample_weight, found.rows)
-        return judged._replace(targets=found.targets, sample_weight=weight, rows=found.rows)
+        with_target = self.with_target(outputs, targets, told["features"])
+        weight = None if with_target.sample_weight is None else tf.gather(with_target.sample_weight, found.rows)
+        return with_target._replace(targets=found.targets, sample_weight=weight, rows=found.rows)
 
     def scale(self, predictions: Any, compared: bool) -> Any:
         """Applies the temperature to what `to_call` gives, where it will be `compared` with a target."""
         return predictions / self.logits_temperature if compared and self.logits_temperature != 1.0 else predictions
 
-    def judged(self, outputs: Any, targets: Any, features: Any = None, sample_weight: Any = None) -> Prediction:
+    def with_target(self, outputs: Any, targets: Any, features: Any = None, sample_weight: Any = None) -> Prediction:
         """What is compared in losses and metrics.
 
         Args:

@@ -13,7 +13,7 @@ from emrys.blocks.outputs.model_output import ModelOutput
 from emrys.blocks.outputs.output_block import OutputBlock
 
 
-def as_outputs(prediction_tasks: Any, schema: Schema | None = None) -> keras.layers.Layer:
+def resolve_outputs(prediction_tasks: Any, schema: Schema | None = None) -> keras.layers.Layer:
     """The outputs given, or those that the targets of `schema` ask for, as one block to put last in a `Model`.
 
     Args:

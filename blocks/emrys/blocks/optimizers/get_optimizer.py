@@ -20,7 +20,7 @@ _LAZY = {
 }
 
 
-def named_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
+def get_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
     """Makes an optimizer of its name.
 
     Args:

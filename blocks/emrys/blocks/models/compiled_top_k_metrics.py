@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.metrics import ItemCoverageAt, NoveltyAt, PopularityBiasAt, RankingMetric, TopKMetricsAggregator
-from emrys.blocks.models.class_numbers import update_metric
-from emrys.blocks.models.judging import Judge
+from emrys.blocks.models.compiled_metrics import CompiledLossAndMetrics, update_metric
 from emrys.blocks.retrieval.comparing import compared, hits
 from emrys.blocks.retrieval.top_k_output import TopKOutput
 from emrys.blocks.retrieval.top_k_prediction import TopKPrediction
@@ -18,7 +17,7 @@ from emrys.blocks.retrieval.top_k_prediction import TopKPrediction
 _OF_ITEMS = (ItemCoverageAt, NoveltyAt, PopularityBiasAt)
 
 
-class RankedJudge(Judge):
+class CompiledTopKMetrics(CompiledLossAndMetrics):
     """Compares the best candidates with the right items.
 
     Ranking metrics take the candidates in the order in which they are given, ties included, and count all right items,
@@ -29,7 +28,7 @@ class RankedJudge(Judge):
     Args:
         output: The model's output.
         metrics: A list, or a dictionary by output or target. Default: the output's own.
-        **kwargs: Further arguments of `Judge`.
+        **kwargs: Further arguments of `CompiledLossAndMetrics`.
 
     Raises:
         ConfigError: if a metric that was asked for looks at more candidates than there are.

@@ -46,6 +46,7 @@ class TestClassNumbers:
     @pytest.mark.parametrize(
         "loss", [None, "categorical_crossentropy", "bpr", "top1-max", mm.CategoricalCrossEntropy()]
     )
+    @pytest.mark.slow
     def test_they_give_what_one_hot_targets_give(self, loss, weight):
         logits = np.random.default_rng(4).normal(size=(3, 30)).astype("float32").round(1)  # rounded: there are ties
         numbers = np.array([4, 29, 0])
@@ -82,6 +83,7 @@ class TestClassNumbers:
         assert found["recall_at_1"] == pytest.approx(1 / 3)
         assert found["recall_at_3"] == pytest.approx(2 / 3)
 
+    @pytest.mark.slow
     def test_fewer_classes_than_results(self):
         # the default metrics look at 10 results, and there are 4: the right class is always among them
         found = _evaluate(NUMBERS)
@@ -236,6 +238,7 @@ class TestTrainMetricsSteps:
         # the loss is that of all: 7 rows of -log(1 - sigmoid(5)) = 5.0067153, 3 of 0.0067153
         assert history["loss"] == pytest.approx([(7 * 5.0067153 + 3 * 0.0067153) / 10] * 2, rel=1e-5)
 
+    @pytest.mark.slow
     def test_the_next_fit_may_ask_for_others(self):
         model, _ = self._history(train_metrics_steps=4)
         data = tf.data.Dataset.from_tensors(({"x": np.ones((1, 1), "float32")}, {"y": np.zeros((1, 1))})).repeat(2)
@@ -265,6 +268,7 @@ class TestWeightTying:
         # 10 x 3 and 20 x 3 in the tables, 6 x 3 + 3 in the MLP, nothing more
         assert model.count_params() == 30 + 60 + 21
 
+    @pytest.mark.slow
     def test_they_are_one_after_loading(self, tmp_path):
         model = self._model()
         model.compile("adam")
