@@ -10,14 +10,14 @@ import pytest
 from kfp import dsl
 
 from emrys.blocks.errors import ConfigError, DependencyError
-from emrys.components.artifacts.splits import Splits
 from emrys.components.build_model.component import build_model
+from emrys.components.contracts.splits import Splits
 from emrys.components.evaluate.component import evaluate
+from emrys.components.events import one_line_errors
 from emrys.components.export_ensemble.component import export_ensemble
 from emrys.components.export_retrieval.component import export_retrieval
-from emrys.components.failing import one_line_errors
 from emrys.components.gate.component import gate
-from emrys.components.image import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
+from emrys.components.images import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
 from emrys.components.infer_schema.component import infer_schema
 from emrys.components.ingest.component import ingest
 from emrys.components.preprocess.component import preprocess
@@ -112,7 +112,7 @@ def test_the_body_of_ingest_ends_with_one_line_for_an_argument_that_cannot_be(tm
 def test_a_known_error_ends_a_process_with_one_line_and_status_1():
     code = (
         "from emrys.blocks.errors import DataError\n"
-        "from emrys.components.failing import one_line_errors\n"
+        "from emrys.components.events import one_line_errors\n"
         "with one_line_errors('train'):\n"
         "    raise DataError('no rows', path='a.parquet')\n"
     )

@@ -16,6 +16,8 @@ from emrys.components.train.step import TrainConfig
 from emrys.components.train.step import run as train
 from tests import real_data
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_model_beats_user_and_item_means(tmp_path):
     ingest(IngestConfig(dataset=str(real_data.path("ml-100k.zip"))), tmp_path / "splits")

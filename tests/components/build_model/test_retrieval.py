@@ -6,9 +6,9 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 import emrys.blocks as mm
 from emrys.blocks.errors import ConfigError, SchemaError
-from emrys.components.artifacts.feature_schema import FeatureSchema
 from emrys.components.build_model.config import Architecture, BuildModelConfig
 from emrys.components.build_model.step import build_model, run
+from emrys.components.contracts.feature_schema import FeatureSchema
 
 LABEL = ColumnSchema("rating_binary", dtype="int8", tags=[Tags.TARGET, Tags.BINARY_CLASSIFICATION])
 HISTORY = mm.create_categorical_column(

@@ -12,9 +12,9 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 import emrys.blocks as mm
 from emrys.blocks.errors import ArtifactError, ConfigError
-from emrys.components.artifacts.feature_schema import FeatureSchema
-from emrys.components.artifacts.model import ModelArtifact
 from emrys.components.build_model.step import BuildModelConfig, build_dlrm, run
+from emrys.components.contracts.feature_schema import FeatureSchema
+from emrys.components.contracts.model import ModelArtifact
 
 IDS = [
     mm.create_categorical_column("user", 4, tags=[Tags.USER_ID], dtype="int64"),
@@ -92,6 +92,7 @@ def test_one_seed_gives_one_model_and_another_seed_another(tmp_path):
             assert not np.any(one == different)
 
 
+@pytest.mark.slow
 def test_a_fresh_process_predicts_the_same(tmp_path):
     artifact = build(tmp_path)
     with warnings.catch_warnings():
@@ -100,7 +101,7 @@ def test_a_fresh_process_predicts_the_same(tmp_path):
     code = (
         "import json, sys\n"
         "import numpy as np, tensorflow as tf\n"
-        "from emrys.components.artifacts.model import ModelArtifact\n"
+        "from emrys.components.contracts.model import ModelArtifact\n"
         "columns, lists = json.loads(sys.argv[2])\n"
         "model = ModelArtifact(sys.argv[1]).load()\n"
         "features = {name: np.array(rows, 'float32' if name == 'age' else 'int64') for name, rows in columns.items()}\n"

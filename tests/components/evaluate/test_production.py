@@ -7,10 +7,10 @@ from emrys.components.infer_schema.step import SchemaConfig
 from emrys.components.infer_schema.step import run as infer_schema
 from emrys.components.ingest.step import IngestConfig
 from emrys.components.ingest.step import run as ingest
+from emrys.components.model_registry.registry import Registry
 from emrys.components.preprocess.config import PreprocessConfig
 from emrys.components.preprocess.step import run as preprocess
-from emrys.components.registry.registry import Registry
-from tests.components.pages.reading import Page
+from tests.components.reporting.reading import Page
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,7 @@ def evaluate(made, output, registry):
     return run(made / "splits", made / "data", made / "model", made / "schema", config, output)
 
 
+@pytest.mark.slow
 def test_the_model_in_production_is_evaluated_beside_from_raw_rows(made, tmp_path):
     registry = Registry(tmp_path / "registry", "ranking")
     version = registry.add({part: made / part for part in ("workflow", "schema", "model")})

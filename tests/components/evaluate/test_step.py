@@ -10,12 +10,12 @@ from merlin.schema import ColumnSchema, Schema, Tags
 import emrys.blocks as mm
 from emrys.blocks.errors import ArtifactError, EmrysError, SchemaError
 from emrys.blocks.io import write_json
-from emrys.components.artifacts.feature_schema import FeatureSchema
-from emrys.components.artifacts.model import ModelArtifact
-from emrys.components.artifacts.splits import SPLIT_SCHEMA, Splits
-from emrys.components.artifacts.transformed import Transformed
+from emrys.components.contracts.feature_schema import FeatureSchema
+from emrys.components.contracts.model import ModelArtifact
+from emrys.components.contracts.splits import SPLIT_SCHEMA, Splits
+from emrys.components.contracts.transformed import Transformed
 from emrys.components.evaluate.step import EvaluateConfig, best_auc, run
-from tests.components.pages.reading import Page
+from tests.components.reporting.reading import Page
 
 ROWS = {"train": 400, "valid": 40, "test": 120}
 

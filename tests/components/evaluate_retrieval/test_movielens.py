@@ -10,6 +10,8 @@ from emrys.components.train.step import TrainConfig
 from tests import real_data
 from tests.components.evaluate_retrieval.made import fit, prepare
 
+pytestmark = pytest.mark.slow
+
 
 def test_matrix_factorization_beats_both_baselines(tmp_path):
     prepare(tmp_path, str(real_data.path("ml-100k.zip")), history=100)

@@ -10,14 +10,14 @@ import pytest
 import emrys.blocks as mm
 from emrys.blocks.errors import ArtifactError, ConfigError, EmrysError
 from emrys.blocks.workflow import FittedWorkflow
-from emrys.components.artifacts.evaluation import Evaluation
-from emrys.components.artifacts.feature_schema import FeatureSchema
-from emrys.components.artifacts.measured_rows import MODEL, PRODUCTION
-from emrys.components.artifacts.model import ModelArtifact
-from emrys.components.artifacts.splits import Splits
-from emrys.components.artifacts.transformed import Transformed
+from emrys.components.contracts.evaluation import Evaluation
+from emrys.components.contracts.feature_schema import FeatureSchema
+from emrys.components.contracts.measured_rows import MODEL, PRODUCTION
+from emrys.components.contracts.model import ModelArtifact
+from emrys.components.contracts.splits import Splits
+from emrys.components.contracts.transformed import Transformed
 from emrys.components.evaluate_retrieval.step import CANDIDATES_FILE, SEEN_ITEMS_FILE, EvaluateRetrievalConfig, run
-from emrys.components.registry.registry import Registry
+from emrys.components.model_registry.registry import Registry
 
 SMALL = EvaluateRetrievalConfig(k=5, recall_k=20, batch_size=64)
 
@@ -67,6 +67,7 @@ def test_metrics_are_those_of_the_products_of_the_vectors(made, evaluation):
     np.testing.assert_allclose(evaluation.rows.values["ndcg_at_5", MODEL], ndcgs, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_rows_and_metrics_and_curves_agree(evaluation):
     rows, metrics = evaluation.rows, evaluation.metrics
     assert rows.scorers == ["last_item", "model", "popularity"]
@@ -122,6 +123,7 @@ def test_the_report_says_what_the_metrics_say(evaluation):
     assert not re.search(r"(src|href)=\"(?!data:|#)", page)
 
 
+@pytest.mark.slow
 def test_a_large_catalogue_is_searched_approximately(made, tmp_path):
     config = dataclasses.replace(SMALL, exact_up_to=10, recall_target=1.0)
     found = evaluate(made, tmp_path / "out", config)
@@ -130,6 +132,7 @@ def test_a_large_catalogue_is_searched_approximately(made, tmp_path):
     assert "approximate, as in every catalogue above 10 items" in found.report.read_text()
 
 
+@pytest.mark.slow
 def test_a_search_that_finds_too_little_fails(made, tmp_path):
     config = dataclasses.replace(SMALL, exact_up_to=10, recall_target=0.01, recall_floor=1.0)
     with pytest.raises(EmrysError) as caught:
@@ -141,6 +144,7 @@ def test_a_search_that_finds_too_little_fails(made, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_the_model_in_production_is_evaluated_beside(made, tmp_path):
     registry = Registry(str(tmp_path / "registry"), "retrieval")
     parts = {"workflow": made / "workflow", "schema": made / "schema", "model": made / "trained-two-tower"}
@@ -153,12 +157,14 @@ def test_the_model_in_production_is_evaluated_beside(made, tmp_path):
     np.testing.assert_allclose(found.values["ndcg_at_5", PRODUCTION], found.values["ndcg_at_5", MODEL])
 
 
+@pytest.mark.slow
 def test_nothing_in_production(made, tmp_path, capfd):
     found = evaluate(made, tmp_path / "out", dataclasses.replace(SMALL, registry=str(tmp_path / "registry")))
     assert PRODUCTION not in found.rows.scorers
     assert "nothing is in production" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_model_that_ranks_is_refused(made, tmp_path):
     users = FeatureSchema(made / "schema").schema.select_by_name("userId")
     model = mm.Model(mm.Embeddings(users, dim=2), mm.ConcatFeatures(), mm.BinaryOutput("rating_binary"))

@@ -6,13 +6,12 @@ from sklearn.metrics import roc_auc_score
 
 from emrys.blocks.errors import ArtifactError, ConfigError
 from emrys.blocks.io import write_json
-from emrys.components.artifacts.evaluation import Evaluation
-from emrys.components.artifacts.measured_rows import MeasuredRows
-from emrys.components.gate.bootstrap import lower_bound
+from emrys.components.contracts.evaluation import Evaluation
+from emrys.components.contracts.measured_rows import MeasuredRows
+from emrys.components.evaluation.bootstrap import lower_bound
+from emrys.components.evaluation.weighted_metrics import Auc, Mean
 from emrys.components.gate.config import GateConfig
-from emrys.components.gate.measures import Auc, Mean
-from emrys.components.gate.step import run
-from emrys.components.gate.summary import markdown
+from emrys.components.gate.step import markdown, run
 
 USERS = 200
 

@@ -13,9 +13,9 @@ from merlin.schema import Schema, Tags
 
 from emrys.blocks.errors import ArtifactError, ConfigError, DataError, EmrysError, SchemaError
 from emrys.blocks.workflow import Categorify, FillNormalize, FittedWorkflow
-from emrys.components.artifacts.feature_schema import FeatureSchema
-from emrys.components.artifacts.fitted_workflow import FittedWorkflowArtifact
-from emrys.components.artifacts.transformed import Transformed
+from emrys.components.contracts.feature_schema import FeatureSchema
+from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
+from emrys.components.contracts.transformed import Transformed
 from emrys.components.infer_schema.step import ColumnOverride, SchemaConfig, run
 from emrys.components.preprocess.step import PreprocessConfig
 from emrys.components.preprocess.step import run as preprocess
@@ -127,6 +127,7 @@ def test_overrides(made: Path, tmp_path: Path) -> None:
     assert (inferred.roles["zipcode"], inferred.roles["userId"]) == ("context", "user_id")
 
 
+@pytest.mark.slow
 def test_equal_bytes_whatever_the_hash_seed(made: Path, tmp_path: Path) -> None:
     code = """if True:
         import sys

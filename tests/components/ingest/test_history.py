@@ -2,7 +2,7 @@ import pyarrow as pa
 import pytest
 
 from emrys.blocks.errors import ArtifactError
-from emrys.components.artifacts.splits import HISTORY, SPLIT_SCHEMA, Splits
+from emrys.components.contracts.splits import HISTORY, SPLIT_SCHEMA, Splits
 from emrys.components.ingest.history import with_histories
 from emrys.components.ingest.step import IngestConfig, run
 

@@ -4,7 +4,7 @@ import sys
 
 def test_ingest_needs_neither_tensorflow_nor_kfp():
     script = (
-        "import sys, emrys.blocks.datasets, emrys.components.artifacts.splits, emrys.components.ingest.step\n"
+        "import sys, emrys.blocks.datasets, emrys.components.contracts.splits, emrys.components.ingest.step\n"
         "print(sorted({'tensorflow', 'keras', 'kfp', 'nvtabular', 'sklearn'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -12,9 +12,9 @@ from sklearn.metrics import roc_auc_score
 
 from emrys.blocks.datasets import movielens_like
 from emrys.blocks.errors import DataError, EmrysError
-from emrys.components.artifacts.splits import SPLIT_SCHEMA, Splits
+from emrys.components.contracts.splits import SPLIT_SCHEMA, Splits
+from emrys.components.events import EVENT_PREFIX
 from emrys.components.ingest.step import IngestConfig, run
-from emrys.components.running import EVENT_PREFIX
 from tests import real_data
 from tests.blocks.datasets.small_movielens import ONE_M, write_zip
 from tests.components.ingest.parquet_logs import columns, write

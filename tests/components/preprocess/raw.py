@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emrys.components.artifacts.splits import SPLIT_SCHEMA, Splits
+from emrys.components.contracts.splits import SPLIT_SCHEMA, Splits
 
 
 def table(**columns: list[object]) -> pa.Table:

@@ -4,9 +4,9 @@ import pytest
 
 from emrys.blocks.errors import ConfigError, DataError
 from emrys.blocks.workflow import FittedWorkflow, OutputColumn
-from emrys.components.artifacts.fitted_workflow import FittedWorkflowArtifact
-from emrys.components.artifacts.splits import HISTORY
-from emrys.components.artifacts.transformed import Transformed
+from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
+from emrys.components.contracts.splits import HISTORY
+from emrys.components.contracts.transformed import Transformed
 from emrys.components.infer_schema.step import SchemaConfig
 from emrys.components.infer_schema.step import run as infer_schema
 from emrys.components.preprocess.config import PreprocessConfig, features_for

@@ -15,8 +15,8 @@ import pytest
 
 from emrys.blocks.errors import ArtifactError, DataError
 from emrys.blocks.workflow import FittedWorkflow
-from emrys.components.artifacts.fitted_workflow import FittedWorkflowArtifact
-from emrys.components.artifacts.transformed import Transformed
+from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
+from emrys.components.contracts.transformed import Transformed
 from emrys.components.preprocess.offline import OfflineWorkflow, transform
 from emrys.components.preprocess.step import PreprocessConfig, run
 from tests.components.preprocess import raw
@@ -250,6 +250,7 @@ def test_nothing_is_learnt_from_the_other_splits(
     assert other.ops == workflow.ops
 
 
+@pytest.mark.slow
 def test_equal_input_gives_equal_bytes_in_another_process(
     everything: tuple[Path, Transformed, FittedWorkflow], tmp_path: Path
 ) -> None:

@@ -6,15 +6,15 @@ from kfp import dsl
 
 from emrys.blocks.errors import ArtifactError, DataError
 from emrys.blocks.io import write_json
-from emrys.components.artifacts.evaluation import Evaluation
-from emrys.components.artifacts.gate_decision import GateDecision
-from emrys.components.artifacts.measured_rows import MeasuredRows
-from emrys.components.artifacts.retrieval_evaluation import CANDIDATES_FILE, SEEN_ITEMS_FILE, RetrievalEvaluation
-from emrys.components.artifacts.statistics import Statistics
-from emrys.components.artifacts.triton_repository import TritonRepository
+from emrys.components.contracts.evaluation import Evaluation
+from emrys.components.contracts.gate_decision import GateDecision
+from emrys.components.contracts.measured_rows import MeasuredRows
+from emrys.components.contracts.retrieval_evaluation import CANDIDATES_FILE, SEEN_ITEMS_FILE, RetrievalEvaluation
+from emrys.components.contracts.statistics import Statistics
+from emrys.components.contracts.triton_repository import TritonRepository
+from emrys.components.model_registry.registry import Registry
 from emrys.components.promote.component import promote as component
 from emrys.components.promote.step import PARTS, run
-from emrys.components.registry.registry import Registry
 from emrys.components.validate.previous import fetch_previous
 from emrys.components.validate.step import ValidateConfig
 from emrys.components.validate.step import run as validate_step

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import pytest
 
-from emrys.components.artifacts.evaluation import Evaluation
-from emrys.components.registry.registry import Registry
+from emrys.components.contracts.evaluation import Evaluation
+from emrys.components.model_registry.registry import Registry
 from emrys.components.report.page import RunPage
-from tests.components.pages.reading import Page
+from tests.components.reporting.reading import Page
 from tests.components.report.made import (
     RANKING,
     RETRIEVAL,

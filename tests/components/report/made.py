@@ -9,16 +9,15 @@ import numpy as np
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.io import write_json
-from emrys.components.artifacts.evaluation import Evaluation
-from emrys.components.artifacts.feature_schema import FeatureSchema
-from emrys.components.artifacts.fitted_workflow import FittedWorkflowArtifact
-from emrys.components.artifacts.measured_rows import MeasuredRows
-from emrys.components.artifacts.model import ModelArtifact
-from emrys.components.artifacts.triton_repository import TritonRepository
+from emrys.components.contracts.evaluation import Evaluation
+from emrys.components.contracts.feature_schema import FeatureSchema
+from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
+from emrys.components.contracts.measured_rows import MeasuredRows
+from emrys.components.contracts.model import ModelArtifact
+from emrys.components.contracts.triton_repository import TritonRepository
 from emrys.components.evaluate.config import EvaluateConfig
 from emrys.components.evaluate.interactions import Interactions
-from emrys.components.evaluate.measured import measured_rows
-from emrys.components.evaluate.scorecard import evaluate_scores
+from emrys.components.evaluate.scorecard import evaluate_scores, measured_rows
 from emrys.components.evaluate.step import curves_of
 from emrys.components.gate.config import GateConfig
 from emrys.components.gate.step import run as gate

@@ -6,9 +6,9 @@ import re
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from emrys.components.artifacts.gate_decision import GateDecision
-from emrys.components.artifacts.statistics import Statistics
-from tests.components.pages.reading import Page
+from emrys.components.contracts.gate_decision import GateDecision
+from emrys.components.contracts.statistics import Statistics
+from tests.components.reporting.reading import Page
 from tests.components.report.made import RANKING, column, write_page, write_ranking, write_run
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=y>"

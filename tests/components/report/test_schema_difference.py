@@ -1,6 +1,6 @@
 from merlin.schema import Schema
 
-from emrys.components.artifacts.feature_schema import FeatureSchema
+from emrys.components.contracts.feature_schema import FeatureSchema
 from emrys.components.report.schema_difference import SchemaChange, schema_changes
 from tests.components.report.made import column
 

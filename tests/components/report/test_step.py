@@ -3,7 +3,7 @@ from kfp import dsl
 
 from emrys.blocks.errors import ArtifactError
 from emrys.components.report.component import report as component
-from tests.components.pages.reading import Page
+from tests.components.reporting.reading import Page
 from tests.components.report.made import write_page
 
 

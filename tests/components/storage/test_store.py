@@ -4,7 +4,7 @@ import pytest
 
 from emrys.blocks.errors import ConfigError
 from emrys.components.storage.gcs_store import CHUNK, GcsStore
-from emrys.components.storage.opening import open_store
+from emrys.components.storage.open_store import open_store
 from emrys.components.storage.store import ConflictError, StorageError
 
 
@@ -60,6 +60,7 @@ def test_other_uris(uri, text):
 
 class TestBadNetwork:
     @pytest.mark.parametrize("failure", ["503", "cut", "lost"])
+    @pytest.mark.slow
     def test_nothing_is_lost(self, gcs, tmp_path, failure):
         store = open_store("gs://models/a")
         (tmp_path / "small").write_bytes(b"small")

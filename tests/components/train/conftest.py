@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from emrys.components.artifacts.model import ModelArtifact
 from emrys.components.build_model import step as build_model
+from emrys.components.contracts.model import ModelArtifact
 from emrys.components.train.step import run
 from tests.components.train.ratings import FAST, SMALL, write_data, write_schema
 

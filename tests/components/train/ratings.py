@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 from merlin.schema import ColumnSchema, Schema, Tags
 
 import emrys.blocks as mm
-from emrys.components.artifacts.feature_schema import FeatureSchema
-from emrys.components.artifacts.model import ModelArtifact
-from emrys.components.artifacts.transformed import Transformed
 from emrys.components.build_model.step import BuildModelConfig
+from emrys.components.contracts.feature_schema import FeatureSchema
+from emrys.components.contracts.model import ModelArtifact
+from emrys.components.contracts.transformed import Transformed
 from emrys.components.train.step import TrainConfig
 
 ROWS = {"train": 3000, "valid": 1000, "test": 10}

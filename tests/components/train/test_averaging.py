@@ -6,8 +6,8 @@ import pytest
 from merlin.schema import Schema
 
 import emrys.blocks as mm
-from emrys.blocks.models.layers_inside import embedding_tables
-from emrys.components.artifacts.transformed import Transformed
+from emrys.blocks.inputs.embedding_table import embedding_tables
+from emrys.components.contracts.transformed import Transformed
 from emrys.components.train.averaging import averaged, count_ids
 
 

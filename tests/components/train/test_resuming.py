@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 
 from emrys.blocks.errors import EmrysError
-from emrys.components.artifacts.model import ModelArtifact
 from emrys.components.build_model import step as build_model
+from emrys.components.contracts.model import ModelArtifact
 from emrys.components.train.epochs import Epochs
 from emrys.components.train.step import run
 from tests.components.train.ratings import FAST, SMALL, state_of, write_data
+
+pytestmark = pytest.mark.slow
 
 
 def train(inputs, output, config=FAST, data=None, model=None):

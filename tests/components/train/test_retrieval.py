@@ -11,16 +11,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from emrys.blocks.errors import ConfigError, DataError
-from emrys.components.artifacts.feature_schema import FeatureSchema
-from emrys.components.artifacts.model import ModelArtifact
-from emrys.components.artifacts.transformed import Transformed
 from emrys.components.build_model.step import BuildModelConfig
 from emrys.components.build_model.step import run as build_model
-from emrys.components.retrieval.held_back import HeldBack
+from emrys.components.contracts.feature_schema import FeatureSchema
+from emrys.components.contracts.model import ModelArtifact
+from emrys.components.contracts.transformed import Transformed
+from emrys.components.train.catalogue_validation import HeldBack
 from emrys.components.train.epochs import Epochs
-from emrys.components.train.liked import liked_rows
+from emrys.components.train.positives import liked_rows
 from emrys.components.train.step import TrainConfig, run
 from tests.components.train.ratings import state_of, write_data, write_schema
+
+pytestmark = pytest.mark.slow
 
 CONFIG = TrainConfig(epochs=3, batch_size=256, monitor="val_recall_at_50", patience=5)
 

@@ -6,9 +6,9 @@ import pytest
 
 import emrys.blocks as mm
 from emrys.blocks.errors import ConfigError, EmrysError
-from emrys.blocks.models.layers_inside import embedding_tables
-from emrys.components.artifacts.model import ModelArtifact
-from emrys.components.artifacts.transformed import Transformed
+from emrys.blocks.inputs.embedding_table import embedding_tables
+from emrys.components.contracts.model import ModelArtifact
+from emrys.components.contracts.transformed import Transformed
 from emrys.components.train.step import TrainConfig, run
 from tests.components.train.ratings import FAST, schema, state_of
 
@@ -26,6 +26,7 @@ def test_it_learns(trained):
     assert [entry["epoch"] for entry in trained.history] == list(range(len(trained.history)))
 
 
+@pytest.mark.slow
 def test_it_stops_early_and_keeps_the_best_epoch(trained, inputs):
     losses = [entry["val_loss"] for entry in trained.history]
     best = int(np.argmin(losses))
@@ -64,6 +65,7 @@ def test_ids_that_never_occur_get_the_mean_of_the_others(trained, inputs):
         np.testing.assert_allclose(unseen, np.broadcast_to(mean, unseen.shape), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_model_and_its_progress_is_told(trained, inputs, tmp_path, capfd):
     again = train(inputs, FAST, tmp_path / "out")
     assert again.history == trained.history
@@ -80,6 +82,7 @@ def test_one_seed_gives_one_model_and_its_progress_is_told(trained, inputs, tmp_
     ]
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_model_and_one_epoch_is_enough(trained, inputs, tmp_path):
     other = train(inputs, replace(FAST, epochs=1, seed=7, monitor="val_auc"), tmp_path / "out")
     assert [entry["epoch"] for entry in other.history] == [0]

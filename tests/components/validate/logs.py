@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from emrys.components.artifacts.splits import SPLIT_SCHEMA, Splits
-from emrys.components.artifacts.statistics import Statistics
+from emrys.components.contracts.splits import SPLIT_SCHEMA, Splits
+from emrys.components.contracts.statistics import Statistics
 from emrys.components.validate.step import ValidateConfig, run
 
 START = 1_000_000_000

@@ -6,9 +6,9 @@ import pytest
 from kfp import dsl
 
 from emrys.blocks.errors import ArtifactError, ConfigError
-from emrys.components.artifacts.statistics import Statistics
-from emrys.components.registry.registry import Registry
-from emrys.components.storage.opening import open_store
+from emrys.components.contracts.statistics import Statistics
+from emrys.components.model_registry.registry import Registry
+from emrys.components.storage.open_store import open_store
 from emrys.components.validate.component import validate as component
 from emrys.components.validate.config import ValidateConfig
 from emrys.components.validate.previous import fetch_previous

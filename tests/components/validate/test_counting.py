@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from emrys.components.artifacts.column_statistics import ColumnKind
+from emrys.components.contracts.column_statistics import ColumnKind
 from emrys.components.validate.counting import count_column, counts_on
 
 

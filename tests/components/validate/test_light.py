@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 
+@pytest.mark.slow
 def test_validate_needs_neither_tensorflow_nor_kfp():
     script = (
         "import sys, emrys.components.validate.step, emrys.components.validate.previous\n"

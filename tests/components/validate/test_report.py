@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from tests.components.pages.reading import Page
+from tests.components.reporting.reading import Page
 from tests.components.validate.logs import log, validate
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=y>$x$\x01"

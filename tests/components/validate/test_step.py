@@ -8,11 +8,11 @@ import pyarrow.compute as pc
 import pytest
 
 from emrys.blocks.errors import ArtifactError, DataError
-from emrys.components.artifacts.splits import Splits
-from emrys.components.artifacts.statistics import Statistics
+from emrys.components.contracts.splits import Splits
+from emrys.components.contracts.statistics import Statistics
+from emrys.components.events import EVENT_PREFIX
 from emrys.components.ingest.step import IngestConfig
 from emrys.components.ingest.step import run as ingest
-from emrys.components.running import EVENT_PREFIX
 from emrys.components.validate.step import ValidateConfig, run
 from tests import real_data
 from tests.components.validate.logs import NOW, START, log, validate, write
@@ -53,6 +53,7 @@ class TestSoundData:
         found = run(tmp_path / "splits", ValidateConfig(), tmp_path / "out")
         assert (found.verdict, found.findings) == ("passed", [])
 
+    @pytest.mark.slow
     def test_movielens_passes_and_so_does_its_growth(self, tmp_path):
         raw = ingest(IngestConfig(str(real_data.path("ml-100k.zip"))), tmp_path / "splits")
         tables = {name: raw.read(name) for name in ("train", "valid", "test")}

@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from emrys.components.image import TRAIN_IMAGE
+from emrys.components.images import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
@@ -44,7 +44,7 @@ def build_model(
 
     from emrys.components.build_model.config import Architecture, BuildModelConfig
     from emrys.components.build_model.step import run
-    from emrys.components.failing import one_line_errors
+    from emrys.components.events import one_line_errors
 
     with one_line_errors("build_model"):
         config = BuildModelConfig(

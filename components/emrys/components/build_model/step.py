@@ -12,11 +12,11 @@ from merlin.schema import Schema, Tags
 
 import emrys.blocks as mm
 from emrys.blocks.errors import ConfigError
-from emrys.components.artifacts.feature_schema import FeatureSchema
-from emrys.components.artifacts.model import ModelArtifact
 from emrys.components.build_model.config import STEP, Architecture, BuildModelConfig
 from emrys.components.build_model.retrieval import BUILDERS
-from emrys.components.running import emit, running
+from emrys.components.contracts.feature_schema import FeatureSchema
+from emrys.components.contracts.model import ModelArtifact
+from emrys.components.events import emit, running
 
 __all__ = ["Architecture", "BuildModelConfig", "build_dlrm", "build_model", "run"]
 

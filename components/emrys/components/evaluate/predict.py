@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.parquet as pq
 
 from emrys.blocks.errors import ArtifactError
-from emrys.components.artifacts.model import ModelArtifact
+from emrys.blocks.workflow import FittedWorkflow
+from emrys.components.contracts.feature_schema import FeatureSchema
+from emrys.components.contracts.model import ModelArtifact
+from emrys.components.model_registry.production import Production
 
 
 def predict_scores(model: Path, file: Path, schema: Any, target: str, batch_size: int) -> npt.NDArray[np.float64]:
@@ -58,3 +63,31 @@ def pick_output(outputs: Any, target: str, model: Path) -> npt.NDArray[np.float6
             )
         outputs = outputs[names[0]]
     return np.asarray(outputs, np.float64)
+
+
+def production_scores(live: Production, raw: Path, target: str, batch_size: int) -> npt.NDArray[np.float64]:
+    """What the model in production says of raw rows, with the workflow that it was promoted with.
+
+    Args:
+        live: The version in production.
+        raw: Raw test split.
+        target: The label, whose column the scores are read with.
+        batch_size: Rows that the model scores at once.
+
+    Returns:
+        (N,) probabilities.
+
+    Raises:
+        ArtifactError: if the version is damaged.
+    """
+    table = pq.read_table(raw, partitioning=None)
+    transformed = FittedWorkflow.load(live.workflow).transform_table(table)
+    schema = FeatureSchema(live.schema).schema
+    for name in schema.column_names:  # the workflow leaves labels as they are
+        if name not in transformed.column_names and name in table.column_names:
+            transformed = transformed.append_column(name, table[name])
+    with tempfile.TemporaryDirectory(prefix="emrys-production-") as folder:
+        rows = Path(folder) / "rows.parquet"
+        pq.write_table(transformed, rows)
+        scores = predict_scores(ModelArtifact(live.model).path, rows, schema, target, batch_size)
+    return np.asarray(scores, np.float64).reshape(-1)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
 from sklearn import metrics
 
 from emrys.blocks.errors import ArtifactError, DataError
-from emrys.components.artifacts.measured_rows import MODEL, SCORERS
+from emrys.components.contracts.measured_rows import MODEL, SCORERS, MeasuredRows
 from emrys.components.evaluate.baselines import mean_scores, popularity_scores
-from emrys.components.evaluate.calibration import Calibration
 from emrys.components.evaluate.config import EvaluateConfig
 from emrys.components.evaluate.interactions import Interactions
-from emrys.components.evaluate.ranking import UserRanking, rank_per_user
-from emrys.components.evaluate.roc import RocCurve
+from emrys.components.evaluation.classification_metrics import Calibration, RocCurve
+from emrys.components.evaluation.ranking_metrics import UserRanking, rank_per_user
 
 Array = npt.NDArray[np.float64]
 
@@ -203,3 +202,57 @@ def _counts(test: Interactions, train: Interactions, ranking: UserRanking) -> di
 def _histogram(scores: Array, labels: Array) -> tuple[tuple[int, ...], tuple[int, ...]]:
     negative, positive = (np.histogram(scores[labels == label], bins=20, range=(0.0, 1.0))[0] for label in (0, 1))
     return tuple(negative.tolist()), tuple(positive.tolist())
+
+
+Texts = npt.NDArray[np.object_]
+
+
+def measured_rows(
+    card: Scorecard, test: Interactions, train: Interactions, slices: Mapping[str, Texts]
+) -> MeasuredRows:
+    """Puts down AUC, log loss and NDCG row by row, for the model and all baselines.
+
+    Args:
+        card: What was measured, with the scores.
+        test: The rows.
+        train: Rows that the model was trained on: users and items among them are `known`, others `new`.
+        slices: (N,) levels of other slices by name.
+    """
+    values = {}
+    everything = {MODEL if one is card.model else one.key.rstrip("_"): one for one in (card.model, *card.baselines)}
+    for name, one in everything.items():
+        values[f"ndcg_at_{card.k}", name] = _once_a_user(one, test)
+        if one.log_loss is not None:
+            values["log_loss", name] = _log_loss(one.scores, test.labels)
+    return MeasuredRows(
+        units=_units(test.users),
+        values=values,
+        scores={name: one.scores for name, one in everything.items()},
+        labels=test.labels,
+        slices={"user": _known(test.users, train.users), "item": _known(test.items, train.items), **slices},
+    )
+
+
+def _units(users: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Users numbered from 0; a row without a user is a unit of its own."""
+    nobody = users < 0
+    own = np.where(nobody, users.max(initial=0) + 1 + np.cumsum(nobody), users)
+    return np.unique(own, return_inverse=True)[1].astype(np.int64)
+
+
+def _once_a_user(one: Performance, test: Interactions) -> Array:
+    """The NDCG of each user in the first of the user's rows, NaN in the others."""
+    found = np.full(len(test), np.nan)
+    users, first = np.unique(test.users, return_index=True)
+    place = np.searchsorted(users, one.ranking.codes)
+    found[first[place]] = one.ranking.ndcgs
+    return found
+
+
+def _log_loss(scores: Array, labels: Array) -> Array:
+    clipped = np.clip(scores, CLIP, 1.0 - CLIP)
+    return -np.where(labels > 0, np.log(clipped), np.log1p(-clipped))
+
+
+def _known(codes: npt.NDArray[np.int64], trained: npt.NDArray[np.int64]) -> Texts:
+    return np.where((codes >= 0) & np.isin(codes, trained), "known", "new").astype(object)

@@ -11,18 +11,16 @@ from typing import Any
 import numpy.typing as npt
 
 from emrys.blocks.errors import ArtifactError, EmrysError
-from emrys.components.artifacts.evaluation import Evaluation
+from emrys.components.contracts.evaluation import Evaluation
 from emrys.components.evaluate.config import EvaluateConfig
 from emrys.components.evaluate.interactions import read_interactions
-from emrys.components.evaluate.judged import Judged
-from emrys.components.evaluate.measured import measured_rows
-from emrys.components.evaluate.predict import predict_scores
-from emrys.components.evaluate.production import production_scores
-from emrys.components.evaluate.scorecard import Scorecard, evaluate_scores
-from emrys.components.evaluate.slices import slices_of
-from emrys.components.pages.ranking_view import RankingView
-from emrys.components.registry.production import in_production
-from emrys.components.running import emit, running
+from emrys.components.evaluate.predict import predict_scores, production_scores
+from emrys.components.evaluate.scorecard import Scorecard, evaluate_scores, measured_rows
+from emrys.components.evaluation.inputs import Judged
+from emrys.components.evaluation.slices import slices_of
+from emrys.components.events import emit, running
+from emrys.components.model_registry.production import in_production
+from emrys.components.reporting.evaluation_view import RankingView
 
 __all__ = ["EvaluateConfig", "best_auc", "run"]
 

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from emrys.components.retrieval.catalogue import Catalogue
 from emrys.components.retrieval.queries import Log, Queries
-from emrys.components.retrieval.top_rows import top_rows
+from emrys.components.retrieval.search import top_rows
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from emrys.components.image import TRAIN_IMAGE
+from emrys.components.images import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
@@ -47,7 +47,7 @@ def evaluate_retrieval(
 
     from emrys.components.evaluate_retrieval.config import EvaluateRetrievalConfig
     from emrys.components.evaluate_retrieval.step import run
-    from emrys.components.failing import one_line_errors
+    from emrys.components.events import one_line_errors
 
     with one_line_errors("evaluate_retrieval"):
         result = run(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from emrys.components.artifacts.measured_rows import MODEL
+from emrys.components.contracts.measured_rows import MODEL
 from emrys.components.evaluate_retrieval.config import EvaluateRetrievalConfig
-from emrys.components.retrieval.measures import coverage, hits, mrr, ndcg, novelty, recall
+from emrys.components.evaluation.ranking_metrics import coverage, hits, mrr, ndcg, novelty, recall
 from emrys.components.retrieval.queries import Queries
 
 Ints = npt.NDArray[np.int64]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from merlin.schema import Tags
 
-from emrys.components.evaluate.slices import slices_of
+from emrys.components.evaluation.slices import slices_of
 from emrys.components.retrieval.queries import Queries
 
 Texts = npt.NDArray[np.object_]

@@ -14,24 +14,22 @@ from merlin.schema import Tags
 
 import emrys.blocks as mm
 from emrys.blocks.errors import DataError
-from emrys.components.artifacts.measured_rows import MODEL, PRODUCTION, MeasuredRows
-from emrys.components.artifacts.retrieval_evaluation import CANDIDATES_FILE, KEY, SEEN_ITEMS_FILE, RetrievalEvaluation
-from emrys.components.artifacts.splits import Splits
-from emrys.components.evaluate.judged import Judged
-from emrys.components.evaluate.roles import Roles
+from emrys.components.contracts.column_roles import Roles
+from emrys.components.contracts.measured_rows import MODEL, PRODUCTION, MeasuredRows
+from emrys.components.contracts.retrieval_evaluation import CANDIDATES_FILE, KEY, SEEN_ITEMS_FILE, RetrievalEvaluation
+from emrys.components.contracts.splits import Splits
 from emrys.components.evaluate_retrieval.baselines import recommend_by_last_item, recommend_popular
+from emrys.components.evaluate_retrieval.catalogue_search import CatalogueSearch, production_places
 from emrys.components.evaluate_retrieval.config import STEP, EvaluateRetrievalConfig
-from emrys.components.evaluate_retrieval.production import production_places
 from emrys.components.evaluate_retrieval.scorecard import Performance, measure
-from emrys.components.evaluate_retrieval.searching import CatalogueSearch
 from emrys.components.evaluate_retrieval.slicing import slices
-from emrys.components.pages.retrieval_view import RetrievalView
-from emrys.components.registry.production import Production, in_production
+from emrys.components.evaluation.inputs import Judged
+from emrys.components.events import emit, running
+from emrys.components.model_registry.production import Production, in_production
+from emrys.components.reporting.evaluation_view import RetrievalView
 from emrys.components.retrieval.catalogue import Catalogue
-from emrys.components.retrieval.loading import retrieval_model
 from emrys.components.retrieval.queries import Log, Queries
-from emrys.components.retrieval.search import query_columns
-from emrys.components.running import emit, running
+from emrys.components.retrieval.search import query_columns, retrieval_model
 
 __all__ = ["CANDIDATES_FILE", "SEEN_ITEMS_FILE", "EvaluateRetrievalConfig", "run"]
 

@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from emrys.components.image import PREPROCESS_IMAGE
+from emrys.components.images import PREPROCESS_IMAGE
 
 
 @dsl.component(base_image=PREPROCESS_IMAGE, install_kfp_package=False)
@@ -15,7 +15,7 @@ def fingerprint(dataset: str) -> str:
     Returns:
         Output: The fingerprint.
     """
-    from emrys.components.failing import one_line_errors
+    from emrys.components.events import one_line_errors
     from emrys.components.fingerprint.step import run
 
     with one_line_errors("fingerprint"):

@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 
 from emrys.blocks.errors import DataError
-from emrys.components.running import emit, running
-from emrys.components.storage.opening import open_store
+from emrys.components.events import emit, running
+from emrys.components.storage.open_store import open_store
 
 STEP = "fingerprint"
 

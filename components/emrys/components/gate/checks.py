@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from emrys.components.artifacts.measured_rows import MODEL, PRODUCTION, MeasuredRows
-from emrys.components.gate.bootstrap import Bound, lower_bound
+from emrys.components.contracts.measured_rows import MODEL, PRODUCTION, MeasuredRows
+from emrys.components.evaluation.bootstrap import Bound, lower_bound
+from emrys.components.evaluation.weighted_metrics import measure_of, plain
 from emrys.components.gate.config import LOWER_IS_BETTER, GateConfig
-from emrys.components.gate.measures import measure_of, plain
 
 Mask = npt.NDArray[np.bool_]
 

@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from emrys.components.image import TRAIN_IMAGE
+from emrys.components.images import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
@@ -43,10 +43,9 @@ def gate(
     """
     from pathlib import Path
 
-    from emrys.components.failing import one_line_errors
+    from emrys.components.events import one_line_errors
     from emrys.components.gate.config import GateConfig
-    from emrys.components.gate.step import run
-    from emrys.components.gate.summary import markdown
+    from emrys.components.gate.step import markdown, run
 
     with one_line_errors("gate"):
         config = GateConfig(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from emrys.blocks.io import write_json
-from emrys.components.artifacts.evaluation import Evaluation
-from emrys.components.artifacts.gate_decision import GateDecision
+from emrys.components.contracts.evaluation import Evaluation
+from emrys.components.contracts.gate_decision import GateDecision
+from emrys.components.events import emit, running
 from emrys.components.gate.checks import all_checks
 from emrys.components.gate.config import GateConfig
-from emrys.components.running import emit, running
 
 STEP = "gate"
 
@@ -48,3 +49,19 @@ def run(evaluation: Path, config: GateConfig, output: Path) -> GateDecision:
         more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
         emit(STEP, "message", text=verdict + more)
         return GateDecision(output)
+
+
+def markdown(decision: GateDecision) -> str:
+    """The decision as a heading, the reasons, and a table of all checks."""
+    content = decision.decision
+    lines = [f"# The model {'passed' if decision.passed else 'did not pass'} the gate", ""]
+    lines += [*(f"- {reason}" for reason in decision.reasons), ""] if decision.reasons else []
+    lines += ["| Metric | Against | Where | Estimate | Lower bound | Needed | |", "| --- " * 7 + "|"]
+    lines += [_row(check) for check in content["checks"]]
+    return "\n".join(lines) + "\n"
+
+
+def _row(check: dict[str, Any]) -> str:
+    numbers = ["-" if check[key] is None else f"{check[key]:.4f}" for key in ("estimate", "lower", "needed")]
+    cells = [check["metric"], check["against"], check["slice"], *numbers, "passed" if check["passed"] else "**no**"]
+    return f"| {' | '.join(cells)} |"

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 
 from emrys.blocks.errors import DataError
 from emrys.blocks.workflow import FittedWorkflow, OutputColumn
-from emrys.components.artifacts.splits import SPLITS
-from emrys.components.artifacts.transformed import Transformed
+from emrys.components.contracts.splits import SPLITS
+from emrys.components.contracts.transformed import Transformed
 
 _REPEAT = "Run the preprocess step again."
 

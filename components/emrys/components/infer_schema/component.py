@@ -4,7 +4,7 @@ from typing import Any
 
 from kfp import dsl
 
-from emrys.components.image import PREPROCESS_IMAGE
+from emrys.components.images import PREPROCESS_IMAGE
 
 
 @dsl.component(base_image=PREPROCESS_IMAGE, install_kfp_package=False)
@@ -26,7 +26,7 @@ def infer_schema(
     """
     from pathlib import Path
 
-    from emrys.components.failing import one_line_errors
+    from emrys.components.events import one_line_errors
     from emrys.components.infer_schema.step import SchemaConfig, run
 
     with one_line_errors("infer_schema"):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from emrys.blocks.errors import ConfigError
-from emrys.components.infer_schema.column_override import ColumnOverride
+from emrys.components.contracts.settings import column_settings
 
 
 @dataclass(frozen=True)
@@ -29,3 +30,68 @@ class SchemaConfig:
     def of(self, column: str) -> ColumnOverride:
         """What is set by hand about `column`."""
         return ColumnOverride.of(column, self.overrides.get(column, {}))
+
+
+#: What a column can be, and the tags that say so.
+ROLES: dict[str, tuple[str, ...]] = {
+    "user_id": ("user", "id"),
+    "item_id": ("item", "id"),
+    "user": ("user",),
+    "item": ("item",),
+    "history": ("user", "sequence"),
+    "context": ("context",),
+    "binary_classification": ("binary_classification", "target"),
+    "multi_class_classification": ("multi_class_classification", "target"),
+    "regression": ("regression", "target"),
+}
+_DTYPES = ("int8", "int16", "int32", "int64", "float16", "float32", "float64")
+
+
+@dataclass(frozen=True)
+class ColumnOverride:
+    """What takes the place of what was inferred; what is None stays as inferred.
+
+    Args:
+        tags: All tags of the column, but for those of `role` where that is given too.
+        role: One of `ROLES`; it brings its tags.
+        dtype: Type of the values.
+        min: Lower end of the domain.
+        max: Upper end of the domain.
+        drop: Whether to leave the column out of the schema.
+    """
+
+    tags: tuple[str, ...] | None = None
+    role: str | None = None
+    dtype: str | None = None
+    min: float | None = None
+    max: float | None = None
+    drop: bool = False
+
+    def __post_init__(self) -> None:
+        if self.tags is not None:
+            if isinstance(self.tags, str) or not all(isinstance(tag, str) and tag for tag in self.tags):
+                raise ConfigError("tags cannot be used", expected="a list of names", got=f"{self.tags!r}")
+            object.__setattr__(self, "tags", tuple(self.tags))  # JSON brings lists
+        if self.role is not None and self.role not in ROLES:
+            raise ConfigError("role cannot be used", expected=", ".join(ROLES), got=f"{self.role!r}")
+        if self.dtype is not None and self.dtype not in _DTYPES:
+            raise ConfigError("dtype cannot be used", expected=", ".join(_DTYPES), got=f"{self.dtype!r}")
+        for name in ("min", "max"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+                raise ConfigError(f"{name} cannot be used", expected="a number", got=f"{value!r}")
+            if value is not None and not math.isfinite(value):
+                raise ConfigError(f"{name} cannot be used", expected="a finite number", got=f"{value!r}")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ConfigError("min lies above max", got=f"{self.min} and {self.max}")
+        if not isinstance(self.drop, bool):
+            raise ConfigError("drop cannot be used", expected="true or false", got=f"{self.drop!r}")
+
+    @classmethod
+    def of(cls, column: str, value: ColumnOverride | Mapping[str, Any]) -> ColumnOverride:
+        """Takes an override, or a mapping of its arguments as configuration files have it.
+
+        Raises:
+            ConfigError: naming the column.
+        """
+        return column_settings(cls, "the override", column, value)

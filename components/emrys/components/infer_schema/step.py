@@ -10,15 +10,14 @@ import pyarrow.compute as pc
 from emrys.blocks.errors import ArtifactError, ConfigError, SchemaError
 from emrys.blocks.workflow import FittedWorkflow, OutputColumn
 from emrys.blocks.workflow.request import nearest
-from emrys.components.artifacts.feature_schema import FeatureSchema
-from emrys.components.artifacts.fitted_workflow import FittedWorkflowArtifact
-from emrys.components.artifacts.transformed import Transformed
+from emrys.components.contracts.feature_schema import FeatureSchema
+from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
+from emrys.components.contracts.transformed import Transformed
+from emrys.components.events import emit, running
 from emrys.components.infer_schema.column_facts import ColumnFacts, look_over
-from emrys.components.infer_schema.column_override import ROLES, ColumnOverride
-from emrys.components.infer_schema.config import SchemaConfig
+from emrys.components.infer_schema.config import ROLES, ColumnOverride, SchemaConfig
 from emrys.components.infer_schema.roles import infer_roles
 from emrys.components.preprocess.without_tensorflow import without_tensorflow
-from emrys.components.running import emit, running
 
 with without_tensorflow():
     from merlin.schema import ColumnSchema, Schema

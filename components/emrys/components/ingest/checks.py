@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from emrys.blocks.datasets import REQUIRED_COLUMNS
 from emrys.blocks.errors import DataError
-from emrys.components.artifacts.splits import SPLITS, TARGET
+from emrys.components.contracts.splits import SPLITS, TARGET
 from emrys.components.ingest.config import SplitMethod
 
 

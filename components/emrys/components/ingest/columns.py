@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from emrys.blocks.datasets import LOG_SCHEMA, REQUIRED_COLUMNS
 from emrys.blocks.errors import DataError
-from emrys.components.artifacts.splits import TARGET
+from emrys.components.contracts.splits import TARGET
 
 #: Seconds from 1970 to the year 3000: what lies beyond is in milliseconds.
 _LATEST = 32_503_680_000

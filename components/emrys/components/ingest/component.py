@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from emrys.components.image import PREPROCESS_IMAGE
+from emrys.components.images import PREPROCESS_IMAGE
 
 
 @dsl.component(base_image=PREPROCESS_IMAGE, install_kfp_package=False)
@@ -37,7 +37,7 @@ def ingest(
     """
     from pathlib import Path
 
-    from emrys.components.failing import one_line_errors
+    from emrys.components.events import one_line_errors
     from emrys.components.ingest.config import IngestConfig, SplitMethod
     from emrys.components.ingest.step import run
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emrys.components.artifacts.splits import HISTORY, TARGET
+from emrys.components.contracts.splits import HISTORY, TARGET
 
 Ints = npt.NDArray[np.int64]
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import contextlib
+import dataclasses
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emrys.blocks.datasets import fetch_movielens, load_movielens, movielens_like
 from emrys.blocks.errors import DataError
-from emrys.components.artifacts.splits import SPLITS
+from emrys.components.contracts.splits import SPLITS
+from emrys.components.events import emit
 from emrys.components.ingest.columns import choose_columns, convert_columns
 from emrys.components.ingest.config import IngestConfig
-from emrys.components.ingest.fetching import fetched
-from emrys.components.ingest.log import Log
-from emrys.components.running import emit
+from emrys.components.storage.open_store import open_store
 
 _NAMES = ("synthetic", "ml-100k", "ml-1m")
 
@@ -114,3 +118,51 @@ class _Percent:
         if percent > self._last:
             self._last = percent
             emit("ingest", "progress", done=done, total=total or done, text=f"fetching {self._what}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Log:
+    """A data set on its way through ingest.
+
+    Attributes:
+        table: Columns of `LOG_SCHEMA`; feature columns that the data set lacks are left out.
+        probability: The true P(rating > 3) of every row, where it is known.
+        given: Rows of every split, where the data set came split already.
+    """
+
+    table: pa.Table
+    probability: npt.NDArray[np.float64] | None = None
+    given: dict[str, npt.NDArray[np.int64]] | None = None
+
+
+_SUFFIXES = (".parquet", ".zip", ".data", ".user", ".item", ".dat", ".genre")
+
+
+@contextlib.contextmanager
+def fetched(uri: str) -> Iterator[Path]:
+    """Copies the files of a data set from a bucket.
+
+    Args:
+        uri: `gs://bucket/folder`, or one file there.
+
+    Yields:
+        The folder, or the file, where it is one.
+
+    Raises:
+        DataError: if there is nothing.
+        StorageError: if the bucket cannot be read.
+    """
+    parent, _, last = uri.rstrip("/").rpartition("/")
+    with tempfile.TemporaryDirectory(prefix="emrys-data-") as folder:
+        root = Path(folder)
+        if last.endswith(_SUFFIXES):
+            open_store(parent).download(last, root / last)
+            yield root / last
+            return
+        store = open_store(uri)
+        names = [name for name in store.names() if name.endswith(_SUFFIXES) and ".." not in PurePosixPath(name).parts]
+        if not names:
+            raise DataError("there is no data set", path=uri, expected="files of Parquet or a zip archive")
+        for name in names:
+            store.download(name, root / name)
+        yield root / names[0] if len(names) == 1 and names[0].endswith(".zip") else root

@@ -11,16 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emrys.components.artifacts.splits import SPLIT_SCHEMA, SPLITS, TARGET, Splits
+from emrys.components.contracts.splits import SPLIT_SCHEMA, SPLITS, TARGET, Splits
+from emrys.components.events import emit, running
 from emrys.components.ingest.checks import check_splits
 from emrys.components.ingest.config import IngestConfig, SplitMethod
 from emrys.components.ingest.content import fingerprint
 from emrys.components.ingest.history import with_histories
-from emrys.components.ingest.log import Log
 from emrys.components.ingest.ranking import auc
-from emrys.components.ingest.reading import read_log
+from emrys.components.ingest.reading import Log, read_log
 from emrys.components.ingest.splitting import Rows, split_rows
-from emrys.components.running import emit, running
 
 __all__ = ["IngestConfig", "SplitMethod", "run"]
 

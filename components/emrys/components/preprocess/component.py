@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from emrys.components.image import PREPROCESS_IMAGE
+from emrys.components.images import PREPROCESS_IMAGE
 
 
 @dsl.component(base_image=PREPROCESS_IMAGE, install_kfp_package=False)
@@ -32,7 +32,7 @@ def preprocess(
     """
     from pathlib import Path
 
-    from emrys.components.failing import one_line_errors
+    from emrys.components.events import one_line_errors
     from emrys.components.preprocess.config import features_for
     from emrys.components.preprocess.step import run
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from emrys.components.artifacts.fitted_workflow import FittedWorkflowArtifact
-from emrys.components.artifacts.splits import SPLITS, Splits
-from emrys.components.artifacts.transformed import Transformed
+from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
+from emrys.components.contracts.splits import SPLITS, Splits
+from emrys.components.contracts.transformed import Transformed
+from emrys.components.events import emit, running
 from emrys.components.preprocess.config import PreprocessConfig
 from emrys.components.preprocess.fitting import Fitting
 from emrys.components.preprocess.offline import OfflineWorkflow
 from emrys.components.preprocess.raw_split import RawSplit, check_alike
 from emrys.components.preprocess.survey import Survey
-from emrys.components.running import emit, running
 
 __all__ = ["PreprocessConfig", "run"]
 

@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from emrys.components.image import SERVE_IMAGE
+from emrys.components.images import SERVE_IMAGE
 
 
 @dsl.component(base_image=SERVE_IMAGE, install_kfp_package=False)
@@ -35,7 +35,7 @@ def promote(
     """
     from pathlib import Path
 
-    from emrys.components.failing import one_line_errors
+    from emrys.components.events import one_line_errors
     from emrys.components.promote.step import run
 
     artifacts = {

@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from emrys.components.image import TRAIN_IMAGE
+from emrys.components.images import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
@@ -40,7 +40,7 @@ def report(
     """
     from pathlib import Path
 
-    from emrys.components.failing import one_line_errors
+    from emrys.components.events import one_line_errors
     from emrys.components.report.step import ReportConfig, run
 
     with one_line_errors("report"):

@@ -6,14 +6,14 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emrys.components.artifacts.measured_rows import SCORERS
+from emrys.components.contracts.measured_rows import SCORERS
 from emrys.components.gate.config import LOWER_IS_BETTER
-from emrys.components.pages.evaluation_view import EvaluationView
-from emrys.components.pages.facts import ColumnFacts, SplitFacts
-from emrys.components.pages.rendering import NOTHING, number, render
-from emrys.components.pages.training import training_figures
-from emrys.components.pages.validation_view import ValidationView
 from emrys.components.report.schema_difference import SchemaChange
+from emrys.components.reporting.evaluation_view import EvaluationView
+from emrys.components.reporting.facts import ColumnFacts, SplitFacts
+from emrys.components.reporting.plots import training_figures
+from emrys.components.reporting.rendering import NOTHING, number, render
+from emrys.components.reporting.validation_page import ValidationView
 
 _AGAINST = {**SCORERS, "threshold": "A threshold", "baseline": "Baselines"}
 _THROUGH = {"triton": "by a Triton server", "in-process": "by the same code in process, without a server"}

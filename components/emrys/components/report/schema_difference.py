@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from emrys.components.artifacts.feature_schema import FeatureSchema
-from emrys.components.pages.facts import ColumnFacts
-from emrys.components.pages.rendering import NOTHING, count
+from emrys.components.contracts.feature_schema import FeatureSchema
+from emrys.components.reporting.facts import ColumnFacts
+from emrys.components.reporting.rendering import NOTHING, count
 
 
 @dataclasses.dataclass(frozen=True)

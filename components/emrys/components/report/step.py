@@ -10,22 +10,22 @@ from typing import Any
 
 from emrys.blocks.errors import ArtifactError
 from emrys.blocks.io import atomic_file
-from emrys.components.artifacts.base import Artifact
-from emrys.components.artifacts.evaluation import Evaluation
-from emrys.components.artifacts.feature_schema import FeatureSchema
-from emrys.components.artifacts.fitted_workflow import FittedWorkflowArtifact
-from emrys.components.artifacts.gate_decision import GateDecision
-from emrys.components.artifacts.model import ModelArtifact
-from emrys.components.artifacts.statistics import Statistics
-from emrys.components.artifacts.triton_repository import TritonRepository
-from emrys.components.pages.facts import ColumnFacts, SplitFacts
-from emrys.components.pages.validation_view import ValidationView
-from emrys.components.pages.views import view_of
-from emrys.components.registry.registry import Registry
+from emrys.components.contracts.artifact import Artifact
+from emrys.components.contracts.evaluation import Evaluation
+from emrys.components.contracts.feature_schema import FeatureSchema
+from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
+from emrys.components.contracts.gate_decision import GateDecision
+from emrys.components.contracts.model import ModelArtifact
+from emrys.components.contracts.statistics import Statistics
+from emrys.components.contracts.triton_repository import TritonRepository
+from emrys.components.events import emit, running
+from emrys.components.model_registry.registry import Registry
 from emrys.components.report.page import RunPage
 from emrys.components.report.revision import revision
 from emrys.components.report.schema_difference import SchemaChange, schema_changes
-from emrys.components.running import emit, running
+from emrys.components.reporting.evaluation_view import view_of
+from emrys.components.reporting.facts import ColumnFacts, SplitFacts
+from emrys.components.reporting.validation_page import ValidationView
 from emrys.components.validate.config import CHECKS
 
 STEP = "report"

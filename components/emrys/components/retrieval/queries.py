@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from emrys.components.retrieval.catalogue import Catalogue, positions
-from emrys.components.retrieval.lists import Lists
+from emrys.components.retrieval.ragged_array import RaggedArray
 
 Ints = npt.NDArray[np.int64]
 
@@ -44,10 +44,10 @@ class Queries:
 
     users: Ints
     rows: Ints
-    right: Lists
+    right: RaggedArray
     totals: Ints
-    seen: Lists
-    liked: Lists
+    seen: RaggedArray
+    liked: RaggedArray
 
     @classmethod
     def of(cls, train: Log, judged: Log, catalogue: Catalogue) -> Queries:
@@ -79,11 +79,11 @@ class Queries:
         return len(self.users)
 
 
-def _lists(rows: Ints, places: Ints, count: int) -> Lists:
+def _lists(rows: Ints, places: Ints, count: int) -> RaggedArray:
     known = places >= 0
-    return Lists.of(rows[known], places[known], count)
+    return RaggedArray.of(rows[known], places[known], count)
 
 
-def _of_users(users: Ints, of: Ints, places: Ints) -> Lists:
+def _of_users(users: Ints, of: Ints, places: Ints) -> RaggedArray:
     number = positions(of, users)
     return _lists(number[number >= 0], places[number >= 0], len(users))

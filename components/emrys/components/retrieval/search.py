@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +12,12 @@ import pyarrow as pa
 from merlin.schema import ColumnSchema, Schema
 
 import emrys.blocks as mm
+from emrys.blocks.errors import ArtifactError
 from emrys.blocks.retrieval.encoding import encode_frame
 from emrys.blocks.retrieval.seen_items import SEEN_ITEMS
 from emrys.blocks.workflow import FIRST_KNOWN
-from emrys.components.retrieval.lists import Lists
+from emrys.components.contracts.model import ModelArtifact
+from emrys.components.retrieval.ragged_array import RaggedArray
 
 Ints = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
@@ -36,7 +39,14 @@ class Found:
 
 
 def recommend(
-    model: Any, schema: Schema, queries: pa.Table, items: pa.Table, item: str, seen: Lists, layer: Any, batch_size: int
+    model: Any,
+    schema: Schema,
+    queries: pa.Table,
+    items: pa.Table,
+    item: str,
+    seen: RaggedArray,
+    layer: Any,
+    batch_size: int,
 ) -> Found:
     """Gives the best items of a catalogue for each query, through the model's `TopKEncoder`.
 
@@ -64,7 +74,7 @@ def indexed(model: Any, items: pa.Table, item: str, layer: Any, batch_size: int)
 
 
 def found_by(
-    encoder: Any, schema: Schema, queries: pa.Table, items: pa.Table, item: str, seen: Lists, batch_size: int
+    encoder: Any, schema: Schema, queries: pa.Table, items: pa.Table, item: str, seen: RaggedArray, batch_size: int
 ) -> Found:
     """What the encoder that `indexed` made finds for each query; see `recommend`."""
     ids = items[item].to_numpy()
@@ -89,3 +99,47 @@ def vectors(model: Any, queries: pa.Table, items: pa.Table, item: str, batch_siz
 def query_columns(model: Any) -> list[str]:
     """Columns that the model's query encoder reads."""
     return list(model.query_encoder.input_schema.column_names)
+
+
+#: Scores that are held at once.
+_BLOCK = 8_000_000
+
+
+def top_rows(score: Callable[[int, int], npt.NDArray[Any]], seen: RaggedArray, items: int, k: int) -> Ints:
+    """The K items with the highest scores of each query, without those that were seen.
+
+    Args:
+        score: Gives the scores of the queries from one number to before another, (B, N).
+        seen: Places of the items to leave out.
+        items: Number of items, N.
+        k: K.
+
+    Returns:
+        Places (Q, at most K), best first, among equal scores the lower place; -1 where there are not K.
+    """
+    step = max(1, _BLOCK // max(1, items))
+    kept = min(k, items)
+    found = np.empty((len(seen), kept), np.int64)
+    for start in range(0, len(seen), step):
+        stop = min(start + step, len(seen))
+        scores = np.array(score(start, stop), np.float64)
+        left_out = seen.slice(start, stop)
+        scores[left_out.rows, left_out.values] = -np.inf
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :kept]
+        best = np.take_along_axis(scores, order, axis=1)
+        found[start:stop] = np.where(np.isneginf(best), -1, order)
+    return found
+
+
+def retrieval_model(network: ModelArtifact) -> mm.RetrievalModelV2:
+    """The model of an artifact, compiled as it was.
+
+    Raises:
+        ArtifactError: if Keras cannot read it, or it does not find items.
+    """
+    model = network.load()
+    if not isinstance(model, mm.RetrievalModelV2):
+        raise ArtifactError(
+            "the model does not find items", path=network.path, expected="a retrieval model", got=type(model).__name__
+        )
+    return model

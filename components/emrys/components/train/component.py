@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from emrys.components.image import TRAIN_IMAGE
+from emrys.components.images import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
@@ -38,7 +38,7 @@ def train(
     """
     from pathlib import Path
 
-    from emrys.components.failing import one_line_errors
+    from emrys.components.events import one_line_errors
     from emrys.components.train.step import TrainConfig, run
 
     with one_line_errors("train"):

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from emrys.blocks.errors import ConfigError
-from emrys.components.running import emit
+from emrys.components.events import emit
 from emrys.components.train.checkpoints import Checkpoint, Checkpoints
 
 

@@ -16,17 +16,17 @@ from merlin.schema import Tags
 
 import emrys.blocks as mm
 from emrys.blocks.errors import ConfigError, EmrysError, SchemaError
+from emrys.blocks.inputs.embedding_table import embedding_tables
 from emrys.blocks.io import write_json
-from emrys.blocks.models.layers_inside import embedding_tables
-from emrys.components.artifacts.feature_schema import FeatureSchema
-from emrys.components.artifacts.model import ModelArtifact
-from emrys.components.artifacts.transformed import Transformed
-from emrys.components.retrieval.held_back import MEASURED, HeldBack
-from emrys.components.running import emit, running
+from emrys.components.contracts.feature_schema import FeatureSchema
+from emrys.components.contracts.model import ModelArtifact
+from emrys.components.contracts.transformed import Transformed
+from emrys.components.events import emit, running
 from emrys.components.train.averaging import averaged, count_ids
+from emrys.components.train.catalogue_validation import MEASURED, HeldBack
 from emrys.components.train.checkpoints import Checkpoints
 from emrys.components.train.epochs import Epochs
-from emrys.components.train.liked import liked_rows
+from emrys.components.train.positives import liked_rows
 from emrys.components.train.reseeding import reseeding
 
 STEP = "train"

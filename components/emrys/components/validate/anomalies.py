@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emrys.blocks.datasets.log_schema import REQUIRED_COLUMNS
-from emrys.components.artifacts.column_statistics import ColumnKind, ColumnStatistics, Numbers
-from emrys.components.artifacts.splits import HISTORY, SPLITS, TARGET, Splits
+from emrys.components.contracts.column_statistics import ColumnKind, ColumnStatistics, Numbers
+from emrys.components.contracts.splits import HISTORY, SPLITS, TARGET, Splits
 from emrys.components.validate.column_limits import ColumnLimits
 from emrys.components.validate.config import ValidateConfig
 from emrys.components.validate.finding import Findings

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from emrys.blocks.errors import ConfigError
-from emrys.components.naming import column_settings
+from emrys.components.contracts.settings import column_settings
 
 _SHARES = ("max_nulls", "js_distance", "l_infinity", "null_drift")
 

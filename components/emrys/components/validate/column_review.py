@@ -6,7 +6,7 @@ import dataclasses
 
 import pyarrow as pa
 
-from emrys.components.artifacts.column_statistics import ColumnStatistics
+from emrys.components.contracts.column_statistics import ColumnStatistics
 from emrys.components.validate.drift import Drift
 from emrys.components.validate.finding import Findings
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from kfp import dsl
 
-from emrys.components.image import TRAIN_IMAGE
+from emrys.components.images import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
@@ -66,7 +66,7 @@ def validate(
     import tempfile
     from pathlib import Path
 
-    from emrys.components.failing import one_line_errors
+    from emrys.components.events import one_line_errors
     from emrys.components.validate.config import OnAnomaly, ValidateConfig
     from emrys.components.validate.previous import fetch_previous
     from emrys.components.validate.step import run

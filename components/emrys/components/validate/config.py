@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from emrys.blocks.errors import ConfigError
-from emrys.components.artifacts.splits import SPLIT_SCHEMA, TARGET
-from emrys.components.naming import nearest
+from emrys.components.contracts.settings import nearest
+from emrys.components.contracts.splits import SPLIT_SCHEMA, TARGET
 from emrys.components.validate.column_limits import ColumnLimits, check_number
 
 

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emrys.components.artifacts.column_statistics import ColumnKind, ColumnStatistics, Numbers, Values
-from emrys.components.artifacts.splits import TARGET
+from emrys.components.contracts.column_statistics import ColumnKind, ColumnStatistics, Numbers, Values
+from emrys.components.contracts.splits import TARGET
 
 Array = npt.NDArray[np.float64]
 

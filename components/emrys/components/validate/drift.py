@@ -11,7 +11,7 @@ import pyarrow as pa
 from scipy import stats
 from scipy.spatial import distance
 
-from emrys.components.artifacts.column_statistics import ColumnKind, ColumnStatistics, Numbers, Values
+from emrys.components.contracts.column_statistics import ColumnKind, ColumnStatistics, Numbers, Values
 from emrys.components.validate.column_limits import ColumnLimits
 from emrys.components.validate.counting import counts_on, lengths_of, numbers_of
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sklearn.metrics import roc_auc_score
 
-from emrys.components.artifacts.column_statistics import ColumnKind
+from emrys.components.contracts.column_statistics import ColumnKind
 from emrys.components.validate.counting import kind_of
 
 Array = npt.NDArray[np.float64]

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from emrys.components.artifacts.column_statistics import ColumnStatistics, Numbers, Values
-from emrys.components.drawing import MODEL, SECOND, printable, short_label, svg
+from emrys.components.contracts.column_statistics import ColumnStatistics, Numbers, Values
+from emrys.components.reporting.svg import MODEL, SECOND, printable, short_label, svg
 from emrys.components.validate.counting import counts_on, lengths_of, numbers_of
 from emrys.components.validate.drift import Drift
 

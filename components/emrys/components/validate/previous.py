@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from emrys.blocks.errors import ArtifactError, ConfigError
 from emrys.blocks.io import atomic_directory
-from emrys.components.registry.registry import Registry
-from emrys.components.storage.opening import open_store
+from emrys.components.model_registry.registry import Registry
+from emrys.components.storage.open_store import open_store
 
 PART = "statistics"
 

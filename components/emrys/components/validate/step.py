@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 from emrys.blocks.datasets.log_schema import REQUIRED_COLUMNS
 from emrys.blocks.errors import DataError
 from emrys.blocks.io import atomic_file
-from emrys.components.artifacts.splits import SPLITS, TARGET, Splits
-from emrys.components.artifacts.statistics import Statistics
-from emrys.components.pages.facts import SplitFacts, plain_facts
-from emrys.components.pages.validation_view import ValidationView
-from emrys.components.running import emit, running
+from emrys.components.contracts.splits import SPLITS, TARGET, Splits
+from emrys.components.contracts.statistics import Statistics
+from emrys.components.events import emit, running
+from emrys.components.reporting.facts import SplitFacts, plain_facts
+from emrys.components.reporting.validation_page import ValidationView
 from emrys.components.validate import anomalies
 from emrys.components.validate.column_review import ColumnReview, add_drift, add_leak
 from emrys.components.validate.config import CHECKS, TARGETS, OnAnomaly, ValidateConfig
@@ -27,7 +27,7 @@ from emrys.components.validate.counting import count_column
 from emrys.components.validate.drift import column_drift
 from emrys.components.validate.finding import Finding, Findings
 from emrys.components.validate.leaks import Alone, Array, alone, repeated_events, sampled, shared_events
-from emrys.components.validate.report import STEP, Report, draw_drift
+from emrys.components.validate.page import STEP, Report, draw_drift
 
 __all__ = ["OnAnomaly", "ValidateConfig", "run"]
 

@@ -1,0 +1,74 @@
+"""The artifact of the step infer_schema: the schema of the transformed data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from emrys.blocks.errors import ArtifactError
+from emrys.components.contracts.artifact import Artifact
+
+if TYPE_CHECKING:  # Merlin imports TensorFlow, if that is installed; opening an artifact should not
+    from merlin.schema import Schema
+
+_FILE = "schema.pbtxt"
+
+
+class FeatureSchema(Artifact):
+    """`schema.pbtxt`: a Merlin schema as protobuf text of tensorflow-metadata.
+
+    Metadata: `roles` (role of every column by name), `data` and `workflow` (fingerprints of what it was inferred
+    from).
+
+    Args:
+        path: The folder.
+
+    Raises:
+        ArtifactError: if the folder does not fit.
+    """
+
+    kind = "schema"
+    required = (_FILE,)
+
+    @classmethod
+    def write(cls, path: str | os.PathLike[str], schema: Schema, metadata: Mapping[str, Any]) -> FeatureSchema:
+        """Writes a schema, whole or not at all; equal schemas give equal bytes.
+
+        Args:
+            path: Where the artifact shall stand.
+            schema: The schema.
+            metadata: What the manifest carries.
+
+        Returns:
+            The artifact.
+        """
+        from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
+
+        stored = TensorflowMetadata.from_merlin_schema(schema)
+        for feature in stored.proto_schema.feature:
+            feature.annotation.tag.sort()  # a set: its order differs from process to process
+        with cls.create(path, dict(metadata)) as folder:
+            (folder / _FILE).write_text(stored.to_proto_text(), encoding="utf-8")
+        return cls(path)
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The `merlin.schema.Schema`.
+
+        Raises:
+            ArtifactError: if the file is no schema.
+        """
+        from google.protobuf.text_format import ParseError
+        from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
+
+        try:
+            return TensorflowMetadata.from_proto_text_file(self.path, _FILE).to_merlin_schema()
+        except (ParseError, UnicodeDecodeError) as error:
+            raise ArtifactError(f"not a schema ({error})", path=self.path / _FILE) from None
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Role of every column, by name: `user_id`, `item_id`, `user`, `item`, `context`, or a kind of target."""
+        return dict(self.metadata.get("roles", {}))

@@ -1,0 +1,38 @@
+"""The model repository that a Triton server loads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from emrys.blocks.errors import ArtifactError
+from emrys.components.contracts.artifact import Artifact
+
+
+class TritonRepository(Artifact):
+    """An exported ensemble, which scores rows or recommends items.
+
+    `models` is what a Triton server takes as its model repository: the ensemble, its transform and its model.
+    `README.md` says how to serve and to ask it. The metadata names the ensemble (`name`, `version`), its inputs, and
+    what the parity gate found (`parity`); that of a retrieval ensemble also has `outputs`, `k`, `items` (their number)
+    and `search` (`exact` or `approximate`).
+    """
+
+    kind = "triton_repository"
+    required = ("README.md",)
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(path)
+        for name in (self.name, f"{self.name}_transform", f"{self.name}_model"):
+            if f"models/{name}/config.pbtxt" not in self.files:
+                raise ArtifactError("a model of the ensemble is missing", path=self.models / name / "config.pbtxt")
+
+    @property
+    def name(self) -> str:
+        """Name of the ensemble."""
+        return self.metadata["name"]
+
+    @property
+    def models(self) -> Path:
+        """The folder that a Triton server loads."""
+        return self.path / "models"

@@ -1,0 +1,170 @@
+"""Plots of an evaluation and of a training, from what their artifacts hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.ticker import MaxNLocator
+
+from emrys.components.evaluation.slices import Slice
+from emrys.components.reporting.svg import MODEL, SECOND, SOFT, THIRD, short_label, svg
+
+_LOOKS = ((MODEL, "solid"), (SECOND, (0, (6, 2))), (THIRD, (0, (1, 1.5))), (SOFT, (0, (4, 1, 1, 1))))
+#: Slices in a plot, those with the most rows.
+_SLICES = 14
+
+
+def roc_plot(curves: Sequence[tuple[str, float, Mapping[str, Sequence[float]]]]) -> str:
+    """ROC curves.
+
+    Args:
+        curves: Name, AUC and points (`false_positive_rate`, `true_positive_rate`) of the model and of others.
+    """
+
+    def draw(axes: Any) -> None:
+        axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1.0, linestyle=(0, (2, 3)), label="Coin flip · AUC 0.500")
+        for (name, auc, points), (colour, dashes) in reversed(list(zip(curves, _LOOKS, strict=False))):
+            x, y = points["false_positive_rate"], points["true_positive_rate"]
+            axes.plot(x, y, color=colour, ls=dashes, label=f"{name} · AUC {auc:.3f}")
+        axes.set(xlabel="False positive rate", ylabel="True positive rate", xlim=(0, 1), ylim=(0, 1.005))
+        axes.legend(loc="lower right", reverse=True)
+
+    text = ", ".join(f"{name} with an AUC of {auc:.3f}" for name, auc, _ in curves)
+    return svg("roc", "ROC curve", f"ROC curves: {text}.", draw)
+
+
+def calibration_plot(calibration: Mapping[str, Sequence[float]], error: float) -> str:
+    """Observed share of positives over predicted probability.
+
+    Args:
+        calibration: `predicted`, `observed` and `rows` of each bin.
+        error: The expected calibration error.
+    """
+
+    def draw(axes: Any) -> None:
+        axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1.0, linestyle=(0, (2, 3)), label="Perfect calibration")
+        label = f"Model · error {error:.3f}"
+        x, y = calibration["predicted"], calibration["observed"]
+        axes.plot(x, y, color=MODEL, marker="o", markersize=4, label=label)
+        axes.set(xlabel="Predicted probability", ylabel="Share of positive rows", xlim=(0, 1), ylim=(0, 1.005))
+        axes.legend(loc="upper left", reverse=True)
+
+    text = (
+        f"Share of positive rows over predicted probability in {len(calibration['rows'])} bins of about equally many"
+        f" rows; the expected calibration error is {error:.3f}."
+    )
+    return svg("calibration", "Calibration", text, draw)
+
+
+def histogram_plot(histogram: Mapping[str, Sequence[int]]) -> str:
+    """Score distributions of positive and negative rows.
+
+    Args:
+        histogram: Rows in equally wide bins of the score, `negative` and `positive`.
+    """
+    negative, positive = (np.asarray(histogram[label], np.float64) for label in ("negative", "positive"))
+    edges = np.linspace(0.0, 1.0, len(negative) + 1)
+
+    def draw(axes: Any) -> None:
+        for rows, colour, name in ((negative, THIRD, "Negative"), (positive, MODEL, "Positive")):
+            share = 100.0 * rows / max(rows.sum(), 1.0)
+            axes.stairs(share, edges, color=colour, fill=True, alpha=0.22)
+            axes.stairs(share, edges, color=colour, linewidth=1.6, label=f"{name} · {int(rows.sum()):,}")
+        axes.set(xlabel="Score", ylabel="Rows of the class, %", xlim=(0, 1))
+        axes.set_ylim(0, 1.18 * axes.get_ylim()[1])  # room for the legend
+        axes.legend(loc="upper center", ncols=2)
+
+    centres = (edges[1:] + edges[:-1]) / 2
+    low, high = (float((rows * centres).sum() / max(rows.sum(), 1.0)) for rows in (negative, positive))
+    text = f"Scores of negative rows lie around {low:.2f}, those of positive rows around {high:.2f}."
+    return svg("histogram", "Scores by label", text, draw)
+
+
+def training_plot(history: Sequence[dict[str, float]], metric: str, title: str) -> str | None:
+    """One metric over the epochs, on train and on valid.
+
+    Args:
+        history: One dict an epoch, with `metric` and `val_<metric>`.
+        metric: Name of the metric.
+        title: Title and axis label.
+
+    Returns:
+        The SVG element; None when the history does not have the metric.
+    """
+    lines = {}
+    for name, side in ((metric, "Train"), (f"val_{metric}", "Valid")):
+        points = [(row["epoch"] + 1, row[name]) for row in history if isinstance(row.get(name), (int, float))]
+        if points:
+            lines[side] = points
+    if not lines:
+        return None
+
+    def draw(axes: Any) -> None:
+        looks: dict[str, dict[str, Any]] = {"Train": {"color": SECOND, "ls": (0, (6, 2))}, "Valid": {"color": MODEL}}
+        for side, points in lines.items():
+            epochs, values = zip(*points, strict=True)
+            axes.plot(epochs, values, marker="o", markersize=4, label=side, **looks[side])
+        axes.set(xlabel="Epoch", ylabel=title)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.legend()
+
+    ends = [f"{side.lower()} from {points[0][1]:.3f} to {points[-1][1]:.3f}" for side, points in lines.items()]
+    return svg(f"training-{metric}", f"{title} by epoch", f"Over {len(history)} epochs: {', '.join(ends)}.", draw)
+
+
+def recall_plot(curves: Sequence[tuple[str, Sequence[float]]]) -> str:
+    """Recall over the length of the list.
+
+    Args:
+        curves: Names, and the recall at 1, 2, … of the model and of others.
+    """
+
+    def draw(axes: Any) -> None:
+        for (name, recalls), (colour, dashes) in zip(curves, _LOOKS, strict=False):
+            axes.plot(range(1, len(recalls) + 1), recalls, color=colour, ls=dashes, label=name)
+        axes.set(xlabel="Recommended items", ylabel="Share of the right items found", xlim=(1, None), ylim=(0, None))
+        axes.legend(loc="upper left")
+
+    ends = ", ".join(f"{name} {recalls[-1]:.3f}" for name, recalls in curves)
+    return svg("recall", "Recall", f"Recall over the length of the list; at {len(curves[0][1])}: {ends}.", draw)
+
+
+def slices_plot(slices: Sequence[Slice], metric: str, names: Mapping[str, str]) -> str:
+    """A metric in the largest slices.
+
+    Args:
+        slices: The slices.
+        metric: Name of the metric.
+        names: By scorer its name; the first two are drawn.
+    """
+    drawn = list(names.items())[:2]
+    shown = sorted(slices, key=lambda one: -one.rows)[:_SLICES]
+    places = np.arange(len(shown))
+
+    def draw(axes: Any) -> None:
+        for (scorer, name), offset, colour in zip(drawn, (-0.2, 0.2), (MODEL, SECOND), strict=False):
+            axes.barh(places + offset, [one.values[scorer] or 0.0 for one in shown], 0.36, color=colour, label=name)
+        axes.set_yticks(places, [short_label(f"{one.title} · {one.rows:,}") for one in shown])
+        axes.set(xlabel=metric)
+        axes.invert_yaxis()
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)  # above the bars, which may be long
+
+    text = f"{metric} in {len(shown)} slices: {' and '.join(name for _, name in drawn)}."
+    return svg("slices", f"{metric} by slice", text, draw, (4.3, max(2.0, 0.9 + 0.36 * len(shown))))
+
+
+#: Metrics that may be in a history, and their titles.
+_TITLES = {"loss": "Loss", "auc": "AUC", "ndcg_at_10": "NDCG@10", "recall_at_50": "Recall@50"}
+
+
+def training_figures(history: Sequence[dict[str, Any]]) -> dict[str, Markup]:
+    """A plot of each metric in a history, by title.
+
+    Args:
+        history: One dict of metrics an epoch.
+    """
+    drawn = {title: training_plot(history, name, title) for name, title in _TITLES.items()}
+    return {title: Markup(plot) for title, plot in drawn.items() if plot is not None}  # noqa: S704 - XML, which escapes

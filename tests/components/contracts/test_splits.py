@@ -1,0 +1,98 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from emrys.blocks.errors import ArtifactError
+from emrys.components.contracts.splits import SPLIT_SCHEMA, Splits
+
+
+def table(rows, **replaced):
+    columns = {
+        "userId": list(range(rows)),
+        "movieId": [7] * rows,
+        "timestamp": list(range(100, 100 + rows)),
+        "rating": [4.0] * rows,
+        "rating_binary": [1] * rows,
+        "title": ["A"] * rows,
+        "genres": [["Drama", "War"]] * rows,
+        "release_year": [None] * rows,
+        "gender": ["F"] * rows,
+        "age": [30] * rows,
+        "occupation": ["none"] * rows,
+        "zipcode": ["12345"] * rows,
+    }
+    return pa.table({**columns, **replaced}, schema=SPLIT_SCHEMA)
+
+
+def test_order_and_types_of_the_columns():
+    assert [(field.name, str(field.type)) for field in SPLIT_SCHEMA] == [
+        ("userId", "int64"),
+        ("movieId", "int64"),
+        ("timestamp", "int64"),
+        ("rating", "float"),
+        ("rating_binary", "int8"),
+        ("title", "string"),
+        ("genres", "list<item: string>"),
+        ("release_year", "float"),
+        ("gender", "string"),
+        ("age", "int64"),
+        ("occupation", "string"),
+        ("zipcode", "string"),
+    ]
+
+
+def test_what_was_written_is_read_back(tmp_path):
+    tables = {"train": table(5), "valid": table(2), "test": table(3)}
+    splits = Splits.write(tmp_path / "s", tables, {"dataset": "made"})
+    assert splits.metadata == {"dataset": "made"}
+    assert splits.columns == tuple(SPLIT_SCHEMA.names)
+    for name, written in tables.items():
+        assert Splits(tmp_path / "s").read(name).equals(written)
+    assert splits.read("valid", ["timestamp"]).to_pydict() == {"timestamp": [100, 101]}
+
+
+def test_rows_are_grouped_and_compressed(tmp_path):
+    splits = Splits.write(tmp_path / "s", {"train": table(70_000), "valid": table(1), "test": table(1)}, {})
+    file = pq.ParquetFile(splits.file("train"))
+    assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [65_536, 4_464]
+    assert file.metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_feature_columns_may_be_left_out(tmp_path):
+    few = table(2).drop_columns(["zipcode", "genres"])
+    splits = Splits.write(tmp_path / "s", {"train": few, "valid": few, "test": few}, {})
+    assert "genres" not in splits.columns
+    assert splits.columns[-1] == "occupation"
+
+
+def test_an_unknown_split(tmp_path):
+    splits = Splits.write(tmp_path / "s", dict.fromkeys(("train", "valid", "test"), table(1)), {})
+    with pytest.raises(ArtifactError) as error:
+        splits.read("dev")
+    assert str(error.value) == f"{tmp_path}/s: no such split; expected train, valid, test, got 'dev'"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        (table(1).drop_columns(["rating_binary"]), "column 'rating_binary': the column is missing"),
+        (table(1).append_column("mood", pa.array(["x"])), "column 'mood': no such column belongs into a split"),
+        (
+            table(1).set_column(9, "age", pa.array(["30"])),
+            "column 'age': the column has the wrong type; expected int64, got string",
+        ),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused(tmp_path, wrong, text):
+    with pytest.raises(ArtifactError) as error:
+        Splits.write(tmp_path / "s", {"train": table(1), "valid": wrong, "test": table(1)}, {})
+    assert str(error.value) == f"{tmp_path}/s/valid.parquet: {text}"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_other_tables_is_refused(tmp_path):
+    with Splits.create(tmp_path / "s", {}) as folder:
+        for name in ("train", "valid", "test"):
+            pq.write_table(pa.table({"a": [1]}), folder / f"{name}.parquet")
+    with pytest.raises(ArtifactError, match=r"train\.parquet: column 'userId': the column is missing"):
+        Splits(tmp_path / "s")
