@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emrys import components
-from emrys.pipelines.catalogue import PIPELINES, definition
+from emrys.pipelines.spec import PIPELINES, definition
 
 FOLDER = Path(__file__).with_name("components")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from emrys.pipelines.catalogue import PIPELINES
-from emrys.pipelines.config_schema import schema_text
+from emrys.pipelines.config.config_schema import schema_text
+from emrys.pipelines.spec import PIPELINES
 
 FOLDER = Path(__file__).parent / "schemas"
 

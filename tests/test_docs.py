@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from emrys.pipelines.config_file import read_config
-from emrys.pipelines.ranking_config import RankingConfig
+from emrys.pipelines.config.config_file import read_config
+from emrys.pipelines.config.ranking_config import RankingConfig
 from tests import real_data
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,6 +48,7 @@ def _programs() -> list[object]:
 
 
 @pytest.mark.parametrize("code", _programs())
+@pytest.mark.slow
 def test_python(code, tmp_path):
     for archive in re.findall(r"path=\"([\w-]+\.zip)\"", code):
         (tmp_path / archive).symlink_to(real_data.path(archive))

@@ -23,6 +23,7 @@ def test_packages_fit_each_other_but_for_what_the_documentation_explains():
     assert unexplained_complaints("kfp 2.17.0 has requirement click==8.1, but you have click 8.2.") != []
 
 
+@pytest.mark.slow
 def test_nvtabular_may_be_imported_first(tmp_path):
     code = (
         "import pandas as pd, nvtabular as nvt\n"
@@ -37,13 +38,14 @@ def test_nvtabular_may_be_imported_first(tmp_path):
     assert done.stdout.strip() == "3 4 3", done.stderr
 
 
+@pytest.mark.slow
 def test_works_beside_folders_of_the_same_names(tmp_path):
     """Most users of Kubeflow have a `components` folder of their own."""
     for name in ("blocks", "components", "pipelines"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise ImportError('this folder is the user's own')\n")
     code = (
-        "import emrys.blocks as mm, emrys.components.ingest.step, emrys.pipelines.config\n"
+        "import emrys.blocks as mm, emrys.components.ingest.step, emrys.pipelines.config.config\n"
         "from emrys.pipelines.cli.main import call\n"
         "print(mm.MLPBlock.__module__, call(['compile', 'ranking', '-o', 'ranking.yaml']))\n"
     )

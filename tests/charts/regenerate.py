@@ -10,7 +10,7 @@ import json
 import typing
 from typing import Any
 
-from emrys.pipelines.catalogue import PIPELINES, definition
+from emrys.pipelines.spec import PIPELINES, definition
 from tests.charts.rendering import PIPELINES as CHART
 
 SCHEMA = CHART / "values.schema.json"

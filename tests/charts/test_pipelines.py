@@ -8,11 +8,10 @@ from importlib import metadata
 
 import pytest
 
-from emrys.pipelines import catalogue
-from emrys.pipelines.catalogue import definition
-from emrys.pipelines.config_file import read_config
-from emrys.pipelines.ranking_config import RankingParameters
-from emrys.pipelines.resources import Resources, TaintEffect, Toleration, TolerationOperator
+from emrys.pipelines.config.config_file import read_config
+from emrys.pipelines.config.ranking_config import RankingParameters
+from emrys.pipelines.config.resources import Resources, TaintEffect, Toleration, TolerationOperator
+from emrys.pipelines.spec import definition
 from tests.charts import regenerate, rendering
 from tests.charts.rendering import PIPELINES, merged, of_kind
 
@@ -34,7 +33,7 @@ def configuration(objects, tmp_path, name="ranking"):
     return read_config(file, definition(name).config)
 
 
-@pytest.mark.parametrize("name", catalogue.PIPELINES)
+@pytest.mark.parametrize("name", spec.PIPELINES)
 def test_the_defaults_are_those_of_the_pipeline(name, tmp_path):
     assert configuration(render(), tmp_path, name) == definition(name).config()
 

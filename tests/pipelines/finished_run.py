@@ -6,12 +6,12 @@ from pathlib import Path
 
 from kfp import components
 
-from emrys.components.artifacts.evaluation import Evaluation
-from emrys.components.artifacts.gate_decision import GateDecision
-from emrys.components.artifacts.statistics import Statistics
-from emrys.components.artifacts.triton_repository import TritonRepository
-from emrys.pipelines.catalogue import definition
-from emrys.pipelines.summary import artifacts_of
+from emrys.components.contracts.evaluation import Evaluation
+from emrys.components.contracts.gate_decision import GateDecision
+from emrys.components.contracts.statistics import Statistics
+from emrys.components.contracts.triton_repository import TritonRepository
+from emrys.pipelines.local.summary import artifacts_of
+from emrys.pipelines.spec import definition
 
 
 class FinishedRun:

@@ -10,9 +10,9 @@ import yaml
 from kfp import components
 
 from emrys.blocks.errors import ConfigError
-from emrys.components.image import PREPROCESS_IMAGE, SERVE_IMAGE
-from emrys.pipelines.catalogue import PIPELINES, definition
+from emrys.components.images import PREPROCESS_IMAGE, SERVE_IMAGE
 from emrys.pipelines.compiling import compile_pipeline
+from emrys.pipelines.spec import PIPELINES, definition
 from tests.pipelines.golden import regenerate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,6 +60,7 @@ def test_the_golden_file_is_what_is_compiled_today(name, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_other_processes_compile_the_same_bytes(tmp_path):
     code = (
         "import sys; from pathlib import Path; from tests.pipelines.golden import regenerate as r\n"
@@ -269,6 +270,7 @@ def test_the_train_task_is_exactly_this():
     }
 
 
+@pytest.mark.slow
 def test_the_images_of_the_configuration_are_the_default_ones(tmp_path):
     wanted = definition("retrieval")
     compile_pipeline(wanted.build(wanted.config()), tmp_path / "plain.yaml")

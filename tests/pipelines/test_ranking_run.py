@@ -14,15 +14,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from emrys.blocks.errors import DependencyError
-from emrys.components.artifacts.gate_decision import GateDecision
-from emrys.components.artifacts.model import ModelArtifact
-from emrys.components.artifacts.splits import Splits
-from emrys.components.export_ensemble.server_files import ServerFiles
-from emrys.components.registry.registry import Registry
+from emrys.components.contracts.gate_decision import GateDecision
+from emrys.components.contracts.model import ModelArtifact
+from emrys.components.contracts.splits import Splits
+from emrys.components.model_registry.registry import Registry
+from emrys.components.serving.installation import TritonInstallation
 from emrys.pipelines.cli.main import call
-from emrys.pipelines.summary import artifacts_of
+from emrys.pipelines.local.summary import artifacts_of
 from tests.pipelines.conftest import EMRYS, emrys
 from tests.pipelines.finished_run import FinishedRun
+
+pytestmark = pytest.mark.slow
 
 
 class TestPassed(FinishedRun):
@@ -35,7 +37,7 @@ class TestPassed(FinishedRun):
 
 def has_server():
     try:
-        ServerFiles.find()
+        TritonInstallation.find()
     except DependencyError:
         # Continuous integration has to have the server.
         return bool(os.environ.get("CI"))

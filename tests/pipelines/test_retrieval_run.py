@@ -6,6 +6,8 @@ import pytest
 
 from tests.pipelines.finished_run import FinishedRun
 
+pytestmark = pytest.mark.slow
+
 
 class TestPassed(FinishedRun):
     pipeline = "retrieval"

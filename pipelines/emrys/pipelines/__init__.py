@@ -1,5 +1,5 @@
 """Pipelines of the steps: defining, compiling, running and submitting them, and the `emrys` command."""
 
-from emrys.pipelines.submitting import submit
+from emrys.pipelines.cluster.submitting import submit
 
 __all__ = ["submit"]

@@ -18,8 +18,8 @@ from emrys.components.promote.component import promote
 from emrys.components.report.component import report
 from emrys.components.train.component import train
 from emrys.components.validate.component import validate
-from emrys.pipelines.config import PipelineConfig
-from emrys.pipelines.signature import pipeline_function
+from emrys.pipelines.config.config import PipelineConfig
+from emrys.pipelines.config.signature import pipeline_function
 from emrys.pipelines.tasks import Tasks
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kfp import dsl, kubernetes
 
-from emrys.pipelines.resources import Resources
+from emrys.pipelines.config.resources import Resources
 
 
 def place(task: dsl.PipelineTask, title: str, image: str, resources: Resources) -> None:

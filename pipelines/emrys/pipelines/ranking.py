@@ -7,7 +7,7 @@ from kfp.dsl import graph_component
 from emrys.components.evaluate.component import evaluate
 from emrys.components.export_ensemble.component import export_ensemble
 from emrys.pipelines.building import Kind, build_pipeline
-from emrys.pipelines.ranking_config import RankingConfig
+from emrys.pipelines.config.ranking_config import RankingConfig
 
 _KIND = Kind(
     name="ranking",

@@ -7,7 +7,7 @@ from kfp.dsl import graph_component
 from emrys.components.evaluate_retrieval.component import evaluate_retrieval
 from emrys.components.export_retrieval.component import export_retrieval
 from emrys.pipelines.building import Kind, build_pipeline
-from emrys.pipelines.retrieval_config import RetrievalConfig
+from emrys.pipelines.config.retrieval_config import RetrievalConfig
 
 _KIND = Kind(
     name="retrieval",

@@ -8,8 +8,8 @@ from typing import Any
 from kfp import dsl
 from kfp.dsl import base_component
 
-from emrys.components.image import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
-from emrys.pipelines.config import PipelineConfig
+from emrys.components.images import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
+from emrys.pipelines.config.config import PipelineConfig
 from emrys.pipelines.placing import place
 
 #: Inputs of steps whose parameter of the pipeline has another name than they have.

@@ -8,8 +8,6 @@ import pytest
 import typer.testing
 from kfp import components
 
-from emrys.pipelines import catalogue
-from emrys.pipelines.cli import run_app
 from emrys.pipelines.cli.app import app
 from emrys.pipelines.cli.main import call
 
@@ -59,10 +57,11 @@ def test_help_and_version_import_nothing_heavy():
     assert result.stdout.splitlines()[-1].startswith("emrys 0.")
 
 
+@pytest.mark.slow
 def test_the_process_of_a_command_never_imports_tensorflow():
     code = (
         "import sys\n"
-        "from emrys.pipelines.cli import running, compiling, serving, predicting\n"
+        "from emrys.pipelines.cli import run_command, serve_command, predict_command\n"
         "print('tensorflow' in sys.modules)\n"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -116,6 +115,7 @@ def test_a_mistake_is_one_line_on_standard_error_and_status_2(arguments, message
     assert said.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there_is_status_1(tmp_path):
     (tmp_path / "rows.json").write_text('[{"userId": 1}]')
     for protocol in ("grpc", "http"):
@@ -129,7 +129,7 @@ def test_a_bug_is_one_line_that_names_the_traceback(monkeypatch, capsys):
     def fail(*arguments):
         raise ZeroDivisionError("by\nzero")
 
-    monkeypatch.setattr("emrys.pipelines.cli.compiling.compile_to", fail)
+    monkeypatch.setattr("emrys.pipelines.cli.run_command.compile_to", fail)
     assert call(["compile", "ranking"]) == 1
     line = capsys.readouterr().err
     assert line.startswith("emrys: ZeroDivisionError: by zero. The log is ")
@@ -149,6 +149,7 @@ def test_compile_writes_what_kfp_loads_and_the_configuration_says(tmp_path):
     assert text.count("image: registry.example/train:7") == 7
 
 
+@pytest.mark.slow
 def test_what_is_set_becomes_the_default_before_the_configuration(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("config.yaml").write_text("parameters: {epochs: 9, batch_size: 64}\n")
@@ -166,4 +167,4 @@ def test_the_nearest_parameter_is_named(capsys):
 
 
 def test_there_is_a_command_for_every_pipeline():
-    assert tuple(run_app.PIPELINES) == catalogue.PIPELINES
+    assert tuple(pipeline_app.PIPELINES) == spec.PIPELINES

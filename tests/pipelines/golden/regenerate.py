@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from emrys.pipelines.catalogue import PIPELINES, definition
 from emrys.pipelines.compiling import compile_pipeline
-from emrys.pipelines.config_file import read_config
+from emrys.pipelines.config.config_file import read_config
+from emrys.pipelines.spec import PIPELINES, definition
 
 HERE = Path(__file__).parent
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from emrys.pipelines.cli import cluster_app, registry_app, run_app, schema_app
+from emrys.pipelines.cli import cluster_app, pipeline_app, registry_app, schema_app
 
 
 class _InOrder(TyperGroup):
@@ -71,7 +71,7 @@ def serve(
 
         emrys serve runs/demo/triton --http-port 9000 --grpc-port 9001
     """
-    from emrys.pipelines.cli.serving import serve_folder
+    from emrys.pipelines.cli.serve_command import serve_folder
 
     serve_folder(folder, http_port=http_port, grpc_port=grpc_port, address=address, log=log)
 
@@ -106,12 +106,12 @@ def predict(
 
         emrys predict --rows rows.json --protocol http --url localhost:8000
     """
-    from emrys.pipelines.cli.predicting import predict_rows
+    from emrys.pipelines.cli.predict_command import predict_rows
 
     predict_rows(rows, run, number=number, url=url, protocol=protocol.value, model=model)
 
 
-run_app.add_to(app)
+pipeline_app.add_to(app)
 schema_app.add_to(app)
 cluster_app.add_to(app)
 registry_app.add_to(app)

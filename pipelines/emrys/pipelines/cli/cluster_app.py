@@ -79,7 +79,6 @@ def submit(
 
         emrys submit ranking --host http://localhost:8080 --set dataset=ml-1m --set epochs=5
     """
-    from emrys.pipelines.cli import cluster
 
     cluster.submit_run(
         pipeline,
@@ -126,7 +125,6 @@ def create_schedule(
 
         emrys schedule create ranking --name nightly --cron '0 0 3 * * *' --host http://localhost:8080
     """
-    from emrys.pipelines.cli import cluster
 
     cluster.put_schedule(
         pipeline,
@@ -158,7 +156,6 @@ def update_schedule(
 
         emrys schedule update ranking --name nightly --cron '0 30 2 * * *' --host http://localhost:8080
     """
-    from emrys.pipelines.cli import cluster
 
     cluster.put_schedule(
         pipeline,
@@ -174,7 +171,6 @@ def update_schedule(
 @schedules.command("list")
 def list_schedules(host: Host, namespace: Namespace = None, token_file: TokenFile = None) -> None:
     """List the schedules of a cluster."""
-    from emrys.pipelines.cli import cluster
 
     cluster.show_schedules(cluster.connect(host, namespace, token_file))
 
@@ -182,7 +178,6 @@ def list_schedules(host: Host, namespace: Namespace = None, token_file: TokenFil
 @schedules.command("delete")
 def delete_schedule(name: ScheduleName, host: Host, namespace: Namespace = None, token_file: TokenFile = None) -> None:
     """Delete a schedule; runs that have started go on."""
-    from emrys.pipelines.cli import cluster
 
     count = cluster.connect(host, namespace, token_file).delete_schedule(name)
     print(f"deleted {count} of the name {name!r}")
@@ -196,7 +191,6 @@ def runs(
     number: Annotated[int, typer.Option("--number", "-n", help="Most runs to show.", min=1, max=200)] = 20,
 ) -> None:
     """List the latest runs of a cluster."""
-    from emrys.pipelines.cli import cluster
 
     cluster.show_runs(cluster.connect(host, namespace, token_file), experiment, number)
 
@@ -210,6 +204,5 @@ def wait(
     pause: Annotated[float, typer.Option(help="Seconds between two questions.", min=0.1)] = 10,
 ) -> None:
     """Wait until a run is over; the exit status is 0 where it succeeded and 1 otherwise."""
-    from emrys.pipelines.cli import cluster
 
     cluster.wait_for_run(cluster.connect(host, namespace, token_file), run_id, timeout=timeout, pause=pause)

@@ -35,7 +35,7 @@ def versions(
 
         emrys versions --registry gs://my-models --name ranking
     """
-    from emrys.pipelines.cli import registry as commands
+    from emrys.pipelines.cli import registry_commands as commands
 
     commands.show_versions(registry, name, tidy=tidy, dry_run=dry_run)
 
@@ -57,7 +57,7 @@ def promote(
 
         emrys promote 20260131T081500.250Z-1f0e4c22 --registry models
     """
-    from emrys.pipelines.cli import registry as commands
+    from emrys.pipelines.cli import registry_commands as commands
 
     commands.promote(version, registry, name, dry_run=dry_run)
 
@@ -69,6 +69,6 @@ def rollback(registry: Registry, name: Name = "ranking", dry_run: DryRun = False
 
         emrys rollback --registry gs://my-models --dry-run
     """
-    from emrys.pipelines.cli import registry as commands
+    from emrys.pipelines.cli import registry_commands as commands
 
     commands.rollback(registry, name, dry_run=dry_run)

@@ -21,6 +21,6 @@ def schema(pipeline: Annotated[str, typer.Argument(help="'ranking' or 'retrieval
 
         emrys schema ranking > ranking.schema.json
     """
-    from emrys.pipelines.config_schema import schema_text
+    from emrys.pipelines.config.config_schema import schema_text
 
     print(schema_text(pipeline), end="")

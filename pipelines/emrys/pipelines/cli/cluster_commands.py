@@ -1,0 +1,161 @@
+"""What the commands do that talk to Kubeflow Pipelines."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from emrys.blocks.errors import ConfigError
+from emrys.pipelines.cluster.cluster import Cluster
+from emrys.pipelines.cluster.submitting import upload
+from emrys.pipelines.config.arguments import checked_arguments, read_arguments
+from emrys.pipelines.config.config import ClusterOptions
+from emrys.pipelines.config.config_file import read_config
+from emrys.pipelines.spec import Definition, definition
+
+_DAY = 86_400.0
+
+
+def connect(host: str, namespace: str | None, token_file: Path | None) -> Cluster:
+    """Connects to the cluster; the token is read from a file, so that no shell keeps it."""
+    token = None
+    if token_file is not None:
+        try:
+            token = token_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigError(f"the token cannot be read ({error.strerror})", path=token_file) from None
+    return Cluster(host, namespace, token)
+
+
+def submit_run(
+    pipeline: str,
+    given: Mapping[str, Any],
+    *,
+    config: Path | None,
+    settings: Sequence[str],
+    run_name: str | None,
+    wait: bool,
+) -> None:
+    """Uploads and starts a pipeline, and says where it can be watched.
+
+    Args:
+        pipeline: Name of the pipeline.
+        given: Those of `ClusterOptions` that were given, None for the others; they come before the configuration's.
+        config: Configuration file of the pipeline.
+        settings: Arguments of the pipeline as `name=value`.
+        run_name: Name of the run.
+        wait: Whether to wait for its end.
+    """
+    wanted = definition(pipeline)
+    arguments = checked_arguments(wanted, read_arguments(settings))
+    cluster, options = _connected(wanted, config, given)
+    run_id = cluster.submit(
+        upload(cluster, wanted, config),
+        run_name=run_name or f"{pipeline} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
+        experiment=options.experiment or pipeline,
+        arguments=arguments,
+        service_account=options.service_account or None,
+    )
+    print(run_id)
+    print(cluster.run_url(run_id))
+    if wait:
+        wait_for_run(cluster, run_id, timeout=_DAY)
+
+
+def put_schedule(
+    pipeline: str,
+    given: Mapping[str, Any],
+    *,
+    update: bool,
+    name: str,
+    cron: str,
+    config: Path | None,
+    settings: Sequence[str],
+) -> None:
+    """Creates or replaces a schedule.
+
+    Args:
+        pipeline: Name of the pipeline.
+        given: Those of `ClusterOptions` that were given, see `submit_run`.
+        update: Whether to replace one of the name.
+        name: Name of the schedule.
+        cron: When it runs.
+        config: Configuration file of the pipeline.
+        settings: Arguments of the pipeline as `name=value`.
+    """
+    wanted = definition(pipeline)
+    arguments = checked_arguments(wanted, read_arguments(settings))
+    cluster, options = _connected(wanted, config, given)
+    version = upload(cluster, wanted, config)
+    put = cluster.update_schedule if update else cluster.create_schedule
+    schedule = put(
+        version,
+        name=name,
+        cron=cron,
+        experiment=options.experiment or pipeline,
+        arguments=arguments,
+        service_account=options.service_account or None,
+    )
+    print(f"{schedule}  {name}  {cron}  {pipeline} {version.name}")
+
+
+def _connected(wanted: Definition, config: Path | None, given: Mapping[str, Any]) -> tuple[Cluster, ClusterOptions]:
+    """The cluster that the command line and the configuration name, and all options."""
+    configured = read_config(config, wanted.config).cluster
+    options = dataclasses.replace(
+        configured, **{name: str(value) for name, value in given.items() if value is not None}
+    )
+    if not options.host:
+        raise ConfigError(
+            "the address of Kubeflow Pipelines is not known",
+            fix="Give --host or, in the configuration, cluster.host; or set KF_PIPELINES_ENDPOINT.",
+        )
+    token = Path(options.token_file) if options.token_file else None
+    return connect(options.host, options.namespace or None, token), options
+
+
+def show_schedules(cluster: Cluster) -> None:
+    """Prints the schedules."""
+    rows = [
+        (schedule.display_name, _cron(schedule), str(schedule.status or ""), schedule.recurring_run_id)
+        for schedule in cluster.schedules()
+    ]
+    _print("There are no schedules.", ("name", "cron", "status", "id"), rows)
+
+
+def show_runs(cluster: Cluster, experiment: str | None, number: int) -> None:
+    """Prints the latest runs."""
+    rows = [
+        (f"{run.created_at:%Y-%m-%d %H:%M}", run.display_name, str(run.state or "PENDING"), run.run_id)
+        for run in cluster.runs(experiment, number)
+    ]
+    _print("There are no runs.", ("started", "name", "state", "id"), rows)
+
+
+def wait_for_run(cluster: Cluster, run_id: str, *, timeout: float, pause: float = 10.0) -> None:
+    """Waits, says what changes, and ends with status 1 unless the run succeeded."""
+    state = cluster.wait(run_id, timeout=timeout, pause=pause, on_state=print)
+    if state != "SUCCEEDED":
+        raise typer.Exit(1)
+
+
+def _cron(schedule: Any) -> str:
+    cron = getattr(schedule.trigger, "cron_schedule", None)
+    return str(cron.cron) if cron is not None else ""
+
+
+def _print(nothing: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    if not rows:
+        print(nothing)
+        return
+    table = Table(*headings, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False, soft_wrap=True).print(table)

@@ -1,0 +1,1 @@
+"""Configuration of the pipelines: parameters, images, resources, and reading and checking them."""

@@ -1,0 +1,115 @@
+"""What the configurations of all pipelines have: images, and resources of the steps that they share."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, Protocol
+
+from pydantic.dataclasses import dataclass
+
+from emrys.blocks.errors import ConfigError
+from emrys.components.images import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
+from emrys.pipelines.config.resources import STRICT, Resources
+
+
+@dataclass(frozen=True, config=STRICT)
+class Images:
+    """Container images of the steps.
+
+    Args:
+        preprocess: Of the steps that read and transform data.
+        train: Of the steps that build, train and judge a model.
+        serve: Of the steps that need a Triton server.
+    """
+
+    preprocess: str = PREPROCESS_IMAGE
+    train: str = TRAIN_IMAGE
+    serve: str = SERVE_IMAGE
+
+    def __post_init__(self) -> None:
+        for name, image in vars(self).items():
+            if not image or any(sign.isspace() for sign in image):
+                raise ConfigError(f"{name} cannot be used", expected="the name of a container image", got=repr(image))
+
+
+class Runner(enum.StrEnum):
+    """Where the steps of a local run are executed."""
+
+    SUBPROCESS = "subprocess"
+    DOCKER = "docker"
+
+
+@dataclass(frozen=True, config=STRICT)
+class RunOptions:
+    """Options of `emrys run` that are no parameters of the pipeline; one on the command line comes before them.
+
+    Args:
+        output: Folder for everything that a run leaves; empty for runs/ and the pipeline's name.
+        runner: Where the steps run: `subprocess` or `docker`.
+        reuse: Whether ingest to train are taken from the last run in the folder, where data and arguments are equal.
+        verbose: Whether the raw log is shown instead of progress.
+    """
+
+    output: str = ""
+    runner: Runner = Runner.SUBPROCESS
+    reuse: bool = False
+    verbose: bool = False
+
+
+@dataclass(frozen=True, config=STRICT)
+class ClusterOptions:
+    """Options of `emrys submit` and `emrys schedule create|update`; one on the command line comes before them.
+
+    Args:
+        host: Address of Kubeflow Pipelines.
+        namespace: Namespace of the user's profile, where there are several users.
+        token_file: File with a bearer token; empty for what KFP's client finds.
+        experiment: Experiment of the runs; empty for the pipeline's name.
+        service_account: Service account of the pods; empty for that of the installation.
+    """
+
+    host: str = ""
+    namespace: str = ""
+    token_file: str = ""
+    experiment: str = ""
+    service_account: str = ""
+
+
+class PipelineConfig(Protocol):
+    """What the configuration of every pipeline has; dataclasses that pydantic checks, so that a file can be read."""
+
+    @property
+    def images(self) -> Images:
+        """Container images of the steps."""
+
+    @property
+    def parameters(self) -> Any:
+        """Default arguments of the pipeline, one attribute each."""
+
+    @property
+    def steps(self) -> Any:
+        """Resources, one attribute a step."""
+
+    @property
+    def cluster(self) -> ClusterOptions:
+        """Options of the commands that start runs on a cluster."""
+
+    @property
+    def run(self) -> RunOptions:
+        """Options of a local run."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class PipelineSteps:
+    """What each step that both pipelines have asks of the cluster."""
+
+    fingerprint: Resources = Resources(cpu="1", memory="1Gi")
+    ingest: Resources = Resources(cpu="1", memory="2Gi")
+    validate: Resources = Resources(cpu="1", memory="2Gi")
+    preprocess: Resources = Resources(cpu="2", memory="4Gi")
+    infer_schema: Resources = Resources(cpu="1", memory="2Gi")
+    build_model: Resources = Resources(cpu="1", memory="2Gi")
+    train: Resources = Resources(cpu="2", memory="4Gi")
+    gate: Resources = Resources(cpu="1", memory="2Gi")
+    promote: Resources = Resources(cpu="1", memory="1Gi")
+    report: Resources = Resources(cpu="1", memory="2Gi")
