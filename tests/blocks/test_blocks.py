@@ -231,7 +231,20 @@ for _module in pkgutil.iter_modules(cases.__path__, f"{cases.__name__}."):
     BLOCKS |= importlib.import_module(_module.name).CASES
 
 
-@pytest.mark.parametrize("name", BLOCKS)
+#: The check takes half a second and more; these, some of every family, are in `make test-fast`.
+QUICK = (
+    "SequentialBlock filter", "ParallelBlock concat", "shortcut", "ElementwiseSum", "MapValues", "Cond",
+    "Dense", "MLPBlock", "DenseResidualBlock low rank", "CrossBlock", "FMPairwiseInteraction", "field_interaction",
+    "EmbeddingTable mean", "ContinuousPowers", "InputBlockV2 pretrained", "SequenceEmbeddingFeatures",
+    "L2Norm", "ToOneHot", "ListToDense", "HashedCross multi_hot", "SequenceTargetAsInput",
+    "BinaryOutput", "CategoricalOutput table", "ContrastiveOutput two towers", "PredictionTasks",
+    "InBatchNegatives", "ExpertsGate", "IndexBlock", "MatrixFactorization encoders", "TransformerLayer",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in BLOCKS if name not in QUICK)]
+)
 def test_block(name, tmp_path):
     make, inputs = BLOCKS[name]
     check_block(make, inputs, tmp_path)

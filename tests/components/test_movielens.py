@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from emrys.components.build_model.step import BuildModelConfig
 from emrys.components.build_model.step import run as build_model
 from emrys.components.evaluate.step import EvaluateConfig

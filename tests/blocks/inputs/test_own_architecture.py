@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 

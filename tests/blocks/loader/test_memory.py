@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 #: Prints by how many KiB an epoch raises the most memory that the process has held, as the system counts it.
 PROGRAM = """

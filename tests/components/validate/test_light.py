@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 
 @pytest.mark.slow
 def test_validate_needs_neither_tensorflow_nor_kfp():
