@@ -46,6 +46,7 @@ def test_seeds():
     assert not rows[0]["item"].equals(rows[2]["item"])
 
 
+@pytest.mark.slow
 def test_a_model_trains_on_it():
     schema = _schema().excluding_by_name(["name", "rating", "genres_weight"])
     model = mm.DCNModel(schema, depth=1, deep_block=mm.MLPBlock([4]))

@@ -118,6 +118,7 @@ def test_top1_v2_with_all_negatives_valid_is_the_loss_without_mask():
 
 @pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
 @pytest.mark.parametrize("kind", PAIRWISE)
+@pytest.mark.slow
 def test_compiled_with_unknown_shapes(kind, jit):
     loss = kind()
     shape = tf.TensorSpec([None, None], tf.float32)

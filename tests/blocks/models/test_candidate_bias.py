@@ -48,6 +48,7 @@ def _trained(name):
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
+@pytest.mark.slow
 def test_top_k_is_that_of_the_scores(name):
     model, batch = _trained(name), first(log(), 24)
     scores = model(batch).numpy()
@@ -71,6 +72,7 @@ def test_some_candidates_and_evaluation():
 
 
 @pytest.mark.parametrize("strategy", [mm.ApproximateTopK(k=3), mm.TopKOutput(mm.BruteForce(3), target="item_id")])
+@pytest.mark.slow
 def test_other_layers_that_search(strategy):
     model, batch = _trained("column"), first(log(), 24)
     order = np.argsort(-model(batch).numpy(), axis=1, kind="stable")[:, :3]
@@ -78,6 +80,7 @@ def test_other_layers_that_search(strategy):
 
 
 @pytest.mark.parametrize("name", ["column, layer before", "table"])
+@pytest.mark.slow
 def test_files(name, tmp_path):
     model, batch = _trained(name), first(log(), 24)
     encoder = model.to_top_k_encoder(k=6)
@@ -95,6 +98,7 @@ def test_files(name, tmp_path):
 
 
 @pytest.mark.parametrize("to_call", [lambda: ITEM, _table], ids=["column", "table"])
+@pytest.mark.slow
 def test_sampled_scores_do_not_train_a_bias(to_call):
     # The golden cases have scores of samples without the bias, and those of all items with it.
     model = _model(mm.ContrastiveOutput(to_call(), "in-batch", target_name="item_id", schema=Schema([ITEM])))

@@ -112,6 +112,7 @@ class TestClassNumbers:
     golden.cases("conventions", "model keys", where=lambda case: "), CategoricalOutput(" in case.args["model"]),
 )
 @pytest.mark.parametrize("one_hot", [True, False])
+@pytest.mark.slow
 def test_a_categorical_model_is_that_of_the_release(case, one_hot):
     schema = golden.schema("SMALL without click and rating")
     users = schema.select_by_name(["user_id", "user_country", "user_age"])

@@ -40,6 +40,7 @@ def _parts(model):
     return top, table
 
 
+@pytest.mark.slow
 def test_frozen_weights_stay_while_the_others_move(model):
     top, table = _parts(model)
     model.freeze_blocks(["top"])

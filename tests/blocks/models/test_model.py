@@ -236,6 +236,7 @@ class TestWhatFitTakes:
         assert np.isfinite(model.fit(loader, validation_data=loader, verbose=0).history["val_loss"]).all()
         assert model.predict(loader, verbose=0).shape == (40, 1)
 
+    @pytest.mark.slow
     def test_paths_and_batches_give_the_same(self, file, schema):
         model = mm.Model(*_binary().blocks, schema=schema)
         model.compile("sgd")
@@ -251,6 +252,7 @@ class TestWhatFitTakes:
         with pytest.raises(ConfigError, match=r"cannot make batches of this; .* got int"):
             _compiled().fit(3)
 
+    @pytest.mark.slow
     def test_damaged_files_are_named(self, file, schema):
         model = mm.Model(*_binary().blocks, schema=schema)
         model.compile("sgd")

@@ -146,6 +146,7 @@ def test_keras_file(name, tmp_path):
     assert len(loaded.trainable_weights) == len(model.trainable_weights)  # shared tables stay one
 
 
+@pytest.mark.slow
 def test_matrix_factorization_scores_by_what_stands_behind_its_tables():
     model = _trained(mm.MatrixFactorizationModelV2(SCHEMA, dim=4, post="l2-norm"))
     vectors = model.candidate_embeddings().compute()
@@ -158,6 +159,7 @@ def test_matrix_factorization_scores_by_what_stands_behind_its_tables():
     np.testing.assert_allclose(model(batch).numpy()[:, 0], expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_matrix_factorization_takes_arguments_by_column():
     start = {"user_id": keras.initializers.Constant(0.5), "item_id": keras.initializers.Constant(2.0)}
     model = mm.MatrixFactorizationModelV2(

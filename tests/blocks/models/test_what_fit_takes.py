@@ -66,6 +66,7 @@ class TestSplit:
         assert found["loss"] == [pytest.approx((1 + 1 + 4) / 3)]
         assert found["val_loss"] == [pytest.approx(16.0)]
 
+    @pytest.mark.slow
     def test_lists_and_several_targets(self):
         features, targets = small_batch(10)
         model = dlrm()
@@ -136,6 +137,7 @@ class TestTheSchema:
 
 
 class TestFromBlock:
+    @pytest.mark.slow
     def test_inputs_and_outputs_are_added(self):
         schema = small_schema()
         model = mm.Model.from_block(mm.MLPBlock([4]), schema)

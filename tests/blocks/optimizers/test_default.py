@@ -62,6 +62,7 @@ def test_float16_scales_the_loss_by_rows():
 
 
 @pytest.mark.parametrize("optimizer", [None, "sgd", "adagrad"])
+@pytest.mark.slow
 def test_a_step_moves_the_rows_of_the_batch_alone(optimizer):
     schema = small_schema()
     inputs = schema.excluding_by_name(["click", "rating"])

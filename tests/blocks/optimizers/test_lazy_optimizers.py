@@ -223,6 +223,7 @@ def test_no_operation_of_a_step_reads_or_writes_a_whole_table(optimizer):
     assert {each.type for each in operations} >= {"ResourceGatherNd", WRITE}
 
 
+@pytest.mark.slow
 def test_a_table_is_read_when_one_before_it_has_been_written(monkeypatch):
     monkeypatch.setattr(lazy_optimizer, "_AT_A_TIME", 2)
     tables, made = [_table() for _ in range(3)], mm.LazyAdam()
@@ -249,6 +250,7 @@ def _before(operation):
 
 
 @pytest.mark.parametrize("optimizer", [mm.LazyAdam, mm.LazyAdagrad, mm.LazySGD])
+@pytest.mark.slow
 def test_xla_compiles_a_step_that_moves_the_same(optimizer):
     tables, apply = [_table(), _table()], []
     for table, by_xla in zip(tables, (False, True), strict=True):

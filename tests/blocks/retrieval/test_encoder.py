@@ -42,6 +42,7 @@ def test_batch_predict_keeps_the_columns():
 
 
 @pytest.mark.parametrize("kind", ["data set", "table", "file", "loader"])
+@pytest.mark.slow
 def test_encode_is_indexed(kind, tmp_path):
     rows = ROWS[["user_id", "city"]]
     data = {"data set": Dataset(rows), "table": pa.Table.from_pandas(rows)}.get(kind)

@@ -71,6 +71,7 @@ def test_scalars_and_lists_as_loaders_may_give_them():
     assert found["genres"].to_list()[:2] == [[1], [2, 3]]
 
 
+@pytest.mark.slow
 def test_before_a_model():
     body = mm.Embeddings(SCHEMA.select_by_name(["user", "item"]), dim=8, aggregation="concat")
     model = mm.Model(body, mm.MLPBlock([16]), mm.BinaryOutput("click"), pre=mm.InBatchNegatives(SCHEMA, 3, seed=1))

@@ -90,6 +90,7 @@ def test_dense_sequences_mask_last():
 
 
 @pytest.mark.parametrize("make", [mm.SequencePredictRandom, mm.SequenceMaskRandom])
+@pytest.mark.slow
 def test_random_transforms_of_dense_sequences_leave_padding_alone(make):
     layer = make(SCHEMA, "items")
     tf.random.set_seed(5)
@@ -100,6 +101,7 @@ def test_random_transforms_of_dense_sequences_leave_padding_alone(make):
         assert (mask.sum(axis=1) >= 1).all()
 
 
+@pytest.mark.slow
 def test_predict_random_of_rows_of_different_lengths():
     layer = mm.SequencePredictRandom(SCHEMA, "items")
     seen = [set(), set(), set()]
