@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from emrys.blocks.errors import DataError
-from emrys.blocks.loader.read_ahead import read_ahead
+from emrys.blocks.loader.rows import read_ahead
 
 
 def batches(made: list[int], count: int = 20, rows: int = 10) -> Iterator[pa.RecordBatch]:

@@ -146,10 +146,11 @@ def peak(loader: Loader) -> int:
 
 
 @pytest.mark.parametrize("rows_per_group", [5_000, 1_000_000])
+@pytest.mark.slow
 def test_memory_is_bounded_by_the_buffer_at_ten_times_the_data(
     tmp_path: Path, rows_per_group: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emrys.blocks.loader.row_stream.BLOCK_BYTES", 1 << 16)
+    monkeypatch.setattr("emrys.blocks.loader.rows.BLOCK_BYTES", 1 << 16)
 
     def peak_of(rows: int) -> int:
         columns = {f"c{number}": np.random.default_rng(number).integers(0, 2**60, rows) for number in range(8)}

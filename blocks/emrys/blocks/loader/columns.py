@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from merlin.schema import ColumnSchema, Schema, Tags
+
+from emrys.blocks.errors import ConfigError, DataError, SchemaError
 
 
 @dataclass(frozen=True)
@@ -77,3 +82,230 @@ def misfit(column: LoaderColumn, arrow_type: pa.DataType) -> str | None:
         return expected
     # A float that becomes an integer would lose its fraction without a word.
     return expected if stored.kind == "f" and column.dtype.kind != "f" else None
+
+
+FILL_NULLS = "Fill the nulls when the data is preprocessed."
+
+
+def convert(batch: pa.RecordBatch, columns: Sequence[LoaderColumn], path: str, place: str) -> pa.RecordBatch:
+    """Gives columns the type that they have in the tensors; without a copy where they have it already.
+
+    Args:
+        batch: At least one row.
+        columns: What shall come out: numbers without nulls, lists of them, or lists of one length of them.
+        path: File that the batch comes from, for errors.
+        place: Where in the file, for errors.
+
+    Raises:
+        DataError: A column is missing, holds nulls, has a type that does not fit, numbers out of range, or lists of a
+            wrong length.
+    """
+    made: dict[str, pa.Array] = {}
+    for column in columns:
+        position = batch.schema.get_field_index(column.name)
+        if position < 0:
+            raise missing_column(column.name, path, batch.schema.names)
+        array = batch.column(position)
+        expected = misfit(column, array.type)
+        if expected is not None:
+            raise wrong_type(column.name, path, expected, array.type)
+        try:
+            made[column.name] = _list_column(array, column) if column.is_list else _numbers(array, column.dtype)
+        except _UnfitError as error:
+            raise DataError(
+                error.problem, path=path, column=column.name, expected=error.expected,
+                got=f"{error.got} in {place}", fix=error.fix,
+            ) from None  # fmt: skip
+    return pa.RecordBatch.from_pydict(made)
+
+
+def missing_column(name: str, path: str, present: Sequence[str]) -> DataError:
+    """The error about a column that is not in the data."""
+    return DataError("the column is missing", path=path, column=name, expected=f"one of {', '.join(present)}")
+
+
+def wrong_type(name: str, path: str, expected: str, arrow_type: pa.DataType) -> DataError:
+    """The error about a column whose type cannot become the tensor that is asked for."""
+    return DataError("the type does not fit", path=path, column=name, expected=expected, got=str(arrow_type))
+
+
+def null_values(name: str, path: str, count: int, place: str) -> DataError:
+    """The error about a column with nulls."""
+    return DataError(
+        "the column has nulls", path=path, column=name, expected="a value in every row",
+        got=f"{count} nulls in {place}", fix=FILL_NULLS,
+    )  # fmt: skip
+
+
+class _UnfitError(Exception):
+    def __init__(self, problem: str, expected: str, got: str, fix: str | None = None) -> None:
+        super().__init__(problem)
+        self.problem, self.expected, self.got, self.fix = problem, expected, got, fix
+
+
+def _numbers(array: pa.Array, dtype: np.dtype[Any], expected: str = "a value in every row") -> pa.Array:
+    if array.null_count:
+        raise _UnfitError("the column has nulls", expected, f"{array.null_count} nulls", FILL_NULLS)
+    wanted = pa.from_numpy_dtype(dtype)
+    if array.type == wanted:
+        return array
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    try:
+        # Only integers to narrower integers can go wrong; floats may lose digits.
+        return array.cast(wanted, safe=dtype.kind in "iu")
+    except pa.ArrowInvalid as error:
+        raise _UnfitError("a number is out of range", str(dtype), str(error)) from error
+
+
+def _list_column(array: pa.Array, column: LoaderColumn) -> pa.Array:
+    if array.null_count:
+        expected = "a list, possibly an empty one, in every row"
+        raise _UnfitError("the column has nulls", expected, f"{array.null_count} nulls", FILL_NULLS)
+    lengths = pc.list_value_length(array).to_numpy().astype(np.int64)
+    # `flatten` minds that the array may be a slice of a longer one; `values` would not.
+    elements = _numbers(array.flatten(), column.dtype, "a value in every place of every list")
+    if column.length is None:
+        offsets = np.zeros(len(array) + 1, np.int32)
+        np.cumsum(lengths, out=offsets[1:])
+        return pa.ListArray.from_arrays(pa.array(offsets), elements)
+    wrong = np.flatnonzero(lengths != column.length)
+    if len(wrong) and column.exact:
+        got = f"one of {lengths[wrong[0]]}"
+        raise _UnfitError("the lists differ in length", f"lists of {column.length}", got)
+    if len(wrong):
+        elements = _padded(elements.to_numpy(zero_copy_only=False), lengths, column.length)
+    return pa.FixedSizeListArray.from_arrays(elements, column.length)
+
+
+def _padded(elements: Any, lengths: Any, length: int) -> pa.Array:
+    """Cuts lists at the end, or fills them up with zeros on the right, to one length."""
+    starts = np.cumsum(lengths) - lengths
+    inside = np.arange(length) < np.minimum(lengths, length)[:, None]
+    dense = np.zeros(inside.shape, elements.dtype)
+    dense[inside] = elements[(starts[:, None] + np.arange(length))[inside]]
+    return pa.array(dense.reshape(-1))
+
+
+#: A column with one of these is a target.
+TARGET_TAGS = (Tags.TARGET, Tags.BINARY_CLASSIFICATION, Tags.REGRESSION, Tags.MULTI_CLASS_CLASSIFICATION)
+#: A target with one of these holds ids, which float32 cannot count past 2**24.
+ID_TAGS = (Tags.CATEGORICAL, Tags.MULTI_CLASS_CLASSIFICATION)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which columns a loader gives, as the caller asked for.
+
+    Args:
+        features: Names of the features; None for all columns that are no targets, nor tagged so.
+        categorical: Of the features, those that must be integers.
+        continuous: Of the features, those that come as float32 whatever they are.
+        targets: Names of the targets; None for those that the schema tags so.
+        list_names: List columns that the next two are about; None for all.
+        list_length: Length to which lists are cut or padded, for all or by name.
+        as_dense: Whether lists come padded to `list_length`, or else to the greatest length of the schema.
+    """
+
+    features: Sequence[str] | None = None
+    categorical: Sequence[str] = ()
+    continuous: Sequence[str] = ()
+    targets: Sequence[str] | None = None
+    list_names: Sequence[str] | None = None
+    list_length: int | Mapping[str, int] | None = None
+    as_dense: bool = False
+
+    def columns(self, schema: Schema, arrow_schema: pa.Schema) -> tuple[LoaderColumn, ...]:
+        """The columns of the batches: features, then targets, each in the order of the schema.
+
+        Args:
+            schema: Names, tags, types and list lengths; a type that it leaves open is taken from the data.
+            arrow_schema: Types in the data.
+
+        Raises:
+            SchemaError: A name is not in the schema.
+            ConfigError: The choices contradict each other or the schema.
+        """
+        chosen = set(self.features or ())
+        tagged = [column.name for column in schema if any(tag in column.tags for tag in TARGET_TAGS)]
+        if self.targets is None:
+            targets = [name for name in tagged if name not in chosen]
+        else:
+            targets = list(dict.fromkeys(self.targets))
+        # A target that was not asked for is no feature either: it would give the answer away.
+        features = [name for name in schema.column_names if name not in {*targets, *tagged}]
+        if self.features is not None:
+            features = [name for name in schema.column_names if name in chosen]
+        for name in (*(self.features or ()), *targets):
+            if name not in schema.column_names:
+                raise SchemaError("the column is not in the schema", column=name,
+                                  expected=f"one of {', '.join(schema.column_names)}")  # fmt: skip
+        both = sorted(set(features) & set(targets))
+        if both:
+            raise ConfigError(f"a column is asked for as a feature and as a target: {', '.join(both)}")
+        if not features:
+            raise ConfigError("no feature column is left; name some, or take them out of label_names")
+        made = [self._column(schema[name], arrow_schema, False) for name in features]
+        return tuple(made + [self._column(schema[name], arrow_schema, True) for name in targets])
+
+    def _column(self, column: ColumnSchema, arrow_schema: pa.Schema, is_target: bool) -> LoaderColumn:
+        position = arrow_schema.get_field_index(column.name)
+        arrow_type = arrow_schema.field(position).type if position >= 0 else None
+        stored = numpy_type(arrow_type) if arrow_type is not None else None
+        declared = _declared_type(column) or stored or np.dtype(np.int64)
+        is_list = bool(column.is_list) or (_declared_type(column) is None and _is_list(arrow_type))
+        length, exact = self._length(column, is_list)
+        return LoaderColumn(
+            name=column.name, dtype=self._type(column, declared, is_target), stored=stored or declared,
+            is_target=is_target, is_list=is_list, length=length, exact=exact,
+        )  # fmt: skip
+
+    def _type(self, column: ColumnSchema, declared: np.dtype[Any], is_target: bool) -> np.dtype[Any]:
+        if column.name in self.categorical and declared.kind == "f":
+            raise ConfigError(f"cat_names has {column.name!r}, which is {declared}; expected integers")
+        ids = declared.kind != "f" and any(tag in column.tags for tag in ID_TAGS)
+        if declared.kind == "f" or column.name in self.continuous or (is_target and not ids):
+            return np.dtype(np.float32)
+        return np.dtype(np.int32) if declared == np.int32 else np.dtype(np.int64)
+
+    def _length(self, column: ColumnSchema, is_list: bool) -> tuple[int | None, bool]:
+        """Length of the dense lists, if they are dense, and whether the data must have it."""
+        if not is_list:
+            return None, False
+        count = column.value_count
+        longest = int(count.max) if count is not None and count.max else None
+        fixed = longest is not None and count.min == count.max
+        if self.list_names is None or column.name in self.list_names:
+            given = self.list_length.get(column.name) if isinstance(self.list_length, Mapping) else self.list_length
+            if given is not None:
+                return given, False
+            if self.as_dense and longest is None:
+                raise ConfigError(
+                    f"sparse_as_dense=True needs a length for {column.name!r}; give it in sparse_max, or as a maximum"
+                    " of value_count in the schema"
+                )
+            if self.as_dense:
+                return longest, fixed
+        return (longest, True) if fixed else (None, False)
+
+
+def schema_of(arrow_schema: pa.Schema) -> Schema:
+    """A schema without tags, with the names and types of the data; types that are no numbers stay open."""
+    return Schema([
+        ColumnSchema(field.name, dtype=numpy_type(field.type), is_list=_is_list(field.type), is_ragged=_ragged(field))
+        for field in arrow_schema
+    ])  # fmt: skip
+
+
+def _ragged(field: pa.Field) -> bool | None:
+    return True if _is_list(field.type) else None
+
+
+def _is_list(arrow_type: pa.DataType | None) -> bool:
+    return arrow_type is not None and element_type(arrow_type)[1]
+
+
+def _declared_type(column: ColumnSchema) -> np.dtype[Any] | None:
+    if not (column.dtype.is_integer or column.dtype.is_float):
+        return None
+    return np.dtype(column.dtype.to_numpy)

@@ -8,19 +8,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import keras
+import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema
 
-from emrys.blocks.loader.arguments import check, count, feature_names, steps_of
-from emrys.blocks.loader.batch_steps import Step, as_steps, schema_behind, through
-from emrys.blocks.loader.conversion import missing_column
-from emrys.blocks.loader.data_source import DataSource
-from emrys.blocks.loader.row_stream import RowStream
-from emrys.blocks.loader.selection import Selection, schema_of
-from emrys.blocks.loader.sharding import shard_rows
-from emrys.blocks.loader.sources import Readable, open_source
-from emrys.blocks.loader.tensors import Batch, batches_dataset, blocks_dataset, eager_batches
+from emrys.blocks.errors import ConfigError
+from emrys.blocks.loader.batches import (
+    Batch,
+    Step,
+    as_steps,
+    batches_dataset,
+    blocks_dataset,
+    eager_batches,
+    schema_behind,
+    through,
+)
+from emrys.blocks.loader.columns import Selection, missing_column, schema_of
+from emrys.blocks.loader.rows import RowStream, shard_rows
+from emrys.blocks.loader.sources import DataSource, Readable, open_source
 
 
 class Loader:
@@ -55,7 +61,7 @@ class Loader:
         parts_per_chunk: Parts of `buffer_size` that are mixed at once.
         reader_kwargs: Options of `pyarrow.parquet.ParquetFile`; `filesystem` is a `pyarrow.fs.FileSystem`.
         global_size: Number of workers that share the data. Each reads a run of rows of its own, all have the same
-            number of batches; see `emrys.blocks.loader.sharding.shard_rows` for what is left over.
+            number of batches; see `emrys.blocks.loader.rows.shard_rows` for what is left over.
         global_rank: Number of this worker, from 0.
         drop_last: Whether to leave out a last batch that is not full.
         sparse_names: List columns that `sparse_max` and `sparse_as_dense` are about; by default all.
@@ -266,3 +272,64 @@ def _schema(data: object, source: DataSource, selection: Selection) -> Schema:
         if name not in source.arrow_schema.names:
             raise missing_column(name, source.name, source.arrow_schema.names)
     return schema_of(source.arrow_schema)
+
+
+def steps_of(loader_kwargs: Mapping[str, Any]) -> list[Step]:
+    """The transforms among the further arguments.
+
+    Raises:
+        ConfigError: There is an argument that is not known, or a transform that cannot be called.
+    """
+    unknown = sorted(set(loader_kwargs) - {"transform", "transforms"})
+    if unknown:
+        raise ConfigError(f"Loader has no argument {', '.join(map(repr, unknown))}")
+    return [step for name in ("transforms", "transform") for step in as_steps(name, loader_kwargs.get(name))]
+
+
+def check(
+    engine: str | None, device: int | str | None, workers: tuple[int | None, int | None], buffer_size: float
+) -> None:
+    """Checks arguments that stand for themselves; `workers` are `global_size` and `global_rank`.
+
+    Raises:
+        ConfigError: One has a value that cannot be.
+    """
+    if engine not in (None, "parquet"):
+        raise ConfigError(f"engine must be None or 'parquet'; got {engine!r}")
+    if not (device in (None, "cpu") or (isinstance(device, int) and device >= 0)):
+        raise ConfigError(f"device must be None, 'cpu' or the number of a GPU; got {device!r}")
+    if (workers[0] is None) != (workers[1] is None):
+        raise ConfigError(f"global_size and global_rank go together; got {workers[0]} and {workers[1]}")
+    if isinstance(buffer_size, bool) or not isinstance(buffer_size, int | float) or not buffer_size > 0:
+        raise ConfigError(f"buffer_size must be a share up to 1.0 or a number of rows; got {buffer_size!r}")
+
+
+def count(name: str, value: int, least: int = 1) -> int:
+    """A whole number.
+
+    Raises:
+        ConfigError: It is none, or below `least`.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ConfigError(f"{name} must be an integer of at least {least}; got {value!r}")
+    return int(value)
+
+
+def feature_names(
+    feature_columns: Sequence[str | ColumnSchema] | None,
+    cat_names: Sequence[str] | None,
+    cont_names: Sequence[str] | None,
+) -> list[str] | None:
+    """Names of the features that are asked for; None for all.
+
+    Raises:
+        ConfigError: They are given in two ways.
+    """
+    named = cat_names is not None or cont_names is not None
+    if feature_columns is not None and named:
+        raise ConfigError("give feature_columns, or cat_names and cont_names, not both")
+    if named:
+        return [*(cat_names or ()), *(cont_names or ())]
+    if feature_columns is None:
+        return None
+    return [column if isinstance(column, str) else column.name for column in feature_columns]

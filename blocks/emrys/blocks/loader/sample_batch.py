@@ -10,12 +10,11 @@ import pyarrow as pa
 import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.loader.batch_steps import apply
+from emrys.blocks.loader.batches import apply, only_batch
 from emrys.blocks.loader.columns import LoaderColumn
 from emrys.blocks.loader.loader import Loader
-from emrys.blocks.loader.row_stream import RowStream
+from emrys.blocks.loader.rows import RowStream
 from emrys.blocks.loader.sources import Readable
-from emrys.blocks.loader.tensors import only_batch
 
 
 def sample_batch(

@@ -1,21 +1,241 @@
-"""From what a caller has (paths, folders, data sets) to a `DataSource`."""
+"""What the loader reads from: rows in groups, each of which can be read on its own."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs
 
 from emrys.blocks.errors import ConfigError, DataError
-from emrys.blocks.loader.data_source import DataSource
+from emrys.blocks.loader.columns import LoaderColumn, convert, misfit, missing_column, null_values, wrong_type
 from emrys.blocks.loader.parquet_files import parquet_files
-from emrys.blocks.loader.parquet_source import ParquetSource
-from emrys.blocks.loader.table_source import TableSource
 
 if TYPE_CHECKING:
     from merlin.io import Dataset
+
+
+class DataSource(ABC):
+    """Rows in groups. Subclasses know how many there are before they read any.
+
+    Args:
+        name: What the data is called in errors.
+        group_rows: Number of rows of each group, in the order of the data; none is empty.
+    """
+
+    def __init__(self, name: str, group_rows: Sequence[int]) -> None:
+        self.name = name
+        self.group_rows = tuple(group_rows)
+        if not self.group_rows:
+            raise DataError("the data has no rows", path=name, expected="at least one")
+
+    @property
+    def rows(self) -> int:
+        """Number of rows altogether."""
+        return sum(self.group_rows)
+
+    @property
+    @abstractmethod
+    def arrow_schema(self) -> pa.Schema:
+        """Names and types of the columns, from the first group."""
+
+    @abstractmethod
+    def batches(self, group: int, names: Sequence[str], size: int) -> Iterator[tuple[pa.RecordBatch, str, str]]:
+        """Reads one group, a piece at a time.
+
+        Args:
+            group: Number of the group.
+            names: Columns to read.
+            size: Rows of a piece, at most.
+
+        Yields:
+            The piece, the file that it comes from, and where in that file.
+        """
+
+    def read(
+        self, group: int, start: int, stop: int, columns: Sequence[LoaderColumn], size: int
+    ) -> Iterator[pa.RecordBatch]:
+        """Reads the rows from `start` to before `stop` of one group, in pieces of at most `size` rows, converted.
+
+        Raises:
+            DataError: The file is damaged, or holds what does not fit `columns`.
+        """
+        seen = 0
+        for batch, path, place in self.batches(group, [column.name for column in columns], size):
+            first, last = max(start - seen, 0), min(stop - seen, batch.num_rows)
+            seen += batch.num_rows
+            if first < last:
+                yield convert(batch.slice(first, last - first), columns, path, place)
+            if seen >= stop:
+                return
+
+    def check(self, columns: Sequence[LoaderColumn]) -> None:
+        """Checks what is known of the data before it is read.
+
+        Raises:
+            DataError: A column is missing or has a type that does not fit.
+        """
+        check_types(self.arrow_schema, columns, self.name)
+
+    def list_length(self, name: str) -> float:
+        """Mean length of the lists of a column, or a guess; for sizing buffers."""
+        del name
+        return 8.0
+
+
+def check_types(schema: pa.Schema, columns: Sequence[LoaderColumn], path: str) -> None:
+    """Checks that all columns are in an Arrow schema, with types that fit.
+
+    Raises:
+        DataError: One is not.
+    """
+    for column in columns:
+        position = schema.get_field_index(column.name)
+        if position < 0:
+            raise missing_column(column.name, path, schema.names)
+        arrow_type = schema.field(position).type
+        expected = misfit(column, arrow_type)
+        if expected is not None:
+            raise wrong_type(column.name, path, expected, arrow_type)
+
+
+class TableSource(DataSource):
+    """Arrow tables as groups.
+
+    Args:
+        name: What the data is called in errors.
+        tables: Number of rows of each table and a function that gives it. Empty ones are left out.
+
+    Raises:
+        DataError: There is no row.
+    """
+
+    def __init__(self, name: str, tables: Sequence[tuple[int, Callable[[], pa.Table]]]) -> None:
+        self._tables = [table for rows, table in tables if rows]
+        super().__init__(name, [rows for rows, _ in tables if rows])
+        self._schema: pa.Schema = self._tables[0]().schema
+
+    @property
+    def arrow_schema(self) -> pa.Schema:
+        """Names and types of the columns of the first table."""
+        return self._schema
+
+    def batches(self, group: int, names: Sequence[str], size: int) -> Iterator[tuple[pa.RecordBatch, str, str]]:
+        """Cuts one table into pieces."""
+        table = self._tables[group]()
+        kept = table.select([name for name in names if name in table.column_names])
+        for batch in kept.to_batches(max_chunksize=size):
+            yield batch, self.name, f"partition {group}"
+
+
+#: Options of `pyarrow.parquet.ParquetFile` that a caller may set.
+READER_OPTIONS = ("buffer_size", "coerce_int96_timestamp_unit", "memory_map", "page_checksum_verification",
+                  "pre_buffer", "thrift_container_size_limit", "thrift_string_size_limit")  # fmt: skip
+
+
+class ParquetSource(DataSource):
+    """Row groups of one or several Parquet files.
+
+    The footers are read once, here; a row group is opened when its turn comes, and decoded piece by piece, so that a
+    row group need not fit into memory.
+
+    Args:
+        files: File system and path of each file, in order.
+        reader_options: Options of `pyarrow.parquet.ParquetFile`, out of `READER_OPTIONS`.
+
+    Raises:
+        DataError: A file is missing, empty, cut short or no Parquet, or none of them has a row.
+        ConfigError: An option is unknown.
+    """
+
+    def __init__(
+        self, files: Sequence[tuple[fs.FileSystem, str]], reader_options: Mapping[str, Any] | None = None
+    ) -> None:
+        # Column chunks are read a piece at a time: a whole one may be as large as the file.
+        self._options = {"buffer_size": 1 << 18, **(reader_options or {})}
+        for option in self._options:
+            if option not in READER_OPTIONS:
+                raise ConfigError(f"reader_kwargs has an unknown option {option!r}; known: {', '.join(READER_OPTIONS)}")
+        self._files = tuple(files)
+        self._footers = [self._footer(system, path) for system, path in files]
+        self._groups = [
+            (file, group)
+            for file, footer in enumerate(self._footers)
+            for group in range(footer.num_row_groups)
+            if footer.row_group(group).num_rows
+        ]
+        name = files[0][1] if len(files) == 1 else f"{files[0][1]} and {len(files) - 1} more"
+        super().__init__(name, [self._footers[file].row_group(group).num_rows for file, group in self._groups])
+
+    @property
+    def arrow_schema(self) -> pa.Schema:
+        """Names and types of the columns of the first file that has rows."""
+        return self._footers[self._groups[0][0]].schema.to_arrow_schema()
+
+    def batches(self, group: int, names: Sequence[str], size: int) -> Iterator[tuple[pa.RecordBatch, str, str]]:
+        """Decodes one row group, a piece at a time."""
+        file, number = self._groups[group]
+        system, path = self._files[file]
+        try:
+            with self._open(system, path, self._footers[file]) as parquet:
+                for batch in parquet.iter_batches(size, row_groups=[number], columns=list(names)):
+                    yield batch, path, f"row group {number}"
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(
+                f"row group {number} cannot be read: {error}", path=path, fix="Write the file again."
+            ) from error
+
+    def check(self, columns: Sequence[LoaderColumn]) -> None:
+        """Checks names, types, and the counts of nulls that the footers hold, of every file."""
+        checked: pa.Schema | None = None
+        for file in dict.fromkeys(file for file, _ in self._groups):
+            schema = self._footers[file].schema.to_arrow_schema()
+            if checked is None or not schema.equals(checked):
+                check_types(schema, columns, self._files[file][1])
+                checked = schema
+            self._check_nulls(file, columns)
+
+    def list_length(self, name: str) -> float:
+        """Mean length of the lists in the first row group, from its footer."""
+        file, number = self._groups[0]
+        group = self._footers[file].row_group(number)
+        for position in range(group.num_columns):
+            chunk = group.column(position)
+            if chunk.path_in_schema.startswith(f"{name}."):
+                return float(chunk.num_values) / float(group.num_rows)
+        return 1.0
+
+    def _check_nulls(self, file: int, columns: Sequence[LoaderColumn]) -> None:
+        # The count of a list column also counts its empty lists, so those are checked when they are read.
+        names = {column.name for column in columns if not column.is_list}
+        footer = self._footers[file]
+        places = [(at, footer.schema.column(at).path) for at in range(len(footer.schema))]
+        places = [(at, name) for at, name in places if name in names]
+        for number in range(footer.num_row_groups):
+            group = footer.row_group(number)
+            for at, name in places:
+                statistics = group.column(at).statistics
+                if statistics is not None and statistics.has_null_count and statistics.null_count:
+                    raise null_values(name, self._files[file][1], statistics.null_count, f"row group {number}")
+
+    def _footer(self, system: fs.FileSystem, path: str) -> pq.FileMetaData:
+        try:
+            with self._open(system, path) as parquet:
+                return parquet.metadata
+        except FileNotFoundError:
+            raise DataError("the file is missing", path=path, expected="a Parquet file") from None
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(
+                "this is no whole Parquet file", path=path, got=str(error), fix="Write or download it again."
+            ) from error
+
+    def _open(self, system: fs.FileSystem, path: str, footer: pq.FileMetaData | None = None) -> pq.ParquetFile:
+        return pq.ParquetFile(path, metadata=footer, filesystem=system, **self._options)
+
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 #: What a loader reads from.
