@@ -11,23 +11,21 @@ from emrys.blocks.core.aggregation import (
     TabularAggregation,
 )
 from emrys.blocks.core.as_tabular import AsTabular
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, block_registry
 from emrys.blocks.core.cond import Cond
 from emrys.blocks.core.debug import Debug
-from emrys.blocks.core.filter import Filter
 from emrys.blocks.core.map_values import MapValues
 from emrys.blocks.core.model_context import ModelContext
 from emrys.blocks.core.no_op import NoOp
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.prediction import Prediction
-from emrys.blocks.core.registry import block_registry
 from emrys.blocks.core.rename import Rename
 from emrys.blocks.core.repeated_block import RepeatedBlock
 from emrys.blocks.core.residual_block import ResidualBlock
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.core.shortcut import ShortcutBlock
 from emrys.blocks.core.sum_residual import SumResidual
-from emrys.blocks.core.tabular import TabularBlock
+from emrys.blocks.core.tabular import Filter, TabularBlock
 from emrys.blocks.inputs.average_embeddings_by_weight_feature import AverageEmbeddingsByWeightFeature
 from emrys.blocks.inputs.continuous import Continuous
 from emrys.blocks.inputs.continuous_embedding import ContinuousEmbedding
@@ -51,16 +49,14 @@ from emrys.blocks.inputs.table_config import TableConfig
 from emrys.blocks.inputs.tensor_initializer import TensorInitializer
 from emrys.blocks.interactions.cross_block import CrossBlock
 from emrys.blocks.interactions.dot_product import DotProductInteraction, DotProductInteractionBlock
-from emrys.blocks.interactions.factor_sum import FactorSum
-from emrys.blocks.interactions.fm_block import FMBlock
-from emrys.blocks.interactions.fm_pairwise_interaction import FMPairwiseInteraction
+from emrys.blocks.interactions.fm_block import FactorSum, FMBlock, FMPairwiseInteraction
 from emrys.blocks.interactions.wide_features import WideFeatures
 from emrys.blocks.interactions.wide_logit import WideLogit
 from emrys.blocks.legacy.dual_encoder_block import DualEncoderBlock
 from emrys.blocks.legacy.in_batch_sampler import InBatchSampler
 from emrys.blocks.legacy.item_retrieval_scorer import ItemRetrievalScorer
 from emrys.blocks.legacy.item_retrieval_task import ItemRetrievalTask
-from emrys.blocks.legacy.item_sampler import ItemSampler
+from emrys.blocks.legacy.item_sampler import EmbeddingWithMetadata, ItemSampler
 from emrys.blocks.legacy.matrix_factorization_block import MatrixFactorizationBlock
 from emrys.blocks.legacy.popularity_based_sampler import PopularityBasedSampler
 from emrys.blocks.legacy.prediction_tasks import (
@@ -103,9 +99,8 @@ from emrys.blocks.metrics import (
     TopKMetricsAggregator,
     metrics_registry,
 )
-from emrys.blocks.mlp.dense import Dense
 from emrys.blocks.mlp.dense_residual_block import DenseResidualBlock
-from emrys.blocks.mlp.mlp_block import MLPBlock
+from emrys.blocks.mlp.mlp_block import Dense, MLPBlock
 from emrys.blocks.models.dcn import DCNModel
 from emrys.blocks.models.deepfm import DeepFMModel
 from emrys.blocks.models.dlrm import DLRMBlock, DLRMModel
@@ -116,7 +111,7 @@ from emrys.blocks.models.matrix_factorization import MatrixFactorizationModelV2
 from emrys.blocks.models.model import Model
 from emrys.blocks.models.model import Model as BaseModel
 from emrys.blocks.models.ncf import NCFModel
-from emrys.blocks.models.retrieval_model_v2 import RetrievalModelV2
+from emrys.blocks.models.retrieval_model import RetrievalModelV2
 from emrys.blocks.models.row_l2 import RowL2
 from emrys.blocks.models.top_k_encoder import TopKEncoder
 from emrys.blocks.models.two_tower import TwoTowerModelV2
@@ -131,9 +126,7 @@ from emrys.blocks.optimizers.lazy_adam import LazyAdam
 from emrys.blocks.optimizers.lazy_loss_scale_optimizer import LazyLossScaleOptimizer
 from emrys.blocks.optimizers.lazy_optimizer import LazyOptimizer
 from emrys.blocks.optimizers.lazy_sgd import LazySGD
-from emrys.blocks.optimizers.multi_optimizer import MultiOptimizer
-from emrys.blocks.optimizers.optimizer_blocks import OptimizerBlocks
-from emrys.blocks.optimizers.split_embeddings_on_size import split_embeddings_on_size
+from emrys.blocks.optimizers.multi_optimizer import MultiOptimizer, OptimizerBlocks, split_embeddings_on_size
 from emrys.blocks.outputs.binary_output import BinaryOutput
 from emrys.blocks.outputs.categorical_output import CategoricalOutput
 from emrys.blocks.outputs.categorical_target import CategoricalTarget
@@ -151,17 +144,14 @@ from emrys.blocks.retrieval.approximate_top_k import ApproximateTopK, IndexRepor
 from emrys.blocks.retrieval.brute_force import BruteForce
 from emrys.blocks.retrieval.hold_out_items import HoldOutItems
 from emrys.blocks.retrieval.index_block import IndexBlock
-from emrys.blocks.retrieval.prediction_output import PredictionOutput
 from emrys.blocks.retrieval.seen_items import SeenItems
-from emrys.blocks.retrieval.top_k_index_block import TopKIndexBlock
-from emrys.blocks.retrieval.top_k_layer import TopKLayer
+from emrys.blocks.retrieval.top_k_index_block import PredictionOutput, TopKIndexBlock
+from emrys.blocks.retrieval.top_k_layer import TopKLayer, TopKPrediction
 from emrys.blocks.retrieval.top_k_output import TopKOutput
-from emrys.blocks.retrieval.top_k_prediction import TopKPrediction
 from emrys.blocks.retrieval.unique_rows import unique_by_tag, unique_rows_by_features
 from emrys.blocks.sampling.candidate import Candidate
 from emrys.blocks.sampling.candidate_sampler import CandidateSampler, sampler_registry
 from emrys.blocks.sampling.cross_batch_sampler import CrossBatchSampler
-from emrys.blocks.sampling.embedding_with_metadata import EmbeddingWithMetadata
 from emrys.blocks.sampling.fifo_queue import FIFOQueue
 from emrys.blocks.sampling.in_batch_negatives import InBatchNegatives
 from emrys.blocks.sampling.in_batch_sampler_v2 import InBatchSamplerV2
@@ -179,32 +169,20 @@ from emrys.blocks.schema.functions import (
     select_targets,
     tensorflow_metadata_json_to_schema,
 )
-from emrys.blocks.sequences.sequence_mask_last import SequenceMaskLast
-from emrys.blocks.sequences.sequence_mask_random import SequenceMaskRandom
-from emrys.blocks.sequences.sequence_predict_last import SequencePredictLast
-from emrys.blocks.sequences.sequence_predict_next import SequencePredictNext
-from emrys.blocks.sequences.sequence_predict_random import SequencePredictRandom
-from emrys.blocks.sequences.sequence_target_as_input import SequenceTargetAsInput
-from emrys.blocks.transformer.albert_block import AlbertBlock
-from emrys.blocks.transformer.bert_block import BertBlock
-from emrys.blocks.transformer.gpt2_block import GPT2Block
-from emrys.blocks.transformer.roberta_block import RobertaBlock
+from emrys.blocks.sequences.sequence_mask import SequenceMaskLast, SequenceMaskRandom, SequenceTargetAsInput
+from emrys.blocks.sequences.sequence_predict import SequencePredictLast, SequencePredictNext, SequencePredictRandom
+from emrys.blocks.transformer.architectures import AlbertBlock, BertBlock, GPT2Block, RobertaBlock
 from emrys.blocks.transformer.transformer_block import TransformerBlock
 from emrys.blocks.transforms.broadcast_to_sequence import BroadcastToSequence
 from emrys.blocks.transforms.category_encoding import CategoryEncoding
 from emrys.blocks.transforms.expand_dims import ExpandDims
-from emrys.blocks.transforms.hashed_cross import HashedCross
-from emrys.blocks.transforms.hashed_cross_all import HashedCrossAll
+from emrys.blocks.transforms.hashed_cross import HashedCross, HashedCrossAll
 from emrys.blocks.transforms.l2_norm import L2Norm
-from emrys.blocks.transforms.list_to_dense import ListToDense
-from emrys.blocks.transforms.list_to_ragged import ListToRagged
-from emrys.blocks.transforms.list_to_sparse import ListToSparse
+from emrys.blocks.transforms.list_conversion import ListToDense, ListToRagged, ListToSparse, ToDense, ToSparse
 from emrys.blocks.transforms.logits_temperature_scaler import LogitsTemperatureScaler
 from emrys.blocks.transforms.sequence_aggregator import SequenceAggregator
 from emrys.blocks.transforms.stochastic_swap_noise import StochasticSwapNoise
-from emrys.blocks.transforms.to_dense import ToDense
 from emrys.blocks.transforms.to_one_hot import ToOneHot
-from emrys.blocks.transforms.to_sparse import ToSparse
 from emrys.blocks.transforms.to_target import ToTarget
 from emrys.blocks.transforms.value_dropout import ValueDropout
 from emrys.blocks.utils.files import (

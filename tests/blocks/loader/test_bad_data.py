@@ -26,12 +26,12 @@ def refused(match: str, *arguments: object, **named: object) -> None:
 def test_an_empty_file(tmp_path: Path) -> None:
     path = tmp_path / "empty.parquet"
     path.touch()
-    refused(f"{path}: this is no whole Parquet file", path)
+    refused(f"{path}: the file is not a complete Parquet file", path)
 
 
 def test_a_file_that_was_cut_short(numbered: Path) -> None:
     numbered.write_bytes(numbered.read_bytes()[:-20])
-    refused(f"{numbered}: this is no whole Parquet file", numbered)
+    refused(f"{numbered}: the file is not a complete Parquet file", numbered)
 
 
 def test_a_file_without_rows(write: Write) -> None:
@@ -95,7 +95,7 @@ def test_nulls_that_the_footer_does_not_tell_of(tmp_path: Path) -> None:
     ("lists", "message"),
     [
         ([[1], None], "the column has nulls; expected a list, possibly an empty one, in every row, got 1 nulls"),
-        ([[1], [2, None]], "the column has nulls; expected a value in every place of every list, got 1 nulls"),
+        ([[1], [2, None]], "the column has nulls; expected a value at every position of every list, got 1 nulls"),
     ],
 )
 def test_nulls_in_lists(write: Write, lists: list, message: str) -> None:

@@ -106,7 +106,7 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
 
 def test_a_missing_or_fractional_key_is_named(write: Write) -> None:
     path = write({"id": [1], "x": [0.5]})
-    with pytest.raises(SchemaError, match="column 'item': EmbeddingOperator finds no column; expected one of id, x"):
+    with pytest.raises(SchemaError, match="column 'item': EmbeddingOperator: the column is missing; expected one of id, x"):
         Loader(path, 1, transforms=[EmbeddingOperator(VECTORS, "item")]).to_tf_dataset()
     with pytest.raises(SchemaError, match="column 'x': EmbeddingOperator; expected integers, got float32"):
         Loader(path, 1, transforms=[EmbeddingOperator(VECTORS, "x")]).to_tf_dataset()

@@ -61,8 +61,8 @@ def test_what_is_not_there_is_named(bucket: storage.Bucket) -> None:
 
 def test_a_damaged_file_is_named(bucket: storage.Bucket) -> None:
     bucket.blob("damaged/part.parquet").upload_from_string(b"PAR1")
-    with pytest.raises(DataError, match=f"{BUCKET}/damaged/part.parquet: this is no whole Parquet file"):
+    with pytest.raises(DataError, match=f"{BUCKET}/damaged/part.parquet: the file is not a complete Parquet file"):
         Loader(f"gs://{BUCKET}/damaged", 4)
     local = Path(__file__)
-    with pytest.raises(DataError, match="this is no whole Parquet file"):
+    with pytest.raises(DataError, match="the file is not a complete Parquet file"):
         Loader(local, 4)

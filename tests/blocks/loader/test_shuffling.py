@@ -74,7 +74,7 @@ def test_seed_fn_is_asked_as_each_epoch_starts(numbered: Path) -> None:
 @pytest.mark.parametrize("seed", [-1, 0.5, None])
 def test_a_bad_seed_is_named(numbered: Path, seed: object) -> None:
     loader = Loader(numbered, 10, seed_fn=lambda: seed)  # type: ignore[arg-type, return-value]
-    with pytest.raises(ConfigError, match=f"seed_fn must give an integer of at least 0; got {seed}"):
+    with pytest.raises(ConfigError, match=f"seed_fn must return an integer of at least 0; got {seed}"):
         ids(loader)
 
 

@@ -161,10 +161,10 @@ def test_what_is_no_transform_is_named(numbered: Path) -> None:
         return None
 
     with pytest.raises(
-        ConfigError, match=r"the transform 'nothing' gives no batch; expected features by name.*NoneType"
+        ConfigError, match=r"the transform 'nothing' must return a batch; expected features by name.*NoneType"
     ):
         Loader(numbered, 4, transform=nothing).to_tf_dataset()
     with pytest.raises(
-        SchemaError, match=r"behind the transform 'doubled' is not known\. Give it a method compute_out"
+        SchemaError, match=r"after the transform 'doubled' is unknown\. Add a method compute_out"
     ):
         Loader(numbered, 4, transform=doubled).output_schema  # noqa: B018 - raises

@@ -10,8 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from emrys.blocks.datasets.log_schema import LOG_SCHEMA
-from emrys.blocks.datasets.movielens_1m import OCCUPATIONS
-from emrys.blocks.datasets.movielens_100k import GENRES
+from emrys.blocks.datasets.movielens import GENRES, OCCUPATIONS
 from emrys.blocks.errors import ConfigError
 
 Floats = npt.NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Batches of tensors out of Parquet, in bounded memory."""
+"""Loading Parquet data as batches of tensors, in bounded memory."""
 
 from emrys.blocks.loader.embedding_operator import EmbeddingOperator
 from emrys.blocks.loader.loader import Loader

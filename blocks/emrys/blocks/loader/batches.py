@@ -1,9 +1,8 @@
-"""From blocks of rows to batches of tensors.
+"""Batches of tensors: cut from blocks of rows, then transformed.
 
-A generator that gave TensorFlow batch after batch would spend its time on the border between the two: some 40 tensors
-each time. So it gives blocks of many batches, whose memory TensorFlow takes over as it is, one block ahead of the
-reader. From there batches are cut in C++: by `from_tensor_slices` in a graph, by `tf.unstack` for eager tensors. Only
-ragged columns cost something per batch.
+Passing single batches from a Python generator to TensorFlow is slow, about 40 tensors each. So the generator yields
+blocks of many batches, one block ahead, whose memory TensorFlow uses without a copy. Blocks are cut into batches in
+C++: by `from_tensor_slices` in a graph, by `tf.unstack` for eager tensors. Only ragged columns have a cost per batch.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ from emrys.blocks.loader.table_operator import TableOperator, is_table_operator
 
 #: `(features, targets)`: tensors, or ragged tensors, by name.
 Batch: TypeAlias = "tuple[dict[str, Any], dict[str, Any]]"
-#: What n batches of B rows are to TensorFlow: arrays with one entry per batch, for features and for targets, by name;
-#: and the elements of the ragged columns, by name.
+#: Several batches: arrays with one entry per batch, for features and for targets, by name; and the elements of the
+#: ragged columns, by name.
 Block: TypeAlias = "tuple[dict[str, Any], dict[str, Any], dict[str, Any]]"
 
 
@@ -36,12 +35,12 @@ def blocks_dataset(
     blocks: Callable[[], Iterable[tuple[pa.RecordBatch, int]]],
     batch_size: int | None,
 ) -> tf.data.Dataset:
-    """The rows of an epoch as a data set of blocks. Nothing is read before the first of them is asked for.
+    """The rows of an epoch as a data set of blocks; reading starts with the iteration.
 
     Args:
-        columns: What the rows hold.
-        blocks: Starts an epoch: its rows, each time with the number of rows that make a batch.
-        batch_size: Rows of every batch, where they are all alike; None otherwise.
+        columns: The columns of the rows.
+        blocks: Starts an epoch; yields rows and the number of rows of a batch.
+        batch_size: Rows of every batch, if they are all equal; None otherwise.
     """
 
     def generate() -> Iterator[Block]:
@@ -55,7 +54,7 @@ def batches_dataset(blocks: tf.data.Dataset, steps: int) -> tf.data.Dataset:
     """Cuts blocks into batches, in a graph.
 
     Args:
-        blocks: What `blocks_dataset` gives.
+        blocks: The result of `blocks_dataset`.
         steps: Number of batches in an epoch.
     """
 
@@ -66,7 +65,7 @@ def batches_dataset(blocks: tf.data.Dataset, steps: int) -> tf.data.Dataset:
         return batches.map(lambda x, y: (_with_lists(x, elements), _with_lists(y, elements)))
 
     options = tf.data.Options()
-    # Workers read different rows already (global_rank); TensorFlow must not divide them once more.
+    # Workers read different rows already (global_rank); TensorFlow must not shard them again.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return blocks.flat_map(cut).apply(tf.data.experimental.assert_cardinality(steps)).with_options(options)
 
@@ -74,15 +73,15 @@ def batches_dataset(blocks: tf.data.Dataset, steps: int) -> tf.data.Dataset:
 def eager_batches(block: Block) -> Iterator[Batch]:
     """Cuts a block of eager tensors into batches."""
     features, targets, elements = block
-    pieces = [{name: tf.unstack(tensor) for name, tensor in part.items()} for part in (features, targets)]
-    count = len(next(iter(pieces[0].values())))
+    unstacked = [{name: tf.unstack(tensor) for name, tensor in part.items()} for part in (features, targets)]
+    count = len(next(iter(unstacked[0].values())))
     for at in range(count):
-        x, y = ({name: piece[at] for name, piece in part.items()} for part in pieces)
+        x, y = ({name: tensors[at] for name, tensors in part.items()} for part in unstacked)
         yield (_with_lists(x, elements), _with_lists(y, elements)) if elements else (x, y)
 
 
-def only_batch(columns: Sequence[LoaderColumn], rows: pa.RecordBatch) -> Batch:
-    """Makes one batch of the rows, of eager tensors."""
+def single_batch(columns: Sequence[LoaderColumn], rows: pa.RecordBatch) -> Batch:
+    """Converts all the rows to one batch of eager tensors."""
     return next(eager_batches(tf.nest.map_structure(tf.constant, _block(columns, rows, rows.num_rows))))
 
 
@@ -117,20 +116,20 @@ def _block(columns: Sequence[LoaderColumn], rows: pa.RecordBatch, size: int) -> 
 
 
 def _with_lists(part: dict[str, Any], elements: dict[str, Any]) -> dict[str, Any]:
-    """Puts ragged tensors (B, None) in the place of their positions."""
-    made = {}
+    """Replaces the start and splits of ragged columns by ragged tensors (B, None)."""
+    tensors = {}
     for key, value in part.items():
         if key.startswith(_start("")):
             name = key.removeprefix(_start(""))
             splits = part[_splits(name)]
             values = elements[name][value : value + splits[-1]]
-            made[name] = tf.RaggedTensor.from_row_splits(values, splits, validate=False)
+            tensors[name] = tf.RaggedTensor.from_row_splits(values, splits, validate=False)
         elif not key.startswith(_splits("")):
-            made[key] = value
-    return made
+            tensors[key] = value
+    return tensors
 
 
-# Keys that no column has: a column's name does not begin with a control character.
+# Keys that cannot be column names: those do not begin with a control character.
 def _start(name: str) -> str:
     return f"\x00start/{name}"
 
@@ -139,87 +138,89 @@ def _splits(name: str) -> str:
     return f"\x00splits/{name}"
 
 
-#: A layer, or a function of a batch's parts: `(features, targets)`, and the weights behind a step that gave some.
-Step: TypeAlias = "keras.layers.Layer | Callable[..., Any]"
-EXPECTED = "features by name, a tuple of features, targets and perhaps weights, or a Prediction of these"
+#: A layer, or a function of `(features, targets)`, or of `(features, targets, sample_weight)` if there are weights.
+Transform: TypeAlias = "keras.layers.Layer | Callable[..., Any]"
+EXPECTED = "features by name, (features, targets), (features, targets, sample_weight), or a Prediction"
 
 
-def as_steps(argument: str, given: Any) -> list[Step]:
-    """The steps that a caller gave as one or several; operators of Merlin's graphs become functions.
-
-    Raises:
-        ConfigError: One of them cannot be called.
-    """
-    steps = [] if given is None else list(given) if isinstance(given, list | tuple) else [given]
-    steps = [TableOperator(step) if is_table_operator(step) else step for step in steps]
-    for step in steps:
-        if not callable(step):
-            raise ConfigError(f"Loader: {argument}", expected="layers or functions", got=type(step).__name__)
-    return steps
-
-
-def through(dataset: tf.data.Dataset, steps: Sequence[Step]) -> tf.data.Dataset:
-    """Sends batches through the steps, in a graph, one batch ahead of the reader.
+def as_transforms(argument: str, value: Any) -> list[Transform]:
+    """One or several transforms as a list; operators of Merlin's graphs are wrapped.
 
     Raises:
-        ConfigError: A step gives something else than a batch.
+        ConfigError: One of them is not callable.
     """
-    for step in steps:
-        if isinstance(step, keras.layers.Layer) and not step.built:
-            # Variables cannot be made while batches are on their way.
-            build_layer(step, {name: tuple(spec.shape) for name, spec in dataset.element_spec[0].items()})
-        # One after the other: a layer's random state has one order only that way.
-        dataset = dataset.map(_as_function(step))
-    return dataset.prefetch(1) if steps else dataset
+    transforms = [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
+    transforms = [TableOperator(each) if is_table_operator(each) else each for each in transforms]
+    for transform in transforms:
+        if not callable(transform):
+            raise ConfigError(f"Loader: {argument}", expected="layers or functions", got=type(transform).__name__)
+    return transforms
 
 
-def apply(step: Step, features: Any, targets: Any, weights: Any = None) -> tuple[Any, ...]:
-    """The batch `(features, targets)`, or `(features, targets, weights)`, behind one step.
+def transform_batches(dataset: tf.data.Dataset, transforms: Sequence[Transform]) -> tf.data.Dataset:
+    """Applies transforms to batches, in a graph, one batch ahead.
 
     Raises:
-        ConfigError: It gives something else than a batch.
+        ConfigError: A transform does not return a batch.
     """
-    if isinstance(step, keras.layers.Layer):
-        # Somebody who puts noise or masks into a loader wants them; for evaluation there is a loader without.
-        found = call_layer(step, features, targets=targets, features=features, training=True)
+    for transform in transforms:
+        if isinstance(transform, keras.layers.Layer) and not transform.built:
+            # Variables cannot be created inside `Dataset.map`.
+            build_layer(transform, {name: tuple(spec.shape) for name, spec in dataset.element_spec[0].items()})
+        # Sequential calls: a layer's random state is reproducible only that way.
+        dataset = dataset.map(_as_function(transform))
+    return dataset.prefetch(1) if transforms else dataset
+
+
+def apply_transform(transform: Transform, features: Any, targets: Any, weights: Any = None) -> tuple[Any, ...]:
+    """Applies one transform to a batch; returns `(features, targets)` or `(features, targets, weights)`.
+
+    Raises:
+        ConfigError: It does not return a batch.
+    """
+    if isinstance(transform, keras.layers.Layer):
+        # Noise and masks of a loader are meant to apply; evaluation uses a loader without them.
+        result = call_layer(transform, features, targets=targets, features=features, training=True)
     else:
-        found = step(features, targets) if weights is None else step(features, targets, weights)
-    if isinstance(found, Prediction):
-        changed = (found.outputs, found.targets, found.sample_weight)
-        found = tuple(new if new is not None else old for new, old in zip(changed, (features, targets, weights)))  # noqa: B905
-    if isinstance(found, dict):
-        found = (found, targets, weights)
-    if not isinstance(found, tuple) or len(found) not in (2, 3):
-        name = getattr(step, "name", None) or getattr(step, "__name__", type(step).__name__)
-        raise ConfigError(f"Loader: the transform {name!r} gives no batch", expected=EXPECTED, got=type(found).__name__)
-    made = (*found, weights)[:3]
-    return made if made[2] is not None else made[:2]
+        result = transform(features, targets) if weights is None else transform(features, targets, weights)
+    if isinstance(result, Prediction):
+        changed = (result.outputs, result.targets, result.sample_weight)
+        result = tuple(new if new is not None else old for new, old in zip(changed, (features, targets, weights)))  # noqa: B905
+    if isinstance(result, dict):
+        result = (result, targets, weights)
+    if not isinstance(result, tuple) or len(result) not in (2, 3):
+        name = getattr(transform, "name", None) or getattr(transform, "__name__", type(transform).__name__)
+        raise ConfigError(
+            f"Loader: the transform {name!r} must return a batch", expected=EXPECTED, got=type(result).__name__
+        )
+    batch = (*result, weights)[:3]
+    return batch if batch[2] is not None else batch[:2]
 
 
-def schema_behind(schema: Schema, steps: Sequence[Step]) -> Schema:
-    """The schema of batches behind the steps.
+def transformed_schema(schema: Schema, transforms: Sequence[Transform]) -> Schema:
+    """The schema of batches after the transforms.
 
     Raises:
-        SchemaError: A step does not say what it makes of a schema.
+        SchemaError: A transform has no method `compute_output_schema`.
     """
-    for step in steps:
-        compute = getattr(step, "compute_output_schema", None)
+    for transform in transforms:
+        compute = getattr(transform, "compute_output_schema", None)
         if compute is None:
-            name = getattr(step, "__name__", type(step).__name__)
+            name = getattr(transform, "__name__", type(transform).__name__)
             raise SchemaError(
-                f"the schema behind the transform {name!r} is not known",
-                fix="Give it a method compute_output_schema(schema).",
+                f"the schema after the transform {name!r} is unknown",
+                fix="Add a method compute_output_schema(schema) to it.",
             )
         schema = compute(schema)
     return schema
 
 
-def _as_function(step: Step) -> Callable[..., tuple[Any, ...]]:
-    # A user's own function may hold an `if` on tensors. Nothing else is rewritten by AutoGraph: it hides errors.
-    called = tf.function(step) if inspect.isroutine(step) else step
+def _as_function(transform: Transform) -> Callable[..., tuple[Any, ...]]:
+    # AutoGraph only for the user's functions, which can have an `if` on tensors: elsewhere it hides errors.
+    traced = tf.function(transform) if inspect.isroutine(transform) else transform
 
     @tf.autograph.experimental.do_not_convert
     def run(*batch: Any) -> tuple[Any, ...]:
-        return apply(called, *batch)
+        return apply_transform(traced, *batch)
 
     return run

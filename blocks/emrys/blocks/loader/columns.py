@@ -1,4 +1,4 @@
-"""What a loader gives for one column, and which Arrow types it can be made from."""
+"""The columns of the batches: their selection from a schema, their types, and their conversion from Arrow."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class LoaderColumn:
         is_target: Whether it belongs to the targets.
         is_list: Whether a row holds a list.
         length: For a list: None gives ragged tensors, a number gives dense ones of that length.
-        exact: Whether a list of another length than `length` is an error; otherwise it is cut at the end or filled up
-            with zeros on the right.
+        exact: Whether a list of another length than `length` is an error; otherwise it is truncated at the end or
+            padded with zeros on the right.
     """
 
     name: str
@@ -48,10 +48,10 @@ class LoaderColumn:
 
 
 def element_type(arrow_type: pa.DataType) -> tuple[pa.DataType, bool]:
-    """Looks through lists and dictionaries.
+    """The type of the elements of a list or dictionary type.
 
     Returns:
-        The type of one value, and whether a row holds a list of them.
+        The type of one value, and whether the type is a list.
     """
     is_list = bool(
         pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type) or pa.types.is_fixed_size_list(arrow_type)
@@ -61,18 +61,18 @@ def element_type(arrow_type: pa.DataType) -> tuple[pa.DataType, bool]:
 
 
 def numpy_type(arrow_type: pa.DataType) -> np.dtype[Any] | None:
-    """The NumPy type of one value, or None where it is neither a number nor a boolean."""
+    """The NumPy type of one value, or None if it is neither a number nor a boolean."""
     value, _ = element_type(arrow_type)
     if pa.types.is_boolean(value) or pa.types.is_integer(value) or pa.types.is_floating(value):
         return np.dtype(value.to_pandas_dtype())
     return None
 
 
-def misfit(column: LoaderColumn, arrow_type: pa.DataType) -> str | None:
-    """Says why a column cannot be made from this Arrow type.
+def expected_type(column: LoaderColumn, arrow_type: pa.DataType) -> str | None:
+    """Checks whether a column can be converted from an Arrow type.
 
     Returns:
-        What would have been right, or None where the type fits.
+        None if the type fits, else the expected type, for an error message.
     """
     stored = numpy_type(arrow_type)
     _, is_list = element_type(arrow_type)
@@ -80,7 +80,7 @@ def misfit(column: LoaderColumn, arrow_type: pa.DataType) -> str | None:
     expected = f"lists of {kind}" if column.is_list else kind
     if stored is None or is_list != column.is_list:
         return expected
-    # A float that becomes an integer would lose its fraction without a word.
+    # Converting a float to an integer would silently drop its fraction.
     return expected if stored.kind == "f" and column.dtype.kind != "f" else None
 
 
@@ -88,49 +88,49 @@ FILL_NULLS = "Fill the nulls when the data is preprocessed."
 
 
 def convert(batch: pa.RecordBatch, columns: Sequence[LoaderColumn], path: str, place: str) -> pa.RecordBatch:
-    """Gives columns the type that they have in the tensors; without a copy where they have it already.
+    """Converts columns to the types of the tensors; without a copy if the types are equal.
 
     Args:
         batch: At least one row.
-        columns: What shall come out: numbers without nulls, lists of them, or lists of one length of them.
-        path: File that the batch comes from, for errors.
-        place: Where in the file, for errors.
+        columns: The columns of the result: numbers without nulls, lists of them, or lists of one length.
+        path: File of the batch, for errors.
+        place: Position in the file, for errors.
 
     Raises:
-        DataError: A column is missing, holds nulls, has a type that does not fit, numbers out of range, or lists of a
-            wrong length.
+        DataError: A column is missing, holds nulls, has an unsupported type, numbers out of range, or lists of a wrong
+            length.
     """
-    made: dict[str, pa.Array] = {}
+    converted: dict[str, pa.Array] = {}
     for column in columns:
         position = batch.schema.get_field_index(column.name)
         if position < 0:
             raise missing_column(column.name, path, batch.schema.names)
         array = batch.column(position)
-        expected = misfit(column, array.type)
+        expected = expected_type(column, array.type)
         if expected is not None:
             raise wrong_type(column.name, path, expected, array.type)
         try:
-            made[column.name] = _list_column(array, column) if column.is_list else _numbers(array, column.dtype)
+            converted[column.name] = _list_column(array, column) if column.is_list else _numbers(array, column.dtype)
         except _UnfitError as error:
             raise DataError(
                 error.problem, path=path, column=column.name, expected=error.expected,
                 got=f"{error.got} in {place}", fix=error.fix,
             ) from None  # fmt: skip
-    return pa.RecordBatch.from_pydict(made)
+    return pa.RecordBatch.from_pydict(converted)
 
 
 def missing_column(name: str, path: str, present: Sequence[str]) -> DataError:
-    """The error about a column that is not in the data."""
+    """The error for a column that is not in the data."""
     return DataError("the column is missing", path=path, column=name, expected=f"one of {', '.join(present)}")
 
 
 def wrong_type(name: str, path: str, expected: str, arrow_type: pa.DataType) -> DataError:
-    """The error about a column whose type cannot become the tensor that is asked for."""
+    """The error for a column whose type cannot be converted."""
     return DataError("the type does not fit", path=path, column=name, expected=expected, got=str(arrow_type))
 
 
 def null_values(name: str, path: str, count: int, place: str) -> DataError:
-    """The error about a column with nulls."""
+    """The error for a column with nulls."""
     return DataError(
         "the column has nulls", path=path, column=name, expected="a value in every row",
         got=f"{count} nulls in {place}", fix=FILL_NULLS,
@@ -152,7 +152,7 @@ def _numbers(array: pa.Array, dtype: np.dtype[Any], expected: str = "a value in 
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     try:
-        # Only integers to narrower integers can go wrong; floats may lose digits.
+        # Only narrowing of integers is checked; floats may lose digits.
         return array.cast(wanted, safe=dtype.kind in "iu")
     except pa.ArrowInvalid as error:
         raise _UnfitError("a number is out of range", str(dtype), str(error)) from error
@@ -163,8 +163,8 @@ def _list_column(array: pa.Array, column: LoaderColumn) -> pa.Array:
         expected = "a list, possibly an empty one, in every row"
         raise _UnfitError("the column has nulls", expected, f"{array.null_count} nulls", FILL_NULLS)
     lengths = pc.list_value_length(array).to_numpy().astype(np.int64)
-    # `flatten` minds that the array may be a slice of a longer one; `values` would not.
-    elements = _numbers(array.flatten(), column.dtype, "a value in every place of every list")
+    # `flatten` respects the offset of a sliced array; `values` does not.
+    elements = _numbers(array.flatten(), column.dtype, "a value at every position of every list")
     if column.length is None:
         offsets = np.zeros(len(array) + 1, np.int32)
         np.cumsum(lengths, out=offsets[1:])
@@ -179,7 +179,7 @@ def _list_column(array: pa.Array, column: LoaderColumn) -> pa.Array:
 
 
 def _padded(elements: Any, lengths: Any, length: int) -> pa.Array:
-    """Cuts lists at the end, or fills them up with zeros on the right, to one length."""
+    """Truncates lists at the end, or pads them with zeros on the right, to one length."""
     starts = np.cumsum(lengths) - lengths
     inside = np.arange(length) < np.minimum(lengths, length)[:, None]
     dense = np.zeros(inside.shape, elements.dtype)
@@ -187,24 +187,24 @@ def _padded(elements: Any, lengths: Any, length: int) -> pa.Array:
     return pa.array(dense.reshape(-1))
 
 
-#: A column with one of these is a target.
+#: Tags that make a column a target.
 TARGET_TAGS = (Tags.TARGET, Tags.BINARY_CLASSIFICATION, Tags.REGRESSION, Tags.MULTI_CLASS_CLASSIFICATION)
-#: A target with one of these holds ids, which float32 cannot count past 2**24.
+#: Tags of targets that are ids, which float32 represents exactly only up to 2**24.
 ID_TAGS = (Tags.CATEGORICAL, Tags.MULTI_CLASS_CLASSIFICATION)
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Which columns a loader gives, as the caller asked for.
+class ColumnSelection:
+    """The columns that a caller requests of a loader.
 
     Args:
-        features: Names of the features; None for all columns that are no targets, nor tagged so.
+        features: Names of the features; None for all columns that are neither targets nor tagged as targets.
         categorical: Of the features, those that must be integers.
-        continuous: Of the features, those that come as float32 whatever they are.
-        targets: Names of the targets; None for those that the schema tags so.
-        list_names: List columns that the next two are about; None for all.
-        list_length: Length to which lists are cut or padded, for all or by name.
-        as_dense: Whether lists come padded to `list_length`, or else to the greatest length of the schema.
+        continuous: Of the features, those that are converted to float32 whatever their type is.
+        targets: Names of the targets; None for the columns that the schema tags as targets.
+        list_names: List columns that the next two apply to; None for all.
+        list_length: Length to which lists are truncated or padded, for all or by name.
+        as_dense: Whether lists are padded to `list_length`, or else to the maximum length in the schema.
     """
 
     features: Sequence[str] | None = None
@@ -219,12 +219,12 @@ class Selection:
         """The columns of the batches: features, then targets, each in the order of the schema.
 
         Args:
-            schema: Names, tags, types and list lengths; a type that it leaves open is taken from the data.
+            schema: Names, tags, types and list lengths; an unknown type is taken from the data.
             arrow_schema: Types in the data.
 
         Raises:
             SchemaError: A name is not in the schema.
-            ConfigError: The choices contradict each other or the schema.
+            ConfigError: The arguments contradict each other or the schema.
         """
         chosen = set(self.features or ())
         tagged = [column.name for column in schema if any(tag in column.tags for tag in TARGET_TAGS)]
@@ -232,7 +232,7 @@ class Selection:
             targets = [name for name in tagged if name not in chosen]
         else:
             targets = list(dict.fromkeys(self.targets))
-        # A target that was not asked for is no feature either: it would give the answer away.
+        # A target that was not requested is no feature either: it would leak the label.
         features = [name for name in schema.column_names if name not in {*targets, *tagged}]
         if self.features is not None:
             features = [name for name in schema.column_names if name in chosen]
@@ -242,11 +242,11 @@ class Selection:
                                   expected=f"one of {', '.join(schema.column_names)}")  # fmt: skip
         both = sorted(set(features) & set(targets))
         if both:
-            raise ConfigError(f"a column is asked for as a feature and as a target: {', '.join(both)}")
+            raise ConfigError(f"a column is requested as a feature and as a target: {', '.join(both)}")
         if not features:
-            raise ConfigError("no feature column is left; name some, or take them out of label_names")
-        made = [self._column(schema[name], arrow_schema, False) for name in features]
-        return tuple(made + [self._column(schema[name], arrow_schema, True) for name in targets])
+            raise ConfigError("no feature column is left; request some, or remove them from label_names")
+        selected = [self._column(schema[name], arrow_schema, False) for name in features]
+        return tuple(selected + [self._column(schema[name], arrow_schema, True) for name in targets])
 
     def _column(self, column: ColumnSchema, arrow_schema: pa.Schema, is_target: bool) -> LoaderColumn:
         position = arrow_schema.get_field_index(column.name)
@@ -269,28 +269,28 @@ class Selection:
         return np.dtype(np.int32) if declared == np.int32 else np.dtype(np.int64)
 
     def _length(self, column: ColumnSchema, is_list: bool) -> tuple[int | None, bool]:
-        """Length of the dense lists, if they are dense, and whether the data must have it."""
+        """Length of the dense lists (None if ragged), and whether lists of another length are an error."""
         if not is_list:
             return None, False
         count = column.value_count
         longest = int(count.max) if count is not None and count.max else None
         fixed = longest is not None and count.min == count.max
         if self.list_names is None or column.name in self.list_names:
-            given = self.list_length.get(column.name) if isinstance(self.list_length, Mapping) else self.list_length
-            if given is not None:
-                return given, False
+            length = self.list_length.get(column.name) if isinstance(self.list_length, Mapping) else self.list_length
+            if length is not None:
+                return length, False
             if self.as_dense and longest is None:
                 raise ConfigError(
-                    f"sparse_as_dense=True needs a length for {column.name!r}; give it in sparse_max, or as a maximum"
-                    " of value_count in the schema"
+                    f"sparse_as_dense=True needs a length for {column.name!r}; pass it in sparse_max, or set the"
+                    " maximum of value_count in the schema"
                 )
             if self.as_dense:
                 return longest, fixed
         return (longest, True) if fixed else (None, False)
 
 
-def schema_of(arrow_schema: pa.Schema) -> Schema:
-    """A schema without tags, with the names and types of the data; types that are no numbers stay open."""
+def schema_from_arrow(arrow_schema: pa.Schema) -> Schema:
+    """A schema without tags, with the names and types of the data; types other than numbers stay unknown."""
     return Schema([
         ColumnSchema(field.name, dtype=numpy_type(field.type), is_list=_is_list(field.type), is_ragged=_ragged(field))
         for field in arrow_schema

@@ -1,4 +1,4 @@
-"""Vectors that were trained elsewhere, looked up as batches are loaded."""
+"""Lookup of pretrained embeddings as a transform of the loader."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from emrys.blocks.errors import ConfigError, DataError, SchemaError
 
 #: A table, or the `.npy` file that holds it.
 Array: TypeAlias = "np.ndarray[Any, Any] | str | os.PathLike[str]"
-#: Tags that say whose id it is; the vector is of the same.
+#: Tags of the ids that also apply to the vectors.
 KEPT_TAGS = (Tags.LIST, Tags.SEQUENCE, Tags.USER, Tags.ITEM, Tags.CONTEXT, Tags.SESSION)
 
 
 class EmbeddingOperator:
     """Adds the pretrained vectors of a column of ids to each batch: `Loader(..., transforms=[EmbeddingOperator(...)])`.
 
-    The table stays outside of the model, on the host, and may be larger than its memory with `mmap=True`. N is its
-    number of rows, D the dimension.
+    The table stays outside of the model, in host memory; with `mmap=True` it can be larger than that. N is its number
+    of rows, D the dimension.
 
     Args:
-        embeddings: Vectors (N, D), as an array or as the path of a `.npy` file. They come as float32.
+        embeddings: Vectors (N, D), as an array or as the path of a `.npy` file. They are converted to float32.
         lookup_key: Column of ids. Default: `"id"`.
         embedding_name: Name of the new feature. Default: `"embeddings"`.
-        id_lookup_table: Id of each row of the table, (N,), as an array or a `.npy` file. Default: the ids are the
-            numbers of the rows.
-        mmap: Whether a file is mapped, not read, so that only the rows of the batches get into memory. Default: False.
-        unknown_value: Number, or vector (D,), for ids that the table does not have. Default: 0.
+        id_lookup_table: Id of each row of the table, (N,), as an array or a `.npy` file. Default: the ids are
+            row numbers.
+        mmap: Whether to map a file into memory, so that only the rows of the batches are read. Default: False.
+        unknown_value: Number, or vector (D,), for ids that are not in the table. Default: 0.
 
     Input shape:
         Dictionary by feature name; the ids (B, 1), (B, L) or ragged (B, None).
@@ -40,8 +40,8 @@ class EmbeddingOperator:
         The same with the vectors, (B, D), (B, L, D) or ragged (B, None, D).
 
     Raises:
-        ConfigError: An array has the wrong shape or type, or an id is in `id_lookup_table` twice.
-        DataError: A file is missing, or is no `.npy` file of numbers.
+        ConfigError: An array has the wrong shape or type, or `id_lookup_table` has duplicate ids.
+        DataError: A file is missing, or is not a `.npy` file of numbers.
 
     Example:
         >>> import emrys.blocks as mm
@@ -87,19 +87,19 @@ class EmbeddingOperator:
         """Adds the vectors.
 
         Raises:
-            SchemaError: The batch has no column `lookup_key`, or it holds no integers.
+            SchemaError: The batch has no column `lookup_key`, or its type is not integer.
         """
         if self.lookup_key not in features:
             expected = f"one of {', '.join(features)}"
-            raise SchemaError("EmbeddingOperator finds no column", column=self.lookup_key, expected=expected)
+            raise SchemaError("EmbeddingOperator: the column is missing", column=self.lookup_key, expected=expected)
         keys = features[self.lookup_key]
         if not keys.dtype.is_integer:
             raise SchemaError("EmbeddingOperator", column=self.lookup_key, expected="integers", got=keys.dtype.name)
         if isinstance(keys, tf.RaggedTensor):
-            return {**features, self.embedding_name: keys.with_flat_values(self._looked_up(keys.flat_values))}
+            return {**features, self.embedding_name: keys.with_flat_values(self._lookup(keys.flat_values))}
         if len(keys.shape) == 2 and keys.shape[1] == 1:
             keys = keys[:, 0]
-        return {**features, self.embedding_name: self._looked_up(keys)}
+        return {**features, self.embedding_name: self._lookup(keys)}
 
     def compute_output_schema(self, input_schema: Schema) -> Schema:
         """The schema with the column of vectors, tagged EMBEDDING.
@@ -116,7 +116,7 @@ class EmbeddingOperator:
         tags = [Tags.EMBEDDING, *(tag for tag in KEPT_TAGS if tag in ids.tags)]
         return input_schema + Schema([ColumnSchema(self.embedding_name, tags=tags, dtype=np.float32, dims=dims)])
 
-    def _looked_up(self, keys: Any) -> Any:
+    def _lookup(self, keys: Any) -> Any:
         vectors = tf.numpy_function(self._vectors, [keys], tf.float32)
         vectors.set_shape([*keys.shape, self.embeddings.shape[1]])
         return vectors
@@ -133,25 +133,25 @@ class EmbeddingOperator:
         return vectors
 
 
-def _array(name: str, given: Array, rank: int, kinds: str, expected: str, mmap: bool = False) -> np.ndarray[Any, Any]:
-    """The array itself, or that of a file.
+def _array(name: str, source: Array, rank: int, kinds: str, expected: str, mmap: bool = False) -> np.ndarray[Any, Any]:
+    """An array, read from a file if `source` is a path.
 
     Raises:
         ConfigError: It has another rank or type, or no rows.
-        DataError: The file is missing or holds something else.
+        DataError: The file is missing or not a `.npy` file.
     """
-    if isinstance(given, str | os.PathLike):
-        path = os.fspath(given)
+    if isinstance(source, str | os.PathLike):
+        path = os.fspath(source)
         try:
-            given = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+            source = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
         except FileNotFoundError:
             raise DataError("the file is missing", path=path, expected="a .npy file") from None
         except (OSError, ValueError, EOFError) as error:
             raise DataError("the file cannot be read", path=path, expected="a .npy file", got=str(error)) from error
-    if not isinstance(given, np.ndarray):
-        got = type(given).__name__
+    if not isinstance(source, np.ndarray):
+        got = type(source).__name__
         raise ConfigError(f"EmbeddingOperator: {name}", expected=f"{expected}, or a .npy file of them", got=got)
-    if given.ndim != rank or given.dtype.kind not in kinds or not given.size:
-        got = f"{given.dtype} of shape {given.shape}"
+    if source.ndim != rank or source.dtype.kind not in kinds or not source.size:
+        got = f"{source.dtype} of shape {source.shape}"
         raise ConfigError(f"EmbeddingOperator: {name}", expected=expected, got=got)
-    return given
+    return source

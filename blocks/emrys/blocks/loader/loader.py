@@ -1,4 +1,4 @@
-"""Batches of tensors out of Parquet."""
+"""The data loader: Parquet files to batches of tensors."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from merlin.schema import ColumnSchema, Schema
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.loader.batches import (
     Batch,
-    Step,
-    as_steps,
+    Transform,
+    as_transforms,
     batches_dataset,
     blocks_dataset,
     eager_batches,
-    schema_behind,
-    through,
+    transform_batches,
+    transformed_schema,
 )
-from emrys.blocks.loader.columns import Selection, missing_column, schema_of
+from emrys.blocks.loader.columns import ColumnSelection, missing_column, schema_from_arrow
 from emrys.blocks.loader.rows import RowStream, shard_rows
 from emrys.blocks.loader.sources import DataSource, Readable, open_source
 
@@ -38,9 +38,9 @@ class Loader:
     integers.
 
     Iterate over the loader itself for eager tensors. `Model.fit` of this project takes it as it is, a plain
-    `keras.Model` takes `loader.to_tf_dataset()`. Each iteration is an epoch with an order of its own, given by the
-    seed and the number of the epoch; `epoch` says which comes next, `set_epoch` sets it, and `epoch_callback` keeps it
-    in step with `fit`, so that training that was resumed sees the rows in the order that it would have seen.
+    `keras.Model` takes `loader.to_tf_dataset()`. Each iteration is one epoch, shuffled by the seed and the epoch
+    number. `epoch` is the number of the next epoch, `set_epoch` sets it, and `epoch_callback` keeps it equal to that of
+    `fit`, so that resumed training sees the rows in the same order as uninterrupted training.
 
     Args:
         paths_or_dataset: A Parquet file, a folder of them, a pattern, a list of these, an address such as
@@ -49,34 +49,34 @@ class Loader:
         label_names: Targets; by default the columns that the schema tags as targets.
         feature_columns: Features, as names or column schemas; by default all columns that are not tagged as targets.
         cat_names: Features that must be integers. With `cont_names`, in place of `feature_columns`.
-        cont_names: Features that come as float32.
+        cont_names: Features that are converted to float32.
         engine: Format of the files; only "parquet".
         shuffle: Whether rows come in random order.
-        seed_fn: Gives the seed, an integer of at least 0; called as each epoch starts. By default the seed is 0. The
-            number of the epoch is mixed in.
-        buffer_size: Rows that are mixed at once: a number of rows or, as a float up to 1, a share of the data's (at
-            least 65,536 rows and at most 256 MiB of them). This is what bounds the memory.
-        device: Kept for programs that pass it: `None`, "cpu" or the number of a GPU. Batches are made in host memory,
-            and TensorFlow copies them to where the model is.
-        parts_per_chunk: Parts of `buffer_size` that are mixed at once.
+        seed_fn: Returns the seed, an integer of at least 0; called at the start of each epoch. Default: 0. It is
+            combined with the epoch number.
+        buffer_size: Size of the shuffle buffer: a number of rows or, as a float up to 1, a fraction of the data (at
+            least 65,536 rows and at most 256 MiB of them). It bounds the memory.
+        device: Accepted for compatibility and ignored: `None`, "cpu" or the number of a GPU. Batches are in host
+            memory, and TensorFlow copies them to the device of the model.
+        parts_per_chunk: Factor on `buffer_size`.
         reader_kwargs: Options of `pyarrow.parquet.ParquetFile`; `filesystem` is a `pyarrow.fs.FileSystem`.
-        global_size: Number of workers that share the data. Each reads a run of rows of its own, all have the same
-            number of batches; see `emrys.blocks.loader.rows.shard_rows` for what is left over.
+        global_size: Number of workers that share the data. Each reads its own contiguous rows, and all have the same
+            number of batches; see `emrys.blocks.loader.rows.shard_rows` for the remainder.
         global_rank: Number of this worker, from 0.
-        drop_last: Whether to leave out a last batch that is not full.
-        sparse_names: List columns that `sparse_max` and `sparse_as_dense` are about; by default all.
+        drop_last: Whether to drop an incomplete last batch.
+        sparse_names: List columns that `sparse_max` and `sparse_as_dense` apply to; by default all.
         sparse_max: Length to cut (at the end) or pad (with 0, on the right) lists to: one number, or one by column.
-        sparse_as_dense: Whether lists come padded to `sparse_max`, or else to the greatest length of the schema.
-        schema: Names, types, tags and list lengths. By default that of the data set, or what the files say, which
-            knows of no targets.
-        **loader_kwargs: `transforms` and `transform`: one or a list of what every batch goes through, in this order, as
-            by `map`. Any other name is an error.
+        sparse_as_dense: Whether lists are padded to `sparse_max`, or else to the maximum length in the schema.
+        schema: Names, types, tags and list lengths. By default the schema of the data set, or one derived from the
+            files, which has no targets.
+        **loader_kwargs: `transforms` and `transform`: one transform or a list of them, applied to every batch in this
+            order, see `map`. Any other name is an error.
 
     Raises:
-        ConfigError: An argument has a value that cannot be.
-        SchemaError: A column is asked for that the schema does not have.
-        DataError: The data is missing, damaged or empty, or lacks a column, or has one with nulls or of a wrong type.
-            What the footers of the files do not tell is raised when it is read.
+        ConfigError: An argument is invalid.
+        SchemaError: A requested column is not in the schema.
+        DataError: The data is missing, damaged or empty, or a column is missing, has nulls or a wrong type. Errors that
+            the footers of the files do not show are raised on reading.
 
     Example:
         >>> loader = Loader("train.parquet", batch_size=1024, label_names=["rating_binary"])  # doctest: +SKIP
@@ -107,28 +107,28 @@ class Loader:
         schema: Schema | None = None,
         **loader_kwargs: Any,
     ) -> None:
-        self._steps = steps_of(loader_kwargs)
-        check(engine, device, (global_size, global_rank), buffer_size)
+        self._transforms = _transforms(loader_kwargs)
+        _check_arguments(engine, device, (global_size, global_rank), buffer_size)
         for length in sparse_max.values() if isinstance(sparse_max, Mapping) else [sparse_max]:
-            count("sparse_max", 1 if length is None else length)
-        self.batch_size = count("batch_size", batch_size)
+            _checked_integer("sparse_max", 1 if length is None else length)
+        self.batch_size = _checked_integer("batch_size", batch_size)
         self.shuffle = shuffle
         self.seed_fn = seed_fn
         self.source = open_source(paths_or_dataset, reader_kwargs)
-        selection = Selection(
-            features=feature_names(feature_columns, cat_names, cont_names), categorical=tuple(cat_names or ()),
+        selection = ColumnSelection(
+            features=_feature_names(feature_columns, cat_names, cont_names), categorical=tuple(cat_names or ()),
             continuous=tuple(cont_names or ()), targets=label_names, list_names=sparse_names,
             list_length=sparse_max, as_dense=sparse_as_dense,
         )  # fmt: skip
-        full_schema = schema if schema is not None else _schema(paths_or_dataset, self.source, selection)
+        full_schema = schema if schema is not None else _default_schema(paths_or_dataset, self.source, selection)
         self.columns = selection.columns(full_schema, self.source.arrow_schema)
         self.source.check(self.columns)
         #: The schema of the columns that are read.
         self.schema = full_schema.select_by_name([column.name for column in self.columns])
-        workers = count("global_size", 1 if global_size is None else global_size)
+        workers = _checked_integer("global_size", 1 if global_size is None else global_size)
         #: The rows that this worker reads, and the sizes of its batches.
         self.shard = shard_rows(self.source.rows, self.batch_size, workers, global_rank or 0, drop_last)
-        parts = count("parts_per_chunk", parts_per_chunk)
+        parts = _checked_integer("parts_per_chunk", parts_per_chunk)
         self._stream = RowStream(self.source, self.columns, self.shard, self.batch_size, shuffle, buffer_size, parts)
         self._lock = threading.Lock()
         self._epoch = 0
@@ -141,79 +141,79 @@ class Loader:
         return self.shard.steps
 
     def __iter__(self) -> Iterator[Batch]:
-        """One epoch, as eager tensors."""
+        """Iterates over the batches of one epoch, as eager tensors."""
         with self.reading_errors():
-            if self._steps:
+            if self._transforms:
                 yield from self.to_tf_dataset()
                 return
             for block in self._blocks_as_tensors():
                 yield from eager_batches(block)
 
     def __repr__(self) -> str:
-        """A hint for whoever hands the loader to something that does not know it."""
+        """The name of the data, the number of batches, and a hint at `to_tf_dataset`."""
         return f"<Loader of {self.source.name}, {len(self)} batches; to_tf_dataset() gives a tf.data.Dataset>"
 
     @property
     def epoch(self) -> int:
-        """Number of the epoch that the next iteration will give, from 0; it goes on by one as an iteration starts."""
+        """Number of the next epoch, from 0; it is incremented at the start of an iteration."""
         return self._epoch
 
     def set_epoch(self, epoch: int) -> None:
-        """Makes the next iteration give the order of this epoch, counted from 0."""
-        epoch = count("epoch", epoch, least=0)
+        """Sets the number of the next epoch, from 0."""
+        epoch = _checked_integer("epoch", epoch, minimum=0)
         with self._lock:
             self._epoch = epoch
 
     def epoch_callback(self) -> keras.callbacks.Callback:
-        """A callback for `fit` that sets the epoch to that of the training, also when it is resumed.
+        """A callback for `fit` that sets the epoch number to that of the training, also after a resume.
 
-        Without it an iteration that somebody began and left (Keras looks at one batch to build a model) counts too.
+        Without it an abandoned iteration (Keras reads one batch to build a model) counts as an epoch.
         """
         return keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs=None: self.set_epoch(epoch))
 
-    def map(self, fn: Step) -> Self:
-        """Sends every batch through a layer or a function, behind those that are there.
+    def map(self, fn: Transform) -> Self:
+        """Appends a transform that is applied to every batch.
 
         A layer is called with the features and, as far as its `call` takes them, `targets`, `features` and
-        `training=True`. A function is called with `(features, targets)`, and with the weights too behind a step that
-        gave some; it is traced by `tf.data`, so it must consist of TensorFlow's operations. Either gives the features
-        by name, or `(features, targets)`, or `(features, targets, sample_weight)`, or a `Prediction` whose `outputs`
-        are the features. What it does not give stays as it was.
+        `training=True`. A function is called with `(features, targets)`, and with the sample weights if an earlier
+        transform returned some; it is traced by `tf.data`, so it must consist of TensorFlow operations. Either returns
+        the features by name, or `(features, targets)`, or `(features, targets, sample_weight)`, or a `Prediction` whose
+        `outputs` are the features. Parts that it does not return are left unchanged.
 
-        An operator of Merlin's own, with `transform(selector, table)`, such as the `EmbeddingOperator` of
-        `merlin.dataloader`, is called with a table of the features, in NumPy.
+        A Merlin operator with `transform(selector, table)`, such as the `EmbeddingOperator` of `merlin.dataloader`, is
+        called with a table of the features as NumPy arrays.
 
         Args:
-            fn: The layer, function or operator, such as `ToTarget`, an `EmbeddingOperator`, or a lambda that makes
-                weights.
+            fn: The layer, function or operator, such as `ToTarget`, an `EmbeddingOperator`, or a lambda that computes
+                sample weights.
 
         Returns:
             The loader.
 
         Raises:
-            ConfigError: It cannot be called; as batches are read: it gives something else.
+            ConfigError: It is not callable; on reading batches: it returns something else.
         """
-        self._steps += as_steps("map", fn)
+        self._transforms += as_transforms("map", fn)
         self._dataset = None
         return self
 
     def to_tf_dataset(self) -> tf.data.Dataset:
-        """The batches as a data set, for `keras.Model.fit`, `evaluate` and `predict`: the fast way.
+        """The batches as a `tf.data.Dataset`, the fastest input of `keras.Model.fit`, `evaluate` and `predict`.
 
-        Iterating over it once is an epoch. It is made once, and is the same object until `map` is called. An error
-        while it is read comes out as one of TensorFlow's; `reading_errors` gives the real one.
+        One iteration is an epoch. The data set is cached until `map` is called. Reading errors are raised as TensorFlow
+        errors; `reading_errors` restores the original exception.
         """
         if self._dataset is None:
-            self._dataset = through(batches_dataset(self._blocks_as_tensors(), len(self)), self._steps)
+            self._dataset = transform_batches(batches_dataset(self._blocks_as_tensors(), len(self)), self._transforms)
         return self._dataset
 
     @contextlib.contextmanager
     def reading_errors(self) -> Iterator[None]:
-        """Surrounds the use of `to_tf_dataset()`: an error about the data is raised as such, not as TensorFlow's.
+        """Context for reading from `to_tf_dataset()`: raises the original exception in place of TensorFlow's.
 
         Raises:
             DataError: The data could not be read.
-            Exception: What `seed_fn` raised.
+            Exception: `seed_fn` raised it.
         """
         try:
             yield
@@ -225,23 +225,23 @@ class Loader:
 
     @property
     def output_schema(self) -> Schema:
-        """The schema of the batches: `schema`, with the types that the tensors have, behind all transforms.
+        """The schema of the batches: `schema` with the types of the tensors, after all transforms.
 
         Raises:
             SchemaError: A transform has no method `compute_output_schema(schema)`.
         """
         read = Schema([self.schema[column.name].with_dtype(column.dtype) for column in self.columns])
-        return schema_behind(read, self._steps)
+        return transformed_schema(read, self._transforms)
 
     @property
-    def transforms(self) -> tuple[Step, ...]:
-        """What batches go through on their way, in order."""
-        return tuple(self._steps)
+    def transforms(self) -> tuple[Transform, ...]:
+        """The transforms that are applied to every batch, in order."""
+        return tuple(self._transforms)
 
     @property
     def has_transforms(self) -> bool:
-        """Whether batches go through a transform on their way."""
-        return bool(self._steps)
+        """Whether there are transforms."""
+        return bool(self._transforms)
 
     def _blocks_as_tensors(self) -> tf.data.Dataset:
         if self._block_dataset is None:
@@ -259,76 +259,76 @@ class Loader:
         try:
             yield from self._stream.blocks(0 if self.seed_fn is None else self.seed_fn(), epoch)
         except Exception as error:
-            # TensorFlow hands only the text of an exception on.
+            # TensorFlow passes on only the text of an exception.
             self._failure = error
             raise
 
 
-def _schema(data: object, source: DataSource, selection: Selection) -> Schema:
-    given = getattr(data, "schema", None)
-    if isinstance(given, Schema) and len(given):
-        return given
+def _default_schema(data: object, source: DataSource, selection: ColumnSelection) -> Schema:
+    schema = getattr(data, "schema", None)
+    if isinstance(schema, Schema) and len(schema):
+        return schema
     for name in (*(selection.features or ()), *(selection.targets or ())):
         if name not in source.arrow_schema.names:
             raise missing_column(name, source.name, source.arrow_schema.names)
-    return schema_of(source.arrow_schema)
+    return schema_from_arrow(source.arrow_schema)
 
 
-def steps_of(loader_kwargs: Mapping[str, Any]) -> list[Step]:
-    """The transforms among the further arguments.
+def _transforms(loader_kwargs: Mapping[str, Any]) -> list[Transform]:
+    """The transforms in `loader_kwargs`.
 
     Raises:
-        ConfigError: There is an argument that is not known, or a transform that cannot be called.
+        ConfigError: An argument is unknown, or a transform is not callable.
     """
     unknown = sorted(set(loader_kwargs) - {"transform", "transforms"})
     if unknown:
         raise ConfigError(f"Loader has no argument {', '.join(map(repr, unknown))}")
-    return [step for name in ("transforms", "transform") for step in as_steps(name, loader_kwargs.get(name))]
+    return [each for name in ("transforms", "transform") for each in as_transforms(name, loader_kwargs.get(name))]
 
 
-def check(
+def _check_arguments(
     engine: str | None, device: int | str | None, workers: tuple[int | None, int | None], buffer_size: float
 ) -> None:
-    """Checks arguments that stand for themselves; `workers` are `global_size` and `global_rank`.
+    """Checks single arguments; `workers` is `(global_size, global_rank)`.
 
     Raises:
-        ConfigError: One has a value that cannot be.
+        ConfigError: One is invalid.
     """
     if engine not in (None, "parquet"):
         raise ConfigError(f"engine must be None or 'parquet'; got {engine!r}")
     if not (device in (None, "cpu") or (isinstance(device, int) and device >= 0)):
         raise ConfigError(f"device must be None, 'cpu' or the number of a GPU; got {device!r}")
     if (workers[0] is None) != (workers[1] is None):
-        raise ConfigError(f"global_size and global_rank go together; got {workers[0]} and {workers[1]}")
+        raise ConfigError(f"global_size and global_rank must be passed together; got {workers[0]} and {workers[1]}")
     if isinstance(buffer_size, bool) or not isinstance(buffer_size, int | float) or not buffer_size > 0:
-        raise ConfigError(f"buffer_size must be a share up to 1.0 or a number of rows; got {buffer_size!r}")
+        raise ConfigError(f"buffer_size must be a fraction up to 1.0 or a number of rows; got {buffer_size!r}")
 
 
-def count(name: str, value: int, least: int = 1) -> int:
-    """A whole number.
+def _checked_integer(name: str, value: int, minimum: int = 1) -> int:
+    """Returns an integer argument after checking it.
 
     Raises:
-        ConfigError: It is none, or below `least`.
+        ConfigError: It is not an integer, or below `minimum`.
     """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ConfigError(f"{name} must be an integer of at least {least}; got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
+        raise ConfigError(f"{name} must be an integer of at least {minimum}; got {value!r}")
     return int(value)
 
 
-def feature_names(
+def _feature_names(
     feature_columns: Sequence[str | ColumnSchema] | None,
     cat_names: Sequence[str] | None,
     cont_names: Sequence[str] | None,
 ) -> list[str] | None:
-    """Names of the features that are asked for; None for all.
+    """Names of the requested features; None for all.
 
     Raises:
-        ConfigError: They are given in two ways.
+        ConfigError: Both ways to request features are used.
     """
-    named = cat_names is not None or cont_names is not None
-    if feature_columns is not None and named:
-        raise ConfigError("give feature_columns, or cat_names and cont_names, not both")
-    if named:
+    by_kind = cat_names is not None or cont_names is not None
+    if feature_columns is not None and by_kind:
+        raise ConfigError("pass feature_columns, or cat_names and cont_names, not both")
+    if by_kind:
         return [*(cat_names or ()), *(cont_names or ())]
     if feature_columns is None:
         return None

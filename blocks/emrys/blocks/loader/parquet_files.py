@@ -1,4 +1,4 @@
-"""Finds the Parquet files that a path, a pattern or an address stands for."""
+"""Listing Parquet files: paths, folders, patterns and remote addresses to files."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from pyarrow import fs
 
 from emrys.blocks.errors import DataError
 
-#: How long Cloud Storage is asked again before it counts as an error; Arrow's own limit is a quarter of an hour.
+#: Time limit of retries of Cloud Storage; Arrow's default is 15 minutes.
 RETRY_SECONDS = 60
 
 
 def parquet_files(path: str, system: fs.FileSystem | None = None) -> list[tuple[fs.FileSystem, str]]:
-    """Finds files, `part_2` before `part_10`.
+    """Lists the Parquet files of a path, in natural order: `part_2` before `part_10`.
 
     Args:
-        path: A file, a folder, a pattern for names in one folder (or, on this machine, for folders too), or an address
-            that `pyarrow.fs` knows. `gs://` goes to the emulator at STORAGE_EMULATOR_HOST, where that is set.
-        system: Where the path is. By default the address says so, or it is on this machine.
+        path: A file, a folder, a pattern for file names in one folder (locally for folders too), or an address that
+            `pyarrow.fs` supports. `gs://` uses the emulator at STORAGE_EMULATOR_HOST, if that is set.
+        system: File system of the path. By default that of the address, or the local one.
 
     Returns:
-        File system and path of each.
+        File system and path of each file.
 
     Raises:
-        DataError: Nothing is there, or it cannot be asked.
+        DataError: There is no such file, or the file system cannot be accessed.
     """
     address = path
     try:
         if system is None and "://" in path:
-            system, path = _opened(path)
+            system, path = _open_file_system(path)
         system = system or fs.LocalFileSystem()
-        return [(system, file) for file in _found(path, system, address)]
+        return [(system, file) for file in _list_files(path, system, address)]
     except FileNotFoundError:
         raise DataError(
             "the path does not exist", path=address, expected="a Parquet file, or a folder of them"
@@ -46,11 +46,11 @@ def parquet_files(path: str, system: fs.FileSystem | None = None) -> list[tuple[
         raise DataError("the address cannot be opened", path=address, got=str(error)) from error
 
 
-def _opened(address: str) -> tuple[fs.FileSystem, str]:
+def _open_file_system(address: str) -> tuple[fs.FileSystem, str]:
     scheme, _, rest = address.partition("://")
     if scheme not in ("gs", "gcs"):
-        opened: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(address)
-        return opened
+        system_and_path: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(address)
+        return system_and_path
     retries = timedelta(seconds=RETRY_SECONDS)
     emulator = os.environ.get("STORAGE_EMULATOR_HOST")
     if emulator:
@@ -59,17 +59,17 @@ def _opened(address: str) -> tuple[fs.FileSystem, str]:
             anonymous=True, scheme=host.scheme, endpoint_override=host.netloc, retry_time_limit=retries
         )
     else:
-        # "gs://anonymous@bucket" reads what is public.
+        # "gs://anonymous@bucket" reads public objects without credentials.
         system = fs.GcsFileSystem(anonymous=rest.startswith("anonymous@"), retry_time_limit=retries)
     return system, rest.removeprefix("anonymous@").rstrip("/")
 
 
-def _found(path: str, system: fs.FileSystem, address: str) -> list[str]:
+def _list_files(path: str, system: fs.FileSystem, address: str) -> list[str]:
     if any(sign in path for sign in "*?[") and system.get_file_info(path).type == fs.FileType.NotFound:
-        found = sorted(_matching(path, system), key=_natural)
-        if not found:
+        matches = sorted(_matching(path, system), key=_natural_order)
+        if not matches:
             raise DataError("no file matches", path=address, expected="Parquet files")
-        return [file for one in found for file in _found(one, system, one)]
+        return [file for match in matches for file in _list_files(match, system, match)]
     info = system.get_file_info(path)
     if info.type == fs.FileType.NotFound:
         raise FileNotFoundError(path)
@@ -78,8 +78,8 @@ def _found(path: str, system: fs.FileSystem, address: str) -> list[str]:
     inside = [file.path for file in system.get_file_info(fs.FileSelector(path)) if file.type == fs.FileType.File]
     kept = [file for file in inside if _is_parquet_name(file.rsplit("/", 1)[-1])]
     if not kept:
-        raise DataError("the folder has no Parquet file", path=address, expected="files ending in .parquet")
-    return sorted(kept, key=_natural)
+        raise DataError("the folder has no Parquet files", path=address, expected="files ending in .parquet")
+    return sorted(kept, key=_natural_order)
 
 
 def _matching(pattern: str, system: fs.FileSystem) -> list[str]:
@@ -94,6 +94,6 @@ def _is_parquet_name(name: str) -> bool:
     return name.endswith((".parquet", ".parq")) and not name.startswith(("_", "."))
 
 
-def _natural(path: str) -> list[tuple[int, str]]:
+def _natural_order(path: str) -> list[tuple[int, str]]:
     """Sorts part_2 before part_10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path)]

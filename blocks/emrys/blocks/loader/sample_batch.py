@@ -1,4 +1,4 @@
-"""One batch to look at."""
+"""Reading a single batch, for inspection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.loader.batches import apply, only_batch
+from emrys.blocks.loader.batches import apply_transform, single_batch
 from emrys.blocks.loader.columns import LoaderColumn
 from emrys.blocks.loader.loader import Loader
 from emrys.blocks.loader.rows import RowStream
@@ -24,17 +24,17 @@ def sample_batch(
     include_targets: bool = True,
     prepare_features: bool = True,
 ) -> Any:
-    """Reads one batch, without moving a loader on.
+    """Reads one batch, without advancing the epoch of a loader.
 
-    Not quite what a `Loader` gives: a list has one dimension more when prepared, and targets keep their type, as the
-    released library has it. Behind the transforms of a loader, targets have the type that those see and give.
+    Differences from the batches of a `Loader`, as in the released library: prepared lists have one more dimension, and
+    targets keep their type, unless the loader has transforms.
 
     Args:
-        dataset_or_loader: A `Loader`, or what one can be made from.
-        batch_size: Rows, B; where the data has fewer, all of them. A loader has one by itself.
-        shuffle: Whether to mix the rows; a loader goes by its own setting.
-        include_targets: Whether to give the targets too.
-        prepare_features: Whether to give the columns the shape in which models take them.
+        dataset_or_loader: A `Loader`, or data that it can read.
+        batch_size: Rows, B; all rows if the data has fewer. Default for a loader: its batch size.
+        shuffle: Whether to shuffle the rows; a loader uses its own setting.
+        include_targets: Whether to return the targets too.
+        prepare_features: Whether to convert the columns to the shapes that models take.
 
     Returns:
         The features or, with `include_targets`, `(features, targets)`. The targets are None where there are none, a
@@ -48,7 +48,7 @@ def sample_batch(
     """
     if not isinstance(dataset_or_loader, Loader):
         if batch_size is None:
-            raise ConfigError("sample_batch needs a batch_size, unless it is given a Loader")
+            raise ConfigError("sample_batch needs a batch_size, unless it is called with a Loader")
         dataset_or_loader = Loader(dataset_or_loader, batch_size, shuffle=shuffle)
     loader = dataset_or_loader
     shard = loader.shard
@@ -61,7 +61,7 @@ def sample_batch(
     rows, _ = next(stream.blocks(seed, loader.epoch))
 
     if loader.has_transforms:
-        features, targets = _behind_transforms(loader, rows, prepare_features)
+        features, targets = _transformed(loader, rows, prepare_features)
     else:
         features, targets = _as_read(columns, rows, prepare_features)
     if not include_targets:
@@ -80,11 +80,11 @@ def _as_read(columns: list[LoaderColumn], rows: pa.RecordBatch, prepare: bool) -
     return features, targets
 
 
-def _behind_transforms(loader: Loader, rows: pa.RecordBatch, prepare: bool) -> tuple[dict[str, Any], Any]:
-    """The batch as the loader gives it, lists with one dimension more when prepared."""
-    batch: tuple[Any, ...] = only_batch(loader.columns, rows)
-    for step in loader.transforms:
-        batch = apply(step, *batch)
+def _transformed(loader: Loader, rows: pa.RecordBatch, prepare: bool) -> tuple[dict[str, Any], Any]:
+    """The batch after the transforms; prepared lists have one more dimension."""
+    batch: tuple[Any, ...] = single_batch(loader.columns, rows)
+    for transform in loader.transforms:
+        batch = apply_transform(transform, *batch)
     features = dict(batch[0])
     lists = {column.name for column in loader.columns if column.is_list}
     for name, tensor in features.items():
@@ -109,7 +109,7 @@ def _plain(column: LoaderColumn, array: pa.Array) -> dict[str, Any]:
 
 
 def _arrays(column: LoaderColumn, array: pa.Array) -> tuple[Any, Any]:
-    """The values, and for a ragged column the offsets (B + 1,) of its rows in them."""
+    """The values, and for a ragged column the offsets (B + 1,) of its rows."""
     values = (array.flatten() if column.is_list else array).to_numpy(zero_copy_only=False)
     if column.is_ragged:
         offsets = array.offsets.to_numpy().astype(np.int64)

@@ -1,4 +1,4 @@
-"""What the loader reads from: rows in groups, each of which can be read on its own."""
+"""Data sources: Parquet files and Arrow tables, read one group of rows at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from emrys.blocks.errors import ConfigError, DataError
-from emrys.blocks.loader.columns import LoaderColumn, convert, misfit, missing_column, null_values, wrong_type
+from emrys.blocks.loader.columns import LoaderColumn, convert, expected_type, missing_column, null_values, wrong_type
 from emrys.blocks.loader.parquet_files import parquet_files
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class DataSource(ABC):
-    """Rows in groups. Subclasses know how many there are before they read any.
+    """Rows in groups that can be read independently; their numbers of rows are known in advance.
 
     Args:
-        name: What the data is called in errors.
+        name: Name of the data in errors.
         group_rows: Number of rows of each group, in the order of the data; none is empty.
     """
 
@@ -35,7 +35,7 @@ class DataSource(ABC):
 
     @property
     def rows(self) -> int:
-        """Number of rows altogether."""
+        """Total number of rows."""
         return sum(self.group_rows)
 
     @property
@@ -45,24 +45,24 @@ class DataSource(ABC):
 
     @abstractmethod
     def batches(self, group: int, names: Sequence[str], size: int) -> Iterator[tuple[pa.RecordBatch, str, str]]:
-        """Reads one group, a piece at a time.
+        """Reads one group in chunks.
 
         Args:
             group: Number of the group.
             names: Columns to read.
-            size: Rows of a piece, at most.
+            size: Maximum number of rows of a chunk.
 
         Yields:
-            The piece, the file that it comes from, and where in that file.
+            The chunk, its file, and its position in the file.
         """
 
     def read(
         self, group: int, start: int, stop: int, columns: Sequence[LoaderColumn], size: int
     ) -> Iterator[pa.RecordBatch]:
-        """Reads the rows from `start` to before `stop` of one group, in pieces of at most `size` rows, converted.
+        """Reads and converts the rows from `start` to before `stop` of one group, in chunks of at most `size` rows.
 
         Raises:
-            DataError: The file is damaged, or holds what does not fit `columns`.
+            DataError: The file is damaged, or does not fit `columns`.
         """
         seen = 0
         for batch, path, place in self.batches(group, [column.name for column in columns], size):
@@ -74,21 +74,21 @@ class DataSource(ABC):
                 return
 
     def check(self, columns: Sequence[LoaderColumn]) -> None:
-        """Checks what is known of the data before it is read.
+        """Checks the columns as far as possible without reading the data.
 
         Raises:
-            DataError: A column is missing or has a type that does not fit.
+            DataError: A column is missing or has an unsupported type.
         """
         check_types(self.arrow_schema, columns, self.name)
 
     def list_length(self, name: str) -> float:
-        """Mean length of the lists of a column, or a guess; for sizing buffers."""
+        """Estimated mean length of the lists of a column, for sizing buffers."""
         del name
         return 8.0
 
 
 def check_types(schema: pa.Schema, columns: Sequence[LoaderColumn], path: str) -> None:
-    """Checks that all columns are in an Arrow schema, with types that fit.
+    """Checks that all columns are in an Arrow schema, with supported types.
 
     Raises:
         DataError: One is not.
@@ -98,20 +98,20 @@ def check_types(schema: pa.Schema, columns: Sequence[LoaderColumn], path: str) -
         if position < 0:
             raise missing_column(column.name, path, schema.names)
         arrow_type = schema.field(position).type
-        expected = misfit(column, arrow_type)
+        expected = expected_type(column, arrow_type)
         if expected is not None:
             raise wrong_type(column.name, path, expected, arrow_type)
 
 
 class TableSource(DataSource):
-    """Arrow tables as groups.
+    """Arrow tables, in memory or computed when they are read; each is a group.
 
     Args:
-        name: What the data is called in errors.
-        tables: Number of rows of each table and a function that gives it. Empty ones are left out.
+        name: Name of the data in errors.
+        tables: Number of rows of each table and a function that returns it. Empty tables are ignored.
 
     Raises:
-        DataError: There is no row.
+        DataError: There are no rows.
     """
 
     def __init__(self, name: str, tables: Sequence[tuple[int, Callable[[], pa.Table]]]) -> None:
@@ -125,14 +125,14 @@ class TableSource(DataSource):
         return self._schema
 
     def batches(self, group: int, names: Sequence[str], size: int) -> Iterator[tuple[pa.RecordBatch, str, str]]:
-        """Cuts one table into pieces."""
+        """Splits one table into chunks."""
         table = self._tables[group]()
-        kept = table.select([name for name in names if name in table.column_names])
-        for batch in kept.to_batches(max_chunksize=size):
+        selected = table.select([name for name in names if name in table.column_names])
+        for batch in selected.to_batches(max_chunksize=size):
             yield batch, self.name, f"partition {group}"
 
 
-#: Options of `pyarrow.parquet.ParquetFile` that a caller may set.
+#: Options of `pyarrow.parquet.ParquetFile` that a caller can set.
 READER_OPTIONS = ("buffer_size", "coerce_int96_timestamp_unit", "memory_map", "page_checksum_verification",
                   "pre_buffer", "thrift_container_size_limit", "thrift_string_size_limit")  # fmt: skip
 
@@ -140,22 +140,22 @@ READER_OPTIONS = ("buffer_size", "coerce_int96_timestamp_unit", "memory_map", "p
 class ParquetSource(DataSource):
     """Row groups of one or several Parquet files.
 
-    The footers are read once, here; a row group is opened when its turn comes, and decoded piece by piece, so that a
-    row group need not fit into memory.
+    The footers are read in the constructor; a row group is decoded in chunks when it is read, so that it does not have
+    to fit into memory.
 
     Args:
         files: File system and path of each file, in order.
-        reader_options: Options of `pyarrow.parquet.ParquetFile`, out of `READER_OPTIONS`.
+        reader_options: Options of `pyarrow.parquet.ParquetFile`, see `READER_OPTIONS`.
 
     Raises:
-        DataError: A file is missing, empty, cut short or no Parquet, or none of them has a row.
+        DataError: A file is missing, empty, truncated or not Parquet, or none of them has rows.
         ConfigError: An option is unknown.
     """
 
     def __init__(
         self, files: Sequence[tuple[fs.FileSystem, str]], reader_options: Mapping[str, Any] | None = None
     ) -> None:
-        # Column chunks are read a piece at a time: a whole one may be as large as the file.
+        # Column chunks are read in parts: a whole one can be as large as the file.
         self._options = {"buffer_size": 1 << 18, **(reader_options or {})}
         for option in self._options:
             if option not in READER_OPTIONS:
@@ -173,11 +173,11 @@ class ParquetSource(DataSource):
 
     @property
     def arrow_schema(self) -> pa.Schema:
-        """Names and types of the columns of the first file that has rows."""
+        """Names and types of the columns of the first file with rows."""
         return self._footers[self._groups[0][0]].schema.to_arrow_schema()
 
     def batches(self, group: int, names: Sequence[str], size: int) -> Iterator[tuple[pa.RecordBatch, str, str]]:
-        """Decodes one row group, a piece at a time."""
+        """Decodes one row group in chunks."""
         file, number = self._groups[group]
         system, path = self._files[file]
         try:
@@ -190,7 +190,7 @@ class ParquetSource(DataSource):
             ) from error
 
     def check(self, columns: Sequence[LoaderColumn]) -> None:
-        """Checks names, types, and the counts of nulls that the footers hold, of every file."""
+        """Checks names, types and null counts in the footer of every file."""
         checked: pa.Schema | None = None
         for file in dict.fromkeys(file for file, _ in self._groups):
             schema = self._footers[file].schema.to_arrow_schema()
@@ -210,14 +210,14 @@ class ParquetSource(DataSource):
         return 1.0
 
     def _check_nulls(self, file: int, columns: Sequence[LoaderColumn]) -> None:
-        # The count of a list column also counts its empty lists, so those are checked when they are read.
+        # The null count of a list column includes its empty lists, so lists are checked on reading.
         names = {column.name for column in columns if not column.is_list}
         footer = self._footers[file]
-        places = [(at, footer.schema.column(at).path) for at in range(len(footer.schema))]
-        places = [(at, name) for at, name in places if name in names]
+        positions = [(at, footer.schema.column(at).path) for at in range(len(footer.schema))]
+        positions = [(at, name) for at, name in positions if name in names]
         for number in range(footer.num_row_groups):
             group = footer.row_group(number)
-            for at, name in places:
+            for at, name in positions:
                 statistics = group.column(at).statistics
                 if statistics is not None and statistics.has_null_count and statistics.null_count:
                     raise null_values(name, self._files[file][1], statistics.null_count, f"row group {number}")
@@ -230,7 +230,7 @@ class ParquetSource(DataSource):
             raise DataError("the file is missing", path=path, expected="a Parquet file") from None
         except (OSError, pa.ArrowException) as error:
             raise DataError(
-                "this is no whole Parquet file", path=path, got=str(error), fix="Write or download it again."
+                "the file is not a complete Parquet file", path=path, got=str(error), fix="Write or download it again."
             ) from error
 
     def _open(self, system: fs.FileSystem, path: str, footer: pq.FileMetaData | None = None) -> pq.ParquetFile:
@@ -238,12 +238,12 @@ class ParquetSource(DataSource):
 
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
-#: What a loader reads from.
+#: The data that a loader can read.
 Readable: TypeAlias = "PathLike | Iterable[PathLike] | Dataset | pa.Table"
 
 
 def open_source(data: Readable, reader_options: Mapping[str, Any] | None = None) -> DataSource:
-    """Opens whatever a loader can read.
+    """Opens a data source.
 
     Args:
         data: A Parquet file, a folder of them, a pattern (`part-*.parquet`), a list of these, an address that
@@ -252,8 +252,8 @@ def open_source(data: Readable, reader_options: Mapping[str, Any] | None = None)
             all paths.
 
     Raises:
-        DataError: Nothing readable is there.
-        ConfigError: `data` is something else.
+        DataError: There is no data to read.
+        ConfigError: `data` has an unsupported type.
     """
     if isinstance(data, pa.Table):
         table = data
@@ -272,7 +272,7 @@ def open_source(data: Readable, reader_options: Mapping[str, Any] | None = None)
 
 
 def _is_dataset(data: object) -> bool:
-    # Told by its shape: importing merlin.io to ask takes seconds.
+    # By its attributes: importing merlin.io for `isinstance` takes seconds.
     return hasattr(data, "to_ddf") and hasattr(data, "engine")
 
 
@@ -282,15 +282,15 @@ def _from_dataset(dataset: Any, reader_options: Mapping[str, Any] | None) -> Dat
     plain = not (getattr(engine, "filters", None) or getattr(engine, "read_parquet_kwargs", None) or dataset.dtypes)
     if type(engine).__name__ == "ParquetDatasetEngine" and paths and plain:
         return open_source(list(paths), reader_options)
-    # In memory, in another format, or changed on the way: partition by partition, as Dask makes them.
+    # In memory, in another format, or transformed: partition by partition, as Dask computes them.
     frame = dataset.to_ddf()
     counts = frame.map_partitions(len, meta=("rows", "int64")).compute(scheduler="synchronous")
 
     def partition(number: int) -> Callable[[], pa.Table]:
-        def make() -> pa.Table:
-            made = frame.get_partition(number).compute(scheduler="synchronous")
-            return pa.Table.from_pandas(made, preserve_index=False)
+        def compute() -> pa.Table:
+            rows = frame.get_partition(number).compute(scheduler="synchronous")
+            return pa.Table.from_pandas(rows, preserve_index=False)
 
-        return make
+        return compute
 
     return TableSource("the data set", [(int(rows), partition(number)) for number, rows in enumerate(counts)])

@@ -11,7 +11,7 @@ from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.mlp.dense import Dense
+from emrys.blocks.mlp.mlp_block import Dense
 from emrys.blocks.multi_task.tasks import layer_name
 
 _KEYS = {"shortcut", "experts"}

@@ -12,8 +12,8 @@ from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.multi_task.experts_gate import ExpertsGate
+from emrys.blocks.multi_task.layer_template import LayerTemplate
 from emrys.blocks.multi_task.tasks import layer_name
-from emrys.blocks.multi_task.template import Template
 
 
 class GatedExperts(Block):
@@ -42,8 +42,8 @@ class GatedExperts(Block):
         self.mixed: dict[str, list[str]] = {}
         self.gate_softmax_temperature = gate_softmax_temperature
         self.enable_gate_weights_metrics = enable_gate_weights_metrics
-        self._expert = Template.of(expert_block, f"{type(self).__name__}: expert_block")
-        self._gate = None if gate_block is None else Template.of(gate_block, f"{type(self).__name__}: gate_block")
+        self._expert = LayerTemplate.of(expert_block, f"{type(self).__name__}: expert_block")
+        self._gate = None if gate_block is None else LayerTemplate.of(gate_block, f"{type(self).__name__}: gate_block")
 
     def _add_experts(self, names: Iterable[str]) -> None:
         for name in names:

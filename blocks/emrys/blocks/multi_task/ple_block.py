@@ -10,8 +10,8 @@ from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.multi_task.cgc_block import CGCBlock
+from emrys.blocks.multi_task.layer_template import LayerTemplate
 from emrys.blocks.multi_task.tasks import task_names
-from emrys.blocks.multi_task.template import Template
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -77,8 +77,8 @@ class PLEBlock(Block):
         self.num_shared_experts = num_shared_experts
         self.gate_softmax_temperature = gate_softmax_temperature
         self.enable_gate_weights_metrics = enable_gate_weights_metrics
-        self._expert = Template.of(expert_block, "PLEBlock: expert_block")
-        self._gate = None if gate_block is None else Template.of(gate_block, "PLEBlock: gate_block")
+        self._expert = LayerTemplate.of(expert_block, "PLEBlock: expert_block")
+        self._gate = None if gate_block is None else LayerTemplate.of(gate_block, "PLEBlock: gate_block")
         self.layers = [self._layer(number) for number in range(num_layers)]
 
     def _layer(self, number: int) -> CGCBlock:

@@ -15,8 +15,8 @@ from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.prepare_features import PrepareFeatures
-from emrys.blocks.sequences.checks import require
-from emrys.blocks.sequences.rows import as_rows, lengths, lengths_without_padding
+from emrys.blocks.sequences.ragged_rows import as_rows, lengths, lengths_without_padding
+from emrys.blocks.sequences.runtime_checks import require
 
 
 class SequenceTransform(Block):
@@ -78,7 +78,7 @@ class SequenceTransform(Block):
 
     @property
     def mask_name(self) -> str | None:
-        """The feature that holds the mask of what is predicted, see `emrys.blocks.sequences.position_mask`."""
+        """The feature that holds the mask of what is predicted, see `emrys.blocks.sequences.masked_positions`."""
         return None if self.mask_suffix is None else self.target_name + self.mask_suffix
 
     def transform(self, sequences: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:

@@ -13,9 +13,8 @@ from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.inputs.replace_masked_embeddings import ReplaceMaskedEmbeddings
-from emrys.blocks.sequences.checks import require
-from emrys.blocks.sequences.position_mask import PositionMask, position_mask
-from emrys.blocks.transformer.positions import last_element, numbers, padded, with_one_more
+from emrys.blocks.sequences.masked_positions import PositionMask, position_mask
+from emrys.blocks.sequences.runtime_checks import require
 from emrys.blocks.transformer.transformer_layer import TransformerLayer
 
 PREDICTS = (None, "next", "masked")
@@ -31,7 +30,7 @@ class TransformerBlock(Block):
     - None: a vector for every element, always.
     - `"next"`: the vector of an element says what comes after it. In training and testing there is one for every
       element; otherwise one for each row, that of its last element, or zeros for an empty row.
-    - `"masked"`: elements that the batch's mask hides (see `emrys.blocks.sequences.position_mask`) are replaced by a
+    - `"masked"`: elements that the batch's mask hides (see `emrys.blocks.sequences.masked_positions`) are replaced by a
       trained vector, and theirs say what was there. In training and testing there is a vector for every element;
       otherwise a hidden element is put behind each row, and its vector is given.
 
@@ -313,3 +312,40 @@ class TransformerBlock(Block):
 
 def _ragged(value: Any) -> bool:
     return isinstance(value, tf.RaggedTensor)
+
+
+def padded(sequence: Any, mask: Any = None) -> tuple[Any, Any]:
+    """Dense vectors of a sequence, and where there are any.
+
+    Args:
+        sequence: (B, L, D), dense or ragged.
+        mask: For a dense one, (B, L), True where there is an element. Default: everywhere.
+
+    Returns:
+        (B, L, D), padded with 0 on the right, and (B, L), bool.
+    """
+    if isinstance(sequence, tf.RaggedTensor):
+        dense = sequence.to_tensor()
+        dense.set_shape((*dense.shape[:2], sequence.shape[-1]))
+        return dense, tf.sequence_mask(sequence.row_lengths(), tf.shape(dense)[1])
+    if mask is None:
+        return sequence, tf.ones(tf.shape(sequence)[:2], "bool")
+    return sequence, tf.cast(mask, "bool")
+
+
+def with_one_more(vectors: Any, valid: Any, is_element: bool) -> tuple[Any, Any]:
+    """Both with one more position at the end, of zeros; whether it is an element."""
+    more = tf.fill((tf.shape(valid)[0], 1), is_element)
+    return tf.pad(vectors, [[0, 0], [0, 1], [0, 0]]), tf.concat([valid, more], axis=1)
+
+
+def numbers(valid: Any) -> Any:
+    """The number of every element among those of its row, from 0; (B, L), int32."""
+    return tf.maximum(tf.cumsum(tf.cast(valid, "int32"), axis=1) - 1, 0)
+
+
+def last_element(vectors: Any, valid: Any) -> Any:
+    """The vector of the last element of every row, (B, D); zeros where there is none. L has to be above 0."""
+    back = tf.argmax(tf.cast(tf.reverse(valid, [1]), "int32"), axis=1, output_type="int32")
+    found = tf.gather(vectors, tf.shape(valid)[1] - 1 - back, batch_dims=1)
+    return tf.where(tf.reduce_any(valid, axis=1, keepdims=True), found, tf.zeros_like(found))

@@ -15,7 +15,7 @@ from emrys.blocks.core.gather import checked_ids, nan_outside
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.schema.functions import column_cardinality
-from emrys.blocks.transforms.hot import multi_hot, one_hot
+from emrys.blocks.transforms.one_hot import multi_hot, one_hot
 
 _MODES = ("one_hot", "multi_hot", "count")
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from merlin.schema import Schema
 
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.schema.functions import column_cardinality
-from emrys.blocks.transforms.hashing import hashed_bins
-from emrys.blocks.transforms.hot import multi_hot, one_hot
+from emrys.blocks.transforms.one_hot import multi_hot, one_hot
 
 _MODES = ("one_hot", "multi_hot", "int")
 
@@ -215,3 +218,114 @@ def _combinations(values: list[Any]) -> list[Any]:
         full = tf.broadcast_to(tf.reshape(value, [batch, *along]), [batch, *lengths])
         spread.append(tf.reshape(full, [batch, math.prod(lengths)]))
     return spread
+
+
+_START = np.uint64(0xDECAFCAFFE)
+_FACTOR = np.uint64(0xC6A4A7935BD1E995)
+_SHIFT = np.uint64(47)
+
+
+def hashed_bins(values: list[Any], num_bins: int) -> Any:
+    """The bin of each combination.
+
+    Args:
+        values: One tensor a column, all of one shape, in the order in which they are hashed: integers, or strings,
+            which go in by their 64-bit FarmHash fingerprint.
+        num_bins: Number of bins.
+
+    Returns:
+        int64, of the same shape, from 0 to `num_bins` - 1.
+    """
+    factor = tf.constant(_FACTOR)
+    state = tf.fill(tf.shape(values[0]), tf.constant(_START))
+    for value in values:
+        mixed = _folded(_unsigned(value) * factor) * factor
+        state = tf.bitwise.bitwise_xor(tf.bitwise.bitwise_xor(state, factor), mixed)
+        state = _folded(_folded(state * factor) * factor)
+    return _modulo(state, num_bins)
+
+
+def _folded(numbers: Any) -> Any:
+    return tf.bitwise.bitwise_xor(numbers, tf.bitwise.right_shift(numbers, tf.constant(_SHIFT)))
+
+
+def _modulo(numbers: Any, divisor: int) -> Any:
+    # Not every device divides unsigned numbers: the upper 63 bits and the last one by themselves.
+    upper = tf.cast(tf.bitwise.right_shift(numbers, tf.constant(1, tf.uint64)), "int64")
+    last = tf.cast(tf.bitwise.bitwise_and(numbers, tf.constant(1, tf.uint64)), "int64")
+    return ((upper % divisor) * 2 + last) % divisor
+
+
+def _unsigned(values: Any) -> Any:
+    if values.dtype != tf.string:
+        return tf.bitcast(tf.cast(values, "int64"), tf.uint64)
+    prints = tf.fingerprint(tf.reshape(values, (-1,)))
+    return tf.reshape(tf.bitcast(prints, tf.uint64), tf.shape(values))
+
+
+def HashedCrossAll(  # noqa: N802 - looks like the class that it is used as
+    schema: Schema,
+    num_bins: int | None = None,
+    infer_num_bins: bool = False,
+    max_num_bins: int = 100000,
+    max_level: int = 2,
+    sparse: bool = False,
+    output_mode: str = "one_hot",
+    ignore_combinations: Iterable[Sequence[str]] | None = None,
+) -> ParallelBlock:
+    """Makes a `HashedCross` of every pair of columns, with `max_level` 3 of every triple too.
+
+    Args:
+        schema: The columns. Each cross takes its own in this order, so that its bins are the same in every process.
+        num_bins: Number of bins of each cross. Default: `infer_num_bins` says.
+        infer_num_bins: Whether, without `num_bins`, a cross has as many bins as combinations. Default: False.
+        max_num_bins: The most bins that are inferred. Default: 100000.
+        max_level: The most columns of a cross, 2 or 3. Default: 2.
+        sparse: See `HashedCross`. Default: False.
+        output_mode: See `HashedCross`. Default: `"one_hot"`.
+        ignore_combinations: Sets of columns that are not crossed, in any order. Default: none.
+
+    Returns:
+        The crosses, as one block that gives them by name.
+
+    Raises:
+        ConfigError: if `max_level` is neither 2 nor 3, or a combination names a column that is not there.
+        SchemaError: if there is nothing to cross.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> from merlin.schema import Schema
+        >>> schema = Schema([mm.create_categorical_column(name, 9) for name in ("a", "b", "c")])
+        >>> list(mm.HashedCrossAll(schema, num_bins=50, ignore_combinations=[["c", "a"]]).parallel_dict)
+        ['cross_a_b', 'cross_b_c']
+    """
+    if max_level not in (2, 3):
+        raise ConfigError("HashedCrossAll: max_level", expected="2 or 3", got=repr(max_level))
+    ignored = {frozenset(combination) for combination in ignore_combinations or ()}
+    strangers = sorted(set().union(*ignored) - set(schema.column_names))
+    if strangers:
+        raise ConfigError(
+            "HashedCrossAll: ignore_combinations",
+            column=strangers[0],
+            expected=f"columns of {', '.join(schema.column_names)}",
+        )
+    crosses: dict[str, HashedCross] = {}
+    for level in range(2, max_level + 1):
+        for names in itertools.combinations(schema.column_names, level):
+            if frozenset(names) not in ignored:
+                cross = HashedCross(
+                    Schema([schema[name] for name in names]),
+                    num_bins=num_bins,
+                    sparse=sparse,
+                    output_mode=output_mode,
+                    infer_num_bins=infer_num_bins,
+                    max_num_bins=max_num_bins,
+                )
+                crosses[cross.output_name] = cross
+    if not crosses:
+        raise SchemaError(
+            "HashedCrossAll has nothing to cross",
+            expected="two columns or more",
+            got=", ".join(schema.column_names) or "an empty schema",
+        )
+    return ParallelBlock(crosses, is_input=True)

@@ -7,9 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, block_registry
 from emrys.blocks.core.l2_normalize import l2_normalize
-from emrys.blocks.core.registry import block_registry
 from emrys.blocks.errors import ConfigError
 
 

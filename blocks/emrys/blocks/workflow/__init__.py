@@ -1,12 +1,11 @@
 """A fitted workflow as data, and its application to single requests: numpy alone, no TensorFlow, no NVTabular."""
 
 from emrys.blocks.workflow.categorify import Categorify
+from emrys.blocks.workflow.columns import OutputColumn, RawColumn
 from emrys.blocks.workflow.fill_normalize import FillNormalize
 from emrys.blocks.workflow.fitted_op import FittedOp
 from emrys.blocks.workflow.fitted_workflow import FittedWorkflow
-from emrys.blocks.workflow.ids import FIRST_KNOWN, NULL, NULL_INT, PADDING, UNSEEN
-from emrys.blocks.workflow.output_column import OutputColumn
-from emrys.blocks.workflow.raw_column import RawColumn
+from emrys.blocks.workflow.reserved_ids import FIRST_KNOWN, NULL, NULL_INT, PADDING, UNSEEN
 from emrys.blocks.workflow.target_encoding import TargetEncoding
 
 __all__ = [

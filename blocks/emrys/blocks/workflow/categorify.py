@@ -8,10 +8,9 @@ from typing import Any, ClassVar, Literal, Self
 
 import pyarrow as pa
 
+from emrys.blocks.workflow.columns import OutputColumn, RawColumn
 from emrys.blocks.workflow.fitted_op import FittedOp, check_table
-from emrys.blocks.workflow.ids import FIRST_KNOWN
-from emrys.blocks.workflow.output_column import OutputColumn
-from emrys.blocks.workflow.raw_column import RawColumn
+from emrys.blocks.workflow.reserved_ids import FIRST_KNOWN
 
 
 @dataclass(frozen=True)

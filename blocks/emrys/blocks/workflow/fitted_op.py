@@ -8,8 +8,7 @@ from typing import Any, ClassVar, Self
 
 import pyarrow as pa
 
-from emrys.blocks.workflow.output_column import OutputColumn
-from emrys.blocks.workflow.raw_column import RawColumn
+from emrys.blocks.workflow.columns import OutputColumn, RawColumn
 
 
 class FittedOp(ABC):

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from emrys.blocks.errors import ArtifactError, ConfigError
 from emrys.blocks.io import atomic_directory, read_json, write_json
 from emrys.blocks.workflow.categorify import Categorify
+from emrys.blocks.workflow.columns import OutputColumn, RawColumn
 from emrys.blocks.workflow.fill_normalize import FillNormalize
 from emrys.blocks.workflow.fitted_op import FittedOp
-from emrys.blocks.workflow.online import OnlineTransform
-from emrys.blocks.workflow.output_column import OutputColumn
-from emrys.blocks.workflow.raw_column import RawColumn
+from emrys.blocks.workflow.online_transform import OnlineTransform
 from emrys.blocks.workflow.tables import from_response, to_request
 from emrys.blocks.workflow.target_encoding import TargetEncoding
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from emrys.blocks.errors import DataError
-from emrys.blocks.workflow.ids import NULL_INT
+from emrys.blocks.workflow.reserved_ids import NULL_INT
 
 #: Positions that are no key.
 UNSEEN_POSITION: Final = 0

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emrys.blocks.errors import DataError
-from emrys.blocks.workflow.raw_column import RawColumn
+from emrys.blocks.workflow.columns import RawColumn
 
 _EXACT = {"int64": np.dtype(np.int64), "float32": np.dtype(np.float32)}
 

@@ -11,9 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from emrys.blocks.errors import DataError
-from emrys.blocks.workflow.ids import NULL_INT, PADDING
-from emrys.blocks.workflow.output_column import OutputColumn
-from emrys.blocks.workflow.raw_column import RawColumn
+from emrys.blocks.workflow.columns import OutputColumn, RawColumn
+from emrys.blocks.workflow.reserved_ids import NULL_INT, PADDING
 
 _TYPES = {"int64": pa.int64(), "float32": pa.float32(), "string": pa.string()}
 

@@ -10,10 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from emrys.blocks.workflow.columns import OutputColumn, RawColumn
 from emrys.blocks.workflow.fill_normalize import check_moments, normalise
 from emrys.blocks.workflow.fitted_op import FittedOp, check_table
-from emrys.blocks.workflow.output_column import OutputColumn
-from emrys.blocks.workflow.raw_column import RawColumn
 
 
 @dataclass(frozen=True)

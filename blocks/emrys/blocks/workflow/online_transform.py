@@ -11,12 +11,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from emrys.blocks.workflow.categorify import Categorify
+from emrys.blocks.workflow.columns import RawColumn
 from emrys.blocks.workflow.fill_normalize import FillNormalize
 from emrys.blocks.workflow.fitted_op import FittedOp
-from emrys.blocks.workflow.ids import FIRST_KNOWN, NULL, NULL_INT, PADDING, UNSEEN
 from emrys.blocks.workflow.key_lookup import FIRST_POSITION, NULL_POSITION, KeyLookup, make_lookup
-from emrys.blocks.workflow.raw_column import RawColumn
 from emrys.blocks.workflow.request import check_names, check_rows, read_column
+from emrys.blocks.workflow.reserved_ids import FIRST_KNOWN, NULL, NULL_INT, PADDING, UNSEEN
 from emrys.blocks.workflow.target_encoding import TargetEncoding
 
 

@@ -13,7 +13,7 @@ from emrys.blocks.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Template:
+class LayerTemplate:
     """The configuration of a layer, of which layers with weights of their own are made.
 
     The layer itself is not kept: it would count as part of the block that copies it.
@@ -22,7 +22,7 @@ class Template:
     config: Any
 
     @classmethod
-    def of(cls, layer: Any, argument: str) -> Template:
+    def of(cls, layer: Any, argument: str) -> LayerTemplate:
         """The template of a layer.
 
         Raises:
