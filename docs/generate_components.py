@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emrys import components
-from emrys.pipelines.spec import PIPELINES, definition
+from emrys.pipelines.spec import SPECS, pipeline_spec
 
 FOLDER = Path(__file__).with_name("components")
 
@@ -62,8 +62,8 @@ def _page(name: str, component: Any) -> str:
 
 def _resources(step: str) -> list[str]:
     rows = []
-    for pipeline in PIPELINES:
-        asked = dataclasses.asdict(definition(pipeline).config().steps).get(step)
+    for pipeline in SPECS:
+        asked = dataclasses.asdict(pipeline_spec(pipeline).config().steps).get(step)
         if asked is not None:
             rows.append(f"| {pipeline} | {asked['cpu']} | {asked['memory']} | {asked['gpus']} |")
     return rows

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from emrys.pipelines.config.config_schema import schema_text
-from emrys.pipelines.spec import PIPELINES
+from emrys.pipelines.spec import SPECS
 
 FOLDER = Path(__file__).parent / "schemas"
 
 
 def files() -> dict[str, str]:
-    """What stands in the folder, by name."""
-    return {f"{name}.schema.json": schema_text(name) for name in PIPELINES}
+    """Contents of the folder by file name."""
+    return {f"{name}.schema.json": schema_text(name, spec.config) for name, spec in SPECS.items()}
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import json
 import typing
 from typing import Any
 
-from emrys.pipelines.spec import PIPELINES, definition
+from emrys.pipelines.spec import SPECS, pipeline_spec
 from tests.charts.rendering import PIPELINES as CHART
 
 SCHEMA = CHART / "values.schema.json"
@@ -25,10 +25,10 @@ _KINDS: dict[Any, dict[str, Any]] = {
 
 def pipeline_schema(name: str) -> dict[str, Any]:
     """What the values of a pipeline may be: its arguments, and resources for each of its steps."""
-    hints = typing.get_type_hints(definition(name).config)
+    hints = typing.get_type_hints(pipeline_spec(name).config)
     arguments = typing.get_type_hints(hints["parameters"])
     parameters = {field.name: _kind(arguments[field.name]) for field in dataclasses.fields(hints["parameters"])}
-    steps = {step: {"$ref": "#/$defs/step"} for step in definition(name).steps}
+    steps = {step: {"$ref": "#/$defs/step"} for step in pipeline_spec(name).steps}
     told = {"description": "The names of the pipeline's arguments."}
     return _object({"parameters": {**told, **_object(parameters, [])}, "steps": _object(steps)})
 
@@ -36,7 +36,7 @@ def pipeline_schema(name: str) -> dict[str, Any]:
 def whole_schema() -> dict[str, Any]:
     """The schema of the chart, with every pipeline as it is now."""
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    schema["properties"]["pipelines"] = _object({name: pipeline_schema(name) for name in PIPELINES})
+    schema["properties"]["pipelines"] = _object({name: pipeline_schema(name) for name in SPECS})
     return schema
 
 

@@ -11,7 +11,7 @@ import pytest
 from emrys.pipelines.config.config_file import read_config
 from emrys.pipelines.config.ranking_config import RankingParameters
 from emrys.pipelines.config.resources import Resources, TaintEffect, Toleration, TolerationOperator
-from emrys.pipelines.spec import definition
+from emrys.pipelines.spec import SPECS, pipeline_spec
 from tests.charts import regenerate, rendering
 from tests.charts.rendering import PIPELINES, merged, of_kind
 
@@ -30,12 +30,12 @@ def configuration(objects, tmp_path, name="ranking"):
     """The configuration that the chart writes, as the pipeline reads it."""
     file = tmp_path / f"{name}.yaml"
     file.write_text(of_kind(objects, "ConfigMap", "-config")["data"][f"{name}.yaml"], encoding="utf-8")
-    return read_config(file, definition(name).config)
+    return read_config(file, pipeline_spec(name).config)
 
 
-@pytest.mark.parametrize("name", spec.PIPELINES)
+@pytest.mark.parametrize("name", SPECS)
 def test_the_defaults_are_those_of_the_pipeline(name, tmp_path):
-    assert configuration(render(), tmp_path, name) == definition(name).config()
+    assert configuration(render(), tmp_path, name) == pipeline_spec(name).config()
 
 
 def test_the_schema_has_the_names_of_the_configurations():

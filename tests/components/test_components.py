@@ -89,7 +89,7 @@ def test_a_component_runs_in_the_image_of_its_kind_and_installs_nothing(componen
 
 def test_the_body_of_ingest_writes_the_artifact_and_tells_kfp_what_is_in_it(tmp_path):
     splits = dsl.Dataset(uri=str(tmp_path / "splits"))
-    ingest.python_func(splits=splits, rows=1500, seed=3, test_fraction=0.2)
+    ingest.python_func(splits=splits, synthetic_rows=1500, seed=3, test_fraction=0.2)
     written = Splits(splits.path)
     assert splits.metadata == written.metadata
     assert sum(written.metadata["rows"].values()) == 1500

@@ -20,7 +20,7 @@ from emrys.components.ingest.step import run as ingest
 EMRYS = [sys.executable, "-c", "from emrys.pipelines.cli import main; main()"]
 
 #: So small a model passes no gate that looks at it; this one lets through whatever is measured.
-OPEN_GATE = {"baseline_margin": -1.0, "production_margin": -1.0, "slice_margin": -1.0, "slice_units": 20}
+OPEN_GATE = {"baseline_margin": -1.0, "production_margin": -1.0, "slice_margin": -1.0, "min_slice_size": 20}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Run:
     table: dict[str, str]
 
     def steps(self, ending: str) -> list[str]:
-        """Names of the steps whose last line ends so: `done in` any time, or `left out`."""
+        """Names of the steps whose last line ends so: `done in` any time, or `skipped`."""
         pattern = re.compile(rf"\[\d+/\d+\] (.+?) {ending}")
         return [match[1].replace(" ", "_") for match in map(pattern.match, self.said) if match]
 
@@ -58,14 +58,14 @@ def emrys(*arguments: object, cwd: Path | None = None) -> Run:
 def workplace(tmp_path_factory):
     """A folder with a log of ratings in Parquet, configurations, and room for a registry."""
     folder = tmp_path_factory.mktemp("runs")
-    splits = ingest(IngestConfig(rows=4000), folder / "made").path
+    splits = ingest(IngestConfig(synthetic_rows=4000), folder / "made").path
     names = ("train", "valid", "test")
     log = pa.concat_tables([pq.read_table(splits / f"{name}.parquet", partitioning=None) for name in names])
     pq.write_table(log.drop_columns("rating_binary"), folder / "log.parquet")
     common = {"patience": 1, "model_name": "small", **OPEN_GATE}
     for pipeline, own in (
         ("ranking", {"epochs": 5, "thresholds": {"auc": 0.1}}),
-        ("retrieval", {"epochs": 1, "embedding_dim": 8, "tower_layers": [8], "answers": 20,
+        ("retrieval", {"epochs": 1, "embedding_dim": 8, "tower_layers": [8], "top_k": 20,
                        "thresholds": {"ndcg_at_10": 0.001}}),
     ):  # fmt: skip
         parameters = {"dataset": "log.parquet", **common, **own}

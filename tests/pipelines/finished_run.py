@@ -10,8 +10,8 @@ from emrys.components.contracts.evaluation import Evaluation
 from emrys.components.contracts.gate_decision import GateDecision
 from emrys.components.contracts.statistics import Statistics
 from emrys.components.contracts.triton_repository import TritonRepository
-from emrys.pipelines.local.summary import artifacts_of
-from emrys.pipelines.spec import definition
+from emrys.pipelines.local.outcome import artifacts_of
+from emrys.pipelines.spec import pipeline_spec
 
 
 class FinishedRun:
@@ -23,7 +23,7 @@ class FinishedRun:
         assert finished.status == 0, "\n".join(finished.said)
 
     def test_every_step_is_told_with_its_time_and_the_log_stays_in_its_file(self, finished):
-        steps = definition(self.pipeline).steps
+        steps = pipeline_spec(self.pipeline).steps
         ends = [match for line in finished.said if (match := re.fullmatch(r"\[(\d+)/12\] (.+) done in [\d.]+ s", line))]
         assert [match.groups() for match in ends] == [
             (str(place), step.replace("_", " ")) for place, step in enumerate(steps, start=1)

@@ -20,7 +20,7 @@ from emrys.components.contracts.splits import Splits
 from emrys.components.model_registry.registry import Registry
 from emrys.components.serving.installation import TritonInstallation
 from emrys.pipelines.cli.main import call
-from emrys.pipelines.local.summary import artifacts_of
+from emrys.pipelines.local.outcome import artifacts_of
 from tests.pipelines.conftest import EMRYS, emrys
 from tests.pipelines.finished_run import FinishedRun
 
@@ -167,7 +167,7 @@ def test_it_was_judged_beside_what_is_in_production(refused):
 
 def test_equal_data_are_not_trained_on_again(refused):
     taken = ["ingest", "preprocess", "infer_schema", "build_model", "train"]
-    assert refused.steps("left out") == [*taken, "export_ensemble", "promote"]
+    assert refused.steps("skipped") == [*taken, "export_ensemble", "promote"]
     assert refused.steps("done in") == ["fingerprint", "validate", "evaluate", "gate", "report"]
 
 

@@ -1,4 +1,4 @@
-"""Compiles a pipeline to the YAML that Kubeflow Pipelines takes."""
+"""Compiles a pipeline to the YAML of Kubeflow Pipelines."""
 
 from __future__ import annotations
 
@@ -21,28 +21,30 @@ _DEFAULT = re.compile(r"^(# +\w+: dict \[Default: )(\{.*\})\]$", re.MULTILINE)
 def compile_pipeline(pipeline: graph_component.GraphComponent, path: str | os.PathLike[str]) -> None:
     """Writes a pipeline as YAML; the same pipeline gives the same bytes every time.
 
-    The file is read back by KFP's own loader before it takes its place.
+    KFP's own loader reads the file before it replaces an earlier one.
 
     Args:
-        pipeline: What `ranking_pipeline` and its like return.
+        pipeline: The pipeline that the builder of a `PipelineSpec` returns.
         path: The file to write; its name ends in `.yaml`.
 
     Raises:
-        ConfigError: if the name has another ending.
+        ConfigError: if the name has another extension.
     """
     target = Path(path)
     if target.suffix not in (".yaml", ".yml"):
-        raise ConfigError("the name of a compiled pipeline cannot be used", path=target, expected="a name in .yaml")
+        raise ConfigError(
+            "the file name of a compiled pipeline is invalid", path=target, expected="a name that ends in .yaml"
+        )
     with atomic_file(target) as work:
         compiler.Compiler().compile(pipeline, str(work))
-        text = _DEFAULT.sub(_in_order, work.read_text(encoding="utf-8"))
+        text = _DEFAULT.sub(_with_sorted_keys, work.read_text(encoding="utf-8"))
         components.load_component_from_text(text)
         work.write_text(text, encoding="utf-8")
 
 
-def _in_order(found: re.Match[str]) -> str:
-    """A line of KFP's comment on the inputs, in which the keys of a mapping stand in any order."""
-    return f"{found[1]}{_sorted(ast.literal_eval(found[2]))}]"
+def _with_sorted_keys(match: re.Match[str]) -> str:
+    """Sorts the keys in a line of KFP's comment on the inputs, where their order varies."""
+    return f"{match[1]}{_sorted(ast.literal_eval(match[2]))}]"
 
 
 def _sorted(value: Any) -> Any:

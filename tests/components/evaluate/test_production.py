@@ -17,7 +17,7 @@ from tests.components.reporting.reading import Page
 def made(tmp_path_factory):
     """Everything up to an untrained model, which orders rows in some way too."""
     root = tmp_path_factory.mktemp("made")
-    ingest(IngestConfig(rows=1500), root / "splits")
+    ingest(IngestConfig(synthetic_rows=1500), root / "splits")
     preprocess(root / "splits", PreprocessConfig(), data=root / "data", workflow=root / "workflow")
     infer_schema(root / "data", root / "workflow", SchemaConfig(), root / "schema")
     build_model(root / "schema", BuildModelConfig(embedding_dim=4, bottom_layers=(4,), top_layers=(4,)), root / "model")
@@ -43,6 +43,7 @@ def test_the_model_in_production_is_evaluated_beside_from_raw_rows(made, tmp_pat
     assert f"In production {found.metrics['production_auc']:.4f}" in words
 
 
+@pytest.mark.slow
 def test_nothing_in_production(made, tmp_path, capfd):
     found = evaluate(made, tmp_path / "out", tmp_path / "registry")
     assert "production" not in found.rows.scorers

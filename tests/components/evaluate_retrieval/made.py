@@ -24,7 +24,7 @@ FAST = TrainConfig(epochs=2, batch_size=256, monitor="val_ndcg_at_10", patience=
 
 def prepare(root: Path, dataset: str = "synthetic", rows: int = 1500, history: int = 20) -> Path:
     """Makes `splits`, `data`, `workflow` and `schema` in a folder."""
-    config = IngestConfig(dataset=dataset, split="per_user", test_fraction=0.2, rows=rows, history=history)
+    config = IngestConfig(dataset=dataset, split="per_user", test_fraction=0.2, synthetic_rows=rows, history=history)
     ingest(config, root / "splits")
     preprocess(root / "splits", features_for("retrieval"), data=root / "data", workflow=root / "workflow")
     infer_schema(root / "data", root / "workflow", SchemaConfig(), root / "schema")

@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from emrys.components.artifacts.model import ModelArtifact
-from emrys.components.artifacts.splits import Splits
 from emrys.components.build_model.step import BuildModelConfig
 from emrys.components.build_model.step import run as build_model
-from emrys.components.export_ensemble.client import predict
+from emrys.components.contracts.model import ModelArtifact
+from emrys.components.contracts.splits import Splits
 from emrys.components.export_ensemble.config import ExportConfig
-from emrys.components.export_ensemble.server import TritonServer
 from emrys.components.export_ensemble.step import run
 from emrys.components.infer_schema.config import SchemaConfig
 from emrys.components.infer_schema.step import run as infer_schema
@@ -21,20 +19,23 @@ from emrys.components.ingest.step import run as ingest
 from emrys.components.preprocess.offline import transform
 from emrys.components.preprocess.step import PreprocessConfig
 from emrys.components.preprocess.step import run as preprocess
-from tests.components.export_ensemble.conftest import need_server
+from emrys.components.serving.client import predict
+from emrys.components.serving.server import TritonServer
+from tests.components.serving.conftest import need_server
 
 
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory):
     need_server()
     folder = tmp_path_factory.mktemp("artifacts")
-    ingest(IngestConfig(rows=3000, seed=1), folder / "splits")
+    ingest(IngestConfig(synthetic_rows=3000, seed=1), folder / "splits")
     preprocess(folder / "splits", PreprocessConfig(), data=folder / "data", workflow=folder / "workflow")
     infer_schema(folder / "data", folder / "workflow", SchemaConfig(), folder / "schema")
     build_model(folder / "schema", BuildModelConfig(embedding_dim=4, seed=3), folder / "model")
     return folder
 
 
+@pytest.mark.slow
 def test_a_keras_model_and_an_nvtabular_workflow_are_served_as_they_are(artifacts, tmp_path):
     config = ExportConfig(name="films", require_server=True)
     inputs = (artifacts / name for name in ("model", "workflow", "schema", "splits"))

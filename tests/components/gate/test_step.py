@@ -98,7 +98,7 @@ def test_the_worst_slice(gate):
     found = gate(made(lift=0.4, new=-0.2), thresholds={"ndcg_at_10": 0.1})
     (reason,) = found.reasons
     assert reason.startswith("ndcg_at_10: the lift over popularity where user=new is -0.19")
-    assert gate(made(lift=0.4, new=-0.2), thresholds={"ndcg_at_10": 0.1}, slice_units=101).passed
+    assert gate(made(lift=0.4, new=-0.2), thresholds={"ndcg_at_10": 0.1}, min_slice_size=101).passed
 
 
 class TestFailsClosed:

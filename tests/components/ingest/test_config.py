@@ -29,8 +29,8 @@ def test_a_configuration_does_not_change():
             "valid_fraction and test_fraction leave nothing for train; expected a sum below 1, got 0.5 + 0.5",
         ),
         ({"seed": -1}, "seed cannot be used; expected a whole number of at least 0, got -1"),
-        ({"rows": 0}, "rows cannot be used; expected a whole number of at least 1, got 0"),
-        ({"rows": 10.0}, "rows cannot be used; expected a whole number of at least 1, got 10.0"),
+        ({"synthetic_rows": 0}, "synthetic_rows cannot be used; expected a whole number of at least 1, got 0"),
+        ({"synthetic_rows": 10.0}, "synthetic_rows cannot be used; expected a whole number of at least 1, got 10.0"),
     ],
 )
 def test_settings_that_cannot_be(arguments, message):

@@ -46,8 +46,8 @@ def test_the_latest_are_kept():
 
 
 def test_the_step_adds_the_column_where_it_is_asked_for(tmp_path):
-    plain = run(IngestConfig(rows=2000, split="per_user"), tmp_path / "plain")
-    made = run(IngestConfig(rows=2000, split="per_user", history=5), tmp_path / "splits")
+    plain = run(IngestConfig(synthetic_rows=2000, split="per_user"), tmp_path / "plain")
+    made = run(IngestConfig(synthetic_rows=2000, split="per_user", history=5), tmp_path / "splits")
     assert "history" not in plain.columns
     assert made.columns == (*SPLIT_SCHEMA.names, "history")
     assert made.metadata["content"] != plain.metadata["content"]
@@ -61,7 +61,7 @@ def test_the_step_adds_the_column_where_it_is_asked_for(tmp_path):
 
 
 def test_a_history_of_another_type_is_refused(tmp_path):
-    made = run(IngestConfig(rows=2000), tmp_path / "a")
+    made = run(IngestConfig(synthetic_rows=2000), tmp_path / "a")
     tables = {name: made.read(name) for name in ("train", "valid", "test")}
     wrong = {name: table.append_column("history", table["genres"]) for name, table in tables.items()}
     with pytest.raises(ArtifactError, match="'history': the column has the wrong type"):

@@ -44,7 +44,7 @@ def rows_of(splits):
 
 
 def test_the_synthetic_log(tmp_path):
-    splits = ingest("synthetic", tmp_path, rows=3000, seed=5)
+    splits = ingest("synthetic", tmp_path, synthetic_rows=3000, seed=5)
     drawn = movielens_like(3000, seed=5)
     whole = pa.concat_tables([splits.read(name) for name in ("train", "valid", "test")])
     assert whole.schema == SPLIT_SCHEMA
@@ -66,9 +66,9 @@ def test_the_synthetic_log(tmp_path):
 
 
 def test_the_same_again_and_another_seed(tmp_path):
-    first = run(IngestConfig(rows=1000), tmp_path / "1")
-    again = run(IngestConfig(rows=1000), tmp_path / "2")
-    other = run(IngestConfig(rows=1000, seed=1), tmp_path / "3")
+    first = run(IngestConfig(synthetic_rows=1000), tmp_path / "1")
+    again = run(IngestConfig(synthetic_rows=1000), tmp_path / "2")
+    other = run(IngestConfig(synthetic_rows=1000, seed=1), tmp_path / "3")
     assert first.metadata == again.metadata
     assert first.fingerprint == again.fingerprint
     assert first.metadata["content"] != other.metadata["content"]
@@ -76,7 +76,7 @@ def test_the_same_again_and_another_seed(tmp_path):
 
 @pytest.mark.parametrize("method", ["random", "per_user"])
 def test_other_ways_to_split_keep_every_row_and_its_best_auc(tmp_path, method):
-    splits = ingest("synthetic", tmp_path, rows=6000, split=method)
+    splits = ingest("synthetic", tmp_path, synthetic_rows=6000, split=method)
     drawn = movielens_like(6000, seed=42).table
     pairs = {(row["userId"], row["movieId"], row["rating"]) for part in rows_of(splits).values() for row in part}
     expected = zip(*(drawn[name].to_pylist() for name in ("userId", "movieId", "rating")), strict=True)
@@ -196,7 +196,7 @@ def test_other_columns_are_left_out_and_named(tmp_path, capsys):
 
 
 def test_a_log_that_is_split_already_keeps_its_split(tmp_path, capsys):
-    first = run(IngestConfig(rows=1000, split="time"), tmp_path / "first")
+    first = run(IngestConfig(synthetic_rows=1000, split="time"), tmp_path / "first")
     again = ingest(tmp_path / "first", tmp_path)
     assert again.metadata["split"] == "given"
     assert again.metadata["content"] == first.metadata["content"]

@@ -26,8 +26,8 @@ from emrys.components.report.step import ReportConfig
 from emrys.components.report.step import run as report
 from tests.components.validate.logs import log, validate
 
-RANKING = GateConfig(thresholds={"auc": 0.55, "log_loss": 2.0}, slice_margin=-1.0, slice_units=10, resamples=200)
-RETRIEVAL = GateConfig(metric="ndcg_at_5", thresholds={"ndcg_at_5": 0.2}, slice_units=10, resamples=200)
+RANKING = GateConfig(thresholds={"auc": 0.55, "log_loss": 2.0}, slice_margin=-1.0, min_slice_size=10, resamples=200)
+RETRIEVAL = GateConfig(metric="ndcg_at_5", thresholds={"ndcg_at_5": 0.2}, min_slice_size=10, resamples=200)
 
 
 def column(name: str, *tags: Tags | str, ids: int = 41, dtype: str = "int64") -> ColumnSchema:

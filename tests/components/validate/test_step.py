@@ -49,7 +49,7 @@ class TestSoundData:
 
     @pytest.mark.parametrize("rows", [1500, 60_000])
     def test_the_synthetic_log_passes(self, tmp_path, rows):
-        ingest(IngestConfig(rows=rows), tmp_path / "splits")
+        ingest(IngestConfig(synthetic_rows=rows), tmp_path / "splits")
         found = run(tmp_path / "splits", ValidateConfig(), tmp_path / "out")
         assert (found.verdict, found.findings) == ("passed", [])
 
@@ -73,9 +73,9 @@ class TestSoundData:
 
 def test_histories_are_no_raw_column(tmp_path):
     # They grow with the log: their lengths would drift in every run.
-    ingest(IngestConfig(rows=1500), tmp_path / "short")
+    ingest(IngestConfig(synthetic_rows=1500), tmp_path / "short")
     first = run(tmp_path / "short", ValidateConfig(), tmp_path / "first")
-    ingest(IngestConfig(rows=1500, history=20), tmp_path / "splits")
+    ingest(IngestConfig(synthetic_rows=1500, history=20), tmp_path / "splits")
     found = run(tmp_path / "splits", ValidateConfig(), tmp_path / "out", tmp_path / "first")
     assert (found.verdict, found.findings) == ("passed", [])
     assert found.columns == first.columns

@@ -8,8 +8,11 @@ import pytest
 import typer.testing
 from kfp import components
 
+from emrys.pipelines.cli import pipeline_app
 from emrys.pipelines.cli.app import app
 from emrys.pipelines.cli.main import call
+from emrys.pipelines.config.arguments import RENAMED_PARAMETERS
+from emrys.pipelines.spec import SPECS
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -29,7 +32,7 @@ def emrys(*arguments, cwd=None):
         (["run", "ranking"], ["--dataset", "--runner", "subprocess|docker", "--epochs", "emrys run ranking --dataset"]),
         (
             ["run", "retrieval"],
-            ["--registry", "--set", "--reuse", "3 where it did not", "emrys run retrieval --output"],
+            ["--registry", "--set", "--reuse", "3 if it did not", "emrys run retrieval --output"],
         ),
         (["compile", "ranking"], ["--config", "--set", "-o", "emrys compile ranking --config cluster.yaml"]),
         (["compile", "retrieval"], ["emrys compile retrieval -o retrieval.yaml"]),
@@ -90,10 +93,10 @@ def test_the_process_of_a_command_never_imports_tensorflow():
             ["compile", "ranking", "--set", "thresholds={auc: high}"],
             "emrys: ranking: thresholds.auc: Input should be a valid number, unable to parse string as a number; got",
         ),
-        (["compile", "retrieval", "--set", "answers=[1"], "emrys: --set answers: not YAML (while parsing a flow sequ"),
+        (["compile", "retrieval", "--set", "top_k=[1"], "emrys: --set top_k: not YAML (while parsing a flow sequ"),
         (["run", "ranking", "--config", "nope.yaml"], "emrys: nope.yaml: the configuration file is missing"),
         (["run", "ranking", "--output", "file"], "emrys: file: the output folder is a file. Choose another --output."),
-        (["compile", "ranking", "-o", "a.txt"], "emrys: a.txt: the name of a compiled pipeline cannot be used"),
+        (["compile", "ranking", "-o", "a.txt"], "emrys: a.txt: the file name of a compiled pipeline is invalid"),
         (["serve"], "emrys: Missing argument 'DIR'."),
         (["serve", "nope"], "emrys: nope: the folder is missing; expected the output folder of `emrys run`, or a"),
         (["serve", "."], "emrys: .: there is no ensemble to serve; expected the output folder of `emrys run`, or a"),
@@ -129,7 +132,7 @@ def test_a_bug_is_one_line_that_names_the_traceback(monkeypatch, capsys):
     def fail(*arguments):
         raise ZeroDivisionError("by\nzero")
 
-    monkeypatch.setattr("emrys.pipelines.cli.run_command.compile_to", fail)
+    monkeypatch.setattr("emrys.pipelines.cli.compile_command.compile_to", fail)
     assert call(["compile", "ranking"]) == 1
     line = capsys.readouterr().err
     assert line.startswith("emrys: ZeroDivisionError: by zero. The log is ")
@@ -167,4 +170,28 @@ def test_the_nearest_parameter_is_named(capsys):
 
 
 def test_there_is_a_command_for_every_pipeline():
-    assert tuple(pipeline_app.PIPELINES) == spec.PIPELINES
+    for commands in (pipeline_app.runs, pipeline_app.compiles):
+        assert [command.name for command in commands.registered_commands] == list(SPECS)
+
+
+def test_an_old_name_of_a_parameter_works_with_a_note(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text("parameters: {answers: 7, rows: 500}\n")
+    assert call(["compile", "retrieval", "--config", "config.yaml", "--set", "slice_units=9"]) == 0
+    notes = capsys.readouterr().err.splitlines()
+    assert len(notes) == 3
+    for old, new in RENAMED_PARAMETERS.items():
+        assert len([note for note in notes if repr(old) in note and repr(new) in note]) == 1
+    inputs = components.load_component_from_text(Path("retrieval.yaml").read_text()).component_spec.inputs
+    assert [inputs[name].default for name in RENAMED_PARAMETERS.values()] == [7, 500, 9]
+    assert not set(RENAMED_PARAMETERS) & set(inputs)
+
+
+def test_a_parameter_under_its_old_and_its_new_name_is_refused(capsys):
+    assert call(["compile", "ranking", "--set", "rows=5", "--set", "synthetic_rows=6"]) == 2
+    assert "'synthetic_rows' is set twice, once as 'rows'" in capsys.readouterr().err
+
+
+def test_an_old_name_that_another_pipeline_had_is_unknown(capsys):
+    assert call(["compile", "ranking", "--set", "answers=5"]) == 2
+    assert "ranking has no parameter 'answers'" in capsys.readouterr().err

@@ -67,7 +67,7 @@ def test_a_csv_column_that_nobody_asked_for_stays_text(tmp_path):
         ("rows.json", b"[", r"rows\.json: the rows cannot be read \(Expecting value"),
         ("rows.json", b"3", r"rows\.json: not a list of rows; expected \[\{"),
         ("rows.json", b"[1]", r"rows\.json: not a list of rows"),
-        ("rows.json", b"[]", r"rows\.json: the file holds no rows"),
+        ("rows.json", b"[]", r"rows\.json: the file contains no rows"),
         ("rows.csv", b"userId\nx\n", r"rows\.csv: the rows cannot be read \(invalid literal for int"),
         ("rows.csv", b"\xff\xfe", r"rows\.csv: the rows cannot be read \('utf-8' codec"),
         ("rows.parquet", b"PAR1 and no more", r"rows\.parquet: the rows cannot be read"),

@@ -63,19 +63,19 @@ def test_what_the_file_says_replaces_the_defaults_and_nothing_else(read):
             "Did you mean 'steps.train.tolerations.0.key'?",
         ),
         ("zzz: 1", "unknown key 'zzz'; expected one of images, parameters, steps, run"),
-        ("images: {serve: 'a b'}", "images: serve cannot be used; expected the name of a container image, got 'a b'"),
+        ("images: {serve: 'a b'}", "images: serve is invalid; expected the name of a container image, got 'a b'"),
         (
             "steps: {train: {memory: 4 GB}}",
-            "steps.train: memory cannot be used; expected an amount such as '4Gi', got '4 GB'",
+            "steps.train: memory is invalid; expected an amount such as '4Gi', got '4 GB'",
         ),
         (
             "steps: {train: {cpu: two}}",
-            "steps.train: cpu cannot be used; expected a number such as '2' or '500m', got 'two'",
+            "steps.train: cpu is invalid; expected a number such as '2' or '500m', got 'two'",
         ),
-        ("steps: {train: {gpus: -1}}", "steps.train: gpus cannot be used; expected 0 or more, got -1"),
+        ("steps: {train: {gpus: -1}}", "steps.train: gpus is invalid; expected 0 or more, got -1"),
         (
             "steps: {train: {gpus: 1, accelerator: ''}}",
-            "steps.train: accelerator cannot be used; expected the name of a resource, such as 'nvidia.com/gpu'",
+            "steps.train: accelerator is invalid; expected the name of a resource, such as 'nvidia.com/gpu'",
         ),
         (
             "steps: {train: {tolerations: [{key: a, operator: Exists, value: b}]}}",

@@ -15,7 +15,7 @@ from emrys.blocks.errors import ConfigError
 from emrys.pipelines.cli.app import app
 from emrys.pipelines.config.config_file import read_config
 from emrys.pipelines.config.config_schema import config_schema
-from emrys.pipelines.spec import PIPELINES, definition
+from emrys.pipelines.spec import SPECS, pipeline_spec
 
 ROOT = Path(__file__).resolve().parents[3]
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -44,17 +44,17 @@ def nested(path, value):
 def read(content, tmp_path, pipeline):
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump(content), encoding="utf-8")
-    return read_config(file, definition(pipeline).config)
+    return read_config(file, pipeline_spec(pipeline).config)
 
 
-@pytest.fixture(params=PIPELINES)
+@pytest.fixture(params=SPECS)
 def pipeline(request):
     return request.param
 
 
 @pytest.fixture
 def schema(pipeline):
-    return config_schema(pipeline)
+    return config_schema(pipeline, SPECS[pipeline].config)
 
 
 def test_it_is_a_schema_and_its_file_is_up_to_date(pipeline, schema):
@@ -72,13 +72,13 @@ def test_golden_configurations_and_the_defaults_are_valid(pipeline, schema):
     content = yaml.safe_load((GOLDEN / f"{pipeline}_config.yaml").read_text(encoding="utf-8"))
     assert {"images", "parameters", "steps"} <= set(content)
     jsonschema.validate(content, schema)
-    kind = definition(pipeline).config
+    kind = pipeline_spec(pipeline).config
     jsonschema.validate(pydantic.TypeAdapter(kind).dump_python(kind(), mode="json"), schema)
     jsonschema.validate({}, schema)
 
 
 def test_every_parameter_says_what_it_means_and_what_it_is_by_default(pipeline, schema):
-    kind = definition(pipeline).config
+    kind = pipeline_spec(pipeline).config
     names = {type(getattr(kind(), part)).__name__: getattr(kind(), part) for part in ("images", "parameters", "steps")}
     assert len(names) == 3
     for name, values in names.items():

@@ -3,14 +3,14 @@
 import pytest
 
 from emrys.components.events import emit
-from emrys.pipelines.local.events import Event, find_event
+from emrys.pipelines.local.events import Event, parse_event
 
 
 def test_what_a_step_emits_is_found_again_behind_the_indent_of_kfp(capsys):
     emit("train", "progress", done=3, total=4, text="epoch 3")
     line = capsys.readouterr().err.rstrip("\n")
     expected = Event("train", "progress", {"done": 3, "total": 4, "text": "epoch 3"})
-    assert find_event(line) == find_event(f"    {line}") == find_event(f" 12/90 ━━━━\r{line}") == expected
+    assert parse_event(line) == parse_event(f"    {line}") == parse_event(f" 12/90 ━━━━\r{line}") == expected
     assert expected.fraction == 0.75
     assert expected.text == "epoch 3"
 
@@ -28,7 +28,7 @@ def test_what_a_step_emits_is_found_again_behind_the_indent_of_kfp(capsys):
     ],
 )
 def test_a_line_without_a_whole_event_holds_none(line):
-    assert find_event(line) is None
+    assert parse_event(line) is None
 
 
 @pytest.mark.parametrize(

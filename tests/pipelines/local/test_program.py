@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from emrys.pipelines.local.summary import program
+from emrys.pipelines.local.summary import command_name
 
 
 @pytest.fixture
@@ -23,18 +23,18 @@ def venv(tmp_path, monkeypatch):
 
 
 def test_in_an_environment_that_is_not_active(venv):
-    assert program() == ".venv/bin/emrys"
+    assert command_name() == ".venv/bin/emrys"
 
 
 def test_from_another_folder(venv, tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert program() == str(venv / "emrys")
+    assert command_name() == str(venv / "emrys")
 
 
 def test_in_an_active_environment(venv, monkeypatch):
     monkeypatch.setenv("PATH", str(venv))
-    assert program() == "emrys"
+    assert command_name() == "emrys"
 
 
 def test_another_program_of_that_name(venv, tmp_path, monkeypatch):
@@ -43,9 +43,9 @@ def test_another_program_of_that_name(venv, tmp_path, monkeypatch):
     (other / "emrys").write_bytes((venv / "emrys").read_bytes())
     (other / "emrys").chmod(0o755)
     monkeypatch.setenv("PATH", str(other))
-    assert program() == ".venv/bin/emrys"
+    assert command_name() == ".venv/bin/emrys"
 
 
 def test_without_an_installed_command(venv):
     Path(venv / "emrys").unlink()
-    assert program() == "emrys"
+    assert command_name() == "emrys"

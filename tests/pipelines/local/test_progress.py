@@ -49,8 +49,8 @@ def test_steps_that_a_later_one_passes_by_are_left_out():
         "[1/4] gate ...",
         "[1/4] gate done in 0.0 s",
         "[2/4] export ensemble ...",
-        "[2/4] export ensemble left out",
-        "[3/4] promote left out",
+        "[2/4] export ensemble skipped",
+        "[3/4] promote skipped",
         "[4/4] report ...",
         "[4/4] report done in 3.0 s",
     ]

@@ -13,9 +13,9 @@ from emrys.components.contracts.evaluation import Evaluation
 from emrys.components.contracts.gate_decision import GateDecision
 from emrys.components.contracts.measured_rows import MeasuredRows
 from emrys.components.contracts.statistics import Statistics
-from emrys.pipelines.local.outcome import Outcome
+from emrys.pipelines.local.outcome import Outcome, artifacts_of
 from emrys.pipelines.local.run_request import RunRequest
-from emrys.pipelines.local.summary import RunSummary, artifacts_of, program, score_rows
+from emrys.pipelines.local.summary import RunSummary, command_name, score_rows
 
 METRICS = {
     "auc": 0.76543,
@@ -92,7 +92,7 @@ def test_the_table_has_every_number_with_what_it_is_held_against(finished):
         "report": f"{output}/report.html",
         "pipeline": f"{output}/ranking.yaml",
         "Triton repository": f"{output}/triton",
-        "serve it": f"{program()} serve '{output}'",
+        "serve it": f"{command_name()} serve '{output}'",
     }
 
 
@@ -114,9 +114,9 @@ def test_data_that_were_not_fit_are_told(finished):
     rows = {"check": "rows", "column": None, "severity": "error", "problem": "too few rows"}
     nulls = {"check": "nulls", "column": "age", "severity": "warning", "problem": "many nulls"}
     table = dict(RunSummary.publish(finished(findings=[drift, nulls])).rows())
-    assert table["data"] == "not fit: drift in 'age': unlike those of the previous run"
+    assert table["data"] == "failed validation: drift in 'age': unlike those of the previous run"
     table = dict(RunSummary.publish(finished(findings=[rows, drift])).rows())
-    assert table["data"] == "not fit: rows: too few rows (and 1 more in the report)"
+    assert table["data"] == "failed validation: rows: too few rows (and 1 more in the report)"
 
 
 def test_real_data_has_no_best_reachable_auc():
@@ -150,5 +150,5 @@ def test_a_run_of_an_earlier_version_is_refused(tmp_path):
     request = RunRequest(tmp_path)
     request.pipeline_root.mkdir()
     write_json(request.outcome, {"splits": {"path": "/nowhere", "metadata": {}}})
-    with pytest.raises(ArtifactError, match=r"the run is of an earlier version of Emrys\. Run the pipeline again\."):
+    with pytest.raises(ArtifactError, match=r"the run is from an earlier version of Emrys\. Run the pipeline again\."):
         artifacts_of(tmp_path)

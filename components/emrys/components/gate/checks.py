@@ -109,7 +109,7 @@ class _Judge:
         for name, texts in sorted(self._rows.slices.items()):
             for level in sorted({text for text in texts if text is not None}):
                 mask = texts == level
-                if len(np.unique(self._rows.units[mask])) < self._config.slice_units:
+                if len(np.unique(self._rows.units[mask])) < self._config.min_slice_size:
                     continue
                 if math.isfinite(self.value(MODEL, mask)):
                     yield self.lift(self._config.metric, against, self._config.slice_margin, f"{name}={level}", mask)

@@ -16,7 +16,7 @@ def gate(
     baseline_margin: float = 0.0,
     production_margin: float = 0.0,
     slice_margin: float = -0.05,
-    slice_units: int = 50,
+    min_slice_size: int = 50,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 42,
@@ -31,7 +31,7 @@ def gate(
         baseline_margin: How much better than every baseline it has to be.
         production_margin: How much better than the model in production; below 0, how much worse it may be.
         slice_margin: The same for the worst slice.
-        slice_units: Slices with fewer users or queries than this are not judged.
+        min_slice_size: Slices with fewer users or queries than this are ignored.
         confidence: Confidence of the lower bounds.
         resamples: Resamples of the bootstrap.
         seed: Seed of the bootstrap.
@@ -55,7 +55,7 @@ def gate(
             baseline_margin=baseline_margin,
             production_margin=production_margin,
             slice_margin=slice_margin,
-            slice_units=slice_units,
+            min_slice_size=min_slice_size,
             confidence=confidence,
             resamples=resamples,
             seed=seed,

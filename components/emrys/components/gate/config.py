@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 
 from emrys.blocks.errors import ConfigError
 
-#: Metrics that are better when lower.
-LOWER_IS_BETTER = frozenset({"log_loss", "brier", "calibration_error", "mse", "rmse"})
-
 
 @dataclass(frozen=True)
 class GateConfig:
@@ -26,7 +23,7 @@ class GateConfig:
         baseline_margin: How much better than every baseline the model has to be.
         production_margin: How much better than the model in production it has to be; below 0, how much worse it may be.
         slice_margin: The same for the worst slice, against production where there is one, else the best baseline.
-        slice_units: Slices with fewer users or queries than this are not judged.
+        min_slice_size: Slices with fewer users or queries than this are ignored.
         confidence: Of the interval.
         resamples: Of the bootstrap.
         seed: Of the bootstrap.
@@ -38,7 +35,7 @@ class GateConfig:
     baseline_margin: float = 0.0
     production_margin: float = 0.0
     slice_margin: float = -0.05
-    slice_units: int = 50
+    min_slice_size: int = 50
     confidence: float = 0.95
     resamples: int = 1000
     seed: int = 42
@@ -58,6 +55,6 @@ class GateConfig:
                 raise ConfigError(f"gate: {name}", expected="a number", got=repr(value))
         if not 0.5 <= self.confidence < 1:
             raise ConfigError("gate: confidence", expected="0.5 to below 1", got=str(self.confidence))
-        if self.slice_units < 2 or self.resamples < 100:
-            got = f"{self.slice_units}, {self.resamples}"
-            raise ConfigError("gate: slice_units, resamples", expected="at least 2 and at least 100", got=got)
+        if self.min_slice_size < 2 or self.resamples < 100:
+            got = f"{self.min_slice_size}, {self.resamples}"
+            raise ConfigError("gate: min_slice_size, resamples", expected="at least 2 and at least 100", got=got)

@@ -12,7 +12,7 @@ def ingest(
     split: str = "time",
     valid_fraction: float = 0.1,
     test_fraction: float = 0.1,
-    rows: int = 60000,
+    synthetic_rows: int = 60000,
     cache_dir: str = "",
     seed: int = 42,
     history: int = 0,
@@ -26,7 +26,7 @@ def ingest(
         split: How rows are split: `time`, `random` or `per_user`.
         valid_fraction: Share of the rows that is valid.
         test_fraction: Share of the rows that is test.
-        rows: Number of ratings of the synthetic data.
+        synthetic_rows: Number of rows of the synthetic data set.
         cache_dir: Folder that keeps downloads; empty for the user's cache folder.
         seed: Seed of the synthetic data and of a random split.
         history: Most items of each row's history, the items that its user liked in train; 0 for no histories.
@@ -47,7 +47,7 @@ def ingest(
             split=SplitMethod(split),
             valid_fraction=valid_fraction,
             test_fraction=test_fraction,
-            rows=rows,
+            synthetic_rows=synthetic_rows,
             cache_dir=cache_dir,
             seed=seed,
             history=history,

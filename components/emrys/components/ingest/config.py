@@ -36,7 +36,7 @@ class IngestConfig:
         valid_fraction: Share of the rows (per user, where it is split so) that is valid.
         test_fraction: Share of the rows that is test.
         seed: Of the synthetic data and of the random split.
-        rows: Number of ratings of the synthetic data.
+        synthetic_rows: Number of rows of the synthetic data set.
         cache_dir: Where fetched archives are kept; None or empty for `~/.cache/emrys`.
         history: Most items of the column `history`, see `with_histories`; 0 for no such column.
     """
@@ -46,7 +46,7 @@ class IngestConfig:
     valid_fraction: float = 0.1
     test_fraction: float = 0.1
     seed: int = 42
-    rows: int = 60_000
+    synthetic_rows: int = 60_000
     cache_dir: str | None = None
     history: int = 0
 
@@ -64,7 +64,7 @@ class IngestConfig:
                 expected="a sum below 1",
                 got=f"{self.valid_fraction} + {self.test_fraction}",
             )
-        for name, least in (("seed", 0), ("rows", 1), ("history", 0)):
+        for name, least in (("seed", 0), ("synthetic_rows", 1), ("history", 0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ConfigError(

@@ -32,7 +32,7 @@ def read_log(config: IngestConfig) -> Log:
         EmrysError: if it cannot be fetched.
     """
     if config.dataset == "synthetic":
-        drawn = movielens_like(config.rows, seed=config.seed)
+        drawn = movielens_like(config.synthetic_rows, seed=config.seed)
         return Log(drawn.table, drawn.probability)
     if config.dataset in _NAMES:
         archive = fetch_movielens(config.dataset, config.cache_dir or None, progress=_Percent(config.dataset))

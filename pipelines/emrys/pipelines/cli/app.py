@@ -1,4 +1,4 @@
-"""The commands of `emrys` and their options; what they do is imported when one of them is called."""
+"""The commands of `emrys` and their options; each imports its implementation when it is called."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from emrys.pipelines.cli import cluster_app, pipeline_app, registry_app, schema_app
+from emrys.pipelines.cli import cluster_app, pipeline_app, registry_app
 
 
 class _InOrder(TyperGroup):
-    """Lists the commands in the order in which one meets them."""
+    """Lists the commands in the order of their usual use."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         local, cluster = ["run", "compile", "schema", "serve", "predict"], ["submit", "schedule", "runs", "wait"]
@@ -23,7 +23,7 @@ class _InOrder(TyperGroup):
 app = typer.Typer(
     cls=_InOrder,
     rich_markup_mode="markdown",
-    help="Recommender pipelines: from a rating log to a Triton ensemble that answers requests.",
+    help="Recommender pipelines: from a rating log to a Triton ensemble that serves requests.",
     epilog="Start with: emrys run ranking --output runs/demo",
     no_args_is_help=True,
     add_completion=False,
@@ -32,7 +32,7 @@ app = typer.Typer(
 
 
 class Protocol(enum.StrEnum):
-    """How `emrys predict` talks to the server."""
+    """Protocol between `emrys predict` and the server."""
 
     GRPC = "grpc"
     HTTP = "http"
@@ -83,22 +83,22 @@ def predict(
         typer.Option(help="Raw rows: a .json, .jsonl, .csv or .parquet file.", metavar="FILE"),
     ] = None,
     run: Annotated[
-        Path | None, typer.Option("--from", help="Folder of a run; takes rows of its test split.", metavar="DIR")
+        Path | None, typer.Option("--from", help="Folder of a run, whose test split provides rows.", metavar="DIR")
     ] = None,
     number: Annotated[
         int | None,
-        typer.Option("--number", "-n", help="Most rows to send; all of a file, or 5 of a run, by default.", min=1),
+        typer.Option("--number", "-n", help="Maximum number of rows; by default all of a file, or 5 of a run.", min=1),
     ] = None,
     url: Annotated[
         str | None,
         typer.Option(help="Host and port; by default port 8001 (gRPC) or 8000 (HTTP) of this machine.", metavar="URL"),
     ] = None,
-    protocol: Annotated[Protocol, typer.Option(help="How to talk to the server.")] = Protocol.GRPC,
+    protocol: Annotated[Protocol, typer.Option(help="Protocol of the requests.")] = Protocol.GRPC,
     model: Annotated[
-        str | None, typer.Option(help="Name of the ensemble; by default the one that is served.", metavar="NAME")
+        str | None, typer.Option(help="Name of the ensemble; by default the only one on the server.", metavar="NAME")
     ] = None,
 ) -> None:
-    """Send raw rows to a served ensemble and print the scores, or the items that it recommends.
+    """Send raw rows to a served ensemble and print the scores, or the recommended items.
 
     For example:
 
@@ -112,6 +112,5 @@ def predict(
 
 
 pipeline_app.add_to(app)
-schema_app.add_to(app)
 cluster_app.add_to(app)
 registry_app.add_to(app)

@@ -15,18 +15,18 @@ Host = Annotated[
 ConfiguredHost = Annotated[
     str | None,
     typer.Option(
-        help="Address of Kubeflow Pipelines; by default what the configuration says.",
+        help="Address of Kubeflow Pipelines; by default the one in the configuration.",
         envvar="KF_PIPELINES_ENDPOINT",
         metavar="URL",
     ),
 ]
 Namespace = Annotated[
-    str | None, typer.Option(help="Namespace of your profile, where there are several users.", metavar="NAME")
+    str | None, typer.Option(help="Namespace of your profile, in a multi-user installation.", metavar="NAME")
 ]
 TokenFile = Annotated[
     Path | None,
     typer.Option(
-        help="File with a bearer token. By default what KFP's client finds, such as KF_PIPELINES_SA_TOKEN_PATH.",
+        help="File with a bearer token. By default the one that KFP's client uses, such as KF_PIPELINES_SA_TOKEN_PATH.",
         metavar="FILE",
     ),
 ]
@@ -48,11 +48,11 @@ Cron = Annotated[
     typer.Option(help="When: six fields, seconds first, in UTC: '0 0 3 * * *' is 3 a.m. every day.", metavar="CRON"),
 ]
 
-schedules = typer.Typer(help="Runs that recur on a cluster.", no_args_is_help=True, rich_markup_mode="markdown")
+schedules = typer.Typer(help="Recurring runs on a cluster.", no_args_is_help=True, rich_markup_mode="markdown")
 
 
 def add_to(app: typer.Typer) -> None:
-    """Adds the commands to the program."""
+    """Registers the commands."""
     app.command()(submit)
     app.add_typer(schedules, name="schedule")
     app.command()(runs)
@@ -69,18 +69,19 @@ def submit(
     experiment: Experiment = None,
     run_name: Annotated[str | None, typer.Option(help="Name of the run.", metavar="NAME")] = None,
     service_account: ServiceAccount = None,
-    wait_for: Annotated[bool, typer.Option("--wait", help="Wait until the run is over.")] = False,
+    wait_for: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended.")] = False,
 ) -> None:
     """Run a pipeline on Kubeflow Pipelines.
 
-    The pipeline is compiled and uploaded under its name, as a new version where it has changed.
+    The pipeline is compiled and uploaded under its name, as a new version if it has changed.
 
     For example:
 
         emrys submit ranking --host http://localhost:8080 --set dataset=ml-1m --set epochs=5
     """
+    from emrys.pipelines.cli import cluster_commands
 
-    cluster.submit_run(
+    cluster_commands.submit_run(
         pipeline,
         _options(host, namespace, token_file, experiment, service_account),
         config=config,
@@ -119,14 +120,15 @@ def create_schedule(
     experiment: Experiment = None,
     service_account: ServiceAccount = None,
 ) -> None:
-    """Run a pipeline again and again: one run at a time, missed ones not caught up on, pinned to today's version.
+    """Run a pipeline on a schedule: one run at a time, no catching up on missed runs, pinned to the current version.
 
     For example:
 
         emrys schedule create ranking --name nightly --cron '0 0 3 * * *' --host http://localhost:8080
     """
+    from emrys.pipelines.cli import cluster_commands
 
-    cluster.put_schedule(
+    cluster_commands.put_schedule(
         pipeline,
         _options(host, namespace, token_file, experiment, service_account),
         update=False,
@@ -150,14 +152,15 @@ def update_schedule(
     experiment: Experiment = None,
     service_account: ServiceAccount = None,
 ) -> None:
-    """Replace a schedule with one of today's version, or make it where there is none.
+    """Replace a schedule by one that runs the current version, or create it.
 
     For example:
 
         emrys schedule update ranking --name nightly --cron '0 30 2 * * *' --host http://localhost:8080
     """
+    from emrys.pipelines.cli import cluster_commands
 
-    cluster.put_schedule(
+    cluster_commands.put_schedule(
         pipeline,
         _options(host, namespace, token_file, experiment, service_account),
         update=True,
@@ -171,16 +174,18 @@ def update_schedule(
 @schedules.command("list")
 def list_schedules(host: Host, namespace: Namespace = None, token_file: TokenFile = None) -> None:
     """List the schedules of a cluster."""
+    from emrys.pipelines.cli import cluster_commands
 
-    cluster.show_schedules(cluster.connect(host, namespace, token_file))
+    cluster_commands.show_schedules(cluster_commands.connect(host, namespace, token_file))
 
 
 @schedules.command("delete")
 def delete_schedule(name: ScheduleName, host: Host, namespace: Namespace = None, token_file: TokenFile = None) -> None:
-    """Delete a schedule; runs that have started go on."""
+    """Delete a schedule; running runs continue."""
+    from emrys.pipelines.cli import cluster_commands
 
-    count = cluster.connect(host, namespace, token_file).delete_schedule(name)
-    print(f"deleted {count} of the name {name!r}")
+    count = cluster_commands.connect(host, namespace, token_file).delete_schedule(name)
+    print(f"deleted {count} named {name!r}")
 
 
 def runs(
@@ -188,11 +193,12 @@ def runs(
     namespace: Namespace = None,
     token_file: TokenFile = None,
     experiment: Experiment = None,
-    number: Annotated[int, typer.Option("--number", "-n", help="Most runs to show.", min=1, max=200)] = 20,
+    number: Annotated[int, typer.Option("--number", "-n", help="Maximum number of runs.", min=1, max=200)] = 20,
 ) -> None:
     """List the latest runs of a cluster."""
+    from emrys.pipelines.cli import cluster_commands
 
-    cluster.show_runs(cluster.connect(host, namespace, token_file), experiment, number)
+    cluster_commands.show_runs(cluster_commands.connect(host, namespace, token_file), experiment, number)
 
 
 def wait(
@@ -200,9 +206,12 @@ def wait(
     host: Host,
     namespace: Namespace = None,
     token_file: TokenFile = None,
-    timeout: Annotated[float, typer.Option(help="Most seconds to wait.", min=1)] = 86_400,
-    pause: Annotated[float, typer.Option(help="Seconds between two questions.", min=0.1)] = 10,
+    timeout: Annotated[float, typer.Option(help="Maximum seconds to wait.", min=1)] = 86_400,
+    pause: Annotated[float, typer.Option(help="Seconds between two requests.", min=0.1)] = 10,
 ) -> None:
-    """Wait until a run is over; the exit status is 0 where it succeeded and 1 otherwise."""
+    """Wait until a run has ended; the exit status is 0 if it succeeded and 1 otherwise."""
+    from emrys.pipelines.cli import cluster_commands
 
-    cluster.wait_for_run(cluster.connect(host, namespace, token_file), run_id, timeout=timeout, pause=pause)
+    cluster_commands.wait_for_run(
+        cluster_commands.connect(host, namespace, token_file), run_id, timeout=timeout, pause=pause
+    )

@@ -1,4 +1,4 @@
-"""What the commands do that talk to Kubeflow Pipelines."""
+"""Implementation of the commands for Kubeflow Pipelines: submit, schedule, runs, wait."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from emrys.blocks.errors import ConfigError
 from emrys.pipelines.cluster.cluster import Cluster
 from emrys.pipelines.cluster.submitting import upload
 from emrys.pipelines.config.arguments import checked_arguments, read_arguments
-from emrys.pipelines.config.config import ClusterOptions
+from emrys.pipelines.config.config import ClusterOptions, PipelineConfig
 from emrys.pipelines.config.config_file import read_config
-from emrys.pipelines.spec import Definition, definition
+from emrys.pipelines.spec import pipeline_spec
 
 _DAY = 86_400.0
 
 
 def connect(host: str, namespace: str | None, token_file: Path | None) -> Cluster:
-    """Connects to the cluster; the token is read from a file, so that no shell keeps it."""
+    """Connects to the cluster; the token comes from a file, so that it stays out of the shell's history."""
     token = None
     if token_file is not None:
         try:
@@ -36,32 +36,33 @@ def connect(host: str, namespace: str | None, token_file: Path | None) -> Cluste
 
 def submit_run(
     pipeline: str,
-    given: Mapping[str, Any],
+    options: Mapping[str, Any],
     *,
     config: Path | None,
     settings: Sequence[str],
     run_name: str | None,
     wait: bool,
 ) -> None:
-    """Uploads and starts a pipeline, and says where it can be watched.
+    """Uploads and starts a pipeline, and prints the id and the address of the run.
 
     Args:
         pipeline: Name of the pipeline.
-        given: Those of `ClusterOptions` that were given, None for the others; they come before the configuration's.
+        options: Fields of `ClusterOptions` from the command line; those that are not None override the configuration.
         config: Configuration file of the pipeline.
         settings: Arguments of the pipeline as `name=value`.
         run_name: Name of the run.
-        wait: Whether to wait for its end.
+        wait: Whether to wait for the end of the run.
     """
-    wanted = definition(pipeline)
-    arguments = checked_arguments(wanted, read_arguments(settings))
-    cluster, options = _connected(wanted, config, given)
+    spec = pipeline_spec(pipeline)
+    arguments = checked_arguments(pipeline, spec.config, read_arguments(settings))
+    configuration = read_config(config, spec.config)
+    cluster, chosen = _connect(configuration, options)
     run_id = cluster.submit(
-        upload(cluster, wanted, config),
+        upload(cluster, spec, configuration),
         run_name=run_name or f"{pipeline} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
-        experiment=options.experiment or pipeline,
+        experiment=chosen.experiment or pipeline,
         arguments=arguments,
-        service_account=options.service_account or None,
+        service_account=chosen.service_account or None,
     )
     print(run_id)
     print(cluster.run_url(run_id))
@@ -71,7 +72,7 @@ def submit_run(
 
 def put_schedule(
     pipeline: str,
-    given: Mapping[str, Any],
+    options: Mapping[str, Any],
     *,
     update: bool,
     name: str,
@@ -83,42 +84,42 @@ def put_schedule(
 
     Args:
         pipeline: Name of the pipeline.
-        given: Those of `ClusterOptions` that were given, see `submit_run`.
-        update: Whether to replace one of the name.
+        options: Fields of `ClusterOptions` from the command line, see `submit_run`.
+        update: Whether to replace a schedule with this name.
         name: Name of the schedule.
-        cron: When it runs.
+        cron: Cron expression of six fields.
         config: Configuration file of the pipeline.
         settings: Arguments of the pipeline as `name=value`.
     """
-    wanted = definition(pipeline)
-    arguments = checked_arguments(wanted, read_arguments(settings))
-    cluster, options = _connected(wanted, config, given)
-    version = upload(cluster, wanted, config)
+    spec = pipeline_spec(pipeline)
+    arguments = checked_arguments(pipeline, spec.config, read_arguments(settings))
+    configuration = read_config(config, spec.config)
+    cluster, chosen = _connect(configuration, options)
+    version = upload(cluster, spec, configuration)
     put = cluster.update_schedule if update else cluster.create_schedule
     schedule = put(
         version,
         name=name,
         cron=cron,
-        experiment=options.experiment or pipeline,
+        experiment=chosen.experiment or pipeline,
         arguments=arguments,
-        service_account=options.service_account or None,
+        service_account=chosen.service_account or None,
     )
     print(f"{schedule}  {name}  {cron}  {pipeline} {version.name}")
 
 
-def _connected(wanted: Definition, config: Path | None, given: Mapping[str, Any]) -> tuple[Cluster, ClusterOptions]:
-    """The cluster that the command line and the configuration name, and all options."""
-    configured = read_config(config, wanted.config).cluster
-    options = dataclasses.replace(
-        configured, **{name: str(value) for name, value in given.items() if value is not None}
+def _connect(config: PipelineConfig, options: Mapping[str, Any]) -> tuple[Cluster, ClusterOptions]:
+    """Connects to the cluster of the command line or, by default, of the configuration; returns all options too."""
+    chosen = dataclasses.replace(
+        config.cluster, **{name: str(value) for name, value in options.items() if value is not None}
     )
-    if not options.host:
+    if not chosen.host:
         raise ConfigError(
             "the address of Kubeflow Pipelines is not known",
             fix="Give --host or, in the configuration, cluster.host; or set KF_PIPELINES_ENDPOINT.",
         )
-    token = Path(options.token_file) if options.token_file else None
-    return connect(options.host, options.namespace or None, token), options
+    token = Path(chosen.token_file) if chosen.token_file else None
+    return connect(chosen.host, chosen.namespace or None, token), chosen
 
 
 def show_schedules(cluster: Cluster) -> None:
@@ -140,7 +141,7 @@ def show_runs(cluster: Cluster, experiment: str | None, number: int) -> None:
 
 
 def wait_for_run(cluster: Cluster, run_id: str, *, timeout: float, pause: float = 10.0) -> None:
-    """Waits, says what changes, and ends with status 1 unless the run succeeded."""
+    """Waits for a run, prints each new state, and exits with status 1 unless it succeeded."""
     state = cluster.wait(run_id, timeout=timeout, pause=pause, on_state=print)
     if state != "SUCCEEDED":
         raise typer.Exit(1)
@@ -151,9 +152,9 @@ def _cron(schedule: Any) -> str:
     return str(cron.cron) if cron is not None else ""
 
 
-def _print(nothing: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _print(if_empty: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     if not rows:
-        print(nothing)
+        print(if_empty)
         return
     table = Table(*headings, box=None, pad_edge=False)
     for row in rows:

@@ -1,4 +1,4 @@
-"""Entry of the command `emrys`: every error is one line, with exit status 2 for a mistake and 1 for a failure."""
+"""Entry point of the command `emrys`: errors are one line, with status 2 for invalid input and 1 for a failure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Runs the command line and ends the process."""
+    """Runs the command line and exits."""
     sys.exit(call(sys.argv[1:]))
 
 
@@ -25,24 +25,25 @@ def call(arguments: Sequence[str]) -> int:
     """Runs the command line.
 
     Args:
-        arguments: What stands after `emrys`.
+        arguments: Arguments after `emrys`.
 
     Returns:
-        The exit status: 0, 2 for a mistake in what the user gave, 1 for a failure, 130 when interrupted.
+        The exit status: 0 for success, 2 for invalid input, 1 for a failure, 3 if the model did not pass the gate, 130
+        if interrupted.
     """
     try:
         status = app(list(arguments) or ["--help"], prog_name="emrys", standalone_mode=False)
-        if status == _INTERRUPTED:  # what Typer makes of Ctrl-C
+        if status == _INTERRUPTED:  # Typer's status for Ctrl-C
             raise KeyboardInterrupt
         return status if isinstance(status, int) else 0
     except EmrysError as error:
         return _fail(str(error), error.exit_status)
     except typer.TyperException as error:
         text = " ".join(error.format_message().split())
-        return _fail(text, error.exit_code) if text else error.exit_code  # help was shown
+        return _fail(text, error.exit_code) if text else error.exit_code  # Typer has printed the help
     except (typer.Abort, KeyboardInterrupt):
         return _fail("interrupted; nothing is left half-written", _INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output has gone
+    except BrokenPipeError:  # the reader of the output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:

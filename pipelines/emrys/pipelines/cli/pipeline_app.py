@@ -1,4 +1,4 @@
-"""Commands on a pipeline as it is here: run, compile. There is one of each for every pipeline."""
+"""Options of the commands run, compile (one of each for every pipeline) and schema."""
 
 from __future__ import annotations
 
@@ -8,22 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from emrys.pipelines.config.config import Runner
-
-#: The pipelines and what `emrys run` does with each; the catalogue, which has more of them, takes long to import.
-PIPELINES = {
-    "ranking": "Train a ranker, judge it, and export it as a Triton ensemble if it is good enough.",
-    "retrieval": "Train a model that finds items in the whole catalogue, judge it, and export it as a Triton ensemble "
-    "if it is good enough.",
-}
+from emrys.pipelines.spec import SPECS, pipeline_spec
 
 _RUN_HELP = """{summary}
 
-    DIR then holds the report of the run (report.html), metrics.json, the compiled pipeline ({name}.yaml), the log
-    (run.log) and, if the model passed the gate, the Triton repository (triton). An interrupted training goes on when
-    the same command is given again.
+    DIR then contains the report of the run (report.html), metrics.json, the compiled pipeline ({name}.yaml), the log
+    (run.log) and, if the model passed the gate, the Triton repository (triton). The same command resumes an
+    interrupted training.
 
-    The exit status is 0 where the model passed the gate and 3 where it did not: then nothing is exported, and the last
-    table says why. It is 2 for a mistake in what was given, data that validate stops included, and 1 for a failure.
+    The exit status is 0 if the model passed the gate and 3 if it did not: then nothing is exported, and the table at
+    the end gives the reason. It is 2 for invalid input, including data that validate rejects, and 1 for a failure.
 
     For example:
 
@@ -53,19 +47,19 @@ ConfigFile = Annotated[
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set", help="A parameter of the pipeline, any of them; may be given several times.", metavar="NAME=VALUE"
-    ),
+    typer.Option("--set", help="Any parameter of the pipeline; may be repeated.", metavar="NAME=VALUE"),
 ]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Adds the commands to the program."""
-    for name, summary in PIPELINES.items():
-        runs.command(name, help=_RUN_HELP.format(name=name, summary=summary), short_help=summary)(run)
+    """Registers the commands."""
+    for name, spec in SPECS.items():
+        text = _RUN_HELP.format(name=name, summary=spec.summary)
+        runs.command(name, help=text, short_help=spec.summary)(run)
         compiles.command(name, help=_COMPILE_HELP.format(name=name))(compile_one)
     app.add_typer(runs, name="run")
     app.add_typer(compiles, name="compile")
+    app.command()(schema)
 
 
 def run(
@@ -74,26 +68,26 @@ def run(
         str | None,
         typer.Option(
             help="'synthetic', 'ml-100k', 'ml-1m', or the path of a MovieLens zip or of its extracted folder. "
-            "By default what the configuration says, which is 'synthetic'.",
+            "By default the one in the configuration, which is 'synthetic'.",
             metavar="NAME|PATH",
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="Folder for everything that the run leaves; runs/PIPELINE by default.", metavar="DIR"),
+        typer.Option(help="Folder for the results of the run; runs/PIPELINE by default.", metavar="DIR"),
     ] = None,
     runner: Annotated[
         Runner | None, typer.Option(help="Where the steps run; in processes of this machine by default.")
     ] = None,
     config: ConfigFile = None,
-    epochs: Annotated[int | None, typer.Option(help="Most epochs of training.", min=1)] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Rows in a batch of training.", min=1)] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything that draws numbers.", min=0)] = None,
+    epochs: Annotated[int | None, typer.Option(help="Maximum number of epochs.", min=1)] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows per training batch.", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.", min=0)] = None,
     registry: Annotated[
         str | None,
         typer.Option(
-            help="Where promoted versions are kept: a folder or gs://bucket/folder. The model is compared with the one "
-            "in production there, and takes its place if it passes the gate.",
+            help="Registry of promoted versions: a folder or gs://bucket/folder. The model is compared with the one in "
+            "production there, and replaces it if it passes the gate.",
             metavar="URI",
         ),
     ] = None,
@@ -101,22 +95,23 @@ def run(
     reuse: Annotated[
         bool | None,
         typer.Option(
-            "--reuse", help="Take ingest to train from the last run in DIR, as far as data and arguments are equal."
+            "--reuse", help="Reuse ingest to train from the last run in DIR where data and arguments are equal."
         ),
     ] = None,
     verbose: Annotated[
         bool | None, typer.Option("--verbose", "-v", help="Show the raw log instead of progress.")
     ] = None,
 ) -> None:
-    """Runs the pipeline that the command is named after."""
+    """Runs the pipeline with the name of the command."""
+    from emrys.pipelines.cli import run_command
 
     pipeline = str(context.info_name)
     parameters = {"dataset": dataset, "epochs": epochs, "batch_size": batch_size, "seed": seed, "registry": registry}
     options = {"output": None if output is None else str(output), "runner": runner, "reuse": reuse, "verbose": verbose}
-    running.run(pipeline, _given(parameters), _given(options), settings=set_ or [], config_file=config)
+    run_command.run(pipeline, _present(parameters), _present(options), settings=set_ or [], config_file=config)
 
 
-def _given(values: dict[str, Any]) -> dict[str, Any]:
+def _present(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -128,8 +123,22 @@ def compile_one(
     config: ConfigFile = None,
     set_: Settings = None,
 ) -> None:
-    """Compiles the pipeline that the command is named after."""
-    from emrys.pipelines.cli.run_command import compile_to
+    """Compiles the pipeline with the name of the command."""
+    from emrys.pipelines.cli.compile_command import compile_to
 
     pipeline = str(context.info_name)
     compile_to(pipeline, output or Path(f"{pipeline}.yaml"), config, set_ or [])
+
+
+def schema(pipeline: Annotated[str, typer.Argument(help="'ranking' or 'retrieval'.", metavar="NAME")]) -> None:
+    """Print the JSON Schema of a configuration file: keys, descriptions and defaults.
+
+    Editors complete and check a file that begins with: # yaml-language-server: $schema=ranking.schema.json
+
+    For example:
+
+        emrys schema ranking > ranking.schema.json
+    """
+    from emrys.pipelines.config.config_schema import schema_text
+
+    print(schema_text(pipeline, pipeline_spec(pipeline).config), end="")

@@ -1,4 +1,4 @@
-"""Commands on the registry of models: versions, promote, rollback."""
+"""Options of the commands for the model registry: versions, promote, rollback."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ import typer
 
 Registry = Annotated[
     str,
-    typer.Option(
-        help="Where versions are kept: a folder or gs://bucket/folder.", envvar="EMRYS_REGISTRY", metavar="URI"
-    ),
+    typer.Option(help="Registry of versions: a folder or gs://bucket/folder.", envvar="EMRYS_REGISTRY", metavar="URI"),
 ]
 Name = Annotated[str, typer.Option(help="Name of the model.", metavar="NAME")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Adds the commands to the program."""
+    """Registers the commands."""
     app.command()(versions)
     app.command()(promote)
     app.command()(rollback)
@@ -26,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 def versions(
     registry: Registry,
     name: Name = "ranking",
-    tidy: Annotated[bool, typer.Option("--tidy", help="Remove what writers that were killed have left.")] = False,
+    tidy: Annotated[bool, typer.Option("--tidy", help="Remove unfinished versions of interrupted writers.")] = False,
     dry_run: DryRun = False,
 ) -> None:
     """List the versions of a model; the one in production is marked.
@@ -45,11 +43,11 @@ def promote(
     registry: Registry,
     name: Annotated[
         str | None,
-        typer.Option(help="Name of the model; by default that of the run, and 'ranking' of a version.", metavar="NAME"),
+        typer.Option(help="Name of the model; by default that of the run, or 'ranking' for a version.", metavar="NAME"),
     ] = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Put a version into production. The folder of a run is added first; its gate has to have passed.
+    """Put a version into production. The folder of a run is added first, if its model passed the gate.
 
     For example:
 
@@ -63,7 +61,7 @@ def promote(
 
 
 def rollback(registry: Registry, name: Name = "ranking", dry_run: DryRun = False) -> None:
-    """Go back to the version that was in production before.
+    """Put the previous version back into production.
 
     For example:
 

@@ -1,4 +1,4 @@
-"""What the commands on the registry of models do."""
+"""Implementation of the commands for the model registry: versions, promote, rollback."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def show_versions(root: str, name: str, *, tidy: bool, dry_run: bool) -> None:
     if tidy:
         left = registry.unfinished() if dry_run else registry.tidy()
         print(f"{'would remove' if dry_run else 'removed'} {len(left)} unfinished: {', '.join(left) or 'none'}")
-    pointer, found = registry.pointer(), registry.versions()
-    if not found:
+    pointer, versions = registry.pointer(), registry.versions()
+    if not versions:
         print(f"{registry.store.uri} has no versions yet.")
         return
     table = Table("", "version", "size", "facts", box=None, pad_edge=False)
-    for version in reversed(found):
+    for version in reversed(versions):
         mark = "production" if pointer is not None and pointer.version == version.name else ""
         facts = ", ".join(
             f"{key} {value}" for key, value in sorted(version.facts.items()) if not isinstance(value, dict)
@@ -35,7 +35,7 @@ def show_versions(root: str, name: str, *, tidy: bool, dry_run: bool) -> None:
 
 
 def promote(version: str, root: str, name: str | None, *, dry_run: bool) -> None:
-    """Puts a version, or what a run has made, into production; by default under the name that the run gave it."""
+    """Puts a version, or the model of a run, into production; by default under the name that it has in the run."""
     parts: dict[str, Path] = {}
     if Path(version).is_dir():
         parts, facts = parts_of_run(artifacts_of(Path(version)))
@@ -46,17 +46,17 @@ def promote(version: str, root: str, name: str | None, *, dry_run: bool) -> None
             print(f"would add {', '.join(parts)} of {version} to {registry.store.uri}, and put them into production")
             return
         version = registry.add(parts, facts).name
-    _say(registry, before, registry.promote(version, dry_run=dry_run), dry_run)
+    _print_change(registry, before, registry.promote(version, dry_run=dry_run), dry_run)
 
 
 def rollback(root: str, name: str, *, dry_run: bool) -> None:
-    """Puts the earlier version into production."""
+    """Puts the previous version back into production."""
     registry = Registry(root, name)
     before = registry.pointer()
-    _say(registry, before, registry.rollback(dry_run=dry_run), dry_run)
+    _print_change(registry, before, registry.rollback(dry_run=dry_run), dry_run)
 
 
-def _say(registry: Registry, before: Pointer | None, after: Pointer, dry_run: bool) -> None:
+def _print_change(registry: Registry, before: Pointer | None, after: Pointer, dry_run: bool) -> None:
     was = "none" if before is None else before.version
     if was == after.version:
         print(f"{registry.name}: {after.version} is in production already")

@@ -15,12 +15,12 @@ from emrys.blocks.errors import DataError
 
 Row = dict[str, Any]
 
-#: What stands between the elements of a list in a CSV file, as in MovieLens.
+#: Separator of the elements of a list in a CSV file, as in MovieLens.
 SEPARATOR = "|"
 
 
 class ColumnLike(Protocol):
-    """What this module has to know of a column: its name, its type, and whether it holds lists."""
+    """A column: its name, its type, and whether it contains lists."""
 
     @property
     def name(self) -> str:
@@ -32,24 +32,24 @@ class ColumnLike(Protocol):
 
     @property
     def is_list(self) -> bool:
-        """Whether a row holds a list."""
+        """Whether a row contains a list."""
 
 
 def read_rows(path: Path, columns: Sequence[ColumnLike]) -> list[Row]:
     """Reads raw rows.
 
-    A JSON file holds a list of rows or one list per column, a JSONL file one row a line. In a CSV file an empty
+    A JSON file contains a list of rows or one list per column, a JSONL file one row per line. In a CSV file an empty
     field is null, and the elements of a list are separated by "|".
 
     Args:
-        path: The file; its ending says what it is.
-        columns: What the rows are for; they give the types of CSV fields.
+        path: The file; its extension gives the format.
+        columns: Columns of the ensemble; they give the types of CSV fields.
 
     Returns:
         The rows, at least one.
 
     Raises:
-        DataError: if the file is missing, of another kind, damaged, or empty.
+        DataError: if the file is missing, of an unknown format, damaged, or empty.
     """
     readers: Mapping[str, Callable[[Path, Sequence[ColumnLike]], Any]] = {
         ".json": _read_json,
@@ -69,7 +69,7 @@ def read_rows(path: Path, columns: Sequence[ColumnLike]) -> list[Row]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError("not a list of rows", path=path, expected='[{"userId": 1, ...}, ...]')
     if not rows:
-        raise DataError("the file holds no rows", path=path)
+        raise DataError("the file contains no rows", path=path)
     return rows
 
 

@@ -1,4 +1,4 @@
-"""What `emrys serve` does."""
+"""Implementation of `emrys serve`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from emrys.blocks.errors import ConfigError
 from emrys.components.contracts.artifact import MANIFEST
 from emrys.components.contracts.triton_repository import TritonRepository
 from emrys.components.serving.server import TritonServer, serve_forever
-from emrys.pipelines.local.summary import program
+from emrys.pipelines.local.summary import command_name
 
 
 def serve_folder(folder: Path, *, http_port: int, grpc_port: int, address: str, log: Path | None) -> None:
-    """Serves the ensemble of a run until it is interrupted.
+    """Serves the ensemble of a run until interrupted.
 
     Args:
         folder: Folder of a run, an exported repository, or the folder of its models.
@@ -26,19 +26,19 @@ def serve_folder(folder: Path, *, http_port: int, grpc_port: int, address: str, 
     def on_ready(server: TritonServer) -> None:
         print(f"serving {models}: gRPC {server.grpc_url}, HTTP {server.http_url}; Ctrl-C stops it", flush=True)
         sample = f" --from {folder}" if (folder / "pipeline").is_dir() else " --rows FILE"
-        print(f"ask it: {program()} predict --url {server.grpc_url}{sample}", flush=True)
+        print(f"ask it: {command_name()} predict --url {server.grpc_url}{sample}", flush=True)
 
     serve_forever(models, http_port, grpc_port, metrics_port=None, address=address, log_file=log, on_ready=on_ready)
 
 
 def models_in(folder: Path) -> Path:
-    """The folder that Triton loads.
+    """Locates the folder that Triton loads.
 
     Args:
         folder: Folder of a run, an exported repository, or the folder of its models.
 
     Raises:
-        ConfigError: if it is none of them.
+        ConfigError: if the folder is none of these.
         ArtifactError: if the repository is damaged.
     """
     for candidate in (folder / "triton", folder):

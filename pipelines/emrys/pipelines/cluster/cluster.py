@@ -1,4 +1,4 @@
-"""Kubeflow Pipelines on a cluster: versions of pipelines, runs, and runs that recur."""
+"""Client of Kubeflow Pipelines on a cluster: versions of pipelines, runs, and schedules."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ import urllib3
 
 from emrys.blocks.errors import ConfigError, EmrysError
 
-#: States in which a run is over.
+#: States of a run that has ended.
 FINISHED = ("SUCCEEDED", "FAILED", "SKIPPED", "ERROR", "CANCELED")
 _PAGE = 100
 
 
 class ClusterError(EmrysError):
-    """Kubeflow Pipelines refuses or does not answer."""
+    """Kubeflow Pipelines refuses a request or does not answer."""
 
 
 @dataclass(frozen=True)
 class PipelineVersion:
-    """A pipeline as it is known to the cluster."""
+    """A version of a pipeline on the cluster."""
 
     pipeline_id: str
     version_id: str
@@ -39,52 +39,54 @@ class PipelineVersion:
 
 
 class Cluster:
-    """Kubeflow Pipelines, through KFP's own client.
+    """Kubeflow Pipelines, accessed through KFP's own client.
 
     Args:
         host: Address of the API or of the UI, such as `https://kubeflow.example.com/pipeline`.
-        namespace: Namespace of the user's profile, in an installation for several users. Default: none.
-        token: Bearer token. Default: what KFP's client finds, such as `KF_PIPELINES_SA_TOKEN_PATH` in a pod.
+        namespace: Namespace of the user's profile, in a multi-user installation. Default: none.
+        token: Bearer token. Default: the one that KFP's client is configured with, such as by
+            `KF_PIPELINES_SA_TOKEN_PATH` in a pod.
 
     Raises:
-        ClusterError: if nothing answers there.
+        ClusterError: if there is no answer.
     """
 
     def __init__(self, host: str, namespace: str | None = None, token: str | None = None) -> None:
         self.host = host.rstrip("/")
         self.namespace = namespace
-        with self._said("connect"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # that it talks to version 2
+        with self._one_line_errors("connect"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # about API version 2
             self._client = kfp.Client(host=self.host, namespace=namespace or "kubeflow", existing_token=token)
 
     def upload(self, package: Path, name: str, description: str = "") -> PipelineVersion:
-        """Makes a compiled pipeline known under its name, as a new version where the name is known.
+        """Uploads a compiled pipeline, as a new version if the cluster has a pipeline with this name.
 
-        The version is named after the project's version and the content, so that the same pipeline is uploaded once.
+        The version's name is the version of Emrys and a hash of the content, so that the same pipeline is uploaded
+        once.
 
         Args:
             package: The compiled pipeline.
             name: Name of the pipeline.
-            description: For the UI.
+            description: Description for the UI.
         """
         digest = hashlib.sha256(package.read_bytes()).hexdigest()[:12]
         version_name = f"{metadata.version('emrys')}-{digest}"
-        with self._said(f"upload {name}"), _quiet():
+        with self._one_line_errors(f"upload {name}"), _quiet():
             pipeline_id = self._client.get_pipeline_id(name)
             if pipeline_id is None:
-                # The first version of a pipeline takes the pipeline's name; ours goes beside it, and is the one used.
+                # The first version gets the name of the pipeline; a second one, which is used, gets ours.
                 uploaded = self._client.upload_pipeline(str(package), pipeline_name=name, description=description)
                 pipeline_id = str(uploaded.pipeline_id)
             known = self._client.list_pipeline_versions(
                 pipeline_id, page_size=1, filter=_equals("display_name", version_name)
             )
             if known.pipeline_versions:
-                found = known.pipeline_versions[0]
+                version = known.pipeline_versions[0]
             else:
-                found = self._client.upload_pipeline_version(
+                version = self._client.upload_pipeline_version(
                     str(package), pipeline_version_name=version_name, pipeline_id=pipeline_id, description=description
                 )
-        return PipelineVersion(pipeline_id, str(found.pipeline_version_id), version_name)
+        return PipelineVersion(pipeline_id, str(version.pipeline_version_id), version_name)
 
     def submit(
         self,
@@ -99,17 +101,17 @@ class Cluster:
         """Starts a run.
 
         Args:
-            version: What to run.
+            version: Version of the pipeline to run.
             run_name: Name of the run.
-            experiment: Experiment that it belongs to; made when it is missing.
+            experiment: Experiment of the run; created if it is missing.
             arguments: Arguments that differ from the pipeline's defaults.
             service_account: Kubernetes service account of its pods. Default: the installation's.
-            caching: Whether steps whose inputs are known are taken from the cache. Default: as the pipeline says.
+            caching: Whether steps may reuse cached outputs. Default: the settings of the pipeline.
 
         Returns:
             Id of the run.
         """
-        with self._said(f"submit {run_name}"), _quiet():
+        with self._one_line_errors(f"submit {run_name}"), _quiet():
             run = self._client.run_pipeline(
                 self._experiment(experiment),
                 run_name,
@@ -121,33 +123,33 @@ class Cluster:
             )
         return str(run.run_id)
 
-    def runs(self, experiment: str | None = None, most: int = 20) -> list[Any]:
-        """The latest runs, newest first, as `kfp_server_api.V2beta1Run`."""
-        with self._said("list runs"):
+    def runs(self, experiment: str | None = None, limit: int = 20) -> list[Any]:
+        """Lists the latest runs, newest first, as `kfp_server_api.V2beta1Run`."""
+        with self._one_line_errors("list runs"):
             where = {"experiment_id": self._experiment_id(experiment)} if experiment else {"namespace": self.namespace}
-            found = self._client.list_runs(page_size=most, sort_by="created_at desc", **where)
-        return list(found.runs or [])
+            page = self._client.list_runs(page_size=limit, sort_by="created_at desc", **where)
+        return list(page.runs or [])
 
     def wait(
         self, run_id: str, *, timeout: float, pause: float = 10.0, on_state: Callable[[str], None] | None = None
     ) -> str:
-        """Waits until a run is over.
+        """Waits until a run has ended.
 
         Args:
             run_id: The run.
-            timeout: Most seconds to wait.
-            pause: Seconds between two questions.
-            on_state: Is told the state whenever it changes.
+            timeout: Maximum seconds to wait.
+            pause: Seconds between two requests.
+            on_state: Called with the state whenever it changes.
 
         Returns:
             The state in which it ended, one of `FINISHED`.
 
         Raises:
-            ClusterError: if the time is over.
+            ClusterError: if the run has not ended in time.
         """
         end, last = time.monotonic() + timeout, ""
         while True:
-            with self._said(f"run {run_id}"):
+            with self._one_line_errors(f"run {run_id}"):
                 state = str(self._client.get_run(run_id).state or "PENDING")
             if state != last and on_state is not None:
                 on_state(state)
@@ -155,14 +157,14 @@ class Cluster:
             if state in FINISHED:
                 return state
             if time.monotonic() + pause > end:
-                raise ClusterError(f"run {run_id} is not over", got=f"{state} after {timeout:g} s")
+                raise ClusterError(f"run {run_id} has not ended", got=f"{state} after {timeout:g} s")
             time.sleep(pause)
 
     def schedules(self, name: str | None = None) -> list[Any]:
-        """Recurring runs, as `kfp_server_api.V2beta1RecurringRun`; those of one name where it is given."""
-        found: list[Any] = []
+        """Lists recurring runs as `kfp_server_api.V2beta1RecurringRun`; all of them, or those with one name."""
+        schedules: list[Any] = []
         token = ""
-        with self._said("list schedules"):
+        with self._one_line_errors("list schedules"):
             while True:
                 page = self._client.list_recurring_runs(
                     page_token=token,
@@ -170,10 +172,10 @@ class Cluster:
                     namespace=self.namespace,
                     filter=None if name is None else _equals("display_name", name),
                 )
-                found += page.recurring_runs or []
+                schedules += page.recurring_runs or []
                 token = page.next_page_token or ""
                 if not token:
-                    return found
+                    return schedules
 
     def create_schedule(
         self,
@@ -185,12 +187,12 @@ class Cluster:
         arguments: dict[str, Any] | None = None,
         service_account: str | None = None,
     ) -> str:
-        """Makes a version of a pipeline run again and again, one run at a time, without catching up on missed ones.
+        """Schedules a version of a pipeline: one run at a time, without catching up on missed ones.
 
         Args:
-            version: The version; later ones of the pipeline do not change what runs.
+            version: The version; later versions of the pipeline do not change the schedule.
             name: Name of the schedule.
-            cron: When: six fields, seconds first, such as `0 0 3 * * *` for every night at three (UTC).
+            cron: Cron expression of six fields, seconds first, such as `0 0 3 * * *` for every night at three (UTC).
             experiment: Experiment of its runs.
             arguments: Arguments that differ from the pipeline's defaults.
             service_account: Service account of its pods.
@@ -199,12 +201,12 @@ class Cluster:
             Id of the schedule.
 
         Raises:
-            ConfigError: if `cron` has not six fields, or the name is taken.
+            ConfigError: if `cron` does not have six fields, or the name is in use.
         """
         _check_cron(cron)
         if self.schedules(name):
             fix = "Use `emrys schedule update`, or another --name."
-            raise ConfigError(f"there is a schedule {name!r} already", fix=fix)
+            raise ConfigError(f"the schedule {name!r} exists already", fix=fix)
         return self._create_schedule(version, name, cron, experiment, arguments, service_account)
 
     def update_schedule(
@@ -217,38 +219,38 @@ class Cluster:
         arguments: dict[str, Any] | None = None,
         service_account: str | None = None,
     ) -> str:
-        """Replaces a schedule, or makes it where there is none; the old one goes when the new one is there.
+        """Replaces or creates a schedule; the old one is deleted after the new one exists.
 
-        Args, returns and errors are those of `create_schedule`, but for the name, which may be taken.
+        Arguments, result and errors are those of `create_schedule`, except that the name may be in use.
         """
         _check_cron(cron)
         old = self.schedules(name)
         created = self._create_schedule(version, name, cron, experiment, arguments, service_account)
-        with self._said(f"update schedule {name}"):
+        with self._one_line_errors(f"update schedule {name}"):
             for schedule in old:
                 self._client.delete_recurring_run(schedule.recurring_run_id)
         return created
 
     def delete_schedule(self, name: str) -> int:
-        """Deletes the schedules of a name; runs that have started go on.
+        """Deletes the schedules with a name; runs that have started continue.
 
         Returns:
-            How many there were.
+            The number of deleted schedules.
 
         Raises:
-            ConfigError: if there was none.
+            ConfigError: if there is none.
         """
-        found = self.schedules(name)
-        if not found:
+        schedules = self.schedules(name)
+        if not schedules:
             known = sorted({str(schedule.display_name) for schedule in self.schedules()})
             raise ConfigError(f"there is no schedule {name!r}", expected=f"one of {', '.join(known) or 'none'}")
-        with self._said(f"delete schedule {name}"):
-            for schedule in found:
+        with self._one_line_errors(f"delete schedule {name}"):
+            for schedule in schedules:
                 self._client.delete_recurring_run(schedule.recurring_run_id)
-        return len(found)
+        return len(schedules)
 
     def run_url(self, run_id: str) -> str:
-        """Where the UI shows a run."""
+        """Returns the address of a run in the UI."""
         return f"{self.host}/#/runs/details/{run_id}"
 
     def _create_schedule(
@@ -260,7 +262,7 @@ class Cluster:
         arguments: dict[str, Any] | None,
         service_account: str | None,
     ) -> str:
-        with self._said(f"create schedule {name}"):
+        with self._one_line_errors(f"create schedule {name}"):
             created = self._client.create_recurring_run(
                 self._experiment(experiment),
                 name,
@@ -285,20 +287,18 @@ class Cluster:
             raise ConfigError(f"there is no experiment {name!r}") from None
 
     @contextlib.contextmanager
-    def _said(self, doing: str) -> Iterator[None]:
-        """Turns what the client raises into one line."""
+    def _one_line_errors(self, action: str) -> Iterator[None]:
+        """Converts errors of the client into a `ClusterError` of one line."""
         try:
             yield
         except kfp_server_api.ApiException as error:
             fix = None
             if error.status in (401, 403):
                 fix = "Give a token (--token-file) that may use this namespace."
-            text = f"{doing}: Kubeflow Pipelines answers {error.status} {error.reason}"
+            text = f"{action}: Kubeflow Pipelines answers {error.status} {error.reason}"
             raise ClusterError(text, path=self.host, got=_message(error.body), fix=fix) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ClusterError(
-                f"{doing}: nothing answers ({_short(error)})", path=self.host, fix="Check --host."
-            ) from error
+            raise ClusterError(f"{action}: no answer ({_short(error)})", path=self.host, fix="Check --host.") from error
 
 
 def _equals(key: str, value: str) -> str:
@@ -311,7 +311,7 @@ def _check_cron(cron: str) -> None:
 
 
 def _message(body: Any) -> str | None:
-    """What an answer of the API says, cut to a line."""
+    """Extracts the message from a response of the API, cut to a line."""
     try:
         text = str(json.loads(body).get("message") or body)
     except (ValueError, TypeError, AttributeError):
@@ -325,6 +325,6 @@ def _short(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """KFP's client prints links; ours are printed by the command."""
+    """Suppresses the links that KFP's client prints; the command prints its own."""
     with contextlib.redirect_stdout(io.StringIO()):
         yield

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emrys.pipelines.config.arguments import checked_arguments
+from emrys.pipelines.config.config import PipelineConfig
 from emrys.pipelines.config.config_file import read_config
-from emrys.pipelines.spec import Definition, definition
+from emrys.pipelines.spec import PipelineSpec, pipeline_spec
 
 if TYPE_CHECKING:
     from emrys.pipelines.cluster.cluster import Cluster, PipelineVersion
@@ -30,13 +31,13 @@ def submit(
 ) -> str:
     """Runs a pipeline on Kubeflow Pipelines.
 
-    The compiled pipeline is uploaded under its name, as a new version where it has changed, and that version is run.
+    The compiled pipeline is uploaded under its name, as a new version if it has changed, and that version runs.
 
     Args:
         pipeline: `ranking` or `retrieval`.
         host: Address of Kubeflow Pipelines.
-        namespace: Namespace of the user's profile, in an installation for several users.
-        token: Bearer token. Default: what KFP's client finds.
+        namespace: Namespace of the user's profile, in a multi-user installation.
+        token: Bearer token. Default: the one that KFP's client is configured with.
         config: Configuration file of the pipeline. Default: the defaults.
         arguments: Arguments that differ from the configuration's.
         experiment: Experiment of the run. Default: the pipeline's name.
@@ -47,43 +48,44 @@ def submit(
         Id of the run.
 
     Raises:
-        ConfigError: if the pipeline, the configuration or an argument is wrong.
-        ClusterError: if Kubeflow Pipelines refuses or does not answer.
+        ConfigError: if the pipeline, the configuration or an argument is invalid.
+        ClusterError: if Kubeflow Pipelines refuses the request or does not answer.
 
     Example:
-        >>> import pipelines
+        >>> from emrys import pipelines
         >>> pipelines.submit("ranking", host="http://localhost:8080")  # doctest: +SKIP
         '6f2c0f5e-...'
     """
     from emrys.pipelines.cluster.cluster import Cluster  # KFP takes seconds to import
 
-    wanted = definition(pipeline)
-    given = checked_arguments(wanted, arguments or {})
+    spec = pipeline_spec(pipeline)
+    checked = checked_arguments(pipeline, spec.config, arguments or {})
+    configuration = read_config(config, spec.config)
     cluster = Cluster(host, namespace, token)
     return cluster.submit(
-        upload(cluster, wanted, config),
+        upload(cluster, spec, configuration),
         run_name=run_name or f"{pipeline} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
         experiment=experiment or pipeline,
-        arguments=given,
+        arguments=checked,
         service_account=service_account,
     )
 
 
-def upload(cluster: Cluster, wanted: Definition, config: str | os.PathLike[str] | None) -> PipelineVersion:
-    """Compiles a pipeline and makes it known to a cluster.
+def upload(cluster: Cluster, spec: PipelineSpec, config: PipelineConfig) -> PipelineVersion:
+    """Compiles a pipeline and uploads it.
 
     Args:
         cluster: The cluster.
-        wanted: The pipeline.
-        config: Its configuration file.
+        spec: The pipeline.
+        config: Its configuration.
 
     Returns:
-        The version that the cluster knows.
+        The version on the cluster.
     """
     from emrys.pipelines.compiling import compile_pipeline
 
-    built = wanted.build(read_config(config, wanted.config))
+    pipeline = spec.builder(config)
     with tempfile.TemporaryDirectory(prefix="emrys-") as folder:
-        package = Path(folder) / f"{wanted.name}.yaml"
-        compile_pipeline(built, package)
-        return cluster.upload(package, wanted.name, built.description or "")
+        package = Path(folder) / f"{spec.name}.yaml"
+        compile_pipeline(pipeline, package)
+        return cluster.upload(package, spec.name, pipeline.description or "")

@@ -1,4 +1,4 @@
-"""What the configurations of all pipelines have: images, and resources of the steps that they share."""
+"""Parts of the configuration of every pipeline: images, options of commands, and resources of the shared steps."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Images:
     """Container images of the steps.
 
     Args:
-        preprocess: Of the steps that read and transform data.
-        train: Of the steps that build, train and judge a model.
-        serve: Of the steps that need a Triton server.
+        preprocess: Image of the steps that read and transform data.
+        train: Image of the steps that build, train and evaluate a model.
+        serve: Image of the steps that need a Triton server.
     """
 
     preprocess: str = PREPROCESS_IMAGE
@@ -29,11 +29,11 @@ class Images:
     def __post_init__(self) -> None:
         for name, image in vars(self).items():
             if not image or any(sign.isspace() for sign in image):
-                raise ConfigError(f"{name} cannot be used", expected="the name of a container image", got=repr(image))
+                raise ConfigError(f"{name} is invalid", expected="the name of a container image", got=repr(image))
 
 
 class Runner(enum.StrEnum):
-    """Where the steps of a local run are executed."""
+    """Runner of the steps of a local run."""
 
     SUBPROCESS = "subprocess"
     DOCKER = "docker"
@@ -41,12 +41,12 @@ class Runner(enum.StrEnum):
 
 @dataclass(frozen=True, config=STRICT)
 class RunOptions:
-    """Options of `emrys run` that are no parameters of the pipeline; one on the command line comes before them.
+    """Options of `emrys run` that are not parameters of the pipeline; the command line overrides them.
 
     Args:
-        output: Folder for everything that a run leaves; empty for runs/ and the pipeline's name.
+        output: Folder for the results of a run; empty for runs/ and the pipeline's name.
         runner: Where the steps run: `subprocess` or `docker`.
-        reuse: Whether ingest to train are taken from the last run in the folder, where data and arguments are equal.
+        reuse: Whether ingest to train are reused from the last run in the folder where data and arguments are equal.
         verbose: Whether the raw log is shown instead of progress.
     """
 
@@ -58,12 +58,12 @@ class RunOptions:
 
 @dataclass(frozen=True, config=STRICT)
 class ClusterOptions:
-    """Options of `emrys submit` and `emrys schedule create|update`; one on the command line comes before them.
+    """Options of `emrys submit` and `emrys schedule create|update`; the command line overrides them.
 
     Args:
         host: Address of Kubeflow Pipelines.
-        namespace: Namespace of the user's profile, where there are several users.
-        token_file: File with a bearer token; empty for what KFP's client finds.
+        namespace: Namespace of the user's profile, in a multi-user installation.
+        token_file: File with a bearer token; empty for the one that KFP's client uses.
         experiment: Experiment of the runs; empty for the pipeline's name.
         service_account: Service account of the pods; empty for that of the installation.
     """
@@ -76,7 +76,7 @@ class ClusterOptions:
 
 
 class PipelineConfig(Protocol):
-    """What the configuration of every pipeline has; dataclasses that pydantic checks, so that a file can be read."""
+    """Interface of the configuration of a pipeline, a dataclass that pydantic validates."""
 
     @property
     def images(self) -> Images:
@@ -88,11 +88,11 @@ class PipelineConfig(Protocol):
 
     @property
     def steps(self) -> Any:
-        """Resources, one attribute a step."""
+        """Resources, one attribute for each step."""
 
     @property
     def cluster(self) -> ClusterOptions:
-        """Options of the commands that start runs on a cluster."""
+        """Options of the commands for a cluster."""
 
     @property
     def run(self) -> RunOptions:
@@ -101,7 +101,7 @@ class PipelineConfig(Protocol):
 
 @dataclass(frozen=True, config=STRICT)
 class PipelineSteps:
-    """What each step that both pipelines have asks of the cluster."""
+    """Resources of the steps that all pipelines share."""
 
     fingerprint: Resources = Resources(cpu="1", memory="1Gi")
     ingest: Resources = Resources(cpu="1", memory="2Gi")

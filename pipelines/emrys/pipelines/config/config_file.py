@@ -1,4 +1,4 @@
-"""Reads a configuration file: YAML, checked against the dataclasses, every complaint on one line."""
+"""Reads a configuration file: YAML, checked against the dataclasses, with errors of one line."""
 
 from __future__ import annotations
 
@@ -14,35 +14,40 @@ import pydantic
 import yaml
 
 from emrys.blocks.errors import ConfigError
+from emrys.pipelines.config.arguments import with_present_names
 from emrys.pipelines.config.config import PipelineConfig
 
 Config = TypeVar("Config", bound=PipelineConfig)
 
 
-def read_config(path: str | os.PathLike[str] | None, kind: type[Config]) -> Config:
+def read_config(path: str | os.PathLike[str] | None, config: type[Config]) -> Config:
     """Reads the configuration of a pipeline.
 
     Args:
         path: YAML file; None gives the defaults.
-        kind: Class of the configuration.
+        config: Class of the configuration.
 
     Returns:
-        The configuration, whole and checked; what the file does not say has its default.
+        The checked configuration; keys that are not in the file have their defaults.
 
     Raises:
-        ConfigError: if the file is missing or no YAML, names an unknown key, or gives a value that cannot be.
+        ConfigError: if the file is missing or not YAML, or has an unknown key or an invalid value.
     """
     if path is None:
-        return kind()
-    adapter = pydantic.TypeAdapter(kind)
-    content = _merged(adapter.dump_python(kind()), _load(Path(path)))
+        return config()
+    adapter = pydantic.TypeAdapter(config)
+    content = _load(Path(path))
+    if isinstance(content.get("parameters"), dict):
+        known = [field.name for field in dataclasses.fields(config().parameters)]
+        content["parameters"] = with_present_names(content["parameters"], known)
+    content = _merged(adapter.dump_python(config()), content)
     try:
         return adapter.validate_python(content)
     except pydantic.ValidationError as error:
-        raise _explain(path, error, kind) from None
+        raise _config_error(path, error, config) from None
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -58,15 +63,15 @@ def _load(path: Path) -> Any:
     return content
 
 
-def _merged(defaults: Any, given: Any) -> Any:
-    """The defaults, with what is given in their place; a mapping replaces only the keys that it has."""
-    if not (isinstance(defaults, dict) and isinstance(given, dict)):
-        return given
-    return {**defaults, **{key: _merged(defaults.get(key), value) for key, value in given.items()}}
+def _merged(defaults: Any, content: Any) -> Any:
+    """Overrides defaults with the content of a file; a mapping replaces only the keys that it has."""
+    if not (isinstance(defaults, dict) and isinstance(content, dict)):
+        return content
+    return {**defaults, **{key: _merged(defaults.get(key), value) for key, value in content.items()}}
 
 
-def _explain(path: str | os.PathLike[str], error: pydantic.ValidationError, config: type) -> ConfigError:
-    """Turns the first complaint of pydantic into one line of ours."""
+def _config_error(path: str | os.PathLike[str], error: pydantic.ValidationError, config: type) -> ConfigError:
+    """Converts the first error of pydantic into one line."""
     first = error.errors(include_url=False)[0]
     where, kind = first["loc"], first["type"]
     if kind == "unexpected_keyword_argument":
@@ -93,7 +98,7 @@ def _unknown_key(path: str | os.PathLike[str], where: Sequence[str | int], confi
 
 
 def _fields_at(where: Sequence[str | int], config: type) -> list[str]:
-    """Names that may stand at a place of the configuration, found by walking the dataclasses."""
+    """Lists the keys allowed at a path of the configuration, by walking the dataclasses."""
     kind: Any = config
     for part in where:
         kind = typing.get_args(kind)[0] if isinstance(part, int) else typing.get_type_hints(kind)[part]

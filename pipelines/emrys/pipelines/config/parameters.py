@@ -1,4 +1,4 @@
-"""Arguments of a run that both pipelines have, with what each one means."""
+"""Parameters that both pipelines have, with their descriptions."""
 
 from __future__ import annotations
 
@@ -9,40 +9,42 @@ from pydantic.dataclasses import dataclass
 
 from emrys.pipelines.config.resources import STRICT
 
-# The meaning of what the two pipelines have different defaults for; that of the others stands at the field.
-TestFraction = Annotated[float, Field(description="Share of the rows that is test.")]
+# Types of the parameters whose defaults differ between the pipelines; the others are described at the field.
+TestFraction = Annotated[float, Field(description="Fraction of the rows in the test split.")]
 EmbeddingDim = Annotated[int, Field(description="Width of the embeddings.")]
-Dropout = Annotated[float, Field(description="Share of values dropped in training.")]
-EmbeddingsL2 = Annotated[float, Field(description="Weight of the squared embeddings of a batch in the loss.")]
+Dropout = Annotated[float, Field(description="Dropout rate in training.")]
+EmbeddingsL2 = Annotated[float, Field(description="L2 regularization of the embeddings of a batch.")]
 LearningRate = Annotated[float, Field(description="Learning rate of the optimizer.")]
 EmaMomentum = Annotated[
-    float, Field(description="Momentum of the moving average of the weights that is judged and served; 0 for none.")
+    float,
+    Field(description="Momentum of the moving average of the weights, which is evaluated and served; 0 for none."),
 ]
-Epochs = Annotated[int, Field(description="Most epochs.")]
+Epochs = Annotated[int, Field(description="Maximum number of epochs.")]
 Monitor = Annotated[
     str,
     Field(
-        description="What decides which epoch is best: `val_loss`; of a ranking model also `val_auc`, of a retrieval "
-        "model `val_ndcg_at_10` or `val_recall_at_50`."
+        description="Metric that selects the best epoch: `val_loss`; for a ranking model also `val_auc`, for a "
+        "retrieval model `val_ndcg_at_10` or `val_recall_at_50`."
     ),
 ]
-Patience = Annotated[int, Field(description="Epochs without a better result on the valid split before training stops.")]
+Patience = Annotated[int, Field(description="Epochs without improvement on the valid split before training stops.")]
 Thresholds = Annotated[
     dict[str, float],
-    Field(description="By metric what the model has to reach; with none it does not pass the gate."),
+    Field(description="Minimum value per metric; an empty mapping never passes the gate."),
 ]
 GateMetric = Annotated[
-    str, Field(description="What the gate compares by with the baselines, with production and in slices.")
+    str,
+    Field(description="Metric of the comparison with baselines and production, also in slices."),
 ]
 BaselineMetrics = Annotated[
-    tuple[str, ...], Field(description="Further metrics by which the gate compares with the baselines.")
+    tuple[str, ...], Field(description="Further metrics by which the gate compares the model with the baselines.")
 ]
 ModelName = Annotated[str, Field(description="Name of the ensemble in Triton, and of the model in the registry.")]
 
 
 @dataclass(frozen=True, config=STRICT)
 class PipelineParameters:
-    """Arguments of a run and their defaults; the names are those of the pipeline's inputs."""
+    """Parameters of every pipeline and their defaults."""
 
     dataset: Annotated[
         str,
@@ -51,59 +53,61 @@ class PipelineParameters:
             "of Parquet files with the same columns."
         ),
     ] = "synthetic"
-    # By user, since a log that grows by users, split in time, tests on strangers alone: of MovieLens 100K, 86 of 100
-    # test rows are then of users whom training has not seen, and no model knows more of them than the items' means say.
+    # By user: a log that grows by new users, split by time, tests on unseen users almost only. In MovieLens 100K, 86 of
+    # 100 test rows then belong to users without a train row, for whom no model can beat the means of the items.
     split: Annotated[
         str,
         Field(
-            description="How rows are split: `per_user` (the last ones of every user are test), `time` (the last ones "
-            "of all) or `random`."
+            description="How rows are split: `per_user` (the latest rows of each user are test), `time` (the latest "
+            "of all rows) or `random`."
         ),
     ] = "per_user"
-    valid_fraction: Annotated[float, Field(description="Share of the rows that is valid.")] = 0.1
+    valid_fraction: Annotated[float, Field(description="Fraction of the rows in the valid split.")] = 0.1
     test_fraction: TestFraction = 0.1
-    rows: Annotated[int, Field(description="Number of ratings of the synthetic data.")] = 60_000
-    cache_dir: Annotated[str, Field(description="Folder that keeps downloads; empty for the user's cache folder.")] = ""
-    seed: Annotated[int, Field(description="Seed of everything that draws numbers.")] = 42
+    synthetic_rows: Annotated[int, Field(description="Number of rows of the synthetic data set.")] = 60_000
+    cache_dir: Annotated[str, Field(description="Folder for downloads; empty for the user's cache folder.")] = ""
+    seed: Annotated[int, Field(description="Seed of all random numbers.")] = 42
 
     on_anomaly: Annotated[
-        str, Field(description="What happens when validate finds something wrong: `stop` the run or `mark` it.")
+        str, Field(description="Reaction to errors that validate reports: `stop` the run or `mark` it.")
     ] = "stop"
     previous_statistics: Annotated[
         str,
         Field(
-            description="Statistics of an earlier run that drift is measured from, a folder or gs://; empty for those "
-            "of the version in production."
+            description="Statistics of an earlier run, against which drift is measured: a folder or gs://; empty for "
+            "those of the version in production."
         ),
     ] = ""
-    min_rows: Annotated[int, Field(description="Fewest rows of train.")] = 100
+    min_rows: Annotated[int, Field(description="Minimum number of rows of train.")] = 100
     min_growth: Annotated[
-        float, Field(description="Fewest rows of train as a multiple of those of the previous run.")
+        float, Field(description="Minimum number of rows of train, as a multiple of the previous run's.")
     ] = 0.5
-    max_nulls: Annotated[float, Field(description="Greatest share of nulls in a column.")] = 0.5
-    max_duplicates: Annotated[float, Field(description="Greatest share of train rows that repeat an event.")] = 0.001
+    max_nulls: Annotated[float, Field(description="Maximum fraction of nulls in a column.")] = 0.5
+    max_duplicates: Annotated[float, Field(description="Maximum fraction of train rows that repeat an event.")] = 0.001
     js_distance: Annotated[
-        float, Field(description="Greatest Jensen-Shannon distance of a number from the previous run.")
+        float, Field(description="Maximum Jensen-Shannon distance of a numeric column from the previous run.")
     ] = 0.1
-    l_infinity: Annotated[float, Field(description="Greatest difference of a value's share from the previous run.")] = (
-        0.05
-    )
-    null_drift: Annotated[
-        float, Field(description="Greatest difference of the share of nulls from the previous run.")
+    l_infinity: Annotated[
+        float, Field(description="Maximum difference of the frequency of a value from the previous run.")
     ] = 0.05
-    leak_auc: Annotated[float, Field(description="Greatest AUC that a column alone may reach.")] = 0.95
+    null_drift: Annotated[
+        float, Field(description="Maximum difference of the fraction of nulls from the previous run.")
+    ] = 0.05
+    leak_auc: Annotated[float, Field(description="Maximum AUC of a single column.")] = 0.95
     column_limits: Annotated[
-        dict[str, Any], Field(description="Limits of validate by column, in place of those for all.")
+        dict[str, Any], Field(description="Limits of validate by column, which override the general ones.")
     ] = Field(default_factory=dict)
     check_severity: Annotated[
         dict[str, str],
-        Field(description="`error`, `warning` or `off` by check of validate, where it is not the usual one."),
+        Field(description="`error`, `warning` or `off` by check of validate, which override the defaults."),
     ] = Field(default_factory=dict)
 
-    freq_threshold: Annotated[int, Field(description="Values seen in fewer train rows than this count as unseen.")] = 0
-    schema_overrides: Annotated[dict[str, Any], Field(description="What to set by hand in the schema, by column.")] = (
-        Field(default_factory=dict)
-    )
+    freq_threshold: Annotated[
+        int, Field(description="Values with fewer train rows than this are treated as unseen.")
+    ] = 0
+    schema_overrides: Annotated[
+        dict[str, Any], Field(description="Properties to override in the schema, by column.")
+    ] = Field(default_factory=dict)
 
     embedding_dim: EmbeddingDim = 16
     dropout: Dropout = 0.3
@@ -111,42 +115,41 @@ class PipelineParameters:
     learning_rate: LearningRate = 0.001
     ema_momentum: EmaMomentum = 0.99
     epochs: Epochs = 20
-    batch_size: Annotated[int, Field(description="Rows in a batch.")] = 1024
+    batch_size: Annotated[int, Field(description="Rows per batch.")] = 1024
     monitor: Monitor = "val_loss"
     patience: Patience = 2
     checkpoint_dir: Annotated[
-        str, Field(description="Folder for checkpoints, from which a run that was cut off goes on.")
+        str, Field(description="Folder for checkpoints, from which an interrupted run resumes.")
     ] = ""
 
-    k: Annotated[int, Field(description="Length of the list that NDCG and MRR look at.")] = 10
+    k: Annotated[int, Field(description="Cutoff K of NDCG@K and MRR@K.")] = 10
     thresholds: Thresholds = Field(default_factory=dict)
     gate_metric: GateMetric = "auc"
     baseline_metrics: BaselineMetrics = ()
-    baseline_margin: Annotated[float, Field(description="How much better than every baseline the model has to be.")] = (
-        0.0
-    )
+    baseline_margin: Annotated[float, Field(description="Minimum lift over every baseline.")] = 0.0
     production_margin: Annotated[
         float,
-        Field(description="How much better than the model in production; below 0, how much worse it may be."),
+        Field(description="Minimum lift over the model in production; negative if it may be worse."),
     ] = 0.0
     slice_margin: Annotated[
         float,
         Field(
-            description="How much better the model has to be in the worst slice than production, else the best "
-            "baseline; below 0, how much worse it may be."
+            description="Minimum lift in the worst slice, over production or else over the best baseline; negative if "
+            "it may be worse."
         ),
     ] = -0.05
-    slice_units: Annotated[int, Field(description="Slices with fewer users or queries than this are not judged.")] = 50
+    min_slice_size: Annotated[int, Field(description="Slices with fewer users or queries than this are ignored.")] = 50
     confidence: Annotated[float, Field(description="Confidence of the gate's lower bounds.")] = 0.95
 
     registry: Annotated[
         str,
         Field(
-            description="Folder or bucket that keeps promoted versions, and whose model in production the new one is "
-            "compared with; empty for none."
+            description="Registry of promoted versions, a folder or bucket; the model is compared with the one in "
+            "production there. Empty for none."
         ),
     ] = ""
     model_name: ModelName = "ranking"
     require_server: Annotated[
-        bool, Field(description="Whether a missing Triton server fails the export; else it is checked in process.")
+        bool,
+        Field(description="Whether the export fails without a Triton server; otherwise parity is checked in process."),
     ] = False

@@ -14,7 +14,7 @@ from emrys.pipelines.config.resources import STRICT, Resources
 
 @dataclass(frozen=True, config=STRICT)
 class RankingParameters(PipelineParameters):
-    """Arguments of a run and their defaults; the names are those of the pipeline's inputs."""
+    """Parameters of the pipeline and their defaults."""
 
     folds: Annotated[int, Field(description="Folds of the target encoding.")] = 5
     smoothing: Annotated[float, Field(description="Weight of the overall mean in a target encoding, in rows.")] = 5.0
@@ -30,7 +30,7 @@ class RankingParameters(PipelineParameters):
 
 @dataclass(frozen=True, config=STRICT)
 class RankingSteps(PipelineSteps):
-    """What each step of the ranking pipeline asks of the cluster."""
+    """Resources of each step of the ranking pipeline."""
 
     evaluate: Resources = Resources(cpu="2", memory="4Gi")
     export_ensemble: Resources = Resources(cpu="2", memory="4Gi")
@@ -38,7 +38,7 @@ class RankingSteps(PipelineSteps):
 
 @dataclass(frozen=True, config=STRICT)
 class RankingConfig:
-    """Everything that a configuration file of the ranking pipeline can say.
+    """Configuration of the ranking pipeline.
 
     Args:
         images: Container images of the steps.

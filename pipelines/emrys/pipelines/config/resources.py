@@ -1,4 +1,4 @@
-"""What a step asks of the cluster: processor, memory, accelerators, and the nodes it may run on."""
+"""Resources of a step: CPU, memory, accelerators, and the nodes that it may run on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from emrys.blocks.errors import ConfigError
 
-#: How the dataclasses of a configuration read YAML: no unknown keys, and `cpu: 2` means the text "2".
+#: How the dataclasses of a configuration read YAML: unknown keys are refused, and `cpu: 2` means the string "2".
 STRICT = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
 _CPU = re.compile(r"(\d+(\.\d+)?|\d+m)")
@@ -18,14 +18,14 @@ _MEMORY = re.compile(r"\d+([EPTGMK]i?)?")
 
 
 class TolerationOperator(enum.StrEnum):
-    """How a toleration compares the value of a taint."""
+    """Comparison of a toleration with the value of a taint."""
 
     EQUAL = "Equal"
     EXISTS = "Exists"
 
 
 class TaintEffect(enum.StrEnum):
-    """What a taint does to pods that do not tolerate it."""
+    """Effect of a taint on pods that do not tolerate it."""
 
     NO_SCHEDULE = "NoSchedule"
     PREFER_NO_SCHEDULE = "PreferNoSchedule"
@@ -34,13 +34,13 @@ class TaintEffect(enum.StrEnum):
 
 @dataclass(frozen=True, config=STRICT)
 class Toleration:
-    """A taint that the pod of a step puts up with.
+    """A taint that the pod of a step tolerates.
 
     Args:
         key: Key of the taint; empty, with the operator `Exists`, for every taint.
-        operator: Whether the value has to be equal, or the key only has to exist.
+        operator: `Equal` compares the value, `Exists` only requires the key.
         value: Value of the taint; empty with `Exists`.
-        effect: Effect of the taint; by default every effect.
+        effect: Effect of the taint; by default all effects.
     """
 
     key: str = ""
@@ -57,15 +57,15 @@ class Toleration:
 
 @dataclass(frozen=True, config=STRICT)
 class Resources:
-    """What one step asks of the cluster. CPU and memory are request and limit at once.
+    """Resources of one step. CPU and memory are both request and limit.
 
     Args:
-        cpu: Processors as Kubernetes writes them: "2", "0.5" or "500m".
-        memory: Memory as Kubernetes writes it: "4Gi", "512Mi".
+        cpu: CPUs in the notation of Kubernetes: "2", "0.5" or "500m".
+        memory: Memory in the notation of Kubernetes: "4Gi", "512Mi".
         gpus: Number of accelerators; 0 for none.
-        accelerator: Resource name of the accelerator; used when `gpus` is over 0.
-        node_selector: Labels that a node has to have.
-        tolerations: Taints that the pod puts up with.
+        accelerator: Resource name of the accelerator; used if `gpus` is above 0.
+        node_selector: Labels that a node must have.
+        tolerations: Taints that the pod tolerates.
     """
 
     cpu: str = "1"
@@ -77,10 +77,10 @@ class Resources:
 
     def __post_init__(self) -> None:
         if not _CPU.fullmatch(self.cpu):
-            raise ConfigError("cpu cannot be used", expected="a number such as '2' or '500m'", got=repr(self.cpu))
+            raise ConfigError("cpu is invalid", expected="a number such as '2' or '500m'", got=repr(self.cpu))
         if not _MEMORY.fullmatch(self.memory):
-            raise ConfigError("memory cannot be used", expected="an amount such as '4Gi'", got=repr(self.memory))
+            raise ConfigError("memory is invalid", expected="an amount such as '4Gi'", got=repr(self.memory))
         if self.gpus < 0:
-            raise ConfigError("gpus cannot be used", expected="0 or more", got=str(self.gpus))
+            raise ConfigError("gpus is invalid", expected="0 or more", got=str(self.gpus))
         if self.gpus and not self.accelerator:
-            raise ConfigError("accelerator cannot be used", expected="the name of a resource, such as 'nvidia.com/gpu'")
+            raise ConfigError("accelerator is invalid", expected="the name of a resource, such as 'nvidia.com/gpu'")

@@ -4,6 +4,7 @@
 import dataclasses
 import inspect
 import textwrap
+import types
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,19 +15,19 @@ from emrys.blocks.errors import ConfigError
 
 
 def pipeline_function(
-    defaults: Any, summary: str, outputs: Mapping[str, str], returns: type, body: Callable[[dict[str, Any]], Any]
+    defaults: Any, summary: str, outputs: Mapping[str, str], returns: type, body: Callable[[Any], Any]
 ) -> Callable[..., Any]:
-    """Makes the function of a pipeline: its signature and its docstring say what its parameters are.
+    """Creates the function of a pipeline, with a signature and a docstring generated from its parameters.
 
-    KFP takes the inputs, their types and defaults from the signature and what the Kubeflow UI shows of them from the
-    docstring. Both would repeat the dataclass; so they are made of it.
+    KFP reads the inputs, their types and their defaults from the signature, and the descriptions that the Kubeflow UI
+    shows from the docstring. Both are generated, so that they do not repeat the dataclass.
 
     Args:
         defaults: A dataclass with the default arguments; the annotation of each field has its description.
-        summary: What the pipeline does.
-        outputs: What each output is, by name.
-        returns: Type of what `body` returns, a named tuple.
-        body: Builds the pipeline; gets the channel of each parameter by name.
+        summary: Description of the pipeline.
+        outputs: Descriptions of the outputs, by name.
+        returns: Type that `body` returns, a named tuple.
+        body: Wires the pipeline; receives the parameters as attributes of one object.
 
     Returns:
         The function, for `kfp.dsl.pipeline`.
@@ -40,7 +41,7 @@ def pipeline_function(
     names = [field.name for field in fields]
 
     def function(*channels: Any) -> Any:
-        return body(dict(zip(names, channels, strict=True)))
+        return body(types.SimpleNamespace(**dict(zip(names, channels, strict=True))))
 
     parameters = [
         inspect.Parameter(
@@ -57,22 +58,23 @@ def pipeline_function(
 
 
 def descriptions(kind: type) -> dict[str, str]:
-    """What each field of a dataclass of pydantic means.
+    """Collects the descriptions of the fields of a pydantic dataclass.
 
     Args:
         kind: The dataclass.
 
     Returns:
-        The descriptions by name.
+        Descriptions by name.
 
     Raises:
         ConfigError: if a field has none.
     """
     properties = pydantic.TypeAdapter(kind).json_schema()["properties"]
-    silent = [name for name, one in properties.items() if not one.get("description")]
-    if silent:
-        raise ConfigError(f"{kind.__name__}: {silent[0]} has no description", fix="Say in its annotation what it is.")
-    return {name: one["description"] for name, one in properties.items()}
+    missing = [name for name, field in properties.items() if not field.get("description")]
+    if missing:
+        fix = "Add one in its annotation: Annotated[..., Field(description=...)]."
+        raise ConfigError(f"{kind.__name__}: {missing[0]} has no description", fix=fix)
+    return {name: field["description"] for name, field in properties.items()}
 
 
 def _section(title: str, texts: Mapping[str, str]) -> str:
@@ -81,7 +83,7 @@ def _section(title: str, texts: Mapping[str, str]) -> str:
 
 
 def _kind(annotation: Any) -> Any:
-    """A type that KFP knows: it has no tuples, and their like are lists."""
+    """Maps a type to one that KFP supports: it has no tuples, so they become lists."""
     if typing.get_origin(annotation) is tuple:
         return list[typing.get_args(annotation)[0]]  # type: ignore[misc]
     return annotation

@@ -1,4 +1,4 @@
-"""The Docker engine for local runs: is it there, has it the images, and which folders it has to see."""
+"""The Docker engine for local runs: availability, images, and mounted folders."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from kfp import local
 from emrys.blocks.errors import DependencyError
 from emrys.components.images import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
 
-#: Label of the containers of a run, with the folder of the run as its value.
+#: Label of the containers of a run; its value is the folder of the run.
 LABEL = "emrys.run"
 
 
 class DockerEngine:
-    """The engine that runs the steps of one local run as containers.
+    """Docker engine that runs the steps of one local run as containers.
 
     Args:
-        run: Folder of the run; its containers are labelled with it.
+        run: Folder of the run, which labels its containers.
         images: Images of the steps.
 
     Raises:
-        DependencyError: if no engine answers, or it lacks images that no registry has.
+        DependencyError: if no engine answers, or it lacks images that no container registry provides.
     """
 
     def __init__(self, run: Path, images: Iterable[str]) -> None:
@@ -42,7 +42,7 @@ class DockerEngine:
         self._require(sorted({*images} & {PREPROCESS_IMAGE, TRAIN_IMAGE, SERVE_IMAGE}))
 
     def runner(self, read_only: Iterable[Path] = (), writable: Iterable[Path] = ()) -> local.DockerRunner:
-        """The runner for `kfp.local`; it mounts the pipeline root by itself.
+        """Creates the runner for `kfp.local`, which also mounts the pipeline root.
 
         The containers use the host's network, as a local process would, and write files as the caller.
 
@@ -61,9 +61,9 @@ class DockerEngine:
         )
 
     def stop_containers(self) -> None:
-        """Stops what still runs of this run."""
+        """Stops the containers of this run that are still running."""
         for container in self._client.containers.list(filters={"label": f"{LABEL}={self.run}"}):
-            with contextlib.suppress(errors.APIError):  # it has ended by itself
+            with contextlib.suppress(errors.APIError):  # it has already ended
                 container.kill()
                 container.wait()
 

@@ -1,4 +1,4 @@
-"""Finds the events of the steps in the lines that a run prints."""
+"""Events of the steps: parsing them from the output of a run."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from emrys.components.events import EVENT_PREFIX
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """Something that a step reported.
+    """An event that a step reports.
 
     Args:
         step: Name of the step.
         kind: `start`, `progress`, `message`, `end` or `error`.
-        fields: What came with it.
+        fields: Data of the event.
     """
 
     step: str
@@ -25,24 +25,24 @@ class Event:
 
     @property
     def text(self) -> str:
-        """The text that came with it, or nothing."""
+        """The text of the event; empty if it has none."""
         return str(self.fields.get("text") or "")
 
     @property
     def fraction(self) -> float | None:
-        """How much is done, from 0 to 1; None where the step does not know."""
+        """The completed fraction, from 0 to 1; None if the step does not know it."""
         done, total = self.fields.get("done"), self.fields.get("total")
         return min(max(done / total, 0.0), 1.0) if isinstance(done, (int, float)) and total else None
 
 
-def find_event(line: str) -> Event | None:
-    """The event in a line of a log; KFP indents the lines of a step, and a progress bar may stand before it.
+def parse_event(line: str) -> Event | None:
+    """Parses the event in a line of a log, which KFP may have indented, and a progress bar may precede.
 
     Args:
         line: A line of the log.
 
     Returns:
-        The event, or None where the line holds none that is whole.
+        The event, or None if the line contains no complete event.
     """
     at = line.find(EVENT_PREFIX)
     if at < 0:

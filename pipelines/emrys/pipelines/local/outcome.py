@@ -1,4 +1,4 @@
-"""What a finished local run has left: which pipeline it was, where its artifacts are, what it promoted."""
+"""The record of a finished local run: its pipeline, the paths of its artifacts, and the promoted version."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from emrys.pipelines.local.run_request import RunRequest
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a finished run has left.
+    """Record of a finished run.
 
     Args:
         pipeline: Name of the pipeline.
-        artifacts: Path and metadata of each artifact; `repository` is there only where the gate passed.
-        version: Name of the version that was promoted; empty for none.
+        artifacts: Path and metadata of each artifact; `repository` exists only if the gate passed.
+        version: Name of the promoted version; empty for none.
     """
 
     pipeline: str
@@ -27,22 +27,22 @@ class Outcome:
 
     @property
     def paths(self) -> dict[str, Path]:
-        """Where the artifacts are."""
+        """Paths of the artifacts by name."""
         return {name: Path(artifact["path"]) for name, artifact in self.artifacts.items()}
 
     def write(self, request: RunRequest) -> None:
-        """Notes it in the folder of the run."""
+        """Writes the record into the folder of the run."""
         write_json(request.outcome, dataclasses.asdict(self))
 
     @classmethod
     def of(cls, output: Path) -> Self:
-        """Reads what the last finished run in a folder has left.
+        """Reads the record of the last finished run in a folder.
 
         Args:
             output: Folder of the run.
 
         Raises:
-            ArtifactError: if no run has finished there, or one of an earlier version of Emrys.
+            ArtifactError: if no run has finished there, or the run is from an earlier version of Emrys.
         """
         file = RunRequest(output).outcome
         if not file.is_file():
@@ -53,18 +53,18 @@ class Outcome:
             return cls(**read_json(file))
         except TypeError:
             raise ArtifactError(
-                "the run is of an earlier version of Emrys", path=output, fix="Run the pipeline again."
+                "the run is from an earlier version of Emrys", path=output, fix="Run the pipeline again."
             ) from None
 
 
 def artifacts_of(output: Path) -> dict[str, Path]:
-    """Where the artifacts of a finished run are.
+    """Returns the paths of the artifacts of a finished run.
 
     Args:
         output: Folder of the run.
 
     Returns:
-        Paths by the names of the pipeline's outputs, and by those of the steps behind the gate.
+        Paths by the names of the pipeline's outputs, and of the outputs `repository` and `page` of its branches.
 
     Raises:
         ArtifactError: if no run has finished there.

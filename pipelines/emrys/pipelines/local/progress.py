@@ -1,4 +1,4 @@
-"""What a watcher of a local run is told, and the plain way to show it: a line as each step starts and ends."""
+"""Progress of a local run: lines of text, or bars on a terminal."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from emrys.pipelines.local.events import Event
 
 
 def title_of(step: str) -> str:
-    """The name of a step for people: `infer_schema` is "infer schema"."""
+    """Returns the display name of a step: `infer_schema` is "infer schema"."""
     return step.replace("_", " ")
 
 
 class Progress:
-    """Shows how a run gets on, as lines of text: for logs, pipes and terminals without a cursor.
+    """Shows progress as lines of text, for logs and pipes.
 
-    The time of a step is counted from the end of the one before it, so that the start of its process is in it.
+    The time of a step is measured from the end of the previous one, so that it includes the start of its process.
 
     Args:
         steps: Names of all steps, in order.
         stream: Where to write; standard error by default.
-        clock: Seconds that only grow.
+        clock: Monotonic clock, in seconds.
     """
 
     #: Seconds between two lines about the progress of one step.
@@ -41,7 +41,7 @@ class Progress:
         self.finished = 0
         self._stream = sys.stderr if stream is None else stream
         self._clock = clock
-        self._since = self._told = clock()
+        self._since = self._reported = clock()
 
     def __enter__(self) -> Self:
         self.on_begin()
@@ -54,17 +54,16 @@ class Progress:
 
     @property
     def current(self) -> str | None:
-        """The step that runs now; None after the last."""
+        """The running step; None after the last."""
         return self.steps[self.finished] if self.finished < len(self.steps) else None
 
     def handle(self, event: Event) -> None:
-        """Takes in an event; events of steps that are not known, and of earlier ones, change nothing.
+        """Processes an event; events of unknown and of earlier steps are ignored.
 
-        When a later step begins, those before it have been left out: they are behind a gate that did not open, or
-        what they gave in an earlier run was taken again.
+        When a later step starts, those before it were skipped: the gate did not pass, or KFP reused their outputs.
         """
         if event.kind == "start" and event.step in self.steps[self.finished + 1 :]:
-            self._leave_out(self.steps.index(event.step))
+            self._skip(self.steps.index(event.step))
         if event.step != self.current:
             return
         if event.kind == "progress":
@@ -74,41 +73,41 @@ class Progress:
         elif event.kind == "end":
             seconds = self._clock() - self._since
             self.finished += 1
-            self._since = self._told = self._clock()
+            self._since = self._reported = self._clock()
             self.on_end(event.step, seconds)
 
     def on_begin(self) -> None:
-        """The current step begins."""
+        """Called when the current step begins."""
         if self.current is not None:
-            self._print(f"{self._place(self.current)} ...")
+            self._print(f"{self._label(self.current)} ...")
 
     def on_progress(self, event: Event) -> None:
-        """The current step got on."""
-        if event.text and self._clock() - self._told >= self.interval:
-            self._told = self._clock()
+        """Called when the current step reports progress."""
+        if event.text and self._clock() - self._reported >= self.interval:
+            self._reported = self._clock()
             self._print(f"      {event.text}")
 
     def on_message(self, event: Event) -> None:
-        """The current step says something."""
+        """Called when the current step reports a message."""
         self._print(f"      {event.text}")
 
     def on_end(self, step: str, seconds: float) -> None:
-        """A step has ended."""
-        self._print(f"{self._place(step)} done in {seconds:.1f} s")
+        """Called when a step has ended."""
+        self._print(f"{self._label(step)} done in {seconds:.1f} s")
         self.on_begin()
 
-    def on_left_out(self, step: str) -> None:
-        """A step does not run."""
-        self._print(f"{self._place(step)} left out")
+    def on_skip(self, step: str) -> None:
+        """Called when a step is skipped."""
+        self._print(f"{self._label(step)} skipped")
 
-    def _leave_out(self, place: int) -> None:
-        """Passes by the steps before a place."""
-        passed, self.finished = self.steps[self.finished : place], place
-        for step in passed:
-            self.on_left_out(step)
+    def _skip(self, index: int) -> None:
+        """Skips the steps before an index."""
+        skipped, self.finished = self.steps[self.finished : index], index
+        for step in skipped:
+            self.on_skip(step)
         self.on_begin()
 
-    def _place(self, step: str) -> str:
+    def _label(self, step: str) -> str:
         return f"[{self.steps.index(step) + 1}/{len(self.steps)}] {title_of(step)}"
 
     def _print(self, line: str) -> None:
@@ -116,7 +115,7 @@ class Progress:
 
 
 class BarProgress(Progress):
-    """Shows a run as one line a step: a bar, the time, and the last thing that the step said.
+    """Shows progress on a terminal, one line per step: a bar, the time, and the last text of the step.
 
     Args:
         steps: Names of all steps, in order.
@@ -157,7 +156,7 @@ class BarProgress(Progress):
             self._bars.update(task, text=escape(event.text))
 
     def on_message(self, event: Event) -> None:
-        """Writes what the step says above the bars, where it stays."""
+        """Prints the message above the bars."""
         self._bars.console.print(f"{title_of(event.step)}: {event.text}", markup=False, highlight=False, soft_wrap=True)
 
     def on_end(self, step: str, seconds: float) -> None:
@@ -165,8 +164,8 @@ class BarProgress(Progress):
         self._bars.update(self._tasks[step], total=1.0, completed=1.0)
         self.on_begin()
 
-    def on_left_out(self, step: str) -> None:
-        """Takes the bar of a step away."""
+    def on_skip(self, step: str) -> None:
+        """Hides the bar of a step."""
         self._bars.update(self._tasks[step], visible=False)
 
     def on_begin(self) -> None:

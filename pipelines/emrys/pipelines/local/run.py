@@ -1,4 +1,4 @@
-"""Runs a pipeline on this machine, in a process of its own, and watches it."""
+"""Runs a pipeline on this machine in a child process, and follows its output."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from types import FrameType
 
 from emrys.blocks.errors import ConfigError, EmrysError
 from emrys.blocks.io import atomic_file
-from emrys.pipelines.local.events import Event, find_event
+from emrys.pipelines.local.events import Event, parse_event
 from emrys.pipelines.local.progress import Progress
 from emrys.pipelines.local.run_request import RunRequest
 
-#: Seconds that the processes of a run get to end: after SIGINT, after SIGTERM, after SIGKILL.
+#: Seconds to wait for the processes of a run to end after SIGINT, SIGTERM and SIGKILL.
 GRACE = ((signal.SIGINT, 10.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 30.0))
 
 
@@ -28,8 +28,8 @@ class RunError(EmrysError):
     """A local run failed.
 
     Args:
-        text: What the step said, on one line.
-        exit_status: 2 for a mistake in what the user gave, 1 for a failure.
+        text: Message of the step, on one line.
+        exit_status: 2 for invalid input, 1 for a failure.
         log: The log of the run.
     """
 
@@ -39,25 +39,25 @@ class RunError(EmrysError):
 
 
 def run_pipeline(request: RunRequest, progress: Progress, on_line: Callable[[str], None] | None = None) -> None:
-    """Runs the pipeline to its end; its output goes to the log of the run.
+    """Runs a pipeline to its end, and writes its output to the log of the run.
 
-    TensorFlow and KFP are imported only by the processes that are started here. When this call is interrupted
-    (Ctrl-C, SIGTERM), they are stopped first, and what they had written by half is removed.
+    Only the child processes import TensorFlow and KFP. If this call is interrupted (Ctrl-C, SIGTERM), it stops them
+    first and removes partially written files.
 
     Args:
-        request: What to run.
-        progress: Is told what the steps report.
-        on_line: Called with every line of the log, for those who want to read along.
+        request: The run.
+        progress: Receives the events of the steps.
+        on_line: Called with every line of the log.
 
     Raises:
         ConfigError: if the output folder cannot be used.
         RunError: if a step fails.
     """
     with _locked(request), tempfile.TemporaryDirectory(prefix="emrys-", ignore_cleanup_errors=True) as scratch:
-        _sweep(request.pipeline_root)
+        _remove_partial(request.pipeline_root)
         with request.log.open("wb") as log, _terminable():
             child = subprocess.Popen(
-                [sys.executable, "-m", "emrys.pipelines.local.local_main"],
+                [sys.executable, "-m", "emrys.pipelines.local.executing"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -65,7 +65,7 @@ def run_pipeline(request: RunRequest, progress: Progress, on_line: Callable[[str
                 env=_environment(scratch),
                 start_new_session=True,
             )
-            watcher = _Watcher(progress, on_line)
+            reader = _LogReader(progress, on_line)
             try:
                 assert child.stdin is not None  # noqa: S101 - a pipe
                 assert child.stdout is not None  # noqa: S101 - a pipe
@@ -74,18 +74,18 @@ def run_pipeline(request: RunRequest, progress: Progress, on_line: Callable[[str
                 for line in child.stdout:
                     log.write(line)
                     log.flush()
-                    watcher.read(line.decode(errors="replace").rstrip("\r\n"))
+                    reader.read(line.decode(errors="replace").rstrip("\r\n"))
                 status = child.wait()
             finally:
                 _end(child)
-                _sweep(request.pipeline_root)
-        if status or watcher.error:
-            text, exit_status = watcher.verdict()
-            raise RunError(_with_page(request, text), exit_status, request.log)
+                _remove_partial(request.pipeline_root)
+        if status or reader.error:
+            text, exit_status = reader.failure()
+            raise RunError(_with_lasting_report(request, text), exit_status, request.log)
 
 
-class _Watcher:
-    """Reads the lines of a run, tells the progress about events, and remembers what went wrong."""
+class _LogReader:
+    """Passes the events in the lines of a log to the progress, and keeps the first error."""
 
     def __init__(self, progress: Progress, on_line: Callable[[str], None] | None) -> None:
         self._progress = progress
@@ -93,35 +93,35 @@ class _Watcher:
         self.error: Event | None = None
 
     def read(self, line: str) -> None:
-        """Takes in one line of the log."""
-        event = find_event(line)
+        """Processes one line of the log."""
+        event = parse_event(line)
         if self._on_line is not None:
             self._on_line(line)
         if event is not None and event.kind == "error":
-            self.error = self.error or event  # the first is the cause; the runner's own come after it
+            self.error = self.error or event  # the first is the cause; errors of the runner follow it
         elif event is not None:
             self._progress.handle(event)
 
-    def verdict(self) -> tuple[str, int]:
-        """What to say about a failure, and the exit status."""
+    def failure(self) -> tuple[str, int]:
+        """The message about a failed run, and the exit status."""
         if self.error is not None:
             return self.error.text, int(self.error.fields.get("exit_status", 1))
-        return f"{self._progress.current}: the step ended without saying why; perhaps memory ran out", 1
+        return f"{self._progress.current}: the step ended without an error message; it may have run out of memory", 1
 
 
-def _with_page(request: RunRequest, text: str) -> str:
-    """What a step said; the page that validate names when it stops gets a place where a browser knows what it is."""
-    for page in request.pipeline_root.glob("*/validate/report"):
-        if str(page) in text:
+def _with_lasting_report(request: RunRequest, text: str) -> str:
+    """Copies the report that an error of validate names to an .html file, and names that file in the message."""
+    for report in request.pipeline_root.glob("*/validate/report"):
+        if str(report) in text:
             with atomic_file(request.validation) as work:
-                shutil.copyfile(page, work)
-            return text.replace(str(page), str(request.validation))
+                shutil.copyfile(report, work)
+            return text.replace(str(report), str(request.validation))
     return text
 
 
 @contextlib.contextmanager
 def _locked(request: RunRequest) -> Iterator[None]:
-    """Makes the folders of a run and holds them against another run."""
+    """Creates the folders of a run and locks them against other runs."""
     try:
         request.pipeline_root.mkdir(parents=True, exist_ok=True)
         lock = (request.pipeline_root / ".lock").open("w")
@@ -142,13 +142,13 @@ def _locked(request: RunRequest) -> Iterator[None]:
 def _environment(scratch: str) -> dict[str, str]:
     environment = dict(os.environ)
     environment["PYTHONUNBUFFERED"] = "1"
-    environment["TMPDIR"] = scratch  # KFP leaves a folder behind for every step
+    environment["TMPDIR"] = scratch  # KFP leaves a folder for every step
     return environment
 
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """Lets SIGTERM end the block as Ctrl-C does."""
+    """Makes SIGTERM end the block as Ctrl-C does."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -161,7 +161,7 @@ def _terminable() -> Iterator[None]:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Ends the processes of a run: asked first, and killed when they do not listen."""
+    """Ends the processes of a run: with SIGINT and SIGTERM, then with SIGKILL."""
     for number, seconds in GRACE:
         if child.poll() is not None:
             break
@@ -170,13 +170,13 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
             child.wait(seconds)
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)  # what a step left behind
+        os.killpg(child.pid, signal.SIGKILL)  # processes that a step has left
     if child.stdout is not None:
         child.stdout.close()
 
 
-def _sweep(root: Path) -> None:
-    """Removes what a killed step had written by half."""
+def _remove_partial(root: Path) -> None:
+    """Removes partially written folders of killed steps."""
     for pattern in (".*.partial", ".*.old"):
         for folder in root.rglob(pattern):
             shutil.rmtree(folder, ignore_errors=True)

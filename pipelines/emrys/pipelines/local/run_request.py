@@ -1,4 +1,4 @@
-"""What one local run of a pipeline is asked to do."""
+"""The request for a local run: pipeline, arguments and output folder, and the paths in that folder."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from emrys.pipelines.config.config import Runner
 
 @dataclasses.dataclass(frozen=True)
 class RunRequest:
-    """A local run; it travels to the process that executes it as one line of JSON.
+    """A request for a local run, sent to the process that executes it as one line of JSON.
 
     Args:
         output: Folder of the run, absolute.
         runner: Where the steps are executed.
         config_file: Configuration of the pipeline, absolute; None for the defaults.
-        arguments: Arguments of the pipeline that differ from the configuration's.
+        arguments: Arguments of the pipeline that override the configuration.
         pipeline: Name of the pipeline.
-        reuse: Whether ingest to train are taken from an earlier run in this folder where their inputs are equal.
+        reuse: Whether ingest to train are reused from an earlier run in this folder where their inputs are equal.
     """
 
     output: Path
@@ -42,28 +42,28 @@ class RunRequest:
 
     @property
     def log(self) -> Path:
-        """Everything that the steps and KFP said."""
+        """Output of the steps and of KFP."""
         return self.output / "run.log"
 
     @property
     def validation(self) -> Path:
-        """The page about data that validate has stopped at."""
+        """The report about data that validate rejected."""
         return self.output / "validation.html"
 
     @property
     def outcome(self) -> Path:
-        """Where the artifacts of a finished run are, as JSON."""
+        """The file with the artifacts of a finished run, as JSON."""
         return self.pipeline_root / "outputs.json"
 
     def to_json(self) -> str:
-        """The request on one line."""
+        """Serializes the request to one line."""
         values = {**dataclasses.asdict(self), "output": str(self.output), "runner": self.runner.value}
         values["config_file"] = None if self.config_file is None else str(self.config_file)
         return json.dumps(values, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Reads what `to_json` wrote."""
+        """Reads a request from the output of `to_json`."""
         values = json.loads(text)
         config_file = None if values["config_file"] is None else Path(values["config_file"])
         runner = Runner(values["runner"])

@@ -1,4 +1,4 @@
-"""What a run came to: its lasting files, and the table at its end."""
+"""The summary of a run: results in its output folder, and the table printed at the end."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ from emrys.blocks.io import atomic_directory, atomic_file
 from emrys.components.contracts.evaluation import Evaluation
 from emrys.components.contracts.gate_decision import GateDecision
 from emrys.components.contracts.statistics import Statistics
-from emrys.pipelines.local.outcome import Outcome, artifacts_of
+from emrys.pipelines.local.outcome import Outcome
 from emrys.pipelines.local.run_request import RunRequest
-
-__all__ = ["RunSummary", "artifacts_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,18 +25,18 @@ class RunSummary:
     """A finished run.
 
     Args:
-        request: What was asked for.
+        request: The request for the run.
         metrics: The metrics of the evaluation, by name.
-        wrong: What was found wrong with the data of a run that went on all the same.
-        reasons: Why the model did not pass the gate; empty where it did.
-        checks: How many checks the gate made.
-        version: The version that was promoted; empty for none.
-        seconds: How long the run took; None where that is not known.
+        anomalies: Errors that validate reported in a run that continued.
+        reasons: Reasons why the model did not pass the gate; empty if it passed.
+        checks: Number of checks of the gate.
+        version: The promoted version; empty for none.
+        seconds: Duration of the run; None if unknown.
     """
 
     request: RunRequest
     metrics: dict[str, float]
-    wrong: tuple[str, ...] = ()
+    anomalies: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     checks: int = 0
     version: str = ""
@@ -56,19 +54,19 @@ class RunSummary:
 
     @property
     def repository(self) -> Path:
-        """The Triton model repository; there is one only where the gate passed."""
+        """The Triton model repository; it exists only if the gate passed."""
         return self.request.output / "triton"
 
     @classmethod
     def publish(cls, request: RunRequest, seconds: float | None = None) -> Self:
-        """Gives the results of a run lasting places in its output folder: report, metrics and Triton repository.
+        """Copies the results of a run to its output folder: report, metrics and Triton repository.
 
-        What an earlier run has left there goes, the repository also where this run has none: the folder is about one
-        run.
+        They replace those of an earlier run. If this run has no repository, an earlier one is removed, so that the
+        folder describes a single run.
 
         Args:
-            request: The run, finished.
-            seconds: How long it took.
+            request: The finished run.
+            seconds: Duration of the run.
 
         Raises:
             ArtifactError: if an artifact is missing or damaged.
@@ -79,19 +77,19 @@ class RunSummary:
         summary = cls(
             request,
             evaluation.metrics,
-            wrong=_wrong(Statistics(paths["statistics"])),
+            anomalies=_anomalies(Statistics(paths["statistics"])),
             reasons=tuple(decision.reasons),
             checks=len(decision.decision["checks"]),
             version=outcome.version,
             seconds=seconds,
         )
-        for source, place in (
+        for source, target in (
             (paths["page"], summary.report),
             (evaluation.path / "metrics.json", request.output / "metrics.json"),
         ):
-            with atomic_file(place) as work:
+            with atomic_file(target) as work:
                 shutil.copyfile(source, work)
-        request.validation.unlink(missing_ok=True)  # of an earlier run, whose data were not fit
+        request.validation.unlink(missing_ok=True)  # of an earlier run that validate stopped
         if summary.passed:
             with atomic_directory(summary.repository) as folder:
                 shutil.copytree(paths["repository"], folder, dirs_exist_ok=True)
@@ -100,10 +98,10 @@ class RunSummary:
         return summary
 
     def rows(self) -> Iterator[tuple[str, str]]:
-        """The table at the end of a run: what, and its value."""
+        """The rows of the table at the end of a run: name and value."""
         yield from score_rows(self.request.pipeline, self.metrics)
-        if self.wrong:
-            yield "data", f"not fit: {_first(self.wrong)}"
+        if self.anomalies:
+            yield "data", f"failed validation: {_first(self.anomalies)}"
         yield "gate", f"passed {self.checks} checks" if self.passed else f"not passed: {_first(self.reasons)}"
         if self.version:
             yield "in production", self.version
@@ -113,14 +111,15 @@ class RunSummary:
         yield "pipeline", str(self.request.compiled)
         if self.passed:
             yield "Triton repository", str(self.repository)
-            yield "serve it", f"{program()} serve {shlex.quote(str(self.request.output))}"
+            yield "serve it", f"{command_name()} serve {shlex.quote(str(self.request.output))}"
 
 
-def _wrong(statistics: Statistics) -> tuple[str, ...]:
-    """A line for each finding that would have stopped the run, had it not been told to go on."""
-    found = [one for one in statistics.findings if one["severity"] == "error"]
+def _anomalies(statistics: Statistics) -> tuple[str, ...]:
+    """Formats the findings of severity `error`, which stop a run unless `on_anomaly` is `mark`."""
     return tuple(
-        f"{one['check']}{' in ' + repr(one['column']) if one['column'] else ''}: {one['problem']}" for one in found
+        f"{finding['check']}{' in ' + repr(finding['column']) if finding['column'] else ''}: {finding['problem']}"
+        for finding in statistics.findings
+        if finding["severity"] == "error"
     )
 
 
@@ -134,7 +133,7 @@ _TITLES = {"ndcg": "NDCG", "recall": "Recall", "mrr": "MRR", "coverage": "covera
 
 
 def score_rows(pipeline: str, metrics: Mapping[str, float]) -> Rows:
-    """The lines about the metrics of a pipeline's model: what, and its value with what it is held against.
+    """Formats the metrics of a pipeline's model: name, and value with the values of the baselines.
 
     Args:
         pipeline: Name of the pipeline.
@@ -167,9 +166,9 @@ def _retrieval(metrics: Mapping[str, float]) -> Rows:
     yield from _lists(metrics, ("ndcg", "recall", "coverage"), others)
 
 
-def _lists(metrics: Mapping[str, float], wanted: tuple[str, ...], others: Mapping[str, str]) -> Rows:
-    """Metrics of lists: their names end in the length of the list, and begin with whom they were measured of."""
-    for kind in wanted:
+def _lists(metrics: Mapping[str, float], kinds: tuple[str, ...], others: Mapping[str, str]) -> Rows:
+    """Formats ranking metrics: names end in the cutoff, and those of other scorers begin with the scorer."""
+    for kind in kinds:
         for name in sorted(name for name in metrics if re.fullmatch(rf"{kind}_at_\d+", name)):
             beside = [_number(metrics.get(f"{scorer}_{name}"), title) for scorer, title in others.items()]
             yield f"{_TITLES[kind]}@{name.rpartition('_')[2]}", _joined(_number(metrics[name]), *beside)
@@ -186,10 +185,10 @@ def _joined(*parts: str | None) -> str:
     return f"{first} ({', '.join(rest)})" if rest else first
 
 
-def program() -> str:
-    """`emrys`, or its path where the shell would not find it: `make demo` runs it out of `.venv/bin`."""
+def command_name() -> str:
+    """Returns `emrys`, or its path if the shell would not find it, as when `make demo` runs it from `.venv/bin`."""
     own = Path(sys.executable).with_name("emrys")
-    found = shutil.which("emrys")
-    if not own.is_file() or (found is not None and Path(found).samefile(own)):
+    on_path = shutil.which("emrys")
+    if not own.is_file() or (on_path is not None and Path(on_path).samefile(own)):
         return "emrys"
     return shlex.quote(os.path.relpath(own) if own.is_relative_to(Path.cwd()) else str(own))
