@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from emrys.components.export_ensemble.server_files import ServerFiles
+from emrys.components.serving.installation import TritonInstallation
 
 folder = Path(sys.argv[1])
-files = ServerFiles.find()
+files = TritonInstallation.find()
 files.lay_out_backends(folder / "backends")
 (folder / "tritonserver").symlink_to(files.binary)
 (folder / "libraries").symlink_to(files.libraries)

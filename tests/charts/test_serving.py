@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from emrys.components.export_ensemble import compare
 from tests.charts import rendering
 from tests.charts.rendering import SERVING, STABLE, merged, of_kind
 
@@ -86,7 +85,7 @@ def test_models_from_cloud_storage():
     objects = render({"repository": {"gcs": {"credentials": {"secret": "reader", "key": "sa.json"}}}})
     spec = of_kind(objects, "Deployment")["spec"]["template"]["spec"]
     fetch = spec["initContainers"][0]
-    assert fetch["command"] == ["python3", "-m", "emrys.components.export_ensemble.sync"]
+    assert fetch["command"] == ["python3", "-m", "emrys.components.serving.sync"]
     assert fetch["args"] == ["gs://models/ranking/1", "/repository/models"]
     assert {"name": "GOOGLE_APPLICATION_CREDENTIALS", "value": "/credentials/sa.json"} in fetch["env"]
     assert [volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume] == ["reader"]
@@ -230,7 +229,7 @@ def test_the_comparison_asks_both_releases(capsys):
     job = of_kind(objects, "Job")
     assert job["metadata"]["name"] == "rank-emrys-serving-compare-7"
     container = job["spec"]["template"]["spec"]["containers"][0]
-    assert container["command"] == ["python3", "-m", "emrys.components.export_ensemble.compare"]
+    assert container["command"] == ["python3", "-m", "emrys.components.serving.canary"]
     assert container["args"] == [
         "rank-emrys-serving-stable:8001",
         "rank-emrys-serving-canary:8001",

@@ -20,13 +20,13 @@ import promql_parser
 import pytest
 import yaml
 
-from emrys.components.export_ensemble.client import EnsembleClient
-from emrys.components.export_ensemble.ports import choose_port
-from emrys.components.export_ensemble.server_files import ServerFiles
+from emrys.components.serving.client import EnsembleClient
+from emrys.components.serving.installation import TritonInstallation
+from emrys.components.serving.server import choose_port
 from tests.charts import rendering
 from tests.charts.rendering import SERVING, STABLE, merged, of_kind
-from tests.components.export_ensemble.conftest import need_server
-from tests.components.export_ensemble.small_ensemble import ROWS, write_small_repository
+from tests.components.serving.conftest import need_server
+from tests.components.serving.small_ensemble import ROWS, write_small_repository
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -70,7 +70,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     need_server()
     folder = tmp_path_factory.mktemp("served")
     write_small_repository(folder / "models", folder)
-    files = ServerFiles.find()
+    files = TritonInstallation.find()
     files.lay_out_backends(folder / "backends")
     with contextlib.ExitStack() as held:
         ports = {name: choose_port("127.0.0.1", 0, held) for name in ("http", "grpc", "metrics")}
@@ -102,10 +102,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         process.wait()
 
 
+@pytest.mark.slow
 def test_the_probes_are_answered(served):
     assert [served.status(probe) for probe in ("startupProbe", "readinessProbe", "livenessProbe")] == [200, 200, 200]
 
 
+@pytest.mark.slow
 def test_the_rule_of_the_autoscaler_finds_its_series(served):
     objects = rendering.render(SERVING, MONITORED)
     rule = _rule(objects)
@@ -123,6 +125,7 @@ def test_the_rule_of_the_autoscaler_finds_its_series(served):
     assert re.fullmatch(rule["name"]["matches"], "nv_inference_queue_duration_us")
 
 
+@pytest.mark.slow
 def test_the_dashboard_shows_what_triton_exports(served):
     name, text = next(iter(of_kind(rendering.render(SERVING, MONITORED), "ConfigMap", "-dashboard")["data"].items()))
     assert name == "rank-emrys-serving.json"
@@ -142,6 +145,7 @@ def test_the_dashboard_shows_what_triton_exports(served):
     assert len(places) == len(set(places)) == len({panel["id"] for panel in dashboard["panels"]})
 
 
+@pytest.mark.slow
 def test_the_server_stops_in_order(served):  # the last: nothing answers afterwards
     served.process.send_signal(signal.SIGTERM)
     assert served.process.wait(30) == 0

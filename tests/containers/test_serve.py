@@ -17,12 +17,12 @@ import docker
 import numpy as np
 import pytest
 
-from emrys.components.export_ensemble.client import EnsembleClient
-from emrys.components.export_ensemble.ports import choose_port
+from emrys.components.serving.client import EnsembleClient
+from emrys.components.serving.server import choose_port
 from tests.charts import rendering
 from tests.charts.rendering import SERVING, STABLE, merged, of_kind
-from tests.components.export_ensemble.conftest import models  # noqa: F401 - a fixture
-from tests.components.export_ensemble.small_ensemble import (
+from tests.components.serving.conftest import models  # noqa: F401 - a fixture
+from tests.components.serving.small_ensemble import (
     CONFIG,
     ROWS,
     expected_scores,
@@ -137,7 +137,7 @@ def test_by_itself_it_serves_models_and_becomes_healthy(engine, models):  # noqa
 
         wait_for(healthy, container)
         code = (
-            "import sys, json; from emrys.components.export_ensemble.client import predict;"
+            "import sys, json; from emrys.components.serving.client import predict;"
             "print(json.dumps(predict('127.0.0.1:8001', json.loads(sys.argv[1])).tolist()))"
         )
         found = container.exec_run(["python3", "-c", code, json.dumps(ROWS)])
@@ -152,7 +152,7 @@ def test_the_log_of_the_sync_is_one_line_in_the_image(engine):
     with pytest.raises(docker.errors.ContainerError) as caught:
         engine.containers.run(
             IMAGES["serve"],
-            ["python3", "-m", "emrys.components.export_ensemble.sync", "s3://bucket/models", "/tmp/models"],
+            ["python3", "-m", "emrys.components.serving.sync", "s3://bucket/models", "/tmp/models"],
             read_only=True,
             tmpfs={"/tmp": "mode=1777"},
             network_mode="none",

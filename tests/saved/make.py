@@ -21,9 +21,9 @@ import pyarrow as pa
 
 import emrys.blocks as mm
 from emrys.blocks.workflow import Categorify, FillNormalize, FittedWorkflow, TargetEncoding
-from emrys.components.artifacts import Splits, TritonRepository
 from emrys.components.build_model.step import BuildModelConfig
 from emrys.components.build_model.step import run as build_model
+from emrys.components.contracts import Splits, TritonRepository
 from emrys.components.evaluate.step import EvaluateConfig
 from emrys.components.evaluate.step import run as evaluate
 from emrys.components.evaluate_retrieval.step import EvaluateRetrievalConfig
@@ -32,14 +32,14 @@ from emrys.components.gate.config import GateConfig
 from emrys.components.gate.step import run as gate
 from emrys.components.infer_schema.step import SchemaConfig
 from emrys.components.infer_schema.step import run as infer_schema
+from emrys.components.model_registry.registry import Registry
 from emrys.components.preprocess.step import PreprocessConfig
 from emrys.components.preprocess.step import run as preprocess
-from emrys.components.registry.registry import Registry
 from emrys.components.train.step import TrainConfig
 from emrys.components.train.step import run as train
 from emrys.components.validate.step import ValidateConfig
 from emrys.components.validate.step import run as validate
-from tests.components.export_ensemble.small_ensemble import write_small_repository
+from tests.components.serving.small_ensemble import write_small_repository
 from tests.components.validate.logs import NOW, START, log
 from tests.saved import facts
 from tests.saved.arrays import batches, flatten

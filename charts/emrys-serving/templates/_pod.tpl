@@ -203,7 +203,7 @@ spec:
   {{- if eq $repository.source "gcs" }}
   image: {{ include "emrys-serving.serverImage" . }}
   imagePullPolicy: {{ $values.image.pullPolicy }}
-  command: [python3, -m, emrys.components.export_ensemble.sync]
+  command: [python3, -m, emrys.components.serving.sync]
   args:
     - {{ $repository.gcs.url }}
     - /repository/models

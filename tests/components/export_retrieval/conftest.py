@@ -9,18 +9,17 @@ from unittest import mock
 import pytest
 
 from emrys.blocks.errors import DependencyError
-from emrys.components.artifacts.triton_repository import TritonRepository
 from emrys.components.build_model.step import Architecture
+from emrys.components.contracts.triton_repository import TritonRepository
 from emrys.components.evaluate_retrieval.step import EvaluateRetrievalConfig
 from emrys.components.evaluate_retrieval.step import run as evaluate
-from emrys.components.export_ensemble.server import TritonServer
-from emrys.components.export_ensemble.server_files import ServerFiles
 from emrys.components.export_retrieval.config import ExportRetrievalConfig
-from emrys.components.export_retrieval.exporting import export
-from emrys.components.export_retrieval.step import run
+from emrys.components.export_retrieval.step import export, run
+from emrys.components.serving.installation import TritonInstallation
+from emrys.components.serving.server import TritonServer
 from tests.components.evaluate_retrieval.made import fit, prepare
-from tests.components.export_ensemble.conftest import need_server
-from tests.components.export_retrieval import small_recommender as small
+from tests.components.serving import small_recommender as small
+from tests.components.serving.conftest import need_server
 
 #: Items that the exported ensembles of made data give.
 K = 30
@@ -63,7 +62,7 @@ class Made:
 
 def without_server() -> mock._patch:
     missing = DependencyError("the Triton server is not installed", fix="Install it: pip install 'emrys[serve]'.")
-    return mock.patch.object(ServerFiles, "find", side_effect=missing)
+    return mock.patch.object(TritonInstallation, "find", side_effect=missing)
 
 
 @pytest.fixture

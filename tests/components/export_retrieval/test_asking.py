@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from emrys.blocks.errors import ConfigError
-from emrys.components.export_ensemble.client import EnsembleClient
-from emrys.components.export_ensemble.compare import main as compare
-from emrys.pipelines.cli.predicting import predict_rows
-from tests.components.export_retrieval import small_recommender as small
+from emrys.components.serving.canary import main as compare
+from emrys.components.serving.client import EnsembleClient
+from emrys.pipelines.cli.predict_command import predict_rows
 from tests.components.export_retrieval.conftest import ENSEMBLES
+from tests.components.serving import small_recommender as small
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])

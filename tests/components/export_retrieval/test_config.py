@@ -14,7 +14,8 @@ from emrys.components.export_retrieval.config import ExportRetrievalConfig
         ("parity_rows", 0, "at least 1, got 0"),
     ],
 )
-def test_what_cannot_be_is_named(field, value, expected):
+def test_a_value_out_of_range_is_refused(field, value, expected):
     with pytest.raises(ConfigError) as caught:
         ExportRetrievalConfig(**{field: value})
-    assert str(caught.value) == f"ExportRetrievalConfig.{field} cannot be so; expected {expected}"
+    assert str(caught.value).startswith(f"ExportRetrievalConfig.{field} ")
+    assert str(caught.value).endswith(f"expected {expected}")

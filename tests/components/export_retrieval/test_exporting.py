@@ -11,11 +11,11 @@ import pytest
 import emrys.blocks as mm
 from emrys.blocks.errors import DataError, DependencyError, ParityError, SchemaError
 from emrys.blocks.workflow import FittedWorkflow
-from emrys.components.artifacts.triton_repository import TritonRepository
-from emrys.components.export_ensemble.columns import Column
-from emrys.components.export_retrieval.held_out import held_out_queries
-from emrys.components.retrieval.lists import Lists
-from tests.components.export_retrieval import small_recommender as small
+from emrys.components.contracts.triton_repository import TritonRepository
+from emrys.components.export_retrieval.parity import comparison_queries
+from emrys.components.retrieval.ragged_array import Lists
+from emrys.components.serving.columns import Column
+from tests.components.serving import small_recommender as small
 
 pytestmark = pytest.mark.usefixtures("no_server")
 
@@ -70,7 +70,7 @@ def test_a_list_that_ends_elsewhere(export_small, tmp_path):
 
 def test_another_item_with_another_score(export_small, tmp_path):
     message = fails(
-        export_small, tmp_path / "triton", offline_recommend=changed(places=lambda expected: expected.places[:, ::-1])
+        export_small, tmp_path / "triton", offline_recommend=changed(items=lambda expected: expected.items[:, ::-1])
     )
     first = small.held_out().to_pylist()[0]
     items = [film for film, _ in small.expected_lists([first])[0]]
@@ -96,7 +96,7 @@ def test_items_of_equal_scores_may_change_places(export_small, tmp_path):
             for rank, (film, score) in enumerate(found):
                 film = swap[film] if film in swap and not had[number] & set(swap) else film
                 places[number, rank], scores[number, rank] = small.CATALOGUE.index(film), score
-        return dataclasses.replace(small.offline_recommend(rows, transformed), places=places, scores=scores)
+        return dataclasses.replace(small.offline_recommend(rows, transformed), items=places, scores=scores)
 
     (tmp_path / "made").mkdir()
     repository = export_small(
@@ -112,7 +112,7 @@ def test_a_seen_item_is_never_let_through(export_small, tmp_path):
     def more(expected):
         # The first row has seen its own best item too.
         return Lists.of(
-            np.append(expected.seen.rows, 0), np.append(expected.seen.values, expected.places[0, 0]), len(expected.seen)
+            np.append(expected.seen.rows, 0), np.append(expected.seen.values, expected.items[0, 0]), len(expected.seen)
         )
 
     message = fails(export_small, tmp_path / "triton", offline_recommend=changed(seen=more))
@@ -145,7 +145,7 @@ def test_a_wrong_column_of_the_workflow_is_named(export_small, tmp_path):
 
 def test_an_approximate_search_that_finds_too_little(export_small, tmp_path):
     def exact(expected):
-        places = expected.places.copy()
+        places = expected.items.copy()
         places[:, 0] = 99  # one of four is another
         return places
 
@@ -187,7 +187,7 @@ def test_users_that_are_known_by_ids_of_two_types(export_small, tmp_path):
 def test_the_made_rows(tmp_path):
     recommender = small.make_recommender(tmp_path)
     columns = [Column.of(column) for column in small.make_workflow().select(small.QUERY).raw_columns]
-    rows = held_out_queries(small.raw_table(small.ROWS), columns, rows=3, seed=0, made=recommender).to_pylist()
+    rows = comparison_queries(small.raw_table(small.ROWS), columns, rows=3, seed=0, recommender=recommender).to_pylist()
     first = rows[0]
     assert rows[-3:] == [
         {**first, "user": "bob"},
@@ -195,4 +195,4 @@ def test_the_made_rows(tmp_path):
         {**first, "user": "~ unseen ~", "history": small.CATALOGUE[1:]},
     ]
     with pytest.raises(DataError, match="there are no held-out rows"):
-        held_out_queries(small.raw_table([]), columns, rows=3, seed=0, made=recommender)
+        comparison_queries(small.raw_table([]), columns, rows=3, seed=0, recommender=recommender)

@@ -13,15 +13,17 @@ import pytest
 
 from emrys.blocks.errors import ArtifactError
 from emrys.blocks.workflow import FittedWorkflow
-from emrys.components.artifacts.model import ModelArtifact
-from emrys.components.artifacts.retrieval_evaluation import RetrievalEvaluation
-from emrys.components.artifacts.splits import Splits
-from emrys.components.artifacts.triton_repository import TritonRepository
-from emrys.components.export_ensemble.client import EnsembleClient
+from emrys.components.contracts.model import ModelArtifact
+from emrys.components.contracts.retrieval_evaluation import RetrievalEvaluation
+from emrys.components.contracts.splits import Splits
+from emrys.components.contracts.triton_repository import TritonRepository
 from emrys.components.preprocess.offline import transform
 from emrys.components.retrieval.search import vectors
-from tests.components.export_ensemble.conftest import need_server
+from emrys.components.serving.client import EnsembleClient
 from tests.components.export_retrieval.conftest import ENSEMBLES, K
+from tests.components.serving.conftest import need_server
+
+pytestmark = pytest.mark.slow
 
 #: A user that is not in the data, and what such a one may be besides.
 NOBODY = {"userId": 10**9, "gender": "F", "age": 25, "occupation": "artist", "history": []}

@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from emrys.components.image import SERVE_IMAGE
+from emrys.components.images import SERVE_IMAGE
 
 
 @dsl.component(base_image=SERVE_IMAGE, install_kfp_package=False)
@@ -34,9 +34,9 @@ def export_retrieval(
     """
     from pathlib import Path
 
+    from emrys.components.events import one_line_errors
     from emrys.components.export_retrieval.config import ExportRetrievalConfig
     from emrys.components.export_retrieval.step import run
-    from emrys.components.failing import one_line_errors
 
     with one_line_errors("export_retrieval"):
         run(

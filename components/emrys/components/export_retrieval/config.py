@@ -1,19 +1,19 @@
-"""Settings of the export of a retrieval model."""
+"""Settings of the step export_retrieval."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emrys.components.export_ensemble.config import ExportConfig
+from emrys.components.serving.config import EnsembleConfig
 
 
 @dataclass(frozen=True)
-class ExportRetrievalConfig(ExportConfig):
-    """How a retrieval model is exported and checked: the settings of `ExportConfig`, and how much is recommended.
+class ExportRetrievalConfig(EnsembleConfig):
+    """Settings for exporting a retrieval model: those of `EnsembleConfig`, and K.
 
     Args:
-        name: Name of the ensemble; its two models are `<name>_transform` and `<name>_model`.
-        k: Items that are recommended for each query; all where there are fewer.
+        name: Name of the ensemble; its two models are `<name>_transform` and `<name>_model`. Default: retrieval.
+        k: Number of items recommended per query; the whole catalogue where it is smaller. Default: 100.
     """
 
     name: str = "retrieval"
@@ -21,4 +21,4 @@ class ExportRetrievalConfig(ExportConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_whole("k")
+        self._check_positive("k")

@@ -1,33 +1,36 @@
-"""Exports a retrieval model and its workflow as a Triton ensemble that is known to agree with them."""
+"""Exports a retrieval model and its workflow as a Triton ensemble that recommends like the offline path."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 import emrys.blocks as mm
 from emrys.blocks.errors import ArtifactError
-from emrys.blocks.export import save_serving
+from emrys.blocks.models.export import save_serving
 from emrys.blocks.workflow import FIRST_KNOWN, Categorify, FittedWorkflow
-from emrys.components.artifacts.feature_schema import FeatureSchema
-from emrys.components.artifacts.fitted_workflow import FittedWorkflowArtifact
-from emrys.components.artifacts.model import ModelArtifact
-from emrys.components.artifacts.retrieval_evaluation import KEY, RetrievalEvaluation
-from emrys.components.artifacts.splits import Splits
-from emrys.components.artifacts.triton_repository import TritonRepository
+from emrys.components.contracts.feature_schema import FeatureSchema
+from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
+from emrys.components.contracts.model import ModelArtifact
+from emrys.components.contracts.retrieval_evaluation import KEY, RetrievalEvaluation
+from emrys.components.contracts.splits import Splits
+from emrys.components.contracts.triton_repository import TritonRepository
+from emrys.components.events import emit, step_events
 from emrys.components.export_retrieval.config import ExportRetrievalConfig
-from emrys.components.export_retrieval.exporting import export
 from emrys.components.export_retrieval.offline import OfflineRecommender
-from emrys.components.export_retrieval.parity import STEP
-from emrys.components.export_retrieval.recommender import Recommender
+from emrys.components.export_retrieval.parity import STEP, RecommendTable, check_parity, comparison_queries
 from emrys.components.preprocess.offline import transform as transform_offline
-from emrys.components.retrieval.loading import retrieval_model
-from emrys.components.retrieval.search import query_columns
-from emrys.components.running import emit, running
+from emrys.components.retrieval.search import load_retrieval_model, query_columns
+from emrys.components.serving.backends.retrieve_step import output_columns
+from emrys.components.serving.parity import TransformTable
+from emrys.components.serving.publishing import publish
+from emrys.components.serving.readme import retrieval_readme
+from emrys.components.serving.retrieval_repository import Recommender, write_retrieval_repository
 
 
 def run(
@@ -39,42 +42,43 @@ def run(
     config: ExportRetrievalConfig,
     output: Path,
 ) -> TritonRepository:
-    """Writes a model repository and holds it against the offline path.
+    """Runs the step on the folders of artifacts.
 
     Args:
         model: Trained model.
         workflow: Fitted workflow.
         schema: Schema of the transformed data.
-        splits: Raw splits; rows of the test split go through the gate.
-        evaluation: The model's evaluation: it brings the items that can be recommended and what users have seen, and
-            says how the catalogue is searched.
+        splits: Raw splits; the parity check samples rows of the test split.
+        evaluation: The model's evaluation, with the catalogue, the seen items and the settings of the search.
         config: Settings.
-        output: Where the repository shall stand.
+        output: Destination of the repository.
 
     Returns:
         The repository.
 
     Raises:
-        EmrysError: if an input cannot be used, the evaluation is of another model, or the ensemble recommends
-            otherwise than the model; nothing is then written.
+        EmrysError: if an input cannot be used, the evaluation is of another model, or served recommendations differ
+            from offline ones; nothing is then written.
     """
-    with running(STEP):
+    with step_events(STEP):
         network, fitted = ModelArtifact(model), FittedWorkflowArtifact(workflow)
-        features, raw, judged = FeatureSchema(schema), Splits(splits), RetrievalEvaluation(evaluation)
-        _check_same(judged, {"model": network.fingerprint, "schema": features.fingerprint})
-        _check_keys(judged, fitted.workflow)
+        features, raw, evaluated = FeatureSchema(schema), Splits(splits), RetrievalEvaluation(evaluation)
+        _check_inputs(evaluated, {"model": network.fingerprint, "schema": features.fingerprint})
+        _check_keys(evaluated, fitted.workflow)
         emit(STEP, "progress", done=0, total=3, text="indexing the items and saving the model for serving")
-        keras_model = retrieval_model(network)
+        keras_model = load_retrieval_model(network)
         queries = fitted.workflow.select(query_columns(keras_model))
-        histories = tuple(one.name for one in queries.output_columns if one.is_list and one.domain == judged.item)
-        layer = _layer(judged, config.k)
+        histories = tuple(
+            column.name for column in queries.output_columns if column.is_list and column.domain == evaluated.item
+        )
+        layer = _layer(evaluated, config.k)
         offline = OfflineRecommender(
             keras_model,
             features.schema,
-            judged.candidates,
-            judged.item,
-            judged.user,
-            judged.seen_items,
+            evaluated.candidates,
+            evaluated.item,
+            evaluated.user,
+            evaluated.seen_items,
             histories,
             layer,
         )
@@ -84,9 +88,9 @@ def run(
             recommender = Recommender(
                 tower=Path(temporary) / "tower",
                 index=layer,
-                items=pa.table({"id": judged.candidates[judged.item], "key": judged.candidates[KEY]}),
-                seen=judged.seen_items,
-                user=judged.user,
+                items=pa.table({"id": evaluated.candidates[evaluated.item], "key": evaluated.candidates[KEY]}),
+                seen=evaluated.seen_items,
+                user=evaluated.user,
                 histories=histories,
             )
             return export(
@@ -102,44 +106,107 @@ def run(
                     "model": network.fingerprint,
                     "workflow": fitted.fingerprint,
                     "schema": features.fingerprint,
-                    "evaluation": judged.fingerprint,
+                    "evaluation": evaluated.fingerprint,
                 },
-                recall_floor=float(judged.config["recall_floor"]),
+                recall_floor=float(evaluated.config["recall_floor"]),
             )
 
 
-def _layer(judged: RetrievalEvaluation, k: int) -> Any:
-    """The search that was evaluated, with the K that is served; an approximate one is tuned to that K."""
-    if judged.exact:
+def export(
+    recommender: Recommender,
+    workflow: Path,
+    held_out: pa.Table,
+    config: ExportRetrievalConfig,
+    output: Path,
+    offline_transform: TransformTable,
+    offline_recommend: RecommendTable,
+    versions: Mapping[str, str],
+    recall_floor: float = 0.0,
+) -> TritonRepository:
+    """Writes a model repository, compares it with the offline path, and publishes it if both agree.
+
+    Args:
+        recommender: The parts of the ensemble besides the workflow.
+        workflow: Folder of the fitted workflow of the query's columns.
+        held_out: Raw rows that the model was not trained on.
+        config: Settings.
+        output: Destination of the repository.
+        offline_transform: The workflow as it was fitted: raw table to transformed table.
+        offline_recommend: The trained model: its recommendations for each row.
+        versions: Versions and fingerprints of the inputs, recorded with the models.
+        recall_floor: Smallest share of the exact results that an approximate search must find. Default: 0.
+
+    Returns:
+        The repository.
+
+    Raises:
+        EmrysError: if an input cannot be used, the server refuses, or results differ; `output` is then unchanged.
+    """
+    exact = isinstance(recommender.index, mm.BruteForce)
+    outputs, k, items = output_columns(recommender.items), recommender.index.k, recommender.items.num_rows
+    with publish(STEP, config, output) as draft:
+        inputs = write_retrieval_repository(draft.models, workflow, recommender, config, versions)
+        page = retrieval_readme(
+            config,
+            inputs,
+            versions,
+            user=recommender.user,
+            histories=recommender.histories,
+            item_dtype=outputs[0].dtype,
+            k=k,
+            items=items,
+            exact=exact,
+        )
+        draft.write_readme(page)
+        rows = comparison_queries(held_out, inputs, config.parity_rows, config.seed, recommender)
+        draft.report_comparison(rows.num_rows)
+        keys = recommender.items["key"]
+        parity = check_parity(draft.models, rows, keys, offline_transform, offline_recommend, config, recall_floor)
+        draft.accept(
+            inputs,
+            parity,
+            task="retrieval",
+            versions=dict(versions),
+            outputs=[asdict(column) for column in outputs],
+            k=k,
+            items=items,
+            search="exact" if exact else "approximate",
+        )
+    return TritonRepository(output)
+
+
+def _layer(evaluated: RetrievalEvaluation, k: int) -> mm.BruteForce | mm.ApproximateTopK:
+    """Creates the top-k layer that was evaluated, with the K that is served; an approximate one is tuned to that K."""
+    if evaluated.exact:
         return mm.BruteForce(k=k)
-    return mm.ApproximateTopK(k=k, recall_target=judged.config["recall_target"], exact_up_to=0)
+    return mm.ApproximateTopK(k=k, recall_target=evaluated.config["recall_target"], exact_up_to=0)
 
 
-def _check_same(judged: RetrievalEvaluation, fingerprints: dict[str, str]) -> None:
+def _check_inputs(evaluated: RetrievalEvaluation, fingerprints: dict[str, str]) -> None:
     for name, fingerprint in fingerprints.items():
-        evaluated = judged.metadata["inputs"].get(name)
-        if evaluated != fingerprint:
+        recorded = evaluated.metadata["inputs"].get(name)
+        if recorded != fingerprint:
             raise ArtifactError(
-                f"the evaluation is that of another {name}",
-                path=judged.path,
+                f"the evaluation belongs to another {name}",
+                path=evaluated.path,
                 expected=fingerprint,
-                got=str(evaluated),
-                fix="Run evaluate_retrieval on what is exported.",
+                got=str(recorded),
+                fix=f"Run evaluate_retrieval on the {name} that is exported.",
             )
 
 
-def _check_keys(judged: RetrievalEvaluation, workflow: FittedWorkflow) -> None:
-    """The items have to be called as the workflow knows them, or their ids would be decoded wrongly."""
-    known = next((op for op in workflow.ops if isinstance(op, Categorify) and op.output.name == judged.item), None)
-    if known is None:
-        raise ArtifactError("the workflow gives items no ids", path=judged.path, column=judged.item)
-    ids = judged.candidates[judged.item].to_numpy() - FIRST_KNOWN
-    values = known.categories["value"]
+def _check_keys(evaluated: RetrievalEvaluation, workflow: FittedWorkflow) -> None:
+    """Checks that the catalogue has the ids of the workflow; otherwise ids of items would be decoded wrongly."""
+    item_op = next((op for op in workflow.ops if isinstance(op, Categorify) and op.output.name == evaluated.item), None)
+    if item_op is None:
+        raise ArtifactError("the workflow has no ids for the item column", path=evaluated.path, column=evaluated.item)
+    ids = evaluated.candidates[evaluated.item].to_numpy() - FIRST_KNOWN
+    values = item_op.categories["value"]
     inside = bool(((ids >= 0) & (ids < len(values))).all())
-    if not inside or values.take(pa.array(ids)).to_pylist() != judged.candidates[KEY].to_pylist():
+    if not inside or values.take(pa.array(ids)).to_pylist() != evaluated.candidates[KEY].to_pylist():
         raise ArtifactError(
-            "the items of the evaluation are not those of the workflow",
-            path=judged.path,
-            column=judged.item,
+            "the catalogue of the evaluation does not match the ids of the workflow",
+            path=evaluated.path,
+            column=evaluated.item,
             fix="Run evaluate_retrieval on data of this workflow.",
         )

@@ -1,1 +1,0 @@
-"""What Triton's Python backend runs: the same classes serve in process."""

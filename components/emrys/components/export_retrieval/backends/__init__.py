@@ -1,1 +1,0 @@
-"""What Triton's Python backend runs of a retrieval ensemble: the same classes serve in process."""

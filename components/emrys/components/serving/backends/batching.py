@@ -1,0 +1,102 @@
+"""Answering several requests in one batch: join, compute once, split."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from emrys.components.serving.columns import Columns
+
+
+class BatchStep(Protocol):
+    """A step that computes each row of a batch independently."""
+
+    def check(self, columns: Columns) -> None:
+        """Raises DataError if the columns of a request are invalid."""
+
+    def __call__(self, columns: Columns) -> Columns:
+        """Computes the output columns of a batch, for the same rows."""
+
+
+def answer(step: BatchStep, requests: Sequence[Columns]) -> list[Columns | Exception]:
+    """Answers several requests with one call of `step`; each gets its own result or error.
+
+    Requests that fail the check are excluded from the batch. If the batch fails, each request is computed on its own,
+    so that one cannot fail the others.
+
+    Args:
+        step: The step that computes a batch.
+        requests: Columns of each request.
+
+    Returns:
+        The output columns of each request, or the exception that it caused.
+    """
+    answers: list[Columns | Exception] = [_checked(step, request) for request in requests]
+    good = [index for index, request in enumerate(answers) if not isinstance(request, Exception)]
+    results = _together(step, [requests[index] for index in good])
+    for index, result in zip(good, results, strict=True):
+        answers[index] = result
+    return answers
+
+
+def join(requests: Sequence[Columns]) -> Columns:
+    """Concatenates requests by rows; lists are padded to the longest.
+
+    Args:
+        requests: Columns of each request, the same names in each; (B, 1) or (B, L).
+
+    Returns:
+        Columns with the rows of all requests.
+    """
+    return {name: _stack([request[name] for request in requests]) for name in requests[0]}
+
+
+def split(columns: Columns, rows: Sequence[int]) -> list[Columns]:
+    """Splits columns into parts with the numbers of rows in `rows`."""
+    bounds = itertools.pairwise(itertools.accumulate(rows, initial=0))
+    return [{name: values[start:stop] for name, values in columns.items()} for start, stop in bounds]
+
+
+def _checked(step: BatchStep, request: Columns) -> Columns | Exception:
+    try:
+        step.check(request)
+    except Exception as error:
+        return error
+    return request
+
+
+def _together(step: BatchStep, requests: Sequence[Columns]) -> list[Columns | Exception]:
+    if len(requests) < 2:
+        return [_alone(step, request) for request in requests]
+    try:
+        return [*split(step(join(requests)), [_rows(request) for request in requests])]
+    except Exception:  # any error belongs to one of the requests
+        return [_alone(step, request) for request in requests]
+
+
+def _alone(step: BatchStep, request: Columns) -> Columns | Exception:
+    try:
+        return step(request)
+    except Exception as error:  # a server must answer every request
+        return error
+
+
+def _rows(request: Columns) -> int:
+    return len(next(iter(request.values())))
+
+
+def _stack(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    width = max(part.shape[1] for part in parts)
+    if all(part.shape[1] == width for part in parts):
+        return np.concatenate(parts)
+    padding = b"" if parts[0].dtype == np.object_ else 0
+    stacked = np.full((sum(len(part) for part in parts), width), padding, dtype=parts[0].dtype)
+    start = 0
+    for part in parts:
+        stacked[start : start + len(part), : part.shape[1]] = part
+        start += len(part)
+    return stacked

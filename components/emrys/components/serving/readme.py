@@ -1,0 +1,133 @@
+"""The README.md of an exported repository."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from emrys.components.serving.columns import NULL_INT64, Column
+from emrys.components.serving.config import EnsembleConfig
+from emrys.components.serving.recommendation import NO_SCORE
+
+_NULLS = {"int64": str(NULL_INT64), "float32": "NaN", "string": "the empty string"}
+
+_RANKING = """\
+# {name}: a Triton ensemble
+
+`models/` is a model repository: `{name}` takes raw rows and returns `score`, through `{name}_transform` and
+`{name}_model`. Serve it with `emrys serve` and this folder, or with any Triton server that has the Python backend
+and this project on its PYTHONPATH: `tritonserver --model-repository=models`.
+
+A request contains up to {max_batch_size} rows. Scalars have the shape (rows, 1), lists (rows, length), padded on the
+right with null. Every column accepts values that were not seen in training.
+
+| input | dtype | shape | null |
+|---|---|---|---|
+{inputs}
+
+The output `score` is FP32, (rows, 1).
+
+| exported from | |
+|---|---|
+{versions}
+"""
+
+_RETRIEVAL = """\
+# {name}: a Triton ensemble that recommends items
+
+`models/` is a model repository: `{name}` takes raw queries and returns `item_ids` and `scores`, through
+`{name}_transform` and `{name}_model`. Serve it with `emrys serve` and this folder, or with any Triton server that has
+the Python backend and this project on its PYTHONPATH: `tritonserver --model-repository=models`.
+
+A request contains up to {max_batch_size} rows. Scalars have the shape (rows, 1), lists (rows, length), padded on the
+right with null. Every column accepts values that were not seen in training.
+
+| input | dtype | shape | null |
+|---|---|---|---|
+{inputs}
+
+| output | dtype | shape | |
+|---|---|---|---|
+| item_ids | {item_dtype} | (rows, {k}) | ids of items as in the data, best first |
+| scores | float32 | (rows, {k}) | their scores, in descending order |
+
+Items that the user has seen in the data, by `{user}`, are excluded{histories}. Where fewer than {k} items remain, the
+rest of `item_ids` is null ({null}), and the rest of `scores` is {no_score:.8g}, the lowest float32: a list ends at the
+first null. The catalogue has {items:,} items, searched {search}.
+
+| exported from | |
+|---|---|
+{versions}
+"""
+
+
+def ranking_readme(config: EnsembleConfig, inputs: Sequence[Column], versions: Mapping[str, str]) -> str:
+    """Writes the page about a ranking ensemble.
+
+    Args:
+        config: Settings of the export.
+        inputs: Inputs of the ensemble.
+        versions: Versions and fingerprints of the inputs of the export.
+    """
+    return _RANKING.format(
+        name=config.name,
+        max_batch_size=config.max_batch_size,
+        inputs=_inputs_table(inputs),
+        versions=_versions_table(versions),
+    )
+
+
+def retrieval_readme(
+    config: EnsembleConfig,
+    inputs: Sequence[Column],
+    versions: Mapping[str, str],
+    *,
+    user: str,
+    histories: Sequence[str],
+    item_dtype: str,
+    k: int,
+    items: int,
+    exact: bool,
+) -> str:
+    """Writes the page about a retrieval ensemble.
+
+    Args:
+        config: Settings of the export.
+        inputs: Inputs of the ensemble.
+        versions: Versions and fingerprints of the inputs of the export.
+        user: Column of the user's id.
+        histories: Columns of histories.
+        item_dtype: `int64` or `string`.
+        k: Number of items per row.
+        items: Number of items in the catalogue.
+        exact: Whether the search is exact.
+    """
+    listed = ", ".join(f"`{name}`" for name in histories)
+    return _RETRIEVAL.format(
+        name=config.name,
+        max_batch_size=config.max_batch_size,
+        inputs=_inputs_table(inputs),
+        versions=_versions_table(versions),
+        user=user,
+        histories=f", and so are those of {listed} in the request" if listed else "",
+        item_dtype=item_dtype,
+        k=k,
+        items=items,
+        search="exactly" if exact else "approximately",
+        no_score=NO_SCORE,
+        null=_NULLS[item_dtype],
+    )
+
+
+def _inputs_table(inputs: Sequence[Column]) -> str:
+    return "\n".join(
+        f"| {column.name} | {column.dtype} | {'(rows, length)' if column.is_list else '(rows, 1)'} | {_null(column)} |"
+        for column in inputs
+    )
+
+
+def _versions_table(versions: Mapping[str, str]) -> str:
+    return "\n".join(f"| {name} | {version} |" for name, version in versions.items())
+
+
+def _null(column: Column) -> str:
+    return f"only padding ({_NULLS[column.dtype]})" if column.is_list else _NULLS[column.dtype]

@@ -1,0 +1,165 @@
+"""Writing the model repository of an ensemble: three models, each with its configuration and a version folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from emrys.blocks.errors import ArtifactError, SchemaError
+from emrys.components.serving.backends import entries
+from emrys.components.serving.backends.model_step import COLUMNS, SAVED_MODEL, SCORE, tensor_names
+from emrys.components.serving.backends.transform_step import WORKFLOW, TransformStep
+from emrys.components.serving.columns import NULL_INT64, Column, write_columns
+from emrys.components.serving.config import EnsembleConfig
+from emrys.components.serving.model_config import EnsembleNames, ensemble_config, python_config, write_config
+
+#: Representation of null by dtype, for callers: parameters of the configurations.
+NULLS = {"null_int64": str(NULL_INT64), "null_float32": "NaN", "null_string": "the empty string", "null_list": "empty"}
+
+
+def write_ranking_repository(
+    models: Path, workflow: Path, saved_model: Path, config: EnsembleConfig, versions: Mapping[str, str]
+) -> tuple[Column, ...]:
+    """Writes the model repository of a ranking ensemble, which scores raw rows.
+
+    Args:
+        models: Folder to fill; it must exist.
+        workflow: Folder of the fitted workflow.
+        saved_model: Folder of the SavedModel with the serving signature.
+        config: Settings of the export.
+        versions: Versions and fingerprints, which become parameters of the configurations.
+
+    Returns:
+        Inputs of the ensemble.
+
+    Raises:
+        SchemaError: if the model requires a column that the workflow does not produce.
+    """
+    transform, transform_config = write_transform(models, workflow, config, versions)
+    folder = version_folder(models, EnsembleNames(config.name).model, config)
+    inputs, output = copy_saved_model(saved_model, folder, transform.outputs)
+    write_columns(folder / COLUMNS, inputs, output=output)
+    copy_entry("model", folder)
+    score = [Column(SCORE, "float32")]
+    model_config = write_model_config(models, inputs, score, config, versions)
+    write_ensemble(models, transform_config, model_config, transform.inputs, score, config, versions)
+    return transform.inputs
+
+
+def write_transform(
+    models: Path, workflow: Path, config: EnsembleConfig, versions: Mapping[str, str]
+) -> tuple[TransformStep, ModelConfig]:
+    """Writes the model that transforms raw rows.
+
+    Args:
+        models: Folder of the models.
+        workflow: Folder of the fitted workflow.
+        config: Settings of the export.
+        versions: Versions and fingerprints.
+
+    Returns:
+        The transform, and its `ModelConfig`.
+    """
+    name = EnsembleNames(config.name).transform
+    folder = version_folder(models, name, config)
+    shutil.copytree(workflow, folder / WORKFLOW)
+    (folder / WORKFLOW / "manifest.json").unlink(missing_ok=True)  # the repository has its own
+    step = TransformStep.load(folder)
+    copy_entry("transform", folder)
+    message = python_config(name, config, step.inputs, step.outputs, {**versions, **NULLS}, queue_delay=0)
+    write_config(models / name / "config.pbtxt", message)
+    return step, message
+
+
+def write_model_config(
+    models: Path,
+    inputs: Sequence[Column],
+    outputs: Sequence[Column],
+    config: EnsembleConfig,
+    versions: Mapping[str, str],
+) -> ModelConfig:
+    """Writes and returns the `ModelConfig` of the model that follows the transform."""
+    name = EnsembleNames(config.name).model
+    message = python_config(
+        name,
+        config,
+        inputs,
+        outputs,
+        {**versions, "threads": str(config.threads)},
+        queue_delay=config.max_queue_delay,
+        preferred_batch_sizes=config.preferred_batch_sizes,
+    )
+    write_config(models / name / "config.pbtxt", message)
+    return message
+
+
+def write_ensemble(
+    models: Path,
+    transform: ModelConfig,
+    model: ModelConfig,
+    raw: Sequence[Column],
+    outputs: Sequence[Column],
+    config: EnsembleConfig,
+    versions: Mapping[str, str],
+    untransformed: Mapping[str, str] | None = None,
+) -> None:
+    """Writes the ensemble that chains the two models; see `ensemble_config` for the arguments."""
+    folder = version_folder(models, config.name, config)
+    # Triton requires a version folder of an ensemble too, and object stores keep no empty folders.
+    (folder / ".keep").touch()
+    message = ensemble_config(config, transform, model, {**versions, **NULLS}, raw, outputs, untransformed)
+    write_config(models / config.name / "config.pbtxt", message)
+
+
+def version_folder(models: Path, name: str, config: EnsembleConfig) -> Path:
+    """Creates the folder of a model's version."""
+    folder = models / name / str(config.version)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def copy_entry(entry: str, folder: Path) -> None:
+    """Copies a module of `backends.entries` as the `model.py` that Triton loads."""
+    shutil.copyfile(Path(entries.__path__[0]) / f"{entry}.py", folder / "model.py")
+
+
+def copy_saved_model(saved_model: Path, folder: Path, available: Sequence[Column]) -> tuple[tuple[Column, ...], str]:
+    """Copies a SavedModel into the folder of a model's version.
+
+    Args:
+        saved_model: The SavedModel.
+        folder: Folder of the version.
+        available: Outputs of the transform.
+
+    Returns:
+        The columns that the model takes, and the name of its output.
+
+    Raises:
+        ArtifactError: if the model does not have exactly one output.
+        SchemaError: if the model requires a column that is not available.
+    """
+    shutil.copytree(saved_model, folder / SAVED_MODEL)
+    signature = tf.saved_model.load(str(saved_model)).signatures["serving_default"]
+    required = set(signature.structured_input_signature[1])
+    outputs = sorted(signature.structured_outputs)
+    if len(outputs) != 1:
+        raise ArtifactError(
+            "the model must have exactly one output",
+            path=saved_model,
+            expected="one score",
+            got=", ".join(outputs) or "none",
+        )
+    inputs = tuple(column for column in available if required.issuperset(tensor_names(column)))
+    unknown = required - {name for column in inputs for name in tensor_names(column)}
+    if unknown:
+        raise SchemaError(
+            "the model requires a column that the workflow does not produce",
+            column=sorted(unknown)[0],
+            expected=", ".join(column.name for column in available),
+            fix="Fit the workflow and the model on the same schema.",
+        )
+    return inputs, outputs[0]
