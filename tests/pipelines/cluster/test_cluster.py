@@ -154,7 +154,7 @@ def test_a_schedule_is_created_replaced_listed_and_deleted(api, capsys):
     assert "nightly" in out
     assert "0 30 2 * * *" in out
 
-    assert emrys(capsys, "schedule", "delete", "--name", "nightly", *host)[1] == "deleted 1 of the name 'nightly'\n"
+    assert emrys(capsys, "schedule", "delete", "--name", "nightly", *host)[1] == "deleted 1 named 'nightly'\n"
     assert api.requests[-2:] == ["GET /recurringruns", "DELETE /recurringruns/schedule-2"]
     status, _, err = emrys(capsys, "schedule", "delete", "--name", "nightly", *host)
     assert status == 2
