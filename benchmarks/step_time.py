@@ -14,9 +14,10 @@ A step with large tables can take longer for three reasons, which are told apart
 - A batch has more different rows: 1,024 draws from 384 ids repeat themselves, draws from 384,615 hardly do. The column
   "same rows" is a model with tables as small as can be, that gets the batches of the large one with its ids numbered
   anew: as many different rows in each batch, as often, but all close together.
-- These rows are far apart, and come from main memory. Where they are is looked up in the processor's tables of pages,
-  far too many for its caches if a page has 4 KiB. So tables ask Linux for pages of 2 MiB. What that is worth shows
-  beside the default: the same where the kernel is told to give this process none, in a process of its own.
+- These rows are far apart, and come from main memory. The processor finds each of them through the page table, far too
+  large for its caches if a page has 4 KiB. So tables are put into pages of 2 MiB, as the train step does
+  (`emrys.blocks.utils.huge_pages`). The second table shows what that is worth: the same with the kernel told to give
+  this process none, in a process of its own.
 
 `--released` is the Python of an environment with Merlin Models, whose DLRM with its default Adam is then measured too.
 
@@ -47,6 +48,7 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
 import emrys.blocks as mm
+from emrys.blocks.utils.huge_pages import prefer_huge_pages, prefer_huge_pages_for_training
 
 TABLES = 26
 NUMBERS = 13
@@ -101,6 +103,8 @@ class Trained:
         targets = {"click": features.pop("click")}
         self.model = make_model(kind, rows)
         self.model.compile(optimizer)
+        self.model.build({name: (None, 1) for name in features})
+        prefer_huge_pages_for_training(self.model)
         data = tf.data.Dataset.from_tensor_slices((features, targets)).batch(batch_size).cache().repeat()
         self.model.fit(data, steps_per_epoch=BATCHES, verbose=0)
         # What `fit` runs for each batch, without its callbacks, and through all batches from turn to turn.
@@ -213,6 +217,7 @@ def pages_of_tables() -> str:
     """What kind of pages this process has its tables in, as found for one: a kernel may have none of 2 MiB to give."""
     probe = mm.EmbeddingTable(DIM, mm.create_categorical_column("probe", 1 << 21))
     probe.build((None, 1))
+    prefer_huge_pages(probe.embeddings)
     status = Path("/proc/self/smaps_rollup")
     lines = status.read_text().splitlines() if status.exists() else []
     found = sum(int(line.split()[1]) for line in lines if line.startswith("AnonHugePages"))

@@ -8,7 +8,7 @@ import pytest
 from merlin.schema import Schema
 
 import emrys.blocks as mm
-from emrys.blocks.core.registry import parse_activation
+from emrys.blocks.core.block import parse_activation
 from emrys.blocks.errors import ConfigError
 from tests import golden
 

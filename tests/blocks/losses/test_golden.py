@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from emrys.blocks import losses
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.losses.base import negative_log
+from emrys.blocks.losses.pairwise import negative_log
 from emrys.blocks.outputs.contrastive_output import FALSE_NEGATIVE_SCORE
 from tests import golden
 

@@ -1,44 +1,66 @@
-"""Looking rows of a table up, and making one row of a list of them."""
+"""Row lookup in embedding tables, and combiners for lists of rows."""
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from emrys.blocks.errors import DataError
 
-#: How the rows of a list become one, by name.
+#: Names of the ways to combine the rows of a list into one.
 COMBINERS = ("mean", "sum", "sqrtn")
 
+_USE_GATHER_ND: contextvars.ContextVar[bool] = contextvars.ContextVar("use_gather_nd", default=False)
 
-def look_up(table: Any, ids: Any, size: int, dtype: str, owner: str, training: bool | None = None) -> Any:
-    """Gives the rows of `table` that `ids` name.
+
+@contextlib.contextmanager
+def use_gather_nd(enabled: bool) -> Iterator[None]:
+    """Lets `read_rows` use `tf.gather_nd` inside the context.
+
+    Where the rows come from main memory, `tf.gather` takes a third longer. XLA cannot compile `tf.gather_nd` of a
+    variable, so `Model.train_step` enables it only without `jit_compile`; a custom training loop can do
+    the same. It stays off for graphs that are saved.
+
+    Args:
+        enabled: Whether to use `tf.gather_nd`.
+    """
+    token = _USE_GATHER_ND.set(enabled)
+    try:
+        yield
+    finally:
+        _USE_GATHER_ND.reset(token)
+
+
+def look_up(table: keras.Variable, ids: Any, size: int, dtype: str, owner: str) -> Any:
+    """Looks up the rows of `ids` in `table`.
 
     Args:
         table: Variable (size, D).
         ids: Ids of any shape.
         size: Number of rows.
         dtype: Type of the result.
-        owner: What the table, and what looks ids up in it, is called in an error.
-        training: Whether this is a step of training, whose graph nobody saves. Default: None, which means that it is
-            not.
+        owner: Name of the table and of the layer that reads it, for error messages.
 
     Returns:
-        Tensor of the shape of `ids` and D behind it.
+        Tensor of the shape of `ids` followed by D.
 
     Raises:
         DataError: if an id has no row, in eager mode. A graph raises `tf.errors.InvalidArgumentError` when it runs;
-            one compiled by XLA, which drops checks, gives nan for such an id instead of the nearest row.
+            XLA drops such checks, so a graph compiled by it returns NaN for the id.
     """
     ids, inside = checked_ids(ids, size, owner)
-    # The variable's value, not the variable: the gradient then names the rows of the batch, not the whole table.
-    rows = tf.cast((read_rows if training else tf.gather)(table.value, ids), dtype)
+    # The variable's value, not the Keras variable: its gradient is sparse (`tf.IndexedSlices`).
+    rows = tf.cast(read_rows(table.value, ids), dtype)
     return rows + tf.expand_dims(nan_outside(inside, rows.dtype), -1)
 
 
 def checked_ids(ids: Any, size: int, owner: str) -> tuple[Any, Any]:
-    """Gives `ids` as int64, once they are known to have rows, and where they have; see `look_up`."""
+    """Returns `ids` as int64 after checking their range, and the mask of those in range; see `look_up`."""
     ids = tf.cast(ids, "int64")
     inside = tf.logical_and(ids >= 0, ids < size)
     if tf.executing_eagerly() and not tf.reduce_all(inside):
@@ -50,23 +72,23 @@ def checked_ids(ids: Any, size: int, owner: str) -> tuple[Any, Any]:
 
 
 def nan_outside(inside: Any, dtype: Any) -> Any:
-    """0 where an id has a row, nan where it has none: what XLA shows instead of an error."""
+    """0 where `inside` is true and NaN elsewhere; under XLA, which drops checks, NaN marks the invalid ids."""
     return tf.where(inside, tf.zeros((), dtype), tf.constant(float("nan"), dtype))
 
 
-# No quotation marks: TensorFlow would escape them in the message of a graph.
-_FIX = "Give the domain a larger maximum, or map unknown ids to one that is there."
+# Without quotation marks, which TensorFlow would escape in the message of a graph.
+_FIX = "Raise the maximum of the column's domain, or map unknown ids to a known one."
 
 
 def _checks(ids: Any, inside: Any, message: str) -> list[Any]:
     if tf.executing_eagerly():
         return []
-    found = [message, "The ids lie between", tf.reduce_min(ids), "and", tf.reduce_max(ids)]
-    return [tf.debugging.Assert(tf.reduce_all(inside), found)]
+    details = [message, "The ids lie between", tf.reduce_min(ids), "and", tf.reduce_max(ids)]
+    return [tf.debugging.Assert(tf.reduce_all(inside), details)]
 
 
 def combine(rows: Any, combiner: str) -> Any:
-    """Makes one row of each list: the mean, the sum, or the sum over the root of the length; zeros for no rows.
+    """Combines each list of rows into one row: mean, sum, or sum divided by the root of the length; zeros if empty.
 
     Args:
         rows: (B, L, D), dense or ragged.
@@ -86,23 +108,20 @@ def combine(rows: Any, combiner: str) -> Any:
     return tf.math.divide_no_nan(total, length if combiner == "mean" else tf.sqrt(length))
 
 
-def read_rows(variable: Any, rows: Any) -> Any:
-    """Reads rows of a variable the faster way.
-
-    `tf.gather` takes a third longer where the rows come from main memory. It is what XLA compiles, so that it is used
-    inside of what XLA compiles; a graph that is to be saved, and may be compiled later, should use it as well.
+def read_rows(variable: tf.Variable, rows: tf.Tensor) -> tf.Tensor:
+    """Reads rows of a variable, with `tf.gather_nd` inside `use_gather_nd` and with `tf.gather` elsewhere.
 
     Args:
         variable: `tf.Variable`, (N, ...).
-        rows: Numbers of rows, of any shape.
+        rows: Row indices, of any shape.
 
     Returns:
-        The shape of `rows`, and that of a row behind it. The gradient names the rows (`tf.IndexedSlices`).
+        Tensor of the shape of `rows` followed by that of a row. The gradient is sparse (`tf.IndexedSlices`).
     """
-    if tf.__internal__.get_enclosing_xla_context() is not None:
+    if not _USE_GATHER_ND.get():
         return tf.gather(variable, rows)
     if rows.shape.rank == 1:
         return tf.gather_nd(variable, rows[:, tf.newaxis])
-    # One after the other: of rows of more dimensions the gradient would be as large as the variable.
-    found = tf.gather_nd(variable, tf.reshape(rows, [-1, 1]))
-    return tf.reshape(found, tf.concat([tf.shape(rows), tf.shape(found)[1:]], axis=0))
+    # Flat indices: with indices of more dimensions, the gradient would be dense.
+    flat = tf.gather_nd(variable, tf.reshape(rows, [-1, 1]))
+    return tf.reshape(flat, tf.concat([tf.shape(rows), tf.shape(flat)[1:]], axis=0))

@@ -11,7 +11,7 @@ from emrys.blocks.core.calling import call_layer
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.interactions.cross_layer import CrossLayer
+from emrys.blocks.mlp.low_rank_dense import LowRankDense
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -116,3 +116,24 @@ class CrossBlock(SequentialBlock):
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Makes the block from what `get_config` gave."""
         return cls(**from_config(config))
+
+
+@keras.saving.register_keras_serializable("emrys")
+class CrossLayer(LowRankDense):
+    """Multiplies what the network began with by a linear layer on what came last: `x_0 ⊙ (W x + b) + x`.
+
+    It is called with `x` and `initial`, the network's input `x_0`, which is `x` itself for the first layer.
+
+    Args:
+        **kwargs: Those of `LowRankDense`.
+
+    Input shape:
+        (B, D)
+
+    Output shape:
+        (B, D)
+    """
+
+    def call(self, inputs: Any, initial: Any = None) -> Any:
+        """Gives the crossed features."""
+        return (inputs if initial is None else initial) * super().call(inputs) + inputs

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.aggregation import StackFeatures
-from emrys.blocks.core.filter import Filter
+from emrys.blocks.core.block import Block
+from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
-from emrys.blocks.errors import SchemaError
+from emrys.blocks.core.tabular import Filter
+from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.embeddings import Embeddings
-from emrys.blocks.interactions.factor_sum import FactorSum
-from emrys.blocks.interactions.fm_pairwise_interaction import FMPairwiseInteraction
 from emrys.blocks.interactions.wide_features import WideFeatures
 from emrys.blocks.interactions.wide_logit import WideLogit
 from emrys.blocks.mlp.mlp_block import MLPBlock
@@ -89,3 +90,77 @@ def _first_order(
         return WideLogit(features)
     inputs = WideFeatures(features) if wide is None else wide
     return SequentialBlock(inputs, logit or MLPBlock([1], activation="linear"), block_name="first_order")
+
+
+@keras.saving.register_keras_serializable("emrys")
+class FMPairwiseInteraction(Block):
+    """Sum over all pairs of feature vectors of their element-wise products, in linear time.
+
+    `Σ_{i<j} v_i ⊙ v_j = ((Σ_i v_i)² - Σ_i v_i²) / 2`
+
+    Args:
+        context: See `Block`. Default: none.
+        **kwargs: What every layer takes: `name`, `dtype`, `trainable`.
+
+    Input shape:
+        (B, F, D)
+
+    Output shape:
+        (B, D)
+
+    Raises:
+        ConfigError: when built, if the input has not three axes.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> mm.FMPairwiseInteraction()(np.array([[[3.0, 4.0], [5.0, 6.0], [1.0, 0.0]]])).numpy().tolist()
+        [[23.0, 24.0]]
+
+    Reference:
+        Rendle, "Factorization Machines", ICDM 2010, https://doi.org/10.1109/ICDM.2010.127.
+    """
+
+    def build(self, input_shape: Shape) -> None:
+        """Checks the shape."""
+        self.compute_output_shape(input_shape)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """Gives the sum over all pairs."""
+        square_of_sum = tf.square(tf.reduce_sum(inputs, axis=1))
+        sum_of_squares = tf.reduce_sum(tf.square(inputs), axis=1)
+        return (square_of_sum - sum_of_squares) / 2
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, D)."""
+        shape = as_shape(input_shape)
+        if len(shape) != 3:
+            raise ConfigError(f"{self.name} combines feature vectors", expected="shape (B, F, D)", got=str(shape))
+        return (shape[0], shape[2])
+
+
+@keras.saving.register_keras_serializable("emrys")
+class FactorSum(Block):
+    """Sums a vector: `y = Σ_d x_d`, which makes a factorization machine's logit of what `FMPairwiseInteraction` gives.
+
+    Input shape:
+        (B, D)
+
+    Output shape:
+        (B, 1)
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> mm.FactorSum()(np.array([[45.0, 64.0]])).numpy().tolist()
+        [[109.0]]
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Gives the sum."""
+        return tf.reduce_sum(inputs, axis=-1, keepdims=True)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, 1)."""
+        return (*as_shape(input_shape)[:-1], 1)

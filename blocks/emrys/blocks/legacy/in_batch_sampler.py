@@ -7,9 +7,8 @@ from typing import Any
 import keras
 
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.legacy.item_sampler import ItemSampler
+from emrys.blocks.legacy.item_sampler import EmbeddingWithMetadata, ItemSampler
 from emrys.blocks.sampling.candidate_sampler import CandidateSampler
-from emrys.blocks.sampling.embedding_with_metadata import EmbeddingWithMetadata
 from emrys.blocks.sampling.in_batch_sampler_v2 import InBatchSamplerV2
 
 

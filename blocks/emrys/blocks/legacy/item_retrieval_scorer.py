@@ -17,7 +17,7 @@ from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
 from emrys.blocks.legacy.item_sampler import ItemSampler
 from emrys.blocks.outputs.contrastive_output import FALSE_NEGATIVE_SCORE, ContrastiveOutput
 from emrys.blocks.outputs.dot_product import DotProduct
-from emrys.blocks.retrieval.prediction_output import PredictionOutput
+from emrys.blocks.retrieval.top_k_index_block import PredictionOutput
 from emrys.blocks.sampling.candidate_sampler import CandidateSampler
 
 

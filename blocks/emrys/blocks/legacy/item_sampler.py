@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -12,7 +13,6 @@ from emrys.blocks.errors import ConfigError, DataError
 from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
 from emrys.blocks.sampling.candidate import Candidate, ids_as_column
 from emrys.blocks.sampling.candidate_sampler import CandidateSampler
-from emrys.blocks.sampling.embedding_with_metadata import EmbeddingWithMetadata
 
 
 class ItemSampler(keras.layers.Layer, abc.ABC):
@@ -136,3 +136,15 @@ class _Translated(CandidateSampler):
     def from_config(cls, config: dict[str, Any]) -> _Translated:
         """Makes the sampler from what `get_config` gave."""
         return cls(**{**config, "sampler": keras.saving.deserialize_keras_object(config["sampler"])})
+
+
+class EmbeddingWithMetadata(NamedTuple):
+    """Embeddings of items, and what is known of each.
+
+    Attributes:
+        embeddings: (M, D)
+        metadata: Tensors (M,) by name, the ids among them.
+    """
+
+    embeddings: Any
+    metadata: Mapping[str, Any]

@@ -9,10 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError, DataError
-from emrys.blocks.legacy.item_sampler import ItemSampler
+from emrys.blocks.legacy.item_sampler import EmbeddingWithMetadata, ItemSampler
 from emrys.blocks.sampling import log_uniform
 from emrys.blocks.sampling.candidate_sampler import CandidateSampler
-from emrys.blocks.sampling.embedding_with_metadata import EmbeddingWithMetadata
 from emrys.blocks.sampling.popularity_based_sampler_v2 import PopularityBasedSamplerV2
 
 

@@ -17,7 +17,7 @@ from emrys.blocks.inputs.embedding_table import EmbeddingTable
 from emrys.blocks.io import atomic_file
 from emrys.blocks.legacy.dual_encoder_block import DualEncoderBlock
 from emrys.blocks.models.embedding_encoder import EmbeddingEncoder
-from emrys.blocks.models.retrieval_columns import id_column
+from emrys.blocks.schema.functions import id_column
 
 
 @keras.saving.register_keras_serializable("emrys")

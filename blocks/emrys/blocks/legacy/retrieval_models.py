@@ -18,12 +18,11 @@ from emrys.blocks.legacy.item_retrieval_task import ItemRetrievalTask
 from emrys.blocks.legacy.matrix_factorization_block import MatrixFactorizationBlock
 from emrys.blocks.legacy.retrieval_model import RetrievalModel
 from emrys.blocks.legacy.two_tower_block import TwoTowerBlock
-from emrys.blocks.models.retrieval_columns import id_column
-from emrys.blocks.models.retrieval_model_v2 import RetrievalModelV2
+from emrys.blocks.models.retrieval_model import RetrievalModelV2
 from emrys.blocks.models.youtube_dnn import YoutubeDNNRetrievalModelV2, history_features, item_columns, item_table
 from emrys.blocks.outputs.categorical_output import CategoricalOutput
 from emrys.blocks.outputs.resolve import resolve_outputs
-from emrys.blocks.schema.functions import categorical_domains
+from emrys.blocks.schema.functions import categorical_domains, id_column
 from emrys.blocks.transforms.l2_norm import L2Norm
 
 

@@ -15,7 +15,7 @@ from emrys.blocks.inputs.embedding_options import EmbeddingOptions
 from emrys.blocks.inputs.input_block import InputBlock
 from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
 from emrys.blocks.legacy.dual_encoder_block import DualEncoderBlock
-from emrys.blocks.models.tower_sizes import check_tower_sizes
+from emrys.blocks.models.retrieval_model import check_tower_sizes
 from emrys.blocks.schema.functions import select_targets
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from emrys.blocks.metrics.rows import as_rows, check_columns, checked_positive, row_weights
+from emrys.blocks.metrics.ranking import as_rows, check_columns, checked_positive, row_weights
 
 
 @keras.saving.register_keras_serializable("emrys")

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.metrics.rows import as_rows, check_columns, checked_positive, row_weights
+from emrys.blocks.metrics.ranking import as_rows, check_columns, checked_positive, row_weights
 
 
 class ItemFrequencyMetric(keras.metrics.Mean, abc.ABC):
@@ -131,3 +131,103 @@ class ItemFrequencyMetric(keras.metrics.Mean, abc.ABC):
         if total == 0:
             raise ConfigError(f"{what} are all 0", expected="at least one item with a frequency")
         return values
+
+
+@keras.saving.register_keras_serializable("emrys")
+class NoveltyAt(ItemFrequencyMetric):
+    """How surprising the first k results are: the mean self-information of their items.
+
+    For the probabilities p of the results:
+
+        novelty = mean over i <= k of -ln(p(i) + 1e-16)
+
+    An item without a frequency, or an id outside the catalogue, adds 36.84.
+
+    Args:
+        item_freq_probs: (N,), frequency or probability of each item, by id.
+        k: Number of results that are looked at. Default 10.
+        is_prob_distribution: Whether `item_freq_probs` are probabilities; otherwise frequencies, which are divided by
+            their sum. Default False.
+        name: Name of the metric, to which `_<k>` is added. Default "novelty_at".
+        dtype: Type of the state and the result. Default None: the default float type of Keras.
+
+    Input shape:
+        `predicted_ids`: (B, K), ids best first, of which the first k count. `sample_weight`, optional: (B,).
+
+    Output shape:
+        A scalar: the mean over all rows since the last reset.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> metric = mm.NoveltyAt([1, 2, 5], k=1)
+        >>> metric.update_state(predicted_ids=[[1, 0]])
+        >>> round(float(metric.result()), 4)
+        1.3863
+
+    Reference:
+        Zhou et al. Solving the apparent diversity-accuracy dilemma of recommender systems. PNAS 107(10), 2010.
+    """
+
+    def __init__(
+        self,
+        item_freq_probs: Any,
+        k: int = 10,
+        is_prob_distribution: bool = False,
+        name: str = "novelty_at",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(item_freq_probs, k=k, is_prob_distribution=is_prob_distribution, name=name, dtype=dtype)
+
+    def compute(self, probabilities: Any) -> Any:
+        """Mean self-information of each row, in nats, (R,)."""
+        return ops.mean(-ops.log(probabilities + 1e-16), axis=-1)
+
+
+@keras.saving.register_keras_serializable("emrys")
+class PopularityBiasAt(ItemFrequencyMetric):
+    """How popular the first k results are: the mean probability of their items.
+
+    For the probabilities p of the results:
+
+        bias = mean over i <= k of p(i)
+
+    Args:
+        item_freq_probs: (N,), frequency or probability of each item, by id.
+        k: Number of results that are looked at. Default 10.
+        is_prob_distribution: Whether `item_freq_probs` are probabilities; otherwise frequencies, which are divided by
+            their sum. Default False.
+        name: Name of the metric, to which `_<k>` is added. Default "popularity_bias_at".
+        dtype: Type of the state and the result. Default None: the default float type of Keras.
+
+    Input shape:
+        `predicted_ids`: (B, K), ids best first, of which the first k count; an id outside the catalogue has
+        probability 0. `sample_weight`, optional: (B,).
+
+    Output shape:
+        A scalar: the mean over all rows since the last reset.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> metric = mm.PopularityBiasAt([1, 2, 5], k=2)
+        >>> metric.update_state(predicted_ids=[[2, 0]])
+        >>> float(metric.result())
+        0.375
+
+    Reference:
+        Abdollahpouri, Burke, Mobasher. Managing Popularity Bias in Recommender Systems with Personalized Re-ranking.
+        FLAIRS 2019.
+    """
+
+    def __init__(
+        self,
+        item_freq_probs: Any,
+        k: int = 10,
+        is_prob_distribution: bool = False,
+        name: str = "popularity_bias_at",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(item_freq_probs, k=k, is_prob_distribution=is_prob_distribution, name=name, dtype=dtype)
+
+    def compute(self, probabilities: Any) -> Any:
+        """Mean probability of each row, (R,)."""
+        return ops.mean(probabilities, axis=-1)

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import keras
 
-from emrys.blocks.metrics.avg_precision_at import AvgPrecisionAt
+from emrys.blocks.metrics.item_frequency import NoveltyAt, PopularityBiasAt
 from emrys.blocks.metrics.log_loss_metric import LogLossMetric
-from emrys.blocks.metrics.mrr_at import MRRAt
-from emrys.blocks.metrics.ndcg_at import NDCGAt
-from emrys.blocks.metrics.novelty_at import NoveltyAt
-from emrys.blocks.metrics.popularity_bias_at import PopularityBiasAt
-from emrys.blocks.metrics.precision_at import PrecisionAt
-from emrys.blocks.metrics.recall_at import RecallAt
+from emrys.blocks.metrics.ranking import AvgPrecisionAt, MRRAt, NDCGAt, PrecisionAt, RecallAt
 from emrys.blocks.utils.registry import Registry
 
 #: Metrics by name: `metrics_registry.parse("recall_at")` makes a `RecallAt`, a metric comes back as it is. "recall"

@@ -8,12 +8,7 @@ from typing import Any
 import keras
 
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.metrics.avg_precision_at import AvgPrecisionAt
-from emrys.blocks.metrics.base import RankedRows, RankingMetric
-from emrys.blocks.metrics.mrr_at import MRRAt
-from emrys.blocks.metrics.ndcg_at import NDCGAt
-from emrys.blocks.metrics.precision_at import PrecisionAt
-from emrys.blocks.metrics.recall_at import RecallAt
+from emrys.blocks.metrics.ranking import AvgPrecisionAt, MRRAt, NDCGAt, PrecisionAt, RankedRows, RankingMetric, RecallAt
 
 
 @keras.saving.register_keras_serializable("emrys")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import keras
 
+from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.optimizers.get_optimizer import get_optimizer
-from emrys.blocks.optimizers.optimizer_blocks import OptimizerBlocks
 
 
 @dataclass
@@ -291,3 +292,56 @@ def _variables_of(pair: _Pair, variables: list[Any]) -> list[Any]:
 
 def _pair_config(pair: _Pair, places: list[int] | None) -> dict[str, Any]:
     return {"optimizer": to_config(pair.optimizer), "blocks": pair.block_names, "places": places}
+
+
+@dataclass
+class OptimizerBlocks:
+    """An optimizer, or its name, and the block or blocks whose weights it updates; see `MultiOptimizer`.
+
+    Args:
+        optimizer: Optimizer, or its name.
+        blocks: One layer, or several.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> mm.OptimizerBlocks("adagrad", mm.MLPBlock([4])).optimizer
+        'adagrad'
+    """
+
+    optimizer: str | keras.optimizers.Optimizer
+    blocks: keras.layers.Layer | Sequence[keras.layers.Layer]
+
+
+def split_embeddings_on_size(
+    embeddings: ParallelBlock, threshold: int
+) -> tuple[list[keras.layers.Layer], list[keras.layers.Layer]]:
+    """Splits the tables of a block by their number of rows, to give them different optimizers.
+
+    Args:
+        embeddings: The tables, what `Embeddings` makes.
+        threshold: Number of rows from which on a table is large.
+
+    Returns:
+        The large tables and the small ones, each in the order of the block. A warning says so where none is large.
+
+    Raises:
+        ConfigError: if a branch of `embeddings` is no table.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> from merlin.schema import Schema
+        >>> columns = [mm.create_categorical_column("user", 99), mm.create_categorical_column("country", 4)]
+        >>> large, small = mm.split_embeddings_on_size(mm.Embeddings(Schema(columns), dim=2), threshold=50)
+        >>> [table.name for table in large], [table.name for table in small]
+        (['user'], ['country'])
+    """
+    large: list[keras.layers.Layer] = []
+    small: list[keras.layers.Layer] = []
+    for table in embeddings.parallel_values:
+        rows = getattr(table, "input_dim", None)
+        if rows is None:
+            raise ConfigError("split_embeddings_on_size takes embedding tables", got=type(table).__name__)
+        (large if rows >= threshold else small).append(table)
+    if not large:
+        warnings.warn(f"no table has {threshold} rows or more", stacklevel=2)
+    return large, small

@@ -1,4 +1,4 @@
-"""Gradients of embedding tables, which name the rows that they are of (`tf.IndexedSlices`), beside dense ones."""
+"""Operations on gradients, sparse ones of embedding tables (`tf.IndexedSlices`) or dense ones."""
 
 from __future__ import annotations
 
@@ -8,57 +8,57 @@ from typing import Any
 import tensorflow as tf
 
 
-def summed(gradient: Any) -> Any:
-    """The gradient with each row named once: what comes for a row several times is added up.
+def sum_duplicate_rows(gradient: Any) -> Any:
+    """Sums the slices of each row, so that every row occurs once.
 
     Args:
         gradient: `tf.IndexedSlices` of N rows, possibly repeated, or a dense tensor.
 
     Returns:
-        `tf.IndexedSlices` of at most N different rows; a dense tensor as it is.
+        `tf.IndexedSlices` of at most N distinct rows; a dense tensor is returned unchanged.
     """
     if not isinstance(gradient, tf.IndexedSlices):
         return gradient
-    rows, places = tf.unique(gradient.indices)
-    values = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(rows))
+    rows, segments = tf.unique(gradient.indices)
+    values = tf.math.unsorted_segment_sum(gradient.values, segments, tf.size(rows))
     return tf.IndexedSlices(values, rows, gradient.dense_shape)
 
 
-def mapped(function: Callable[[Any], Any], gradient: Any) -> Any:
-    """Applies a function, which leaves zeros alone, to every value of a gradient."""
+def map_values(function: Callable[[Any], Any], gradient: Any) -> Any:
+    """Applies an element-wise function with f(0) = 0 to the values of a gradient."""
     if isinstance(gradient, tf.IndexedSlices):
         return tf.IndexedSlices(function(gradient.values), gradient.indices, gradient.dense_shape)
     return function(gradient)
 
 
-def clipped(
+def clip_gradients(
     gradients: list[Any],
     norm: float | None = None,
     global_norm: float | None = None,
     value: float | None = None,
 ) -> list[Any]:
-    """Clips gradients; those of tables have to be `summed` before.
+    """Clips gradients; apply `sum_duplicate_rows` to sparse ones first.
 
     Args:
         gradients: One for each variable.
-        norm: Greatest norm of each. Default: none.
-        global_norm: Greatest norm of all together. Default: none.
-        value: Greatest absolute value. Default: none.
+        norm: Maximum norm of each gradient. Default: no limit.
+        global_norm: Maximum norm of all gradients together. Default: no limit.
+        value: Maximum absolute value. Default: no limit.
 
     Returns:
-        The gradients, of the kinds that they were.
+        The clipped gradients, sparse or dense as before.
     """
     if norm:
         return [tf.clip_by_norm(gradient, norm) for gradient in gradients]
     if global_norm:
         return list(tf.clip_by_global_norm(gradients, global_norm)[0])
     if value:
-        return [mapped(lambda values: tf.clip_by_value(values, -value, value), gradient) for gradient in gradients]
+        return [map_values(lambda values: tf.clip_by_value(values, -value, value), gradient) for gradient in gradients]
     return gradients
 
 
-def rows_of(gradient: Any) -> Any:
-    """The rows of a dense gradient that are not zero, as `tf.IndexedSlices`."""
+def nonzero_rows(gradient: tf.Tensor) -> tf.IndexedSlices:
+    """The non-zero rows of a dense gradient, as `tf.IndexedSlices`."""
     used = tf.reduce_any(tf.not_equal(gradient, 0), axis=list(range(1, len(gradient.shape))))
     rows = tf.reshape(tf.where(used), [-1])
     return tf.IndexedSlices(tf.gather(gradient, rows), rows, tf.shape(gradient, "int64"))

@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from emrys.blocks.errors import ConfigError, DependencyError
-from emrys.blocks.retrieval.streaming import streamed_top_k
+from emrys.blocks.retrieval.brute_force import streamed_top_k
 from emrys.blocks.retrieval.top_k_layer import TopKLayer
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 from emrys.blocks.errors import ConfigError, DataError, SchemaError
 from emrys.blocks.loader import Loader
 from emrys.blocks.loader.sources import open_source
-from emrys.blocks.retrieval.top_k_prediction import TopKPrediction
+from emrys.blocks.retrieval.top_k_layer import TopKPrediction
 
 #: Rows that are read at once.
 _ROWS_AT_ONCE = 65_536

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.errors import ConfigError, DataError
-from emrys.blocks.retrieval.candidate_holder import CandidateHolder
-from emrys.blocks.retrieval.candidates import ids_and_vectors
+from emrys.blocks.retrieval.candidate_index import CandidateHolder, ids_and_vectors
 from emrys.blocks.retrieval.encoding import encode_frame
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import keras
 import tensorflow as tf
@@ -10,12 +10,10 @@ import tensorflow as tf
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.metrics.rows import checked_positive
-from emrys.blocks.retrieval.comparing import compared
+from emrys.blocks.metrics.ranking import checked_positive
+from emrys.blocks.retrieval.brute_force import streamed_top_k
 from emrys.blocks.retrieval.index_block import IndexBlock
-from emrys.blocks.retrieval.prediction_output import PredictionOutput
-from emrys.blocks.retrieval.streaming import streamed_top_k
-from emrys.blocks.retrieval.top_k_prediction import TopKPrediction
+from emrys.blocks.retrieval.top_k_layer import TopKPrediction, compared
 
 if TYPE_CHECKING:
     from merlin.io import Dataset
@@ -98,3 +96,23 @@ class TopKIndexBlock(IndexBlock):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, but for the vectors, of which it has the sizes."""
         return {**super().get_config(), "k": self.k}
+
+
+class PredictionOutput(NamedTuple):
+    """Scores with what they are compared with.
+
+    Attributes:
+        predictions: Scores (B, 1 + M), or what they are made of.
+        targets: What is right, (B, 1 + M).
+        positive_item_ids: Ids of the positives, (B,).
+        valid_negatives_mask: Which negatives are none of the row's positive, (B, M).
+        negative_item_ids: Ids of the negatives, (M,).
+        sample_weight: Weight of each row.
+    """
+
+    predictions: Any
+    targets: Any = None
+    positive_item_ids: Any = None
+    valid_negatives_mask: Any = None
+    negative_item_ids: Any = None
+    sample_weight: Any = None

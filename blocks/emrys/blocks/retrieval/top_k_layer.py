@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
+import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.metrics.rows import checked_positive
-from emrys.blocks.retrieval.candidate_holder import CandidateHolder
-from emrys.blocks.retrieval.candidates import ids_and_vectors
-from emrys.blocks.retrieval.comparing import compared
-from emrys.blocks.retrieval.top_k_prediction import TopKPrediction
+from emrys.blocks.metrics.ranking import checked_positive
+from emrys.blocks.retrieval.candidate_index import CandidateHolder, ids_and_vectors
 
 
 class TopKLayer(CandidateHolder, abc.ABC):
@@ -148,3 +148,82 @@ class TopKLayer(CandidateHolder, abc.ABC):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments. The candidates are in the file beside the weights."""
         return {**super().get_config(), "k": self.k}
+
+
+class TopKPrediction(NamedTuple):
+    """Scores and identifiers, best first.
+
+    Where fewer than K candidates can be given, the rest has the score -inf and the identifier -1.
+
+    Attributes:
+        scores: (B, K), float32.
+        identifiers: (B, K), int32, or int64 where ids are too large for that.
+    """
+
+    scores: Any
+    identifiers: Any
+
+    def to_df(self) -> pd.DataFrame:
+        """A data frame with one row for each query: `score_0`, `id_0`, `score_1`, `id_1`, …."""
+        scores, identifiers = np.asarray(self.scores), np.asarray(self.identifiers)
+        columns: dict[str, Any] = {}
+        for place in range(scores.shape[1]):
+            columns[f"score_{place}"] = scores[:, place]
+            columns[f"id_{place}"] = identifiers[:, place]
+        return pd.DataFrame(columns)
+
+    @staticmethod
+    def output_names(k: int) -> list[str]:
+        """Names of the columns that `batch_predict` gives: all scores, then all identifiers.
+
+        Args:
+            k: Number of candidates.
+        """
+        return [f"score_{place}" for place in range(k)] + [f"id_{place}" for place in range(k)]
+
+
+#: What stands for -inf in a loss, where it would give NaN.
+_LOWEST = -1e30
+
+
+def right_items(targets: Any) -> Any:
+    """Ids of the right items of each query as a dense tensor (B, P), int64.
+
+    Args:
+        targets: (B,), (B, 1), (B, P) or lists (B, None); ids below 0 pad.
+
+    Returns:
+        (B, P), with -1 where there is none; each id of a query once.
+    """
+    if isinstance(targets, tf.RaggedTensor):
+        # Ids are counted once, so that a list of none needs one column all the same.
+        targets = tf.cast(targets, tf.int64).to_tensor(-1)
+        targets = tf.pad(targets, [[0, 0], [0, 1]], constant_values=-1)
+    targets = tf.cast(targets, tf.int64)
+    targets = targets[:, tf.newaxis] if len(targets.shape) == 1 else targets
+    targets = tf.sort(tf.maximum(targets, -1), axis=1)
+    again = tf.concat([tf.zeros_like(targets[:, :1], tf.bool), tf.equal(targets[:, 1:], targets[:, :-1])], 1)
+    return tf.where(again, tf.constant(-1, tf.int64), targets)
+
+
+def hits(identifiers: Any, targets: Any) -> tuple[Any, Any]:
+    """Marks the right ones among the best candidates.
+
+    Args:
+        identifiers: (B, K), ids, -1 for none.
+        targets: Ids of the right items, see `right_items`.
+
+    Returns:
+        (B, K), float32, 1 where the candidate is right, and the number of right items of each query, (B,), float32.
+    """
+    right = right_items(targets)
+    identifiers = tf.cast(identifiers, tf.int64)
+    same = tf.equal(identifiers[:, :, tf.newaxis], right[:, tf.newaxis, :])
+    found = tf.logical_and(tf.reduce_any(same, axis=2), identifiers >= 0)
+    return tf.cast(found, tf.float32), tf.math.count_nonzero(right >= 0, axis=1, dtype=tf.float32)
+
+
+def compared(ranked: TopKPrediction, targets: Any) -> Prediction:
+    """Scores (B, K) beside targets (B, K) that are 1 where the candidate is right."""
+    found, _ = hits(ranked.identifiers, targets)
+    return Prediction(tf.maximum(ranked.scores, _LOWEST), found)

@@ -8,10 +8,12 @@ import keras
 from merlin.schema import ColumnSchema, Schema
 
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.errors import ConfigError
 from emrys.blocks.outputs.categorical_output import default_categorical_prediction_metrics
 from emrys.blocks.outputs.categorical_target import only_column
 from emrys.blocks.outputs.model_output import Metrics, ModelOutput, with_judges
-from emrys.blocks.retrieval.strategies import as_top_k_layer
+from emrys.blocks.retrieval.approximate_top_k import ApproximateTopK
+from emrys.blocks.retrieval.brute_force import BruteForce
 from emrys.blocks.retrieval.top_k_layer import TopKLayer
 
 
@@ -123,3 +125,21 @@ class TopKOutput(ModelOutput):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments. The candidates are in the file beside the weights."""
         return with_judges(self, super().get_config(), default_categorical_prediction_metrics)
+
+
+STRATEGIES: dict[str, type[TopKLayer]] = {"brute-force-topk": BruteForce, "approximate-topk": ApproximateTopK}
+
+
+def as_top_k_layer(value: Any, k: int) -> TopKLayer:
+    """A layer from its name, with `k` results; a layer is taken as it is.
+
+    Raises:
+        ConfigError: if it is neither.
+    """
+    if isinstance(value, TopKLayer):
+        return value
+    if isinstance(value, str) and value in STRATEGIES:
+        return STRATEGIES[value](k=k)
+    expected = f"a top-k layer or one of {', '.join(map(repr, STRATEGIES))}"
+    got = repr(value) if isinstance(value, str) else type(value).__name__
+    raise ConfigError("the top-k layer is not known", expected=expected, got=got)

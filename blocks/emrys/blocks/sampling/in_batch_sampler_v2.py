@@ -10,8 +10,7 @@ import tensorflow as tf
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.sampling.candidate import Candidate
 from emrys.blocks.sampling.candidate_sampler import CandidateSampler, sampler_registry
-from emrys.blocks.sampling.frequencies import as_probabilities
-from emrys.blocks.sampling.item_probabilities import ItemProbabilities
+from emrys.blocks.sampling.item_probabilities import ItemProbabilities, as_probabilities
 
 
 @sampler_registry.register("in-batch")

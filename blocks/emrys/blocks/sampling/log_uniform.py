@@ -10,7 +10,7 @@ import tensorflow as tf
 from emrys.blocks.errors import ConfigError
 
 
-def draw(number: int, min_id: int, max_id: int, unique: bool, seed: int | None) -> Any:
+def draw_log_uniform(number: int, min_id: int, max_id: int, unique: bool, seed: int | None) -> Any:
     """Draws ids from `min_id` to `max_id - 1`, low ones more often.
 
     Returns:

@@ -18,10 +18,11 @@ import emrys.blocks as mm
 from emrys.blocks.errors import ConfigError, EmrysError, SchemaError
 from emrys.blocks.inputs.embedding_table import embedding_tables
 from emrys.blocks.io import write_json
+from emrys.blocks.utils.huge_pages import prefer_huge_pages_for_training
 from emrys.components.contracts.feature_schema import FeatureSchema
 from emrys.components.contracts.model import ModelArtifact
 from emrys.components.contracts.transformed import Transformed
-from emrys.components.events import emit, running
+from emrys.components.events import emit, step_events
 from emrys.components.train.averaging import averaged, count_ids
 from emrys.components.train.catalogue_validation import MEASURED, HeldBack
 from emrys.components.train.checkpoints import Checkpoints
@@ -94,7 +95,7 @@ def run(data: Path, schema: Path, model: Path, config: TrainConfig, output: Path
     Raises:
         EmrysError: if the loss stops being a number.
     """
-    with running(STEP):
+    with step_events(STEP):
         # Before any model is loaded: layers that draw random numbers take their seeds as they are made.
         keras.utils.set_random_seed(config.seed)
         # Sums over threads in varying order would make two runs with one seed differ.
@@ -177,6 +178,7 @@ def _fit(model: mm.Model, rows: dict[str, Path], columns: FeatureSchema, config:
     if epochs.next_epoch:
         emit(STEP, "message", text=f"going on after epoch {epochs.next_epoch}")
     epochs.batches = len(train)
+    prefer_huge_pages_for_training(model)
     model.fit(
         train,
         validation_data=valid,

@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from merlin.schema import Schema
 
 import emrys.blocks as mm
-from emrys.blocks.core.huge_pages import huge_page_size, prefer_huge_pages
+from emrys.blocks.utils.huge_pages import huge_page_size, prefer_huge_pages, prefer_huge_pages_for_training
 
 ROWS = 200_000  # of 16 values: 12.2 MiB
 
@@ -16,7 +17,7 @@ needs_huge_pages = pytest.mark.skipif(not huge_page_size(), reason="this kernel 
 
 
 def _advised(variable) -> bool:
-    """Whether Linux was told to keep the memory in the middle of a variable in large pages: the flag `hg` of smaps."""
+    """Whether Linux was asked for huge pages for the memory in the middle of a variable: the flag `hg` of smaps."""
     memory = np.asarray(variable.value.read_value())
     place, inside = memory.ctypes.data + memory.nbytes // 2, False
     for line in Path("/proc/self/smaps").read_text().splitlines():
@@ -40,19 +41,17 @@ def test_a_variable_is_advised_and_keeps_its_values():
 
 
 @needs_huge_pages
-@pytest.mark.parametrize("in_a_graph", [False, True])
-def test_tables_and_what_optimizers_remember_of_them_are_advised(in_a_graph):
-    table = mm.EmbeddingTable(16, mm.create_categorical_column("item", ROWS - 1))
-    optimizer = mm.LazyAdam()
-
-    def build():
-        if not table.built:
-            table.build((None, 1))
-        optimizer.build(table.trainable_variables)
-
-    (tf.function(build) if in_a_graph else build)()  # a first step of `fit` builds both
-    (slots,) = [each for each in optimizer.variables if each.shape == (ROWS, 32)]
-    assert _advised(table.embeddings)
+def test_tables_and_optimizer_slots_of_a_model_are_advised():
+    schema = Schema([mm.create_categorical_column("item", ROWS - 1)])
+    inputs = mm.Embeddings(schema, dim=16, aggregation="concat")
+    model = mm.Model(inputs, mm.BinaryOutput("click"))
+    model.compile(mm.LazyAdam())
+    model.build({"item": (None, 1)})
+    table = inputs["item"].embeddings
+    assert not _advised(table)
+    prefer_huge_pages_for_training(model)
+    (slots,) = [each for each in model.optimizer.variables if each.shape == (ROWS, 32)]
+    assert _advised(table)
     assert _advised(slots)
 
 

@@ -1,0 +1,488 @@
+"""Base of the metrics that judge the first k of ranked results."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from emrys.blocks.core.calling import check_shape
+from emrys.blocks.errors import ConfigError
+
+
+def ranked_relevance(relevant: Any, y_pred: Any, k: int, dtype: str) -> Any:
+    """Relevance of the k results with the highest scores, best first.
+
+    Among equal scores, results that are not relevant come before relevant ones: a model that gives one score to
+    everything finds nothing, wherever the relevant item stands. NaN ranks last.
+
+    Args:
+        relevant: (R, N), bool.
+        y_pred: (R, N), scores.
+        k: Number of results.
+        dtype: Type of what is returned.
+
+    Returns:
+        (R, k), 1 for a relevant result and 0 for others.
+    """
+    # In float64 there is room below each float32 for the score of a relevant item, above the next lower float32.
+    scores = ops.cast(y_pred, "float64")
+    scores = ops.where(ops.isnan(scores), -1e300, ops.clip(scores, -1e300, 1e300))
+    scores = ops.where(relevant, scores - ops.abs(scores) * 2.0**-40 - 1e-250, scores)
+    _, best = ops.top_k(scores, k)
+    return ops.cast(ops.take_along_axis(relevant, best, axis=-1), dtype)
+
+
+class RankingMetric(keras.metrics.Mean, abc.ABC):
+    """Mean over rows of a number that the first k results of each row give.
+
+    A subclass gives `compute`: that number, from which of the first k results are relevant and how many relevant items
+    there are. This class ranks, weights, and keeps the mean over all rows since the last reset.
+
+    A label above 0 is relevant. A row with no relevant item has 0, and counts in the mean. Equal scores are ranked to
+    the disadvantage of the relevant item: it comes after all others of that score; NaN ranks last.
+
+    Args:
+        k: Number of results that are looked at. Default 10.
+        pre_sorted: Whether columns come best first, and perhaps cut to the best; they are then taken in that order,
+            and `label_relevant_counts` must be set before each `update_state`. Default False.
+        name: Name of the metric, to which `_<k>` is added. The default is the snake-case name of each metric.
+        dtype: Type of the state and the result. Default None: the default float type of Keras.
+        seed: Accepted for programs written for Merlin Models, which shuffles equal scores; it changes nothing here.
+
+    Input shape:
+        `y_true` and `y_pred`: (B, N); or (B, L, N), where each step is a row; or (N,), one row. `sample_weight`: one
+        weight for each row.
+
+    Output shape:
+        A scalar.
+    """
+
+    def __init__(
+        self,
+        k: int = 10,
+        pre_sorted: bool = False,
+        name: str = "ranking_at",
+        dtype: Any = None,
+        seed: int | None = None,
+    ) -> None:
+        self._base_name = name
+        self.k = checked_positive(f"k of {type(self).__name__}", k)
+        super().__init__(name=f"{name}_{self.k}", dtype=dtype)
+        self.pre_sorted = pre_sorted
+        self.seed = seed
+        self.label_relevant_counts: Any = None
+
+    @abc.abstractmethod
+    def compute(self, relevance: Any, relevant_counts: Any) -> Any:
+        """The number of each row.
+
+        Args:
+            relevance: (R, K), 1 where the result is relevant and 0 where not, best result first.
+            relevant_counts: (R,), number of relevant items of the row, found or not.
+
+        Returns:
+            (R,).
+        """
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Takes rows into the mean.
+
+        `label_relevant_counts`, if set, is the number of relevant items of each row, for labels that were cut to the
+        best results; it holds for one call.
+
+        Args:
+            y_true: (B, N), above 0 for relevant items.
+            y_pred: (B, N), scores.
+            sample_weight: (B,), or (B, L) for (B, L, N). Default None: each row weighs 1.
+
+        Raises:
+            ConfigError: if shapes do not fit, there are fewer than k columns, or `pre_sorted` is set without counts.
+        """
+        counts, self.label_relevant_counts = self.label_relevant_counts, None
+        rows = RankedRows(self, y_true, y_pred, sample_weight, counts)
+        self.update_ranked(rows.relevance, rows.relevant_counts, rows.weights)
+
+    def update_ranked(self, relevance: Any, relevant_counts: Any, weights: Any = None) -> None:
+        """Takes rows that are ranked already into the mean.
+
+        Args:
+            relevance: (R, K') with K' of at least k, 1 for relevant results, best first.
+            relevant_counts: (R,), number of relevant items of each row.
+            weights: (R,). Default None: each row weighs 1.
+        """
+        super().update_state(self.compute(relevance[:, : self.k], relevant_counts), weights)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        config = {"k": self.k, "pre_sorted": self.pre_sorted, "seed": self.seed}
+        return {**super().get_config(), **config, "name": self._base_name}
+
+
+class RankedRows:
+    """Labels and scores of a batch as ranked rows.
+
+    Args:
+        metric: A metric, or an aggregator of several, with `k`, `pre_sorted`, `name` and `dtype`.
+        y_true: (..., N), labels.
+        y_pred: (..., N), scores.
+        sample_weight: Weights of the rows, or None.
+        relevant_counts: Number of relevant items of each row, or None to count them in `y_true`.
+
+    Attributes:
+        relevance: (R, k), 1 for relevant results, best first.
+        relevant_counts: (R,).
+        weights: (R,), or None.
+
+    Raises:
+        ConfigError: if shapes do not fit, there are fewer than k columns, or `pre_sorted` is set without counts.
+    """
+
+    def __init__(self, metric: Any, y_true: Any, y_pred: Any, sample_weight: Any, relevant_counts: Any) -> None:
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        check_shape(f"y_true of {metric.name}", y_true.shape, y_pred.shape)
+        if len(y_pred.shape) == 0:
+            raise ConfigError(f"y_pred of {metric.name} is a single number", expected="(B, N)")
+        check_columns(metric.name, metric.k, y_pred.shape[-1])
+        if metric.pre_sorted and relevant_counts is None:
+            raise ConfigError(
+                f"{metric.name} takes sorted results and does not know how many relevant items there were",
+                fix="Set label_relevant_counts before update_state.",
+            )
+        self.weights = row_weights(metric.name, sample_weight, y_pred, metric.dtype)
+        labels = ops.cast(as_rows(y_true), metric.dtype) > 0
+        if relevant_counts is None:
+            self.relevant_counts = ops.sum(ops.cast(labels, metric.dtype), axis=-1)
+        else:
+            counts = ops.convert_to_tensor(relevant_counts, dtype=metric.dtype)
+            self.relevant_counts = ops.reshape(counts, (-1,))
+            check_shape(f"label_relevant_counts of {metric.name}", self.relevant_counts.shape, labels.shape[:1])
+        if metric.pre_sorted:
+            self.relevance = ops.cast(labels[:, : metric.k], metric.dtype)
+        else:
+            self.relevance = ranked_relevance(labels, as_rows(y_pred), metric.k, metric.dtype)
+
+
+def checked_positive(what: str, value: Any) -> int:
+    """A count as a plain integer.
+
+    Raises:
+        ConfigError: if it is not an integer of at least 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ConfigError(f"{what} cannot be", expected="an integer from 1", got=repr(value))
+    return int(value)
+
+
+def check_columns(metric: str, k: int, columns: int | None) -> None:
+    """Refuses a cut-off above the number of columns, where that is known.
+
+    Raises:
+        ConfigError: naming both.
+    """
+    if columns is not None and k > columns:
+        raise ConfigError(
+            f"the cut-off of {metric} is above the number of results",
+            expected=f"at least {k} columns",
+            got=str(columns),
+        )
+
+
+def as_rows(values: Any) -> Any:
+    """Values (..., N) as rows (R, N)."""
+    return ops.reshape(values, (-1, ops.shape(values)[-1]))
+
+
+def row_weights(metric: str, sample_weight: Any, values: Any, dtype: str) -> Any:
+    """One weight for each row of `values`.
+
+    Args:
+        metric: Name of the metric, for errors.
+        sample_weight: None, a number, or weights for the leading axes of `values`, with or without a last axis of 1.
+            For values (B, L, N) also (B,): all steps of an example weigh the same.
+        values: (..., N).
+        dtype: Type of the weights.
+
+    Returns:
+        (R,), or None where there are no weights.
+
+    Raises:
+        ConfigError: if the shapes do not fit.
+    """
+    if sample_weight is None:
+        return None
+    weights = ops.convert_to_tensor(sample_weight, dtype=dtype)
+    leading = tuple(values.shape)[:-1]
+    if len(weights.shape) == len(leading) + 1 and weights.shape[-1] == 1:
+        weights = ops.squeeze(weights, -1)
+    if len(weights.shape) > 0:
+        # Weights of whole examples, (B,) or (B, 1), hold for each of their steps.
+        sizes = zip(weights.shape, leading, strict=False)
+        expected = [1 if axis and size == 1 else full for axis, (size, full) in enumerate(sizes)]
+        check_shape(f"sample_weight of {metric}", weights.shape, expected)
+        weights = ops.reshape(weights, (*ops.shape(weights), *[1] * (len(leading) - len(weights.shape))))
+    return ops.reshape(ops.broadcast_to(weights, ops.shape(values)[:-1]), (-1,))
+
+
+@keras.saving.register_keras_serializable("emrys")
+class AvgPrecisionAt(RankingMetric):
+    """Mean average precision: precision at each relevant result, averaged over those that k results can hold.
+
+    For c relevant items in a row, and r(i), 1 if the result of rank i is relevant and else 0:
+
+        ap = sum over i <= k of r(i) * (relevant among the first i) / i, divided by min(c, k)
+
+    A row with no relevant item has 0, and counts in the mean.
+
+    Equal scores are ranked to the disadvantage of the relevant item: it comes after all others of that score.
+
+    Args:
+        k: Number of results that are looked at. Default 10.
+        pre_sorted: Whether columns come best first, and perhaps cut to the best; `label_relevant_counts` must then be
+            set before each `update_state`. Default False.
+        name: Name of the metric, to which `_<k>` is added. Default "map_at".
+        dtype: Type of the state and the result. Default None: the default float type of Keras.
+        seed: Accepted for programs written for Merlin Models, which shuffles equal scores; it changes nothing here.
+
+    Input shape:
+        `y_true` and `y_pred`: (B, N), (B, L, N) or (N,). `sample_weight`, optional: one weight for each row.
+
+    Output shape:
+        A scalar: the mean over all rows since the last reset.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> metric = mm.AvgPrecisionAt(k=4)
+        >>> metric.update_state([[0, 1, 0, 1]], [[0.9, 0.8, 0.7, 0.6]])
+        >>> float(metric.result())
+        0.5
+    """
+
+    def __init__(
+        self,
+        k: int = 10,
+        pre_sorted: bool = False,
+        name: str = "map_at",
+        dtype: Any = None,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(k=k, pre_sorted=pre_sorted, name=name, dtype=dtype, seed=seed)
+
+    def compute(self, relevance: Any, relevant_counts: Any) -> Any:
+        """Average precision of each row, (R,)."""
+        ranks = ops.arange(1, self.k + 1, dtype=relevance.dtype)
+        precision = ops.sum(relevance * ops.cumsum(relevance, axis=-1) / ranks, axis=-1)
+        return ops.divide_no_nan(precision, ops.minimum(relevant_counts, float(self.k)))
+
+
+@keras.saving.register_keras_serializable("emrys")
+class MRRAt(RankingMetric):
+    """Mean reciprocal rank: how high the first relevant result stands.
+
+    For each row:
+
+        mrr = 1 / (rank of the first relevant result), 0 if none is among the first k
+
+    A row with no relevant item has 0, and counts in the mean.
+
+    Equal scores are ranked to the disadvantage of the relevant item: it comes after all others of that score.
+
+    Args:
+        k: Number of results that are looked at. Default 10.
+        pre_sorted: Whether columns come best first, and perhaps cut to the best; `label_relevant_counts` must then be
+            set before each `update_state`. Default False.
+        name: Name of the metric, to which `_<k>` is added. Default "mrr_at".
+        dtype: Type of the state and the result. Default None: the default float type of Keras.
+        seed: Accepted for programs written for Merlin Models, which shuffles equal scores; it changes nothing here.
+
+    Input shape:
+        `y_true` and `y_pred`: (B, N), (B, L, N) or (N,). `sample_weight`, optional: one weight for each row.
+
+    Output shape:
+        A scalar: the mean over all rows since the last reset.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> metric = mm.MRRAt(k=3)
+        >>> metric.update_state([[0, 1, 0, 1]], [[0.9, 0.8, 0.7, 0.6]])
+        >>> float(metric.result())
+        0.5
+
+    Reference:
+        Voorhees. The TREC-8 Question Answering Track Report. TREC 1999.
+    """
+
+    def __init__(
+        self,
+        k: int = 10,
+        pre_sorted: bool = False,
+        name: str = "mrr_at",
+        dtype: Any = None,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(k=k, pre_sorted=pre_sorted, name=name, dtype=dtype, seed=seed)
+
+    def compute(self, relevance: Any, relevant_counts: Any) -> Any:
+        """Reciprocal rank of the first relevant result of each row, (R,)."""
+        ranks = ops.arange(1, self.k + 1, dtype=relevance.dtype)
+        return ops.max(relevance / ranks, axis=-1)
+
+
+@keras.saving.register_keras_serializable("emrys")
+class NDCGAt(RankingMetric):
+    """Normalised discounted cumulative gain, where an item is relevant or not.
+
+    For c relevant items in a row, and r(i), 1 if the result of rank i is relevant and else 0:
+
+        dcg  = sum over i <= k of r(i) / log2(i + 1)
+        best = sum over i <= min(c, k) of 1 / log2(i + 1)
+        ndcg = dcg / best
+
+    A row with no relevant item has 0, and counts in the mean. Degrees of relevance are not told apart: any label above
+    0 is relevant.
+
+    Equal scores are ranked to the disadvantage of the relevant item: it comes after all others of that score.
+
+    Args:
+        k: Number of results that are looked at. Default 10.
+        pre_sorted: Whether columns come best first, and perhaps cut to the best; `label_relevant_counts` must then be
+            set before each `update_state`. Default False.
+        name: Name of the metric, to which `_<k>` is added. Default "ndcg_at".
+        dtype: Type of the state and the result. Default None: the default float type of Keras.
+        seed: Accepted for programs written for Merlin Models, which shuffles equal scores; it changes nothing here.
+
+    Input shape:
+        `y_true` and `y_pred`: (B, N), (B, L, N) or (N,). `sample_weight`, optional: one weight for each row.
+
+    Output shape:
+        A scalar: the mean over all rows since the last reset.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> metric = mm.NDCGAt(k=2)
+        >>> metric.update_state([[0, 1, 0]], [[0.9, 0.8, 0.7]])
+        >>> round(float(metric.result()), 4)
+        0.6309
+
+    Reference:
+        Järvelin, Kekäläinen. Cumulated Gain-based Evaluation of IR Techniques. ACM TOIS 20(4), 2002.
+    """
+
+    def __init__(
+        self,
+        k: int = 10,
+        pre_sorted: bool = False,
+        name: str = "ndcg_at",
+        dtype: Any = None,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(k=k, pre_sorted=pre_sorted, name=name, dtype=dtype, seed=seed)
+
+    def compute(self, relevance: Any, relevant_counts: Any) -> Any:
+        """Normalised gain of each row, (R,)."""
+        discounts = 1.0 / np.log2(np.arange(2, self.k + 2))
+        gains = ops.sum(relevance * ops.convert_to_tensor(discounts, dtype=relevance.dtype), axis=-1)
+        best = ops.convert_to_tensor(np.concatenate([[0.0], np.cumsum(discounts)]), dtype=relevance.dtype)
+        reachable = ops.cast(ops.minimum(relevant_counts, float(self.k)), "int32")
+        return ops.divide_no_nan(gains, ops.take(best, reachable))
+
+
+@keras.saving.register_keras_serializable("emrys")
+class PrecisionAt(RankingMetric):
+    """Share of the first k results that are relevant.
+
+    For each row:
+
+        precision = (relevant among the first k) / k
+
+    A row with no relevant item has 0, and counts in the mean.
+
+    Equal scores are ranked to the disadvantage of the relevant item: it comes after all others of that score.
+
+    Args:
+        k: Number of results that are looked at. Default 10.
+        pre_sorted: Whether columns come best first, and perhaps cut to the best; `label_relevant_counts` must then be
+            set before each `update_state`. Default False.
+        name: Name of the metric, to which `_<k>` is added. Default "precision_at".
+        dtype: Type of the state and the result. Default None: the default float type of Keras.
+        seed: Accepted for programs written for Merlin Models, which shuffles equal scores; it changes nothing here.
+
+    Input shape:
+        `y_true` and `y_pred`: (B, N), (B, L, N) or (N,). `sample_weight`, optional: one weight for each row.
+
+    Output shape:
+        A scalar: the mean over all rows since the last reset.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> metric = mm.PrecisionAt(k=4)
+        >>> metric.update_state([[0, 1, 0, 0, 1]], [[0.9, 0.8, 0.7, 0.6, 0.5]])
+        >>> float(metric.result())
+        0.25
+    """
+
+    def __init__(
+        self,
+        k: int = 10,
+        pre_sorted: bool = False,
+        name: str = "precision_at",
+        dtype: Any = None,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(k=k, pre_sorted=pre_sorted, name=name, dtype=dtype, seed=seed)
+
+    def compute(self, relevance: Any, relevant_counts: Any) -> Any:
+        """Precision of each row, (R,)."""
+        return ops.mean(relevance, axis=-1)
+
+
+@keras.saving.register_keras_serializable("emrys")
+class RecallAt(RankingMetric):
+    """Share of the relevant items that the first k results hold, of those that k results can hold.
+
+    For c relevant items in a row:
+
+        recall = (relevant among the first k) / min(c, k)
+
+    A row with no relevant item has 0, and counts in the mean.
+
+    Equal scores are ranked to the disadvantage of the relevant item: it comes after all others of that score.
+
+    Args:
+        k: Number of results that are looked at. Default 10.
+        pre_sorted: Whether columns come best first, and perhaps cut to the best; `label_relevant_counts` must then be
+            set before each `update_state`. Default False.
+        name: Name of the metric, to which `_<k>` is added. Default "recall_at".
+        dtype: Type of the state and the result. Default None: the default float type of Keras.
+        seed: Accepted for programs written for Merlin Models, which shuffles equal scores; it changes nothing here.
+
+    Input shape:
+        `y_true` and `y_pred`: (B, N), (B, L, N) or (N,). `sample_weight`, optional: one weight for each row.
+
+    Output shape:
+        A scalar: the mean over all rows since the last reset.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> metric = mm.RecallAt(k=2)
+        >>> metric.update_state([[0, 1, 0, 1]], [[0.9, 0.8, 0.7, 0.6]])
+        >>> float(metric.result())
+        0.5
+    """
+
+    def __init__(
+        self,
+        k: int = 10,
+        pre_sorted: bool = False,
+        name: str = "recall_at",
+        dtype: Any = None,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(k=k, pre_sorted=pre_sorted, name=name, dtype=dtype, seed=seed)
+
+    def compute(self, relevance: Any, relevant_counts: Any) -> Any:
+        """Recall of each row, (R,)."""
+        return ops.divide_no_nan(ops.sum(relevance, axis=-1), ops.minimum(relevant_counts, float(self.k)))
