@@ -1,4 +1,4 @@
-"""One server for all retrieval ensembles of the tests: three architectures on made data, and one of strings."""
+"""One server for all retrieval ensembles of the tests: three architectures on synthetic data, one with string ids."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.components.evaluate_retrieval.made import fit, prepare
 from tests.components.serving import small_recommender as small
 from tests.components.serving.conftest import need_server
 
-#: Items that the exported ensembles of made data give.
+#: Items that the exported ensembles of synthetic data recommend.
 K = 30
 
 #: By name: the architecture, and how the catalogue of some 200 films is searched.
@@ -32,8 +32,8 @@ ENSEMBLES = {
 }
 
 
-class Made:
-    """Steps that have run in a folder.
+class Pipeline:
+    """Outputs of the steps before the export, in a folder.
 
     Args:
         root: The folder.
@@ -43,7 +43,7 @@ class Made:
         self.root = root
 
     def inputs(self, name: str) -> dict[str, Path]:
-        """Inputs of the export of an ensemble."""
+        """Returns the inputs of the export of an ensemble."""
         root = self.root
         return {
             "model": root / f"trained-{ENSEMBLES[name][0].value}",
@@ -54,7 +54,7 @@ class Made:
         }
 
     def export(self, name: str, output: Path, **changes: object) -> TritonRepository:
-        """Exports an ensemble; `inputs` stand in for some of its own, other changes are of the configuration."""
+        """Exports an ensemble; `inputs` replaces some of its inputs, other changes are settings."""
         inputs = {**self.inputs(name), **changes.pop("inputs", {})}  # type: ignore[dict-item]
         config = ExportRetrievalConfig(**{"name": name, "k": K, "start_timeout": 90.0, **changes})  # type: ignore[arg-type]
         return run(**inputs, config=config, output=output)
@@ -73,32 +73,32 @@ def no_server() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """Made data with a trained and evaluated model of every architecture."""
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """Synthetic data with a trained and evaluated model of every architecture."""
     root = prepare(tmp_path_factory.mktemp("retrieval"))
     for name, (architecture, search) in ENSEMBLES.items():
         model = fit(root, architecture)
         config = EvaluateRetrievalConfig(k=5, recall_k=20, batch_size=256, **search)  # type: ignore[arg-type]
         evaluate(root / "splits", root / "data", model, root / "schema", config, root / f"evaluation-{name}")
-    return Made(root)
+    return Pipeline(root)
 
 
 @pytest.fixture(scope="session")
-def repositories(made: Made) -> dict[str, TritonRepository]:
+def repositories(pipeline: Pipeline) -> dict[str, TritonRepository]:
     """An exported repository for every ensemble, checked in process."""
     with without_server():
-        return {name: made.export(name, made.root / "triton" / name) for name in ENSEMBLES}
+        return {name: pipeline.export(name, pipeline.root / "triton" / name) for name in ENSEMBLES}
 
 
 @pytest.fixture(scope="session")
 def export_small(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TritonRepository]:
-    """Exports the ensemble of strings, as it is or changed."""
+    """Exports the ensemble with string ids, with changes of the arguments."""
     folder = tmp_path_factory.mktemp("small")
     recommender = small.make_recommender(folder)
     small.make_workflow().select(small.QUERY).save(folder / "workflow")
 
     def run_small(output: Path, **changes: object) -> TritonRepository:
-        given = {
+        arguments = {
             "recommender": recommender,
             "workflow": folder / "workflow",
             "held_out": small.held_out(),
@@ -108,14 +108,14 @@ def export_small(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Trit
             "versions": {"emrys": "1.0"},
             **changes,
         }
-        return export(**given, output=output)  # type: ignore[arg-type]
+        return export(**arguments, output=output)  # type: ignore[arg-type]
 
     return run_small
 
 
 @pytest.fixture(scope="session")
 def words(export_small: Callable[..., TritonRepository], tmp_path_factory: pytest.TempPathFactory) -> TritonRepository:
-    """The repository of the ensemble of strings."""
+    """The repository of the ensemble with string ids."""
     with without_server():
         return export_small(tmp_path_factory.mktemp("words") / "triton")
 
@@ -124,7 +124,7 @@ def words(export_small: Callable[..., TritonRepository], tmp_path_factory: pytes
 def server(
     repositories: dict[str, TritonRepository], words: TritonRepository, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TritonServer]:
-    """A real server with all ensembles; it must live to the end of the session."""
+    """A real server with all ensembles; it must run until the end of the session."""
     need_server()
     models = tmp_path_factory.mktemp("models")
     for repository in (*repositories.values(), words):

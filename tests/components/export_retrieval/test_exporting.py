@@ -1,4 +1,4 @@
-"""The gate on the small ensemble of strings: what it lets through, and what makes it fail."""
+"""The parity check on the small ensemble with string ids: what passes and what fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("no_server")
 
 
 def changed(**changes):
-    """The offline path with changed results: each change takes what was expected."""
+    """The offline path with changed results: each change is a function of the expected results."""
 
     def recommend(rows, transformed):
         expected = small.offline_recommend(rows, transformed)
@@ -37,24 +37,24 @@ def fails(export_small, output, **changes):
     return str(caught.value)
 
 
-def test_what_was_found(words):
+def test_the_summary_of_the_check(words):
     parity = words.metadata["parity"]
-    # 40 rows; two made ones for each of two scalars, four for the list, two for all; ann or bob who has seen most,
-    # and two long histories.
+    # 40 rows; two edge cases for each of two scalars, four for the list, two for all; the user with the most seen
+    # items, and two long histories.
     assert (parity["rows"], parity["k"], parity["ties"]) == (40 + 2 * 2 + 4 + 2 + 3, 4, 0)
     assert parity["max_abs_difference"] < 1e-5
     assert parity["short_rows"] > 2
     assert words.metadata["outputs"][0] == {"name": "item_ids", "dtype": "string", "is_list": True, "cardinality": None}
-    assert "the rest of `item_ids` is null (the empty string), and the rest of `scores` -3.4028235e+38" in (
-        words.path / "README.md"
-    ).read_text().replace("\n", " ")
+    page = (words.path / "README.md").read_text().replace("\n", " ")
+    assert "the rest of `item_ids` is null (the empty string), and the rest of `scores` is -3.4028235e+38" in page
 
 
 def test_a_score_that_differs(export_small, tmp_path):
     message = fails(
         export_small, tmp_path / "triton", offline_recommend=changed(scores=lambda expected: expected.scores + 0.01)
     )
-    assert message.startswith("column 'scores': served and offline differ in row 0, rank 0 of those compared; expected")
+    assert message.startswith("column 'scores': ")
+    assert "row 0, rank 0 of the compared rows; expected" in message
     export_small(
         tmp_path / "triton", offline_recommend=changed(scores=lambda expected: expected.scores + np.float32(5e-5))
     )
@@ -65,7 +65,8 @@ def test_a_list_that_ends_elsewhere(export_small, tmp_path):
         return np.where(np.arange(4) < 3, expected.scores, -np.inf).astype(np.float32)
 
     message = fails(export_small, tmp_path / "triton", offline_recommend=changed(scores=shorter))
-    assert "column 'scores': served and offline differ in row 0, rank 3 of those compared; expected -inf" in message
+    assert message.startswith("column 'scores': ")
+    assert "row 0, rank 3 of the compared rows; expected -inf" in message
 
 
 def test_another_item_with_another_score(export_small, tmp_path):
@@ -74,10 +75,8 @@ def test_another_item_with_another_score(export_small, tmp_path):
     )
     first = small.held_out().to_pylist()[0]
     items = [film for film, _ in small.expected_lists([first])[0]]
-    assert message == (
-        "column 'item_ids': served and offline differ in row 0, rank 0 of those compared; "
-        f"expected {items[-1]} (offline), got {items[0]} (served)"
-    )
+    assert message.startswith("column 'item_ids': ")
+    assert f"row 0, rank 0 of the compared rows; expected {items[-1]} (offline), got {items[0]} (served)" in message
 
 
 def test_items_of_equal_scores_may_change_places(export_small, tmp_path):
@@ -98,17 +97,17 @@ def test_items_of_equal_scores_may_change_places(export_small, tmp_path):
                 places[number, rank], scores[number, rank] = small.CATALOGUE.index(film), score
         return dataclasses.replace(small.offline_recommend(rows, transformed), items=places, scores=scores)
 
-    (tmp_path / "made").mkdir()
+    (tmp_path / "recommender").mkdir()
     repository = export_small(
         tmp_path / "triton",
-        recommender=small.make_recommender(tmp_path / "made", items),
+        recommender=small.make_recommender(tmp_path / "recommender", items),
         offline_transform=workflow.transform_table,
         offline_recommend=other_first,
     )
     assert repository.metadata["parity"]["ties"] > 10
 
 
-def test_a_seen_item_is_never_let_through(export_small, tmp_path):
+def test_a_seen_item_fails_the_check(export_small, tmp_path):
     def more(expected):
         # The first row has seen its own best item too.
         return Lists.of(
@@ -116,31 +115,31 @@ def test_a_seen_item_is_never_let_through(export_small, tmp_path):
         )
 
     message = fails(export_small, tmp_path / "triton", offline_recommend=changed(seen=more))
-    assert message.startswith(
-        "column 'item_ids': row 0 of those compared got an item that its user has seen; expected none of those, got "
-    )
+    assert message.startswith("column 'item_ids': row 0 ")
+    assert "its user has seen" in message
 
 
 def test_seen_items_that_the_repository_lacks(export_small, tmp_path):
     """The export forgets what Ann has seen."""
-    (tmp_path / "made").mkdir()
-    recommender = small.make_recommender(tmp_path / "made", seen={"bob": small.SEEN["bob"]})
+    (tmp_path / "recommender").mkdir()
+    recommender = small.make_recommender(tmp_path / "recommender", seen={"bob": small.SEEN["bob"]})
     message = fails(export_small, tmp_path / "triton", recommender=recommender)
-    assert "got an item that its user has seen" in message
+    assert "its user has seen" in message
 
 
-def test_a_history_that_is_not_left_out(export_small, tmp_path):
-    (tmp_path / "made").mkdir()
-    recommender = dataclasses.replace(small.make_recommender(tmp_path / "made"), histories=())
-    assert "got an item that its user has seen" in fails(export_small, tmp_path / "triton", recommender=recommender)
+def test_a_history_that_is_not_excluded(export_small, tmp_path):
+    (tmp_path / "recommender").mkdir()
+    recommender = dataclasses.replace(small.make_recommender(tmp_path / "recommender"), histories=())
+    assert "its user has seen" in fails(export_small, tmp_path / "triton", recommender=recommender)
 
 
-def test_a_wrong_column_of_the_workflow_is_named(export_small, tmp_path):
+def test_a_workflow_that_differs_is_reported_with_the_column(export_small, tmp_path):
     ops = list(small.make_workflow().select(small.QUERY).ops)
     ops[2] = dataclasses.replace(ops[2], categories=ops[2].categories.take([1, 0, *range(2, 8)]))
     FittedWorkflow(ops).save(tmp_path / "wrong")
     message = fails(export_small, tmp_path / "triton", workflow=tmp_path / "wrong")
-    assert message.startswith("column 'history': served and offline differ in row ")
+    assert message.startswith("column 'history': ")
+    assert "(offline)" in message
 
 
 def test_an_approximate_search_that_finds_too_little(export_small, tmp_path):
@@ -150,15 +149,13 @@ def test_an_approximate_search_that_finds_too_little(export_small, tmp_path):
         return places
 
     message = fails(export_small, tmp_path / "triton", offline_recommend=changed(exact=exact), recall_floor=0.9)
-    assert message.startswith(
-        "the approximate search finds too little of what the exact one finds; expected a share of at least 0.9, got 0."
-    )
-    assert message.endswith("Raise recall_target of evaluate_retrieval, or exact_up_to for an exact search.")
+    for fact in ("a share of at least 0.9, got 0.", "recall_target", "exact_up_to"):
+        assert fact in message
     repository = export_small(tmp_path / "triton", offline_recommend=changed(exact=exact), recall_floor=0.1)
     assert 0.6 < repository.metadata["parity"]["search_recall"] < 0.8
 
 
-def test_a_failed_export_leaves_the_one_before(export_small, tmp_path):
+def test_a_failed_export_keeps_the_previous_repository(export_small, tmp_path):
     before = export_small(tmp_path / "triton").fingerprint
     with pytest.raises(ParityError):
         export_small(
@@ -167,24 +164,23 @@ def test_a_failed_export_leaves_the_one_before(export_small, tmp_path):
     assert TritonRepository(tmp_path / "triton").fingerprint == before
 
 
-def test_a_server_that_is_required(export_small, tmp_path):
+def test_a_required_server(export_small, tmp_path):
     with pytest.raises(DependencyError, match="the Triton server is not installed"):
         export_small(tmp_path / "triton", config=dataclasses.replace(small.CONFIG, require_server=True))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_users_that_are_known_by_ids_of_two_types(export_small, tmp_path):
-    (tmp_path / "made").mkdir()
-    recommender = small.make_recommender(tmp_path / "made", seen={})
+def test_user_ids_of_different_types_are_refused(export_small, tmp_path):
+    (tmp_path / "recommender").mkdir()
+    recommender = small.make_recommender(tmp_path / "recommender", seen={})
     numbers = mm.SeenItems(pa.table({"user": [7], "film": [[3]]}))
     with pytest.raises(SchemaError) as caught:
         export_small(tmp_path / "triton", recommender=dataclasses.replace(recommender, seen=numbers))
-    assert str(caught.value) == (
-        "column 'user': the workflow and the seen items know users by ids of two types; expected string, got int64"
-    )
+    assert str(caught.value).startswith("column 'user': ")
+    assert str(caught.value).endswith("expected string, got int64")
 
 
-def test_the_made_rows(tmp_path):
+def test_edge_cases_follow_the_sample(tmp_path):
     recommender = small.make_recommender(tmp_path)
     columns = [Column.of(column) for column in small.make_workflow().select(small.QUERY).raw_columns]
     rows = comparison_queries(small.raw_table(small.ROWS), columns, rows=3, seed=0, recommender=recommender).to_pylist()

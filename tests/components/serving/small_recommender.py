@@ -1,4 +1,4 @@
-"""A small retrieval ensemble without Keras, whose users and films are called by strings, and the same in numpy."""
+"""A small retrieval ensemble without Keras, with string ids of users and films, and the same in NumPy."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ CONFIG = ExportRetrievalConfig(
 
 USERS = ["ann", "bob", "cid"]  # ids 3, 4, 5
 FILMS = [f"film {letter}" for letter in "abcdefgh"]  # ids 3 to 10
-#: Nobody likes film c: it cannot be recommended.
+#: Film c has no positive interaction and is not in the catalogue.
 CATALOGUE = [film for film in FILMS if film != "film c"]
 IDS = [3 + FILMS.index(film) for film in CATALOGUE]
-#: Bob has seen all that can be recommended but film h.
+#: Bob has seen the whole catalogue but film h.
 SEEN = {"ann": ["film a", "film d"], "bob": CATALOGUE[:-1]}
 
 _RANDOM = np.random.default_rng(3)
@@ -41,7 +41,7 @@ def row(user: str | None, history: list[str] | None = None, age: float | None = 
     return {"user": user, "age": age, "history": history or [], "film": "film a"}
 
 
-#: Who has seen something, everything but one, nothing that is known, and who is unknown, with and without a history.
+#: Users who have seen some items, all items but one, no items, and unknown users, with and without a history.
 ROWS = [
     row("ann"),
     row("bob"),
@@ -89,7 +89,7 @@ class Tower(tf.Module):
 
 
 def make_recommender(folder: Path, items: np.ndarray = ITEMS, seen: dict[str, list[str]] | None = None) -> Recommender:
-    """Saves the tower into a folder and gives the recommender."""
+    """Saves the tower into a folder and returns the recommender."""
     tower = Tower()
     tf.saved_model.save(tower, str(folder / "tower"), signatures={"serving_default": tower.serve})
     known = SEEN if seen is None else seen
@@ -126,8 +126,8 @@ def held_out(count: int = 40) -> pa.Table:
 
 
 def expected_lists(rows: list[dict[str, Any]], items: np.ndarray = ITEMS) -> list[list[tuple[str, float]]]:
-    """What every row has to get, by a loop over rows and films."""
-    found = []
+    """The expected items of each row, by a loop over rows and films."""
+    lists = []
     for one in rows:
         user = 3 + USERS.index(one["user"]) if one["user"] in USERS else 1 if not one["user"] else 2
         vector = USER[user] + (0.5 if one["age"] is None else (one["age"] - 25.0) / 10.0) * AGE
@@ -135,12 +135,12 @@ def expected_lists(rows: list[dict[str, Any]], items: np.ndarray = ITEMS) -> lis
             vector = vector + HISTORY[3 + FILMS.index(film) if film in FILMS else 2]
         had = {*SEEN.get(one["user"] or "", []), *(one["history"] or [])}
         scored = [(film, float(vector @ item)) for film, item in zip(CATALOGUE, items, strict=True) if film not in had]
-        found.append(sorted(scored, key=lambda pair: -pair[1])[: CONFIG.k])
-    return found
+        lists.append(sorted(scored, key=lambda pair: -pair[1])[: CONFIG.k])
+    return lists
 
 
 def offline_recommend(rows: pa.Table, transformed: pa.Table) -> OfflineRecommendations:
-    """The same for the gate."""
+    """The expected items as the offline path returns them."""
     lists = expected_lists(rows.to_pylist())
     places = np.full((len(lists), CONFIG.k), -1)
     scores = np.full((len(lists), CONFIG.k), -np.inf, np.float32)
