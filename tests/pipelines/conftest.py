@@ -1,4 +1,4 @@
-"""Runs through the command line that several tests look at; each takes a minute, and is made once."""
+"""Fixtures: runs through the command line, one per session and pipeline, since each takes a minute."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ class Run:
     Attributes:
         out: Folder of the run.
         status: Exit status.
-        said: Lines of standard error: the steps, and a failure.
+        stderr_lines: Lines of standard error: the steps, and an error.
         table: The lines of the table on standard output, by their first words.
     """
 
     out: Path
     status: int
-    said: list[str]
+    stderr_lines: list[str]
     table: dict[str, str]
 
     def steps(self, ending: str) -> list[str]:
-        """Names of the steps whose last line ends so: `done in` any time, or `skipped`."""
+        """Names of the steps whose last line ends in `done in` and a time, or in `skipped`."""
         pattern = re.compile(rf"\[\d+/\d+\] (.+?) {ending}")
-        return [match[1].replace(" ", "_") for match in map(pattern.match, self.said) if match]
+        return [match[1].replace(" ", "_") for match in map(pattern.match, self.stderr_lines) if match]
 
 
 def emrys(*arguments: object, cwd: Path | None = None) -> Run:
-    """Calls the command; `--output`, where it is given, has to be the last option."""
+    """Calls the command; `--output`, if used, must be the last option."""
     command = [*EMRYS, *map(str, arguments)]
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     table = dict(re.split(r" {2,}", line.strip(), maxsplit=1) for line in done.stdout.strip().splitlines())
@@ -58,7 +58,7 @@ def emrys(*arguments: object, cwd: Path | None = None) -> Run:
 def workplace(tmp_path_factory):
     """A folder with a log of ratings in Parquet, configurations, and room for a registry."""
     folder = tmp_path_factory.mktemp("runs")
-    splits = ingest(IngestConfig(synthetic_rows=4000), folder / "made").path
+    splits = ingest(IngestConfig(synthetic_rows=4000), folder / "splits").path
     names = ("train", "valid", "test")
     log = pa.concat_tables([pq.read_table(splits / f"{name}.parquet", partitioning=None) for name in names])
     pq.write_table(log.drop_columns("rating_binary"), folder / "log.parquet")

@@ -1,4 +1,4 @@
-"""What holds of a run of either pipeline whose model has passed the gate."""
+"""Tests shared by the runs of both pipelines whose model passes the gate."""
 
 import json
 import re
@@ -15,23 +15,27 @@ from emrys.pipelines.spec import pipeline_spec
 
 
 class FinishedRun:
-    """Tests of a run; a subclass names the `pipeline` and gives the run as the fixture `finished`."""
+    """Tests of a run; a subclass sets `pipeline` and provides the run as the fixture `finished`."""
 
     pipeline = ""
 
     def test_it_succeeds(self, finished):
-        assert finished.status == 0, "\n".join(finished.said)
+        assert finished.status == 0, "\n".join(finished.stderr_lines)
 
-    def test_every_step_is_told_with_its_time_and_the_log_stays_in_its_file(self, finished):
+    def test_every_step_is_printed_with_its_time_and_the_log_goes_to_its_file(self, finished):
         steps = pipeline_spec(self.pipeline).steps
-        ends = [match for line in finished.said if (match := re.fullmatch(r"\[(\d+)/12\] (.+) done in [\d.]+ s", line))]
+        ends = [
+            match
+            for line in finished.stderr_lines
+            if (match := re.fullmatch(r"\[(\d+)/12\] (.+) done in [\d.]+ s", line))
+        ]
         assert [match.groups() for match in ends] == [
             (str(place), step.replace("_", " ")) for place, step in enumerate(steps, start=1)
         ]
-        assert "KFP Executor" not in "\n".join(finished.said)
+        assert "KFP Executor" not in "\n".join(finished.stderr_lines)
         assert "KFP Executor" in (finished.out / "run.log").read_text()
 
-    def test_the_table_tells_where_things_are(self, finished):
+    def test_the_table_has_the_paths_of_the_results(self, finished):
         out, table = finished.out, finished.table
         metrics = json.loads((out / "metrics.json").read_text())
         assert table["rows"] == f"{metrics['train_rows']:,} train, {metrics['rows']:,} test"
@@ -41,7 +45,7 @@ class FinishedRun:
         assert Path(table["Triton repository"]) == out / "triton"
         assert re.fullmatch(rf"(\S+/)?emrys serve {re.escape(str(out))}", table["serve it"])
 
-    def test_what_the_table_names_is_there_and_whole(self, finished):
+    def test_the_results_in_the_table_exist_and_are_complete(self, finished):
         out, artifacts = finished.out, artifacts_of(finished.out)
         assert (out / "report.html").read_bytes() == artifacts["page"].read_bytes()
         assert json.loads((out / "metrics.json").read_text()) == Evaluation(artifacts["evaluation"]).metrics

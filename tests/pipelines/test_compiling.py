@@ -37,14 +37,14 @@ def spec(name):
 
 
 def branches(spec):
-    """The tasks of the run, of its branch behind the gate, and of the other branch."""
+    """The tasks by branch: `root`, and the two branches after the gate."""
     tasks = spec["root"]["dag"]["tasks"]
     either = spec["components"][tasks["condition-branches-1"]["componentRef"]["name"]]["dag"]["tasks"]
-    found = {"root": {name: task for name, task in tasks.items() if name != "condition-branches-1"}}
+    by_branch = {"root": {name: task for name, task in tasks.items() if name != "condition-branches-1"}}
     for task in either.values():
         inner = spec["components"][task["componentRef"]["name"]]["dag"]["tasks"]
-        found[task["taskInfo"]["name"]] = inner
-    return found
+        by_branch[task["taskInfo"]["name"]] = inner
+    return by_branch
 
 
 def step_of(task):
@@ -142,7 +142,7 @@ def test_every_step_runs_in_its_image_and_installs_nothing(spec):
     assert not [one for one in executors.values() if "pip install" in " ".join(one["container"]["command"])]
 
 
-def test_export_and_promotion_are_behind_the_gate_and_nothing_else(name, spec):
+def test_only_export_and_promotion_depend_on_the_gate(name, spec):
     parts = {branch: {step_of(task) for task in tasks.values()} for branch, tasks in branches(spec).items()}
     spec_of = pipeline_spec(name)
     assert parts == {
@@ -156,7 +156,7 @@ def test_export_and_promotion_are_behind_the_gate_and_nothing_else(name, spec):
     assert conditions == {"gate passed": passed, "gate not passed": f"!({passed})"}
 
 
-def test_what_the_report_is_told_in_each_branch(spec):
+def test_the_inputs_of_the_report_in_each_branch(spec):
     (passed,) = [task for task in branches(spec)["gate passed"].values() if step_of(task) == "report"]
     (other,) = branches(spec)["gate not passed"].values()
     assert passed["inputs"]["parameters"]["version"]["taskOutputParameter"]["producerTask"] == "promote"

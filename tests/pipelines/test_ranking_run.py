@@ -44,7 +44,7 @@ def has_server():
     return True
 
 
-def test_the_table_tells_the_metrics_of_ranking(ranking_run):
+def test_the_table_has_the_metrics_of_ranking(ranking_run):
     metrics = json.loads((ranking_run.out / "metrics.json").read_text())
     table = ranking_run.table
     assert table["AUC"] == f"{metrics['auc']:.4f} (user mean + item mean {metrics['mean_baseline_auc']:.4f})"
@@ -57,7 +57,7 @@ def test_arguments_come_from_the_command_line_before_the_configuration(ranking_r
     assert sum(Splits(artifacts["splits"]).metadata["rows"].values()) == 4000
 
 
-def test_what_passed_is_in_production(ranking_run, workplace):
+def test_a_model_that_passes_goes_into_production(ranking_run, workplace):
     registry = Registry(workplace / "registry", "small")
     version = registry.current()
     assert ranking_run.table["in production"] == version.name
@@ -78,17 +78,17 @@ def test_a_run_is_promoted_under_its_own_name(ranking_run, tmp_path, capsys):
 def test_kfp_has_the_metrics_and_the_curve(ranking_run):
     out = ranking_run.out
     (steps,) = (out / "pipeline").glob("ranking-*")
-    told = {file.parent.name: json.loads(file.read_text()) for file in steps.glob("*/executor_output.json")}
+    outputs_of = {file.parent.name: json.loads(file.read_text()) for file in steps.glob("*/executor_output.json")}
     outputs = json.loads((out / "pipeline" / "outputs.json").read_text())["artifacts"]
     assert outputs["metrics"]["metadata"] == pytest.approx(json.loads((out / "metrics.json").read_text()))
-    points = told["evaluate"]["artifacts"]["roc"]["artifacts"][0]["metadata"]["confidenceMetrics"]
+    points = outputs_of["evaluate"]["artifacts"]["roc"]["artifacts"][0]["metadata"]["confidenceMetrics"]
     assert (points[0]["falsePositiveRate"], points[0]["recall"]) == (0.0, 0.0)
     assert (points[-1]["falsePositiveRate"], points[-1]["recall"]) == (1.0, 1.0)
 
 
 @contextlib.contextmanager
 def served(folder):
-    """A server started by `emrys serve`; gives its addresses."""
+    """Starts a server with `emrys serve`, and yields its addresses."""
     command = [*EMRYS, "serve", str(folder), "--http-port", "0", "--grpc-port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -131,16 +131,16 @@ def test_serve_and_predict_answer_over_grpc_and_http_with_the_same_scores(rankin
 
 @pytest.fixture(scope="module")
 def refused(ranking_run, workplace):
-    """The same data and configuration again, beside what is in production by now; this time the gate is too high."""
+    """A second run of the same data and configuration, with a model in production and a threshold out of reach."""
     shutil.copytree(ranking_run.out, workplace / "again")
-    given = ("--config", "ranking.yaml", "--epochs", 1, "--registry", "registry", "--reuse")
+    options = ("--config", "ranking.yaml", "--epochs", 1, "--registry", "registry", "--reuse")
     changed = ("--set", "thresholds={auc: 0.99}", "--set", f"checkpoint_dir={ranking_run.out}/pipeline/checkpoints")
-    return emrys("run", "ranking", *given, *changed, "--output", "again", cwd=workplace)
+    return emrys("run", "ranking", *options, *changed, "--output", "again", cwd=workplace)
 
 
 def test_it_ends_with_a_table_that_says_why_and_a_status_of_its_own(refused):
     metrics = json.loads((refused.out / "metrics.json").read_text())
-    assert refused.status == 3, "\n".join(refused.said)
+    assert refused.status == 3, "\n".join(refused.stderr_lines)
     assert refused.table["gate"].startswith(f"not passed: auc is {metrics['auc']:.4f}; its lower bound 0.")
     assert refused.table["gate"].endswith("has to be at least 0.99")
     assert "Triton repository" not in refused.table
@@ -157,7 +157,7 @@ def test_nothing_is_exported_and_production_stays(refused, workplace):
     assert call(["promote", str(refused.out), "--registry", str(workplace / "registry"), "--name", "small"]) == 2
 
 
-def test_it_was_judged_beside_what_is_in_production(refused):
+def test_it_is_compared_with_the_model_in_production(refused):
     metrics = json.loads((refused.out / "metrics.json").read_text())
     assert metrics["production_auc"] == pytest.approx(metrics["auc"])  # the same data, the same seed
     checks = GateDecision(artifacts_of(refused.out)["decision"]).decision["checks"]
@@ -181,11 +181,11 @@ def test_a_drifted_column_stops_the_run_and_is_named(refused, workplace):
     assert stopped.status == 2
     assert stopped.table == {}
     assert stopped.steps("done in") == ["fingerprint", "ingest"], "the data have changed: ingested again"
-    last = stopped.said[-1]
+    last = stopped.stderr_lines[-1]
     assert last.startswith("emrys: validate: ")
     assert "column 'age': drift: " in last
     page = stopped.out / "validation.html"
     assert f"See {page}" in last
     assert "age" in page.read_text(encoding="utf-8")
-    # What the last finished run has left is still there.
+    # The results of the last finished run are kept.
     assert json.loads((refused.out / "metrics.json").read_text())

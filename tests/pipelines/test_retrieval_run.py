@@ -17,7 +17,7 @@ class TestPassed(FinishedRun):
         return retrieval_run
 
 
-def test_the_table_tells_the_metrics_of_retrieval(retrieval_run):
+def test_the_table_has_the_metrics_of_retrieval(retrieval_run):
     metrics = json.loads((retrieval_run.out / "metrics.json").read_text())
     for title, name in (("NDCG@10", "ndcg_at_10"), ("Recall@50", "recall_at_50")):
         others = f"popularity {metrics[f'popularity_{name}']:.4f}, last item {metrics[f'last_item_{name}']:.4f}"

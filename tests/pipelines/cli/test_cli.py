@@ -40,7 +40,7 @@ def emrys(*arguments, cwd=None):
         (["predict"], ["--rows", "--from", "--protocol", "emrys predict --from runs/demo -n 3"]),
     ],
 )
-def test_help_tells_the_options_and_examples(command, words):
+def test_help_lists_options_and_examples(command, words):
     result = typer.testing.CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "120"})
     assert result.exit_code == 0
     text = " ".join(result.output.split())
@@ -112,10 +112,10 @@ def test_a_mistake_is_one_line_on_standard_error_and_status_2(arguments, message
     monkeypatch.chdir(tmp_path)
     Path("file").write_text("")
     assert call(arguments) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith(message)
-    assert said.err.count("\n") == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith(message)
+    assert output.err.count("\n") == 1
 
 
 @pytest.mark.slow

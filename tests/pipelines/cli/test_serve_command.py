@@ -1,4 +1,4 @@
-"""Which folder `emrys serve` gives to Triton."""
+"""The folder that `emrys serve` loads into Triton."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from emrys.pipelines.cli.serve_command import models_in
 
 @pytest.fixture
 def repository(tmp_path):
-    """A repository whose models are there by name only."""
+    """A repository with empty model folders."""
     with TritonRepository.create(tmp_path / "run" / "triton", {"name": "ranking", "version": 1}) as work:
         (work / "README.md").write_text("Serve it.")
         for name in ("ranking", "ranking_transform", "ranking_model"):

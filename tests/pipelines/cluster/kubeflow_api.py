@@ -22,9 +22,9 @@ import kfp_server_api
 
 @dataclass
 class KubeflowApi:
-    """What the cluster knows, and what it was asked.
+    """State of the fake cluster, and the requests that it received.
 
-    `states` are what a run answers, one after the other; `fail` is a status that every request gets.
+    `states` are the successive states of a run; `fail` is the status of every response, if set.
     """
 
     url: str = ""

@@ -1,4 +1,4 @@
-"""What the client asks of Kubeflow Pipelines, request by request."""
+"""Requests of the client to Kubeflow Pipelines."""
 
 from __future__ import annotations
 
@@ -239,8 +239,8 @@ class TestUsedWrongly:
 
 
 def test_arguments_are_yaml():
-    given = read_arguments(["epochs=3", "dataset=a=b", "top_layers=[1, 2]", "seed=  4"])
-    assert given == {"epochs": 3, "dataset": "a=b", "top_layers": [1, 2], "seed": 4}
+    arguments = read_arguments(["epochs=3", "dataset=a=b", "top_layers=[1, 2]", "seed=  4"])
+    assert arguments == {"epochs": 3, "dataset": "a=b", "top_layers": [1, 2], "seed": 4}
     assert checked_arguments("ranking", RankingConfig, {"learning_rate": 1}) == {"learning_rate": 1.0}
     with pytest.raises(ConfigError, match="--set; expected NAME=VALUE, got 'epochs'"):
         read_arguments(["epochs"])

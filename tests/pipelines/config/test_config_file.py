@@ -1,4 +1,4 @@
-"""Reading a configuration: what it sets, and every complaint by its text."""
+"""Reading a configuration file: values, defaults and error messages."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def test_no_file_and_an_empty_file_give_the_defaults(read):
     assert read_config(None, RankingConfig) == read("") == read("# nothing\n") == RankingConfig()
 
 
-def test_what_the_file_says_replaces_the_defaults_and_nothing_else(read):
+def test_values_of_the_file_override_their_defaults_alone(read):
     config = read(
         "images: {train: registry.example/train:2}\n"
         "parameters: {epochs: 3, bottom_layers: [32, 8]}\n"

@@ -1,4 +1,4 @@
-"""The JSON Schema of a configuration accepts what the reader accepts and refuses what it refuses."""
+"""The JSON Schema of a configuration and the reader accept and refuse the same content."""
 
 import dataclasses
 import importlib.util
@@ -22,20 +22,20 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def places(schema, kind=None, path=()):
-    """Every mapping of a configuration whose keys are known, as the path to it and its keys."""
+    """Lists every mapping with known keys in a configuration, as its path and its keys."""
     kind = schema if kind is None else kind
     if "$ref" in kind:
         return places(schema, schema["$defs"][kind["$ref"].rpartition("/")[2]], path)
     if kind.get("type") == "array":
         return places(schema, kind["items"], (*path, 0))
-    found = [(path, tuple(kind["properties"]))] if kind.get("additionalProperties") is False else []
+    mappings = [(path, tuple(kind["properties"]))] if kind.get("additionalProperties") is False else []
     for name, one in kind.get("properties", {}).items():
-        found += places(schema, one, (*path, name))
-    return found
+        mappings += places(schema, one, (*path, name))
+    return mappings
 
 
 def nested(path, value):
-    """A configuration that says one thing."""
+    """A configuration with a single value."""
     for part in reversed(path):
         value = [value] if part == 0 else {part: value}
     return value
@@ -93,12 +93,12 @@ def test_every_parameter_says_what_it_means_and_what_it_is_by_default(pipeline, 
 
 
 def test_an_unknown_key_is_refused_everywhere_with_the_nearest_one(pipeline, schema, tmp_path):
-    found = places(schema)
+    mappings = places(schema)
     assert {(), ("parameters",), ("steps", "train"), ("steps", "report", "tolerations", 0)} <= {
-        path for path, _ in found
+        path for path, _ in mappings
     }
     validator = jsonschema.Draft202012Validator(schema)
-    for path, keys in found:
+    for path, keys in mappings:
         # The longest one: of short ones another may be nearer.
         near = max(keys, key=len)
         wrong = nested(path, {f"{near}z": 1})

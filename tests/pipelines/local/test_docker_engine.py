@@ -1,4 +1,4 @@
-"""What is asked of a Docker engine before a run; a small stand-in answers, so that no engine is needed."""
+"""Checks of a Docker engine before a run, against a small fake engine."""
 
 import json
 import threading
@@ -13,18 +13,18 @@ from emrys.pipelines.local.docker_engine import DockerEngine
 
 @pytest.fixture
 def engine(monkeypatch):
-    """An engine that has the image of preprocess alone; gives the names that it was asked for."""
+    """A fake engine with the image of preprocess only; yields the names of the requested images."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             body = {"ApiVersion": "1.41", "Id": "sha256:1"}
-            found = True
+            exists = True
             if "/images/" in self.path:
                 asked.append(self.path.split("/images/")[1].removesuffix("/json"))
-                found = asked[-1] == PREPROCESS_IMAGE
-            answer = json.dumps(body if found else {"message": "no such image"}).encode()
-            self.send_response(200 if found else 404)
+                exists = asked[-1] == PREPROCESS_IMAGE
+            answer = json.dumps(body if exists else {"message": "no such image"}).encode()
+            self.send_response(200 if exists else 404)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()

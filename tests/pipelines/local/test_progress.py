@@ -1,4 +1,4 @@
-"""What a watcher of a run sees."""
+"""Progress of a run, as lines and as bars."""
 
 import io
 
@@ -16,7 +16,7 @@ class Clock:
         return self.now
 
 
-def test_lines_tell_each_step_with_its_time():
+def test_lines_show_each_step_with_its_time():
     clock, stream = Clock(), io.StringIO()
     with Progress(["ingest", "infer_schema"], stream, clock) as progress:
         clock.now += 2.5
@@ -35,7 +35,7 @@ def test_lines_tell_each_step_with_its_time():
     ]
 
 
-def test_steps_that_a_later_one_passes_by_are_left_out():
+def test_steps_before_a_started_one_are_skipped():
     clock, stream = Clock(), io.StringIO()
     with Progress(["gate", "export_ensemble", "promote", "report"], stream, clock) as progress:
         progress.handle(Event("gate", "end"))
@@ -59,7 +59,7 @@ def test_steps_that_a_later_one_passes_by_are_left_out():
 def test_lines_about_progress_come_at_most_every_five_seconds():
     clock, stream = Clock(), io.StringIO()
     with Progress(["train"], stream, clock) as progress:
-        for second in range(12):  # told at 105 and 110 s
+        for second in range(12):  # printed at 105 and 110 s
             progress.handle(Event("train", "progress", {"done": second, "total": 12, "text": f"epoch {second}"}))
             clock.now += 1.0
     assert stream.getvalue().splitlines() == ["[1/1] train ...", "      epoch 5", "      epoch 10"]
@@ -89,7 +89,7 @@ def test_bars_end_full_for_finished_steps_and_hide_those_to_come():
     assert progress.current == "build_model"
 
 
-def test_the_bar_of_a_step_that_is_left_out_goes():
+def test_the_bar_of_a_skipped_step_is_hidden():
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=100, color_system=None)
     with BarProgress(["gate", "promote", "report"], console) as progress:

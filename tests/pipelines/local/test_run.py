@@ -1,4 +1,4 @@
-"""Local runs that do not end well: what is said, with which exit status, and what is left behind."""
+"""Failed and interrupted local runs: message, exit status and remaining files."""
 
 import fcntl
 import io
@@ -25,15 +25,15 @@ STEPS = pipeline_spec("ranking").steps
 
 def processes_of(folder: Path) -> dict[int, str]:
     """Command lines of the processes that know of `folder`, by process id."""
-    found = {}
+    lines = {}
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = file.read_bytes()
         except OSError:  # it has ended
             continue
         if str(folder).encode() in line and int(file.parent.name) != os.getpid():
-            found[int(file.parent.name)] = line.decode(errors="replace")
-    return found
+            lines[int(file.parent.name)] = line.decode(errors="replace")
+    return lines
 
 
 def steps_of(folder: Path) -> list[int]:
@@ -41,8 +41,8 @@ def steps_of(folder: Path) -> list[int]:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         lines = processes_of(folder)
-        if found := [process for process, line in lines.items() if "\0-m\0kfp.dsl.executor_main" in line]:
-            return found
+        if steps := [process for process, line in lines.items() if "\0-m\0kfp.dsl.executor_main" in line]:
+            return steps
         time.sleep(0.02)
     raise AssertionError("no step was started")
 
@@ -107,11 +107,11 @@ def test_a_damaged_archive_shows_the_log_when_asked_and_the_same_line(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_step_that_is_killed_is_named(tmp_path, run):
+def test_the_error_names_a_killed_step(tmp_path, run):
     for process in steps_of(tmp_path / "out"):
         os.kill(process, signal.SIGKILL)
-    _, said = run.communicate(timeout=60)
-    assert said.splitlines() == [
+    _, stderr = run.communicate(timeout=60)
+    assert stderr.splitlines() == [
         "[1/12] fingerprint ...",
         "emrys: fingerprint: the step ended without an error message; it may have run out of memory. "
         f"The log is {tmp_path}/out/run.log",
@@ -125,15 +125,15 @@ def test_an_interrupted_run_leaves_no_process_and_no_half_written_file(tmp_path,
     out = tmp_path / "out"
     steps_of(out)
     run.send_signal(number)
-    _, said = run.communicate(timeout=60)
-    assert said.splitlines()[-1] == "emrys: interrupted; nothing is left half-written"
+    _, stderr = run.communicate(timeout=60)
+    assert stderr.splitlines()[-1] == "emrys: interrupted; nothing is left half-written"
     assert run.returncode == 130
     assert processes_of(out) == {}
     assert [path.name for path in out.rglob(".*")] == [".lock"]
 
 
 @pytest.mark.slow
-def test_what_a_killed_run_left_by_half_goes_with_the_next_one(tmp_path):
+def test_the_next_run_removes_partial_files_of_a_killed_one(tmp_path):
     left = tmp_path / "out" / "pipeline" / "ranking-2020" / "ingest" / ".splits.abc.partial"
     left.mkdir(parents=True)
     (left / "train.parquet").write_bytes(b"PAR1")

@@ -1,4 +1,4 @@
-"""What is left of a run, and the table at its end."""
+"""The results of a run in its folder, and the table at its end."""
 
 import dataclasses
 import json
@@ -34,7 +34,7 @@ REASONS = ["auc is 0.7654; its lower bound 0.7500 has to be at least 0.9", "auc:
 
 @pytest.fixture
 def finished(tmp_path):
-    """Makes a finished run whose artifacts lie where KFP puts them; the request for it."""
+    """Creates a finished run with its artifacts in the folders of KFP, and returns its request."""
 
     def make(passed: bool = True, version: str = "", findings: Sequence[dict[str, str | None]] = ()) -> RunRequest:
         request = RunRequest(tmp_path / "my run")
@@ -64,7 +64,7 @@ def finished(tmp_path):
     return make
 
 
-def test_results_get_lasting_places_and_those_of_an_earlier_run_go(finished):
+def test_results_are_copied_and_replace_those_of_an_earlier_run(finished):
     request = finished()
     (request.output / "triton").mkdir()
     (request.output / "triton" / "old").write_text("old")
@@ -78,7 +78,7 @@ def test_results_get_lasting_places_and_those_of_an_earlier_run_go(finished):
     assert not request.validation.exists()
 
 
-def test_the_table_has_every_number_with_what_it_is_held_against(finished):
+def test_the_table_has_every_number_with_its_baselines(finished):
     request = finished(version="20260131T081500.250Z-1f0e4c22")
     output = request.output
     assert dict(RunSummary.publish(request, seconds=83.4).rows()) == {
@@ -109,7 +109,7 @@ def test_a_model_that_did_not_pass_leaves_no_repository_and_the_table_says_why(f
     assert one["gate"] == f"not passed: {REASONS[0]}"
 
 
-def test_data_that_were_not_fit_are_told(finished):
+def test_errors_of_validate_are_shown(finished):
     drift = {"check": "drift", "column": "age", "severity": "error", "problem": "unlike those of the previous run"}
     rows = {"check": "rows", "column": None, "severity": "error", "problem": "too few rows"}
     nulls = {"check": "nulls", "column": "age", "severity": "warning", "problem": "many nulls"}
