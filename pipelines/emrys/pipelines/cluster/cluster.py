@@ -123,8 +123,8 @@ class Cluster:
             )
         return str(run.run_id)
 
-    def runs(self, experiment: str | None = None, limit: int = 20) -> list[Any]:
-        """Lists the latest runs, newest first, as `kfp_server_api.V2beta1Run`."""
+    def runs(self, experiment: str | None = None, limit: int = 20) -> list[kfp_server_api.V2beta1Run]:
+        """Lists the latest runs, newest first."""
         with self._one_line_errors("list runs"):
             where = {"experiment_id": self._experiment_id(experiment)} if experiment else {"namespace": self.namespace}
             page = self._client.list_runs(page_size=limit, sort_by="created_at desc", **where)
@@ -160,9 +160,9 @@ class Cluster:
                 raise ClusterError(f"run {run_id} has not ended", got=f"{state} after {timeout:g} s")
             time.sleep(pause)
 
-    def schedules(self, name: str | None = None) -> list[Any]:
-        """Lists recurring runs as `kfp_server_api.V2beta1RecurringRun`; all of them, or those with one name."""
-        schedules: list[Any] = []
+    def schedules(self, name: str | None = None) -> list[kfp_server_api.V2beta1RecurringRun]:
+        """Lists recurring runs; all of them, or those with one name."""
+        schedules: list[kfp_server_api.V2beta1RecurringRun] = []
         token = ""
         with self._one_line_errors("list schedules"):
             while True:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
-from typing import Any, Protocol
+from typing import Protocol
 
 from pydantic.dataclasses import dataclass
 
 from emrys.blocks.errors import ConfigError
 from emrys.components.images import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
+from emrys.pipelines.config.parameters import PipelineParameters
 from emrys.pipelines.config.resources import STRICT, Resources
 
 
@@ -75,30 +76,6 @@ class ClusterOptions:
     service_account: str = ""
 
 
-class PipelineConfig(Protocol):
-    """Interface of the configuration of a pipeline, a dataclass that pydantic validates."""
-
-    @property
-    def images(self) -> Images:
-        """Container images of the steps."""
-
-    @property
-    def parameters(self) -> Any:
-        """Default arguments of the pipeline, one attribute each."""
-
-    @property
-    def steps(self) -> Any:
-        """Resources, one attribute for each step."""
-
-    @property
-    def cluster(self) -> ClusterOptions:
-        """Options of the commands for a cluster."""
-
-    @property
-    def run(self) -> RunOptions:
-        """Options of a local run."""
-
-
 @dataclass(frozen=True, config=STRICT)
 class PipelineSteps:
     """Resources of the steps that all pipelines share."""
@@ -113,3 +90,27 @@ class PipelineSteps:
     gate: Resources = Resources(cpu="1", memory="2Gi")
     promote: Resources = Resources(cpu="1", memory="1Gi")
     report: Resources = Resources(cpu="1", memory="2Gi")
+
+
+class PipelineConfig(Protocol):
+    """Interface of the configuration of a pipeline, a dataclass that pydantic validates."""
+
+    @property
+    def images(self) -> Images:
+        """Container images of the steps."""
+
+    @property
+    def parameters(self) -> PipelineParameters:
+        """Default arguments of the pipeline, one attribute each."""
+
+    @property
+    def steps(self) -> PipelineSteps:
+        """Resources, one attribute for each step."""
+
+    @property
+    def cluster(self) -> ClusterOptions:
+        """Options of the commands for a cluster."""
+
+    @property
+    def run(self) -> RunOptions:
+        """Options of a local run."""
