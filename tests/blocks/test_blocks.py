@@ -14,7 +14,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 import emrys.blocks as mm
 from emrys.blocks import api
 from emrys.blocks.core.traversal import layers_inside
-from emrys.blocks.outputs.regression_output import default_regression_metrics
+from emrys.blocks.outputs.model_output import default_regression_metrics
 from tests.blocks import cases
 from tests.blocks.checks import check_block, small_batch, small_schema
 

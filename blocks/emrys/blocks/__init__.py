@@ -35,9 +35,8 @@ def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(f"module 'emrys.blocks' has no attribute {name!r}")
     api = importlib.import_module("emrys.blocks.api")
-    if name in api.__all__:
-        return getattr(api, name)
-    if name in globals():  # a folder such as `losses`, which that import has loaded
+    globals().update({public: getattr(api, public) for public in api.__all__})
+    if name in globals():  # a public name, or a folder such as `losses`, which that import has loaded
         return globals()[name]
     raise AttributeError(f"module 'emrys.blocks' has no attribute {name!r}")
 

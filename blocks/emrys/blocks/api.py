@@ -17,13 +17,12 @@ from emrys.blocks.core.debug import Debug
 from emrys.blocks.core.map_values import MapValues
 from emrys.blocks.core.model_context import ModelContext
 from emrys.blocks.core.no_op import NoOp
-from emrys.blocks.core.parallel import ParallelBlock
+from emrys.blocks.core.parallel import ParallelBlock, ShortcutBlock
 from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.core.rename import Rename
 from emrys.blocks.core.repeated_block import RepeatedBlock
 from emrys.blocks.core.residual_block import ResidualBlock
 from emrys.blocks.core.sequential import SequentialBlock
-from emrys.blocks.core.shortcut import ShortcutBlock
 from emrys.blocks.core.sum_residual import SumResidual
 from emrys.blocks.core.tabular import Filter, TabularBlock
 from emrys.blocks.inputs.average_embeddings_by_weight_feature import AverageEmbeddingsByWeightFeature
@@ -127,7 +126,6 @@ from emrys.blocks.optimizers.lazy_loss_scale_optimizer import LazyLossScaleOptim
 from emrys.blocks.optimizers.lazy_optimizer import LazyOptimizer
 from emrys.blocks.optimizers.lazy_sgd import LazySGD
 from emrys.blocks.optimizers.multi_optimizer import MultiOptimizer, OptimizerBlocks, split_embeddings_on_size
-from emrys.blocks.outputs.binary_output import BinaryOutput
 from emrys.blocks.outputs.categorical_output import CategoricalOutput
 from emrys.blocks.outputs.categorical_target import CategoricalTarget
 from emrys.blocks.outputs.column_based_sample_weight import ColumnBasedSampleWeight
@@ -136,10 +134,9 @@ from emrys.blocks.outputs.contrastive_sample_weight import ContrastiveSampleWeig
 from emrys.blocks.outputs.dot_product import DotProduct
 from emrys.blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
 from emrys.blocks.outputs.items_prediction_weight_tying import ItemsPredictionWeightTying
-from emrys.blocks.outputs.model_output import ModelOutput
+from emrys.blocks.outputs.model_output import BinaryOutput, ModelOutput, RegressionOutput
 from emrys.blocks.outputs.output_block import OutputBlock
 from emrys.blocks.outputs.popularity_logits_correction import PopularityLogitsCorrection
-from emrys.blocks.outputs.regression_output import RegressionOutput
 from emrys.blocks.retrieval.approximate_top_k import ApproximateTopK, IndexReport
 from emrys.blocks.retrieval.brute_force import BruteForce
 from emrys.blocks.retrieval.hold_out_items import HoldOutItems
@@ -149,8 +146,7 @@ from emrys.blocks.retrieval.top_k_index_block import PredictionOutput, TopKIndex
 from emrys.blocks.retrieval.top_k_layer import TopKLayer, TopKPrediction
 from emrys.blocks.retrieval.top_k_output import TopKOutput
 from emrys.blocks.retrieval.unique_rows import unique_by_tag, unique_rows_by_features
-from emrys.blocks.sampling.candidate import Candidate
-from emrys.blocks.sampling.candidate_sampler import CandidateSampler, sampler_registry
+from emrys.blocks.sampling.candidate_sampler import Candidate, CandidateSampler, sampler_registry
 from emrys.blocks.sampling.cross_batch_sampler import CrossBatchSampler
 from emrys.blocks.sampling.fifo_queue import FIFOQueue
 from emrys.blocks.sampling.in_batch_negatives import InBatchNegatives

@@ -80,6 +80,7 @@ def random_rows(number):
         yield labels, scores.astype("float32")
 
 
+@pytest.mark.slow
 def test_agrees_with_an_independent_implementation_on_1000_random_rows():
     cutoffs = (1, 3, 10)
     metric = TopKMetricsAggregator.default_metrics(cutoffs)[0]

@@ -119,7 +119,7 @@ def test_experts_are_copies_and_never_the_block_given():
 
 def test_the_tenth_expert_comes_after_the_second():
     block = mm.MMOEBlock(["a"], mm.MLPBlock([1]), num_experts=11)
-    assert block.mixed["a"] == [f"expert_{number}" for number in range(11)]
+    assert block.gate_experts["a"] == [f"expert_{number}" for number in range(11)]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_the_tenth_expert_comes_after_the_second():
         (lambda: mm.ExpertsGate(0), "ExpertsGate: num_experts; expected a whole number above 0, got 0"),
         (lambda: mm.ExpertsGate(2, softmax_temperature=0), "softmax_temperature; expected a number above 0, got 0"),
         (lambda: mm.MMOEBlock(["a"], mm.MLPBlock([2]), 0), "MMOEBlock: num_experts; expected a whole number above 0"),
-        (lambda: mm.MMOEBlock(["a"], "mlp", 2), "MMOEBlock: expert_block takes a block; expected a layer, got str"),
+        (lambda: mm.MMOEBlock(["a"], "mlp", 2), "MMOEBlock: expert_block must be a layer; expected a layer, got str"),
         (lambda: mm.MMOEBlock("a", mm.MLPBlock([2]), 2), "outputs; expected outputs, or their names, got str"),
         (lambda: mm.CGCBlock(["a", "shared"], mm.MLPBlock([2])), "none of them 'shared' or 'shortcut'"),
         (lambda: mm.CGCBlock(["a", "a"], mm.MLPBlock([2])), "expected different names"),
@@ -142,7 +142,7 @@ def test_bad_arguments(make, text):
 
 
 def test_inputs_that_do_not_fit():
-    with pytest.raises(ConfigError, match=r"has no 'shortcut' in its input; got 'x'\. Give it one tensor"):
+    with pytest.raises(ConfigError, match=r"the input has no 'shortcut'; got 'x'\. Pass one tensor"):
         mm.CGCBlock(["a"], mm.MLPBlock([2])).build({"x": (None, 2)})
     with pytest.raises(ConfigError, match=r"experts; expected shape \(B, 3, D\), got \(2, 2, 4\)"):
         mm.ExpertsGate(3)({"shortcut": tf.ones((2, 5)), "experts": tf.ones((2, 2, 4))})

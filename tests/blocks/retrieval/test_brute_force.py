@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import emrys.blocks as mm
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.retrieval.streaming import streamed_top_k
+from emrys.blocks.retrieval.brute_force import streamed_top_k
 from tests import golden
 
 QUERIES = np.array([[1.0, 0.5], [-1.0, 2.0]], "float32")

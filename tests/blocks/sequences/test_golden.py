@@ -53,7 +53,7 @@ def test_inputs_targets_and_masks(case):
     golden.cases("transforms", "SequenceMaskLast", "SequenceMaskRandom", where=lambda case: case.raises),
 )
 def test_rows_of_one_item_cannot_be_masked(case):
-    with pytest.raises(DataError, match=r"a row of item_seq is too short; expected at least 2 items. Leave"):
+    with pytest.raises(DataError, match=r"a sequence of item_seq is too short; expected at least 2 items. Remove"):
         _layer(case)(golden.tensors(case.inputs.get("inputs", case.inputs)))
 
 
@@ -65,7 +65,7 @@ def test_target_that_is_missing(case):
         ):
             _layer(case)
     else:
-        with pytest.raises(SchemaError, match=r"column 'item_seq': .* misses a sequence; expected all columns"):
+        with pytest.raises(SchemaError, match=r"column 'item_seq': .* a sequence is missing; expected all columns"):
             _layer(case)({"cat_seq": tf.ragged.constant([[1, 2]]), "user": tf.constant([1])})
 
 

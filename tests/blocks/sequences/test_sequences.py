@@ -49,7 +49,7 @@ def test_targets_that_are_there_stay(make):
     found = make(SCHEMA, "items")(RAGGED, targets={"click": click})
     assert list(found.targets) == ["click", "items"]
     assert found.targets["click"] is click
-    with pytest.raises(ConfigError, match="targets; expected none, or a dictionary by name"):
+    with pytest.raises(ConfigError, match="targets; expected None, or a dictionary by name"):
         make(SCHEMA, "items")(RAGGED, targets=click)
 
 
@@ -133,19 +133,19 @@ def test_predict_last_of_one_item():
         found = make({"items": tf.ragged.constant([[7], [1, 2]], dtype="int64")})
         assert found.outputs["items"].to_list() == [[], [[1]]]
         assert found.targets["items"].numpy().tolist() == [[7], [2]]
-    with pytest.raises(DataError, match="a row of items is too short; expected at least 1 items"):
+    with pytest.raises(DataError, match="a sequence of items is too short; expected at least 1 items"):
         layer({"items": tf.ragged.constant([[], [1, 2]], dtype="int64")})
 
 
 def test_short_rows_stop_a_graph():
     layer = mm.SequenceMaskLast(SCHEMA.select_by_name("items"), "items")
     data = tf.data.Dataset.from_tensors({"items": tf.ragged.constant([[7], [1, 2]], dtype="int64")})
-    with pytest.raises(tf.errors.InvalidArgumentError, match="a row of items is too short; expected at least 2 items"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="a sequence of items is too short; expected at least 2 items"):
         list(data.map(lambda batch: layer(batch).outputs))
 
 
 def test_sequences_have_one_length():
-    with pytest.raises(DataError, match="rows of genres and items have different lengths; expected sequences of one"):
+    with pytest.raises(DataError, match="sequences of genres and items have different lengths; expected equal"):
         mm.SequencePredictNext(SCHEMA, "items")({**RAGGED, "genres": tf.ragged.constant([[1], [2], [3]])})
     with pytest.raises(SchemaError, match=r"some sequences are ragged and some are dense"):
         mm.SequencePredictNext(SCHEMA, "items")({**RAGGED, "genres": DENSE["genres"]})
@@ -204,7 +204,7 @@ def test_transformer_is_tested_as_it_is_trained():
     mm.SequenceMaskRandom(SCHEMA, "items", transformer=transformer).configure_for_train()
     mm.SequenceMaskLast(SCHEMA, "items", transformer=transformer).configure_for_test()
     with pytest.raises(
-        ConfigError, match="on what it is not trained for; expected predicts='next', got predicts='masked'"
+        ConfigError, match="does not fit the training objective of .*; expected predicts='next', got predicts='masked'"
     ):
         mm.SequencePredictLast(SCHEMA, "items", transformer=transformer).configure_for_test()
 
@@ -212,7 +212,7 @@ def test_transformer_is_tested_as_it_is_trained():
 def test_transformer_that_looks_ahead_cannot_predict_next():
     layer = mm.SequencePredictNext(SCHEMA, "items", transformer=mm.BertBlock(8, 2, 1))
     with pytest.raises(
-        ConfigError, match=r"sees the next element, which .* trains it to predict; expected causal=True"
+        ConfigError, match=r"attends to the next element, which is the target of .*; expected causal=True"
     ):
         layer.configure_for_train()
 

@@ -139,25 +139,25 @@ def test_arguments():
 
 
 def test_rows_that_are_too_long():
-    with pytest.raises(DataError, match="a row is too long; expected at most 2 elements"):
+    with pytest.raises(DataError, match="a sequence is too long; expected at most 2 elements"):
         mm.GPT2Block(4, 2, 1, max_position_embeddings=2)(_vectors(1, 3))
 
 
 def test_batches_that_the_block_is_not_trained_for():
     rows, mask = _vectors(2), tf.ragged.constant([[False, True]])
     target = {"items": tf.ragged.constant([[[1], [2]]], ragged_rank=1)}
-    with pytest.raises(ConfigError, match="is not trained for a batch that hides elements; expected predicts='masked'"):
+    with pytest.raises(ConfigError, match="is not trained for a batch with hidden elements; expected predicts='masked'"):
         mm.BertBlock(4, 2, 1)(rows, features={"items__hidden": mask})
     with pytest.raises(
-        ConfigError, match="is not trained for a batch that does not hide elements; expected predicts=None"
+        ConfigError, match="is not trained for a batch without hidden elements; expected predicts=None"
     ):
         mm.BertBlock(4, 2, 1, predicts="masked")(rows, features={"items__predicted": mask})
-    with pytest.raises(ConfigError, match="sees the next element, which SequencePredictNext trains it to predict"):
+    with pytest.raises(ConfigError, match="attends to the next element, which is the target of SequencePredictNext"):
         mm.BertBlock(4, 2, 1)(rows, features={"items__predicted": mask}, targets=target)
     block = mm.BertBlock(4, 2, 1)
     block.build((None, None, 4))
     with pytest.raises(
-        ConfigError, match="is built for another training; expected predicts='masked', got predicts=None"
+        ConfigError, match="is built for another training objective; expected predicts='masked', got predicts=None"
     ):
         block.set_predicts("masked")
 
@@ -245,5 +245,5 @@ def test_only_predicted_elements_are_judged():
 
 
 def test_one_target_a_row_needs_one_vector_a_row():
-    with pytest.raises(ConfigError, match="gets a vector for every element of a list, but one target a row"):
+    with pytest.raises(ConfigError, match="has a vector for every element of a list, but one target per row"):
         mm.CategoricalOutput(COLUMN)(_vectors(2, 1), training=True, targets=tf.constant([[1], [2]]), features={})

@@ -99,13 +99,13 @@ def test_errors():
         mm.CategoryEncoding(_schema(), output_mode="two_hot")
     with pytest.raises(ConfigError, match="count_weights; expected output_mode 'count', got 'one_hot'"):
         mm.CategoryEncoding(_schema(), count_weights=[[1.0]])
-    with pytest.raises(SchemaError, match="has nothing to encode; expected columns tagged CATEGORICAL, got x"):
+    with pytest.raises(SchemaError, match="has no columns to encode; expected columns tagged CATEGORICAL, got x"):
         mm.CategoryEncoding(_schema().select_by_name(["x"]))
-    with pytest.raises(SchemaError, match=r"column 'a': .* does not know how many ids there are; expected a domain"):
+    with pytest.raises(SchemaError, match=r"column 'a': .* the number of ids is unknown; expected a domain"):
         mm.CategoryEncoding(Schema([mm.create_categorical_column("a", None)]))
     with pytest.raises(ConfigError, match=r"a list cannot be one-hot; expected shape \(B, 1\), got shape \(1, 2\)"):
         mm.CategoryEncoding(_schema())({"a": np.array([[1, 2]])})
-    with pytest.raises(SchemaError, match="finds none of its features in the batch; expected a, got b"):
+    with pytest.raises(SchemaError, match="the batch has none of its features; expected a, got b"):
         mm.CategoryEncoding(_schema())({"b": np.array([[1]])})
 
 

@@ -65,7 +65,7 @@ def _broadcast(case: golden.Case) -> mm.BroadcastToSequence:
 def test_broadcast_to_sequence(case):
     layer = _broadcast(case)
     if case.raises:
-        with pytest.raises(SchemaError, match=r"column 'item': .* misses a column"):
+        with pytest.raises(SchemaError, match=r"column 'item': .* a column is missing"):
             layer({"user": tf.constant([[1]]), "ctx": tf.constant([[0.5]])})
     else:
         _same_type(layer(golden.tensors(case.inputs)), case.outputs["output"])

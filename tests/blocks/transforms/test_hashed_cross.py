@@ -95,13 +95,13 @@ def test_a_list_crosses_a_scalar_column():
 
 
 def test_errors():
-    with pytest.raises(ConfigError, match=r"HashedCross: num_bins; .* got None\. Give num_bins=, or infer_num_bins=Tr"):
+    with pytest.raises(ConfigError, match=r"HashedCross: num_bins; .* got None\. Set num_bins= or infer_num_bins=Tr"):
         mm.HashedCross(_schema("ab"))
-    with pytest.raises(SchemaError, match="HashedCross crosses columns; expected two or more, got a"):
+    with pytest.raises(SchemaError, match="HashedCross has too few columns; expected two or more, got a"):
         mm.HashedCross(_schema("a"), num_bins=10)
     with pytest.raises(ConfigError, match="output_mode; expected one of 'one_hot', 'multi_hot', 'int', got 'count'"):
         mm.HashedCross(_schema("ab"), num_bins=10, output_mode="count")
     with pytest.raises(SchemaError, match="column 'b': HashedCross cannot infer the number of bins; expected a domain"):
         mm.HashedCross(_schema("a") + Schema([mm.create_categorical_column("b", None)]), infer_num_bins=True)
-    with pytest.raises(SchemaError, match=r"column 'b': .* misses a feature; expected it in the batch, got a"):
+    with pytest.raises(SchemaError, match=r"column 'b': .* a feature is missing; expected it in the batch, got a"):
         mm.HashedCross(_schema("ab"), num_bins=10)({"a": np.array([[1]])})

@@ -53,5 +53,5 @@ def test_errors():
         mm.HashedCrossAll(_schema(COLUMNS), num_bins=10, max_level=4)
     with pytest.raises(ConfigError, match="column 'cat9': HashedCrossAll: ignore_combinations; expected columns of ca"):
         mm.HashedCrossAll(_schema(COLUMNS), num_bins=10, ignore_combinations=[["cat1", "cat9"]])
-    with pytest.raises(SchemaError, match="has nothing to cross; expected two columns or more, got cat1"):
+    with pytest.raises(SchemaError, match="has no columns to cross; expected two columns or more, got cat1"):
         mm.HashedCrossAll(_schema(["cat1"]), num_bins=10)

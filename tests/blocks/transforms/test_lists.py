@@ -123,7 +123,7 @@ def test_swap_noise_mixes_no_forms():
         mm.StochasticSwapNoise().augment(RAGGED, tf.ones((2, 2), "bool"))
     with pytest.raises(ConfigError, match="replacement_prob; expected a probability, got 1"):
         mm.StochasticSwapNoise(replacement_prob=1.5)
-    with pytest.raises(SchemaError, match="does not say what is padding; expected one column tagged ITEM_ID"):
+    with pytest.raises(SchemaError, match="does not determine the padding; expected one column tagged ITEM_ID"):
         mm.StochasticSwapNoise(Schema([ColumnSchema("x")]))
 
 
@@ -133,7 +133,7 @@ def test_to_target_arguments():
         SchemaError, match="column 'other': ToTarget: a target is not in the schema; expected one of item"
     ):
         mm.ToTarget(schema, "other")
-    with pytest.raises(SchemaError, match="finds no column for a target; expected one tagged ITEM_ID"):
+    with pytest.raises(SchemaError, match="has no column for a target; expected one tagged ITEM_ID"):
         mm.ToTarget(schema, Tags.ITEM_ID)
     with pytest.raises(ConfigError, match="ToTarget has no target"):
         mm.ToTarget(schema)

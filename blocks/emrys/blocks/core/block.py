@@ -2,19 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import difflib
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import keras
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.calling import Shape, as_shape
-from emrys.blocks.core.connecting import Connecting
 from emrys.blocks.core.model_context import ModelContext
-from emrys.blocks.core.registry import block_registry, parse_layer
 from emrys.blocks.core.serializing import from_config, to_config
-from emrys.blocks.errors import ConfigError
+from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.utils.registry import NamingError, Registry
+
+if TYPE_CHECKING:
+    from emrys.blocks.core.model_context import ModelContext
+    from emrys.blocks.core.parallel import ParallelBlock
+    from emrys.blocks.core.sequential import SequentialBlock
+
+
+def _make(name: str, block_class: Any) -> Any:
+    # Of a class, some versions of Python look at `__new__` first, which Keras gives to layers.
+    made_by = block_class.__init__ if inspect.isclass(block_class) else block_class
+    needed = [
+        parameter.name
+        for parameter in inspect.signature(made_by).parameters.values()
+        if parameter.default is parameter.empty
+        and parameter.name != "self"
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    if needed:
+        raise ConfigError(
+            f"the block {name!r} cannot be made of its name alone",
+            expected=f"{block_class.__name__}({', '.join(needed)})",
+            got=repr(name),
+            fix="Give the block itself.",
+        )
+    return block_class()
+
+
+#: The blocks by the names that `pre=`, `post=`, `connect` and others accept.
+block_registry: Any = Registry("block", value_transformer=_make)
+
+
+def parse_layer(value: Any, owner: str, argument: str = "block") -> keras.layers.Layer:
+    """Makes a layer of its name; a layer is given back as it is.
+
+    Args:
+        value: A layer, or a name in `block_registry`.
+        owner: What wants the layer, for errors.
+        argument: What it wants it as.
+
+    Raises:
+        ConfigError: if there is no block of that name, or it is neither a name nor a layer.
+    """
+    try:
+        found = block_registry.parse(value)
+    except NamingError as error:
+        problem = f"{owner}: {argument}: {error.problem}"
+        raise ConfigError(problem, expected=error.expected, fix=error.fix) from error
+    if not isinstance(found, keras.layers.Layer):
+        raise ConfigError(f"{owner}: {argument}", expected="a layer or the name of a block", got=repr(value))
+    return found
+
+
+def parse_activation(value: Any, owner: str) -> Any:
+    """Makes a function of the name of an activation; a function or a layer is given back as it is.
+
+    Raises:
+        ConfigError: if Keras knows no such activation; it says which known name is nearest.
+    """
+    if isinstance(value, keras.layers.Layer):
+        return value
+    try:
+        return keras.activations.get(value)
+    except (TypeError, ValueError) as error:
+        known = [name for name in dir(keras.activations) if not name.startswith("_")]
+        near = difflib.get_close_matches(str(value), known, n=1)
+        raise ConfigError(
+            f"{owner}: activation",
+            expected="an activation that Keras knows",
+            got=repr(value),
+            fix=f"Did you mean {near[0]!r}?" if near else None,
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -26,7 +99,7 @@ class _Held:
 
 
 @keras.saving.register_keras_serializable("emrys")
-class Block(Connecting, keras.layers.Layer):
+class Block(keras.layers.Layer):
     """A Keras layer that takes a tensor or a dictionary of tensors, and knows how to be connected to others.
 
     A subclass writes `call`, builds its children in `build`, and gives its constructor's arguments back in
@@ -85,10 +158,7 @@ class Block(Connecting, keras.layers.Layer):
         Raises:
             ConfigError: if it is no layer.
         """
-        # A chain is itself a block, so that neither module can come before the other.
-        from emrys.blocks.core.sequential import SequentialBlock
-
-        return SequentialBlock([parse_layer(layer, f"{cls.__name__}.from_layer")], block_name=layer.name)
+        return _composition().SequentialBlock([parse_layer(layer, f"{cls.__name__}.from_layer")], block_name=layer.name)
 
     @classmethod
     def parse_block(cls, input: keras.layers.Layer) -> Block:
@@ -154,6 +224,184 @@ class Block(Connecting, keras.layers.Layer):
         schema = self.schema
         return self if schema is not None and len(schema.select_by_tag(tags)) else None
 
+    def connect(
+        self, *block: keras.layers.Layer | str, block_name: str | None = None, context: ModelContext | None = None
+    ) -> SequentialBlock:
+        """Puts `block`s behind this one.
+
+        Args:
+            *block: Layers or names of blocks, in order. The output of each is the input of the next.
+            block_name: Name of the result.
+            context: What all of them share. Default: that of this block, if it has one.
+
+        Returns:
+            The chain, as one block.
+        """
+        return _sequential([self, *block], block_name, self.context if context is None else context)
+
+    def connect_with_shortcut(
+        self,
+        block: keras.layers.Layer | str,
+        shortcut_filter: keras.layers.Layer | None = None,
+        post: Any = None,
+        aggregation: Any = None,
+        block_outputs_name: str | None = None,
+    ) -> SequentialBlock:
+        """Puts `block` behind this one and keeps this one's output beside the result.
+
+        Args:
+            block: Layer that takes this block's output.
+            shortcut_filter: Selects what of this block's output is kept, all of it by default.
+            post: What is applied to both together.
+            aggregation: How both become one tensor, such as `"concat"`: the shortcut first. None gives a dictionary.
+            block_outputs_name: Name of the output of `block` in that dictionary, by default its own name.
+
+        Returns:
+            The chain, as one block.
+        """
+        layer = parse_layer(block, "connect_with_shortcut")
+        shortcut = _composition().ShortcutBlock(layer, shortcut_filter, post, aggregation, block_outputs_name)
+        return _sequential([self, shortcut])
+
+    def connect_with_residual(self, block: keras.layers.Layer, activation: Any = None) -> SequentialBlock:
+        """Puts `block` behind this one and adds this one's output to the result: `activation(x + block(x))`.
+
+        Args:
+            block: Layer that takes this block's output and gives its shape.
+            activation: What is applied to the sum. Default: none.
+
+        Returns:
+            The chain, as one block.
+        """
+        return _sequential([self, _composition().ResidualBlock(block, activation=activation)])
+
+    def connect_branch(
+        self,
+        *branches: keras.layers.Layer | str,
+        add_rest: bool = False,
+        post: Any = None,
+        aggregation: Any = None,
+        **kwargs: Any,
+    ) -> SequentialBlock:
+        """Puts several layers side by side behind this one.
+
+        Args:
+            *branches: Layers, or names of blocks, that take this block's output; those with a filter take a part of it.
+            add_rest: Whether the features that no branch reads are passed on beside their outputs. Default: False.
+            post: What is applied to all outputs together.
+            aggregation: How they become one tensor, such as `"concat"`. Default: none, a dictionary.
+            **kwargs: The other arguments of `ParallelBlock`.
+
+        Returns:
+            The chain, as one block.
+
+        Raises:
+            SchemaError: if the rest is asked for, and a branch does not say which columns it reads.
+        """
+        read: set[str] = set()
+        layers = [parse_layer(branch, "connect_branch", "branches") for branch in branches]
+        for branch in layers if add_rest else ():
+            read.update(_columns_read(branch, self.schema))
+        rest = [_composition().Filter(sorted(read), exclude=True, name="rest")] if read else []
+        return _sequential(
+            [self, _composition().ParallelBlock(*layers, *rest, post=post, aggregation=aggregation, **kwargs)]
+        )
+
+    def repeat(self, num: int = 1) -> SequentialBlock:
+        """Puts `num` copies of this block behind it; each has weights of its own.
+
+        Args:
+            num: Number of copies, so that there are `num` + 1 blocks in the chain. Default: 1.
+
+        Returns:
+            The chain, as one block.
+
+        Raises:
+            ConfigError: if `num` is below 0.
+        """
+        if not isinstance(num, int) or num < 0:
+            raise ConfigError("repeat: num", expected="a number of copies from 0", got=repr(num))
+        return _sequential([self, *(self.copy() for _ in range(num))])
+
+    def repeat_in_parallel(
+        self,
+        num: int = 1,
+        prefix: str | None = None,
+        names: Sequence[str] | None = None,
+        post: Any = None,
+        aggregation: Any = None,
+        copies: bool = True,
+        residual: bool = False,
+        **kwargs: Any,
+    ) -> ParallelBlock:
+        """Puts this block and copies of it side by side.
+
+        Args:
+            num: Number of branches. Default: 1.
+            prefix: What their names begin with, before 0, 1, …. Default: nothing.
+            names: Their names, instead. Default: none.
+            post: What is applied to all outputs together.
+            aggregation: How they become one tensor, such as `"stack"`. Default: none, a dictionary.
+            copies: Whether each has weights of its own. Default: True.
+            residual: Whether the input is kept beside them, as `"shortcut"`. Default: False.
+            **kwargs: The other arguments of `ParallelBlock`.
+
+        Returns:
+            The branches, as one block.
+
+        Raises:
+            ConfigError: if `num` is below 1, or there are not as many names, each another.
+        """
+        if not isinstance(num, int) or num < 1:
+            raise ConfigError("repeat_in_parallel: num", expected="a number of branches from 1", got=repr(num))
+        called = list(names) if names is not None else [f"{prefix or ''}{index}" for index in range(num)]
+        if len(set(called)) != num or len(called) != num:
+            raise ConfigError("repeat_in_parallel: names", expected=f"{num} different names", got=repr(called))
+        together = {"post": post, "aggregation": aggregation, **kwargs}
+        if not copies:
+            return _composition().RepeatedBlock(self, called, residual=residual, **together)
+        branches = {name: self.copy() if index else self for index, name in enumerate(called)}
+        return _composition().ParallelBlock(
+            {**branches, **({"shortcut": _composition().NoOp()} if residual else {})}, **together
+        )
+
+    def prepare(
+        self, block: keras.layers.Layer | None = None, post: Any = None, aggregation: Any = None
+    ) -> SequentialBlock:
+        """Puts something before this block.
+
+        Args:
+            block: Layer that gets the input first.
+            post: Layer behind it.
+            aggregation: How what comes then becomes one tensor for this block, such as `"concat"`.
+
+        Returns:
+            The chain, as one block.
+        """
+        return _sequential([_composition().TabularBlock(pre=block, post=post, aggregation=aggregation), self])
+
+    def as_tabular(self, name: str | None = None) -> SequentialBlock:
+        """Puts this block's output into a dictionary.
+
+        Args:
+            name: Its name there. Default: the block's own.
+
+        Returns:
+            The chain, as one block.
+        """
+        return _sequential([self, _composition().AsTabular(name or self.name)])
+
+    def connect_debug_block(self, append: bool = True) -> SequentialBlock:
+        """Puts a `Debug` block behind this one, which prints what this one gives.
+
+        Args:
+            append: Whether it comes behind, not before. Default: True.
+
+        Returns:
+            The chain, as one block.
+        """
+        return _sequential([self, _composition().Debug()] if append else [_composition().Debug(), self])
+
 
 def _public(layer: keras.layers.Layer) -> Iterator[Any]:
     return (value for name, value in vars(layer).items() if not name.startswith("_"))
@@ -167,3 +415,26 @@ def _held_by(value: Any) -> Iterator[keras.layers.Layer]:
             yield from _held_by(item)
     elif isinstance(value, Mapping):
         yield from _held_by(list(value.values()))
+
+
+def _columns_read(branch: keras.layers.Layer, schema: Schema | None) -> list[str]:
+    if isinstance(branch, Block) and branch.schema is None:
+        branch.set_schema(schema)
+    columns = getattr(branch, "schema", None)
+    if columns is None:
+        raise SchemaError(
+            f"connect_branch cannot tell the rest: {branch.name} does not say which columns it reads",
+            fix="Give it a filter with a schema, such as filter=schema.select_by_tag(...).",
+        )
+    return list(columns.column_names)
+
+
+def _sequential(layers: list[Any], name: str | None = None, context: ModelContext | None = None) -> SequentialBlock:
+    return _composition().SequentialBlock(layers, block_name=name, context=context)
+
+
+def _composition() -> ModuleType:
+    """The blocks that the verbs of `Block` make; they are blocks themselves, so that they cannot be imported above."""
+    from emrys.blocks.core import composition
+
+    return composition

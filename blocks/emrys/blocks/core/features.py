@@ -1,12 +1,17 @@
-"""Features in the form that blocks take."""
+"""The features of a batch: the form that blocks take, and the check against a schema."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import tensorflow as tf
+from merlin.schema import Schema
 
 from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.errors import SchemaError
+from emrys.blocks.schema.functions import select_targets
 
 #: Suffixes of the two tensors that can stand for a list column.
 VALUES, OFFSETS = "__values", "__offsets"
@@ -49,3 +54,64 @@ def prepared_shape(shapes: Shape) -> Shape:
         elif not (name.endswith(OFFSETS) and name[: -len(OFFSETS)] + VALUES in shapes):
             prepared[name] = (shape[0], 1) if len(shape) == 1 else shape
     return prepared
+
+
+class BatchSchema:
+    """The columns that the batches of a model must have.
+
+    Args:
+        owner: Name of the model.
+        schema: All columns, targets included.
+        targets: Target column by output name; None where an output names none.
+
+    Raises:
+        SchemaError: if the schema has targets, and an output's is not among its columns.
+    """
+
+    def __init__(self, owner: str, schema: Schema, targets: Mapping[str, str | None]) -> None:
+        self._owner = owner
+        self._schema = schema
+        self._targets = targets
+        for output, target in targets.items():
+            if target is not None and target not in self._known and len(select_targets(schema)):
+                raise SchemaError(
+                    f"{owner}: the target of {output} is not in the schema",
+                    column=target,
+                    expected=f"one of {', '.join(schema.column_names)}",
+                    fix="Name the right target, or add the column to the schema.",
+                )
+
+    @property
+    def _known(self) -> list[str]:
+        return list(self._schema.column_names)
+
+    @cached_property
+    def _needed(self) -> list[str]:
+        """A column that is also a target may be missing: a session model's item column, for one."""
+        targets = {*select_targets(self._schema).column_names, *self._targets.values()}
+        return [name for name in self._known if name not in targets]
+
+    def check(self, features: Any) -> None:
+        """Checks the names of a batch's features.
+
+        Raises:
+            SchemaError: if a column of the schema is missing, or one is there that the schema does not have.
+        """
+        if not isinstance(features, dict):
+            return
+        for name in self._needed:
+            if name not in features:
+                raise SchemaError(
+                    f"{self._owner}: the batch lacks a column of the schema",
+                    column=name,
+                    expected=", ".join(self._needed),
+                    got=", ".join(features) or "none",
+                )
+        for name in features:
+            if name not in self._known:
+                raise SchemaError(
+                    f"{self._owner}: the batch has a feature that is not in the schema",
+                    column=name,
+                    expected=f"some of {', '.join(sorted(self._known))}",
+                    fix="Leave it out, or add it to the schema of the model.",
+                )

@@ -7,9 +7,8 @@ from typing import Any
 import keras
 from merlin.schema import Schema
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, parse_activation
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
-from emrys.blocks.core.registry import parse_activation
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.core.tabular import TabularBlock
 from emrys.blocks.errors import ConfigError

@@ -9,11 +9,10 @@ import keras
 from merlin.schema import Schema
 
 from emrys.blocks.core.aggregation import parse_aggregation
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, parse_layer
 from emrys.blocks.core.calling import Shape, build_layers, call_layers, shape_behind
-from emrys.blocks.core.filter import Filter
-from emrys.blocks.core.registry import parse_layer
 from emrys.blocks.core.serializing import from_config, to_config
+from emrys.blocks.core.tabular import Filter
 
 
 @keras.saving.register_keras_serializable("emrys")

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from merlin.schema import Schema, Tags
 
-from emrys.blocks.schema.functions import schema_to_tensorflow_metadata_json, tensorflow_metadata_json_to_schema
+from emrys.blocks.schema.metadata_json import schema_to_tensorflow_metadata_json, tensorflow_metadata_json_to_schema
 
 _SCHEMA = "__schema__"
 _TAG = "__tag__"

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 
 from emrys.blocks.core.aggregation import TabularAggregation, aggregation_registry, one_shape
+from emrys.blocks.core.block import parse_activation
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
-from emrys.blocks.core.registry import parse_activation
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from merlin.schema import Tags
 
-from emrys.blocks.core.filter import Filter
+from emrys.blocks.core.tabular import Filter
 
 
 @keras.saving.register_keras_serializable("emrys")

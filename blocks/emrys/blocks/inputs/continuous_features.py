@@ -9,9 +9,8 @@ import keras
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.calling import Shape, as_shape
-from emrys.blocks.core.filter import Filter
 from emrys.blocks.core.serializing import to_config
-from emrys.blocks.core.tabular import TabularBlock
+from emrys.blocks.core.tabular import Filter, TabularBlock
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.schema.functions import create_continuous_column
 

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from emrys.blocks.core.block import block_registry
 from emrys.blocks.core.calling import Shape, as_shape
-from emrys.blocks.core.registry import block_registry
 from emrys.blocks.core.tabular import TabularBlock
 from emrys.blocks.errors import ConfigError
 

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import keras
+import pandas as pd
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from emrys.blocks.core.gather import COMBINERS, combine, look_up
-from emrys.blocks.core.huge_pages import prefer_huge_pages
 from emrys.blocks.core.model_context import ModelContext
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.core.traversal import layers_inside
 from emrys.blocks.errors import ConfigError, SchemaError
-from emrys.blocks.inputs.table_data import TableData
 from emrys.blocks.inputs.tensor_initializer import TensorInitializer
+
+if TYPE_CHECKING:
+    from merlin.io import Dataset
 
 
 @keras.saving.register_keras_serializable("emrys")
-class EmbeddingTable(TableData, Block):
+class EmbeddingTable(Block):
     """Rows of one trained table, looked up by the ids of one or several columns that share a domain.
 
     A list feature gives one vector: the mean of its rows, their sum, or their sum divided by the square root of the
@@ -171,7 +173,7 @@ class EmbeddingTable(TableData, Block):
         if self.table is not None:
             build_layer(self.table, (None, 1))
         else:
-            # A variable made while a step is traced has no memory yet that could be asked for.
+            # Created eagerly, also while a step is traced.
             with tf.init_scope():
                 self._own_rows = self.add_weight(
                     shape=(self.input_dim, self.dim),
@@ -182,31 +184,30 @@ class EmbeddingTable(TableData, Block):
                     # Reading it as float16 would convert the whole table at every step; the rows are converted instead.
                     autocast=False,
                 )
-                prefer_huge_pages(self._own_rows)
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None, features: Any = None) -> Any:
         """Looks up `inputs`."""
         if not isinstance(inputs, dict):
-            outputs = {"": self._looked_up(None, inputs, training, features)}
+            outputs = {"": self._looked_up(None, inputs, features)}
         else:
             names = [name for name in self._columns.names if name in inputs]
             batch = inputs if features is None else features
-            outputs = {name: self._looked_up(name, inputs[name], training, batch) for name in names}
+            outputs = {name: self._looked_up(name, inputs[name], batch) for name in names}
         if self.l2_batch_regularization_factor:
             for output in outputs.values():
                 squares = tf.reduce_sum(tf.square(tf.cast(output, "float32")))
                 self.add_loss(self.l2_batch_regularization_factor * squares)
         return outputs if isinstance(inputs, dict) else outputs[""]
 
-    def _looked_up(self, name: str | None, ids: Any, training: bool | None, features: Any) -> Any:
+    def _looked_up(self, name: str | None, ids: Any, features: Any) -> Any:
         is_list = self._columns.is_list(name, ids.shape)
         if len(ids.shape) > 2 or (len(ids.shape) == 2 and not is_list):
             ids = tf.squeeze(ids, axis=2 if len(ids.shape) > 2 else 1)
         ragged = isinstance(ids, tf.RaggedTensor)
         owner = f"EmbeddingTable {self.name} (of {', '.join(self._columns.names)})"
         numbers = ids.values if ragged else ids
-        rows = look_up(self.embeddings, numbers, self.input_dim, self.compute_dtype, owner, training)
+        rows = look_up(self.embeddings, numbers, self.input_dim, self.compute_dtype, owner)
         rows = ids.with_values(rows) if ragged else rows
         if not is_list or self.sequence_combiner is None:
             return rows
@@ -285,6 +286,72 @@ class EmbeddingTable(TableData, Block):
         """Makes the table from what `get_config` gave."""
         given = from_config(config)
         return cls(given.pop("dim"), *given.pop("schema"), **given)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        data: Dataset | pd.DataFrame,
+        trainable: bool = True,
+        name: str | None = None,
+        col_schema: ColumnSchema | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Makes a table that starts with given values.
+
+        Args:
+            data: A `merlin.io.Dataset` or a data frame with one row for each id from 0 on; see
+                `TensorInitializer.from_dataset`.
+            trainable: Whether the values change in training. Default: True.
+            name: Name of the table. Default: that of the column's domain.
+            col_schema: The column that is looked up. Default: one called `name`, with as many ids as `data` has rows.
+            **kwargs: Further arguments of the table.
+
+        Returns:
+            The table.
+
+        Raises:
+            ConfigError: if neither a name nor a column is given, or the column has another number of ids.
+        """
+        values = TensorInitializer.from_dataset(data).weights
+        if col_schema is None:
+            if name is None:
+                raise ConfigError("from_pretrained knows no column", fix="Give name= or col_schema=.")
+            domain = {"name": name, "min": 0, "max": len(values) - 1}
+            col_schema = ColumnSchema(name, dtype="int32", tags=[Tags.CATEGORICAL], properties={"domain": domain})
+        make: Any = cls
+        return make(int(values.shape[1]), col_schema, trainable=trainable, name=name, weights=values, **kwargs)
+
+    @classmethod
+    def from_dataset(
+        cls,
+        data: Dataset | pd.DataFrame,
+        trainable: bool = True,
+        name: str | None = None,
+        col_schema: ColumnSchema | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """The same as `from_pretrained`."""
+        return cls.from_pretrained(data, trainable=trainable, name=name, col_schema=col_schema, **kwargs)
+
+    def to_df(self, gpu: bool | None = None) -> pd.DataFrame:
+        """The rows as a data frame: one row for each id, columns `"0"` to `"D - 1"`.
+
+        Args:
+            gpu: Kept, without effect: the frame is always a pandas one.
+
+        Raises:
+            ConfigError: if the table is not built yet.
+        """
+        if self.embeddings is None:
+            raise ConfigError(f"EmbeddingTable {self.name!r} has no rows yet", fix="Build it, or call it on a batch.")
+        rows = keras.ops.convert_to_numpy(self.embeddings)
+        return pd.DataFrame(rows, columns=[str(column) for column in range(self.dim)])
+
+    def to_dataset(self, gpu: bool | None = None) -> Dataset:
+        """The rows as a `merlin.io.Dataset`; see `to_df`."""
+        from merlin.io import Dataset  # starts Dask, which is not everybody's
+
+        return Dataset(self.to_df(gpu))
 
 
 def _sizes(table: keras.layers.Layer) -> tuple[int, ...]:

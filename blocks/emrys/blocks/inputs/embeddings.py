@@ -9,9 +9,8 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.errors import SchemaError
-from emrys.blocks.inputs.categorical_columns import embeddable
 from emrys.blocks.inputs.embedding_table import EmbeddingTable
-from emrys.blocks.schema.functions import categorical_domains, infer_embedding_dim
+from emrys.blocks.schema.functions import categorical_domains, column_cardinality, infer_embedding_dim
 
 
 def Embeddings(  # noqa: N802 - looks like the class that it is used as
@@ -100,3 +99,29 @@ def _of(value: Any, names: tuple[str, ...], default: Any = None) -> Any:
     if not isinstance(value, Mapping):
         return value
     return next((value[name] for name in names if name in value), default)
+
+
+def embeddable(schema: Schema, owner: str) -> list[ColumnSchema]:
+    """The columns with a domain of ids; those without one, and continuous ones, are passed over.
+
+    Args:
+        schema: The columns.
+        owner: What embeds them, for errors.
+
+    Raises:
+        SchemaError: if a column tagged CATEGORICAL has no domain: it would be lost in silence.
+    """
+    found = []
+    for column in schema:
+        categorical = Tags.CATEGORICAL in column.tags
+        if column_cardinality(column) is not None:
+            if categorical or Tags.CONTINUOUS not in column.tags:
+                found.append(column)
+        elif categorical:
+            raise SchemaError(
+                f"{owner} does not know how many ids there are",
+                column=column.name,
+                expected="a domain with a maximum",
+                fix="Give the column an int domain in the schema, or take the tag CATEGORICAL off it.",
+            )
+    return found

@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 from merlin.schema import ColumnSchema
 
+from emrys.blocks.core.block import block_registry
 from emrys.blocks.core.calling import Shape
-from emrys.blocks.core.registry import block_registry
 from emrys.blocks.inputs.prepare_list_features import PrepareListFeatures
 
 

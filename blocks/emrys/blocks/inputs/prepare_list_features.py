@@ -8,10 +8,9 @@ import keras
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, block_registry
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.features import OFFSETS, VALUES
-from emrys.blocks.core.registry import block_registry
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError, SchemaError
 

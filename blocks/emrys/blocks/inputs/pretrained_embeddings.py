@@ -9,8 +9,8 @@ import keras
 from merlin.schema import Schema, Tags
 
 import emrys.blocks.transforms.l2_norm  # noqa: F401 - registers "l2-norm"
+from emrys.blocks.core.block import parse_layer
 from emrys.blocks.core.parallel import ParallelBlock
-from emrys.blocks.core.registry import parse_layer
 from emrys.blocks.errors import SchemaError
 from emrys.blocks.inputs.pretrained_vectors import PretrainedVectors
 

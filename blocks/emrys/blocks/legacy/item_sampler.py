@@ -11,8 +11,7 @@ import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError, DataError
 from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
-from emrys.blocks.sampling.candidate import Candidate, ids_as_column
-from emrys.blocks.sampling.candidate_sampler import CandidateSampler
+from emrys.blocks.sampling.candidate_sampler import Candidate, CandidateSampler, ids_as_column
 
 
 class ItemSampler(keras.layers.Layer, abc.ABC):

@@ -82,7 +82,7 @@ class PopularityBasedSampler(ItemSampler):
 
     def sample(self, item_weights: Any = None) -> EmbeddingWithMetadata:
         """Draws items; `item_weights` are the rows of all, (max_id + 1, D)."""
-        ids = log_uniform.draw(self.max_num_samples or 0, self.min_id, self.max_id, True, self.seed)
+        ids = log_uniform.draw_log_uniform(self.max_num_samples or 0, self.min_id, self.max_id, True, self.seed)
         rows = tf.gather(tf.convert_to_tensor(item_weights), ids)
         return EmbeddingWithMetadata(rows, {self.item_id_feature_name: tf.cast(ids, "int32")})
 

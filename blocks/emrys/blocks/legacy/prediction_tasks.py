@@ -18,10 +18,8 @@ from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
-from emrys.blocks.outputs.binary_output import default_binary_metrics
 from emrys.blocks.outputs.categorical_target import CategoricalTarget
-from emrys.blocks.outputs.model_output import Metrics, ModelOutput
-from emrys.blocks.outputs.regression_output import default_regression_metrics
+from emrys.blocks.outputs.model_output import Metrics, ModelOutput, default_binary_metrics, default_regression_metrics
 
 
 @keras.saving.register_keras_serializable("emrys")

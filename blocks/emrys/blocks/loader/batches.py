@@ -8,23 +8,26 @@ C++: by `from_tensor_slices` in a graph, by `tf.unstack` for eager tensors. Only
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import tensorflow as tf
-from merlin.schema import Schema
+from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.core.calling import build_layer, call_layer
 from emrys.blocks.core.prediction import Prediction
-from emrys.blocks.errors import ConfigError, SchemaError
-from emrys.blocks.loader.columns import LoaderColumn
+from emrys.blocks.errors import ConfigError, DataError, SchemaError
 from emrys.blocks.loader.table_operator import TableOperator, is_table_operator
 
 #: `(features, targets)`: tensors, or ragged tensors, by name.
 Batch: TypeAlias = "tuple[dict[str, Any], dict[str, Any]]"
+
+
 #: Several batches: arrays with one entry per batch, for features and for targets, by name; and the elements of the
 #: ragged columns, by name.
 Block: TypeAlias = "tuple[dict[str, Any], dict[str, Any], dict[str, Any]]"
@@ -140,6 +143,8 @@ def _splits(name: str) -> str:
 
 #: A layer, or a function of `(features, targets)`, or of `(features, targets, sample_weight)` if there are weights.
 Transform: TypeAlias = "keras.layers.Layer | Callable[..., Any]"
+
+
 EXPECTED = "features by name, (features, targets), (features, targets, sample_weight), or a Prediction"
 
 
@@ -224,3 +229,302 @@ def _as_function(transform: Transform) -> Callable[..., tuple[Any, ...]]:
         return apply_transform(traced, *batch)
 
     return run
+
+
+@dataclass(frozen=True)
+class LoaderColumn:
+    """One column of the batches.
+
+    Args:
+        name: Name in the data and in the batch.
+        dtype: Type in the batch.
+        stored: Type in the data.
+        is_target: Whether it belongs to the targets.
+        is_list: Whether a row holds a list.
+        length: For a list: None gives ragged tensors, a number gives dense ones of that length.
+        exact: Whether a list of another length than `length` is an error; otherwise it is truncated at the end or
+            padded with zeros on the right.
+    """
+
+    name: str
+    dtype: np.dtype[Any]
+    stored: np.dtype[Any]
+    is_target: bool = False
+    is_list: bool = False
+    length: int | None = None
+    exact: bool = False
+
+    @property
+    def is_ragged(self) -> bool:
+        """Whether the batch holds a ragged tensor."""
+        return self.is_list and self.length is None
+
+    def as_stored(self) -> LoaderColumn:
+        """The same column with the type that it has in the data."""
+        return replace(self, dtype=self.stored)
+
+
+def element_type(arrow_type: pa.DataType) -> tuple[pa.DataType, bool]:
+    """The type of the elements of a list or dictionary type.
+
+    Returns:
+        The type of one value, and whether the type is a list.
+    """
+    is_list = bool(
+        pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type) or pa.types.is_fixed_size_list(arrow_type)
+    )
+    value = arrow_type.value_type if is_list else arrow_type
+    return (value.value_type if pa.types.is_dictionary(value) else value), is_list
+
+
+def numpy_type(arrow_type: pa.DataType) -> np.dtype[Any] | None:
+    """The NumPy type of one value, or None if it is neither a number nor a boolean."""
+    value, _ = element_type(arrow_type)
+    if pa.types.is_boolean(value) or pa.types.is_integer(value) or pa.types.is_floating(value):
+        return np.dtype(value.to_pandas_dtype())
+    return None
+
+
+def expected_type(column: LoaderColumn, arrow_type: pa.DataType) -> str | None:
+    """Checks whether a column can be converted from an Arrow type.
+
+    Returns:
+        None if the type fits, else the expected type, for an error message.
+    """
+    stored = numpy_type(arrow_type)
+    _, is_list = element_type(arrow_type)
+    kind = "floats or integers" if column.dtype.kind == "f" else "integers"
+    expected = f"lists of {kind}" if column.is_list else kind
+    if stored is None or is_list != column.is_list:
+        return expected
+    # Converting a float to an integer would silently drop its fraction.
+    return expected if stored.kind == "f" and column.dtype.kind != "f" else None
+
+
+FILL_NULLS = "Fill the nulls when the data is preprocessed."
+
+
+def convert(batch: pa.RecordBatch, columns: Sequence[LoaderColumn], path: str, place: str) -> pa.RecordBatch:
+    """Converts columns to the types of the tensors; without a copy if the types are equal.
+
+    Args:
+        batch: At least one row.
+        columns: The columns of the result: numbers without nulls, lists of them, or lists of one length.
+        path: File of the batch, for errors.
+        place: Position in the file, for errors.
+
+    Raises:
+        DataError: A column is missing, holds nulls, has an unsupported type, numbers out of range, or lists of a wrong
+            length.
+    """
+    converted: dict[str, pa.Array] = {}
+    for column in columns:
+        position = batch.schema.get_field_index(column.name)
+        if position < 0:
+            raise missing_column(column.name, path, batch.schema.names)
+        array = batch.column(position)
+        expected = expected_type(column, array.type)
+        if expected is not None:
+            raise wrong_type(column.name, path, expected, array.type)
+        try:
+            converted[column.name] = _list_column(array, column) if column.is_list else _numbers(array, column.dtype)
+        except _UnfitError as error:
+            raise DataError(
+                error.problem, path=path, column=column.name, expected=error.expected,
+                got=f"{error.got} in {place}", fix=error.fix,
+            ) from None  # fmt: skip
+    return pa.RecordBatch.from_pydict(converted)
+
+
+def missing_column(name: str, path: str, present: Sequence[str]) -> DataError:
+    """The error for a column that is not in the data."""
+    return DataError("the column is missing", path=path, column=name, expected=f"one of {', '.join(present)}")
+
+
+def wrong_type(name: str, path: str, expected: str, arrow_type: pa.DataType) -> DataError:
+    """The error for a column whose type cannot be converted."""
+    return DataError("the type does not fit", path=path, column=name, expected=expected, got=str(arrow_type))
+
+
+def null_values(name: str, path: str, count: int, place: str) -> DataError:
+    """The error for a column with nulls."""
+    return DataError(
+        "the column has nulls", path=path, column=name, expected="a value in every row",
+        got=f"{count} nulls in {place}", fix=FILL_NULLS,
+    )  # fmt: skip
+
+
+class _UnfitError(Exception):
+    def __init__(self, problem: str, expected: str, got: str, fix: str | None = None) -> None:
+        super().__init__(problem)
+        self.problem, self.expected, self.got, self.fix = problem, expected, got, fix
+
+
+def _numbers(array: pa.Array, dtype: np.dtype[Any], expected: str = "a value in every row") -> pa.Array:
+    if array.null_count:
+        raise _UnfitError("the column has nulls", expected, f"{array.null_count} nulls", FILL_NULLS)
+    wanted = pa.from_numpy_dtype(dtype)
+    if array.type == wanted:
+        return array
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    try:
+        # Only narrowing of integers is checked; floats may lose digits.
+        return array.cast(wanted, safe=dtype.kind in "iu")
+    except pa.ArrowInvalid as error:
+        raise _UnfitError("a number is out of range", str(dtype), str(error)) from error
+
+
+def _list_column(array: pa.Array, column: LoaderColumn) -> pa.Array:
+    if array.null_count:
+        expected = "a list, possibly an empty one, in every row"
+        raise _UnfitError("the column has nulls", expected, f"{array.null_count} nulls", FILL_NULLS)
+    lengths = pc.list_value_length(array).to_numpy().astype(np.int64)
+    # `flatten` respects the offset of a sliced array; `values` does not.
+    elements = _numbers(array.flatten(), column.dtype, "a value at every position of every list")
+    if column.length is None:
+        offsets = np.zeros(len(array) + 1, np.int32)
+        np.cumsum(lengths, out=offsets[1:])
+        return pa.ListArray.from_arrays(pa.array(offsets), elements)
+    wrong = np.flatnonzero(lengths != column.length)
+    if len(wrong) and column.exact:
+        got = f"one of {lengths[wrong[0]]}"
+        raise _UnfitError("the lists differ in length", f"lists of {column.length}", got)
+    if len(wrong):
+        elements = _padded(elements.to_numpy(zero_copy_only=False), lengths, column.length)
+    return pa.FixedSizeListArray.from_arrays(elements, column.length)
+
+
+def _padded(elements: Any, lengths: Any, length: int) -> pa.Array:
+    """Truncates lists at the end, or pads them with zeros on the right, to one length."""
+    starts = np.cumsum(lengths) - lengths
+    inside = np.arange(length) < np.minimum(lengths, length)[:, None]
+    dense = np.zeros(inside.shape, elements.dtype)
+    dense[inside] = elements[(starts[:, None] + np.arange(length))[inside]]
+    return pa.array(dense.reshape(-1))
+
+
+#: Tags that make a column a target.
+TARGET_TAGS = (Tags.TARGET, Tags.BINARY_CLASSIFICATION, Tags.REGRESSION, Tags.MULTI_CLASS_CLASSIFICATION)
+
+
+#: Tags of targets that are ids, which float32 represents exactly only up to 2**24.
+ID_TAGS = (Tags.CATEGORICAL, Tags.MULTI_CLASS_CLASSIFICATION)
+
+
+@dataclass(frozen=True)
+class ColumnSelection:
+    """The columns that a caller requests of a loader.
+
+    Args:
+        features: Names of the features; None for all columns that are neither targets nor tagged as targets.
+        categorical: Of the features, those that must be integers.
+        continuous: Of the features, those that are converted to float32 whatever their type is.
+        targets: Names of the targets; None for the columns that the schema tags as targets.
+        list_names: List columns that the next two apply to; None for all.
+        list_length: Length to which lists are truncated or padded, for all or by name.
+        as_dense: Whether lists are padded to `list_length`, or else to the maximum length in the schema.
+    """
+
+    features: Sequence[str] | None = None
+    categorical: Sequence[str] = ()
+    continuous: Sequence[str] = ()
+    targets: Sequence[str] | None = None
+    list_names: Sequence[str] | None = None
+    list_length: int | Mapping[str, int] | None = None
+    as_dense: bool = False
+
+    def columns(self, schema: Schema, arrow_schema: pa.Schema) -> tuple[LoaderColumn, ...]:
+        """The columns of the batches: features, then targets, each in the order of the schema.
+
+        Args:
+            schema: Names, tags, types and list lengths; an unknown type is taken from the data.
+            arrow_schema: Types in the data.
+
+        Raises:
+            SchemaError: A name is not in the schema.
+            ConfigError: The arguments contradict each other or the schema.
+        """
+        chosen = set(self.features or ())
+        tagged = [column.name for column in schema if any(tag in column.tags for tag in TARGET_TAGS)]
+        if self.targets is None:
+            targets = [name for name in tagged if name not in chosen]
+        else:
+            targets = list(dict.fromkeys(self.targets))
+        # A target that was not requested is no feature either: it would leak the label.
+        features = [name for name in schema.column_names if name not in {*targets, *tagged}]
+        if self.features is not None:
+            features = [name for name in schema.column_names if name in chosen]
+        for name in (*(self.features or ()), *targets):
+            if name not in schema.column_names:
+                raise SchemaError("the column is not in the schema", column=name,
+                                  expected=f"one of {', '.join(schema.column_names)}")  # fmt: skip
+        both = sorted(set(features) & set(targets))
+        if both:
+            raise ConfigError(f"a column is requested as a feature and as a target: {', '.join(both)}")
+        if not features:
+            raise ConfigError("no feature column is left; request some, or remove them from label_names")
+        selected = [self._column(schema[name], arrow_schema, False) for name in features]
+        return tuple(selected + [self._column(schema[name], arrow_schema, True) for name in targets])
+
+    def _column(self, column: ColumnSchema, arrow_schema: pa.Schema, is_target: bool) -> LoaderColumn:
+        position = arrow_schema.get_field_index(column.name)
+        arrow_type = arrow_schema.field(position).type if position >= 0 else None
+        stored = numpy_type(arrow_type) if arrow_type is not None else None
+        declared = _declared_type(column) or stored or np.dtype(np.int64)
+        is_list = bool(column.is_list) or (_declared_type(column) is None and _is_list(arrow_type))
+        length, exact = self._length(column, is_list)
+        return LoaderColumn(
+            name=column.name, dtype=self._type(column, declared, is_target), stored=stored or declared,
+            is_target=is_target, is_list=is_list, length=length, exact=exact,
+        )  # fmt: skip
+
+    def _type(self, column: ColumnSchema, declared: np.dtype[Any], is_target: bool) -> np.dtype[Any]:
+        if column.name in self.categorical and declared.kind == "f":
+            raise ConfigError(f"cat_names has {column.name!r}, which is {declared}; expected integers")
+        ids = declared.kind != "f" and any(tag in column.tags for tag in ID_TAGS)
+        if declared.kind == "f" or column.name in self.continuous or (is_target and not ids):
+            return np.dtype(np.float32)
+        return np.dtype(np.int32) if declared == np.int32 else np.dtype(np.int64)
+
+    def _length(self, column: ColumnSchema, is_list: bool) -> tuple[int | None, bool]:
+        """Length of the dense lists (None if ragged), and whether lists of another length are an error."""
+        if not is_list:
+            return None, False
+        count = column.value_count
+        longest = int(count.max) if count is not None and count.max else None
+        fixed = longest is not None and count.min == count.max
+        if self.list_names is None or column.name in self.list_names:
+            length = self.list_length.get(column.name) if isinstance(self.list_length, Mapping) else self.list_length
+            if length is not None:
+                return length, False
+            if self.as_dense and longest is None:
+                raise ConfigError(
+                    f"sparse_as_dense=True needs a length for {column.name!r}; pass it in sparse_max, or set the"
+                    " maximum of value_count in the schema"
+                )
+            if self.as_dense:
+                return longest, fixed
+        return (longest, True) if fixed else (None, False)
+
+
+def schema_from_arrow(arrow_schema: pa.Schema) -> Schema:
+    """A schema without tags, with the names and types of the data; types other than numbers stay unknown."""
+    return Schema([
+        ColumnSchema(field.name, dtype=numpy_type(field.type), is_list=_is_list(field.type), is_ragged=_ragged(field))
+        for field in arrow_schema
+    ])  # fmt: skip
+
+
+def _ragged(field: pa.Field) -> bool | None:
+    return True if _is_list(field.type) else None
+
+
+def _is_list(arrow_type: pa.DataType | None) -> bool:
+    return arrow_type is not None and element_type(arrow_type)[1]
+
+
+def _declared_type(column: ColumnSchema) -> np.dtype[Any] | None:
+    if not (column.dtype.is_integer or column.dtype.is_float):
+        return None
+    return np.dtype(column.dtype.to_numpy)

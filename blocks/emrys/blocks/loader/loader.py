@@ -16,15 +16,17 @@ from merlin.schema import ColumnSchema, Schema
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.loader.batches import (
     Batch,
+    ColumnSelection,
     Transform,
     as_transforms,
     batches_dataset,
     blocks_dataset,
     eager_batches,
+    missing_column,
+    schema_from_arrow,
     transform_batches,
     transformed_schema,
 )
-from emrys.blocks.loader.columns import ColumnSelection, missing_column, schema_from_arrow
 from emrys.blocks.loader.rows import RowStream, shard_rows
 from emrys.blocks.loader.sources import DataSource, Readable, open_source
 

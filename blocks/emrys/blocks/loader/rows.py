@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.loader.columns import LoaderColumn
+from emrys.blocks.loader.batches import LoaderColumn
 from emrys.blocks.loader.sources import DataSource
 
 

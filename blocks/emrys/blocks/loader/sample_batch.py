@@ -10,8 +10,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.loader.batches import apply_transform, single_batch
-from emrys.blocks.loader.columns import LoaderColumn
+from emrys.blocks.loader.batches import LoaderColumn, apply_transform, single_batch
 from emrys.blocks.loader.loader import Loader
 from emrys.blocks.loader.rows import RowStream
 from emrys.blocks.loader.sources import Readable

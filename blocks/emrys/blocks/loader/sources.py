@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from emrys.blocks.errors import ConfigError, DataError
-from emrys.blocks.loader.columns import LoaderColumn, convert, expected_type, missing_column, null_values, wrong_type
+from emrys.blocks.loader.batches import LoaderColumn, convert, expected_type, missing_column, null_values, wrong_type
 from emrys.blocks.loader.parquet_files import parquet_files
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ from emrys.blocks.core.block import Block
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.errors import ConfigError
+from emrys.blocks.inputs.input_block_v2 import InputBlockV2
 from emrys.blocks.interactions.cross_block import CrossBlock
 from emrys.blocks.mlp.mlp_block import MLPBlock
 from emrys.blocks.models.model import Model
-from emrys.blocks.models.ranking_inputs import ranking_features, ranking_input
+from emrys.blocks.models.ranking_features import ranking_features
 from emrys.blocks.outputs.resolve import resolve_outputs
 
 
@@ -32,11 +33,10 @@ def DCNModel(  # noqa: N802 - looks like the class that it is used as
     Args:
         schema: The features and, where `prediction_tasks` is not given, the targets.
         depth: Number of cross layers.
-        deep_block: The deep part. Default: `MLPBlock([512, 256], dropout=0.3)`, made anew for each model.
+        deep_block: The deep part. Default: `MLPBlock([512, 256])`, made anew for each model.
         stacked: Whether the deep part takes what the cross layers give; else both take the input, and the output
             takes both. Default: True.
-        input_block: Makes one vector of a batch, (B, D). Default: `InputBlockV2` with embeddings of the sizes that
-            `infer_embedding_dim` says, regularised as docs/quality-ranking.md describes.
+        input_block: Makes one vector of a batch, (B, D). Default: `InputBlockV2` of all features.
         prediction_tasks: An output or a task, or a list of them. Default: those that the schema's targets ask for.
         **kwargs: Further arguments of the default `InputBlockV2`.
 
@@ -60,9 +60,9 @@ def DCNModel(  # noqa: N802 - looks like the class that it is used as
     """
     outputs = resolve_outputs(prediction_tasks, schema)
     cross = CrossBlock(depth)
-    deep = MLPBlock([512, 256], dropout=0.3) if deep_block is None else deep_block
+    deep = MLPBlock([512, 256]) if deep_block is None else deep_block
     if input_block is None:
-        input_block = ranking_input(ranking_features(schema, "DCNModel"), **kwargs)
+        input_block = InputBlockV2(ranking_features(schema, "DCNModel"), **kwargs)
     elif kwargs:
         raise ConfigError(
             f"DCNModel: {min(kwargs)}", expected="no arguments of an input block beside input_block", got="one"

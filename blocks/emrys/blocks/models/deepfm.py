@@ -9,17 +9,18 @@ from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.aggregation import ConcatFeatures, StackFeatures
 from emrys.blocks.core.block import Block
-from emrys.blocks.core.filter import Filter
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
+from emrys.blocks.core.tabular import Filter
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.interactions.factor_sum import FactorSum
-from emrys.blocks.interactions.fm_pairwise_interaction import FMPairwiseInteraction
+from emrys.blocks.inputs.embeddings import Embeddings
+from emrys.blocks.inputs.input_block_v2 import InputBlockV2
+from emrys.blocks.interactions.fm_block import FactorSum, FMPairwiseInteraction
 from emrys.blocks.interactions.wide_features import WideFeatures
 from emrys.blocks.interactions.wide_logit import WideLogit
 from emrys.blocks.mlp.mlp_block import MLPBlock
 from emrys.blocks.models.model import Model
-from emrys.blocks.models.ranking_inputs import ranking_features, ranking_input
+from emrys.blocks.models.ranking_features import ranking_features
 from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.schema.functions import infer_embedding_dim
 
@@ -43,10 +44,9 @@ def DeepFMModel(  # noqa: N802 - looks like the class that it is used as
     Args:
         schema: The features and, where `prediction_tasks` is not given, the targets.
         embedding_dim: Dimension of all embeddings. Default: the largest that `infer_embedding_dim` gives for a column.
-        deep_block: The deep part. Default: `MLPBlock([64], dropout=0.5)`, made anew for each model.
+        deep_block: The deep part. Default: `MLPBlock([64])`, made anew for each model.
         input_block: Gives a dictionary: embeddings (B, D) of one dimension by the names of the categorical columns, and
-            whatever else the deep part shall have. Default: `InputBlockV2` of all features, its embeddings regularised
-            as docs/quality-ranking.md describes.
+            whatever else the deep part shall have. Default: `InputBlockV2` of all features.
         wide_input_block: What the linear part takes. Default: every id of a categorical feature, lists included, and
             the continuous features.
         wide_logit_block: Makes one number of that, (B, 1). Default: one linear layer.
@@ -75,8 +75,10 @@ def DeepFMModel(  # noqa: N802 - looks like the class that it is used as
     features = ranking_features(schema, "DeepFMModel")
     categorical = features.select_by_tag(Tags.CATEGORICAL)
     if input_block is None:
-        dim = embedding_dim or max(infer_embedding_dim(column) for column in categorical)
-        input_block = ranking_input(features, dim, aggregation=None, products=True, **kwargs)
+        if "categorical" not in kwargs:
+            dim = embedding_dim or max(infer_embedding_dim(column) for column in categorical)
+            kwargs["categorical"] = Embeddings(categorical, dim=dim)
+        input_block = InputBlockV2(features, aggregation=None, **kwargs)
     else:
         _check_input(input_block, embedding_dim, kwargs)
     pairs = SequentialBlock(
@@ -84,7 +86,7 @@ def DeepFMModel(  # noqa: N802 - looks like the class that it is used as
     )
     deep = SequentialBlock(
         ConcatFeatures(),
-        deep_block or MLPBlock([64], dropout=0.5),
+        deep_block or MLPBlock([64]),
         deep_logit_block or _logit("deep_logit"),
         block_name="deep",
     )

@@ -8,16 +8,17 @@ from typing import Any
 import keras
 from merlin.schema import Schema, Tags
 
-from emrys.blocks.core.filter import Filter
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
+from emrys.blocks.core.tabular import Filter
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.continuous import Continuous
 from emrys.blocks.inputs.embedding_features import EmbeddingFeatures
 from emrys.blocks.inputs.embedding_options import EmbeddingOptions
+from emrys.blocks.inputs.embeddings import Embeddings
 from emrys.blocks.interactions.dot_product import DotProductInteractionBlock
 from emrys.blocks.models.model import Model
-from emrys.blocks.models.ranking_inputs import ranking_embeddings, ranking_features
+from emrys.blocks.models.ranking_features import ranking_features
 from emrys.blocks.outputs.resolve import resolve_outputs
 
 
@@ -40,7 +41,7 @@ def DLRMBlock(  # noqa: N802 - looks like the class that it is used as
         schema: The features; categorical ones with a domain are embedded.
         embedding_dim: Dimension of the embeddings. Default: the last dimension of `bottom_block`.
         embedding_options: Initializers, regularisation and the combiner of lists, for `EmbeddingFeatures`. Dimensions
-            that they do not name are `embedding_dim`. Default: those of `ranking_embeddings`.
+            that they do not name are `embedding_dim`. Default: those of `Embeddings`.
         embeddings: The embeddings themselves, instead of `embedding_dim` and `embedding_options`.
         bottom_block: What the continuous features go through; needed when there are any.
         top_block: What the interactions and the projection go through. Default: none, and the interactions alone are
@@ -134,7 +135,7 @@ def DLRMModel(  # noqa: N802 - looks like the class that it is used as
 
 def _embeddings(categorical: Schema, dim: int, options: EmbeddingOptions | None) -> keras.layers.Layer:
     if options is None:
-        return ranking_embeddings(categorical, dim, multiplied=True)
+        return Embeddings(categorical, dim=dim)
     embeddings = EmbeddingFeatures.from_schema(
         categorical, dataclasses.replace(options, embedding_dim_default=dim, infer_embedding_sizes=False)
     )

@@ -118,7 +118,7 @@ class EmbeddingEncoder(Encoder):
         table, _ = found.pop("blocks")
         found.pop("schema")
         encoder = cls(table.schema, table.dim, table=table, **found)
-        encoder._freezer.freeze_numbers(frozen)
+        encoder._freezer().freeze_numbers(frozen)
         return encoder
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,8 @@ from merlin.schema import Schema
 
 from emrys.blocks.core.calling import call_layer
 from emrys.blocks.core.prediction import Prediction
-from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.errors import ConfigError
 from emrys.blocks.loader import Loader
-from emrys.blocks.outputs.model_output import ModelOutput
 from emrys.blocks.schema.functions import select_targets
 
 
@@ -168,74 +167,17 @@ def _batched(rows: tuple[Any, ...], batch_size: int | None, shuffle: bool) -> tf
     return (rows_of.shuffle(rows_of.cardinality()) if shuffle else rows_of).batch(batch_size)
 
 
-class BatchSchema:
-    """The columns that batches have to have.
-
-    Args:
-        owner: Name of the model.
-        schema: All columns, targets included.
-        outputs: The model's outputs.
-
-    Raises:
-        SchemaError: if the schema has targets, and an output's is not among its columns.
-    """
-
-    def __init__(self, owner: str, schema: Schema, outputs: Iterable[ModelOutput]) -> None:
-        self._owner = owner
-        outputs = list(outputs)
-        own = {output.target for output in outputs}
-        targets = {*select_targets(schema).column_names, *(own - {None})}
-        self._known = set(schema.column_names)
-        #: A column that is also a target may be left out: an earlier item, say, is what the next one is told from.
-        self._needed = [name for name in schema.column_names if name not in targets]
-        for output in outputs:
-            if output.target is not None and output.target not in self._known and len(select_targets(schema)):
-                raise SchemaError(
-                    f"{owner}: the target of {output.task_name} is not in the schema",
-                    column=output.target,
-                    expected=f"one of {', '.join(schema.column_names)}",
-                    fix="Name the right target, or add the column to the schema.",
-                )
-
-    def check(self, features: Any) -> None:
-        """Checks the names of a batch's features.
-
-        Raises:
-            SchemaError: if a column of the schema is missing, or one is there that the schema does not have.
-        """
-        if not isinstance(features, dict):
-            return
-        for name in self._needed:
-            if name not in features:
-                raise SchemaError(
-                    f"{self._owner}: the batch lacks a column of the schema",
-                    column=name,
-                    expected=", ".join(self._needed),
-                    got=", ".join(features) or "none",
-                )
-        for name in features:
-            if name not in self._known:
-                raise SchemaError(
-                    f"{self._owner}: the batch has a feature that is not in the schema",
-                    column=name,
-                    expected=f"some of {', '.join(sorted(self._known))}",
-                    fix="Leave it out, or add it to the schema of the model.",
-                )
-
-
 @dataclass(frozen=True)
 class BatchTransform:
     """The layer given as `pre=` to `fit`, `evaluate` or `predict`: batches go through it before they reach the model.
 
-    False in a condition where there is none.
-
     Attributes:
         layer: It takes the features, and `targets`, `features`, `training` and `testing` if it wants them. A
             dictionary that it gives replaces the features; a `Prediction` (outputs=features, targets, sample_weight)
-            or a tuple of these replaces targets and weights too. None leaves batches as they are.
+            or a tuple of these replaces targets and weights too.
     """
 
-    layer: keras.layers.Layer | None = None
+    layer: keras.layers.Layer
 
     @classmethod
     def of(cls, pre: Any) -> BatchTransform:
@@ -244,12 +186,9 @@ class BatchTransform:
         Raises:
             ConfigError: if it is no layer.
         """
-        if pre is not None and not isinstance(pre, keras.layers.Layer):
+        if not isinstance(pre, keras.layers.Layer):
             raise ConfigError("pre", expected="a layer", got=type(pre).__name__)
         return cls(pre)
-
-    def __bool__(self) -> bool:
-        return self.layer is not None
 
     def __call__(self, data: Any, *, prepared: Callable[[Any], Any], **mode: bool) -> Any:
         """The transformed batch `(features, targets, sample_weight)`.
@@ -259,8 +198,6 @@ class BatchTransform:
             prepared: Gives features the form that layers take.
             **mode: `training` or `testing`.
         """
-        if self.layer is None:
-            return data
         features, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
         features = prepared(features)
         outputs = call_layer(self.layer, features, targets=targets, features=features, **mode)

@@ -8,13 +8,13 @@ from typing import Any
 import keras
 from merlin.schema import ColumnSchema, Schema, Tags
 
-from emrys.blocks.core.registry import parse_layer
+from emrys.blocks.core.block import parse_layer
 from emrys.blocks.models.embedding_encoder import EmbeddingEncoder
-from emrys.blocks.models.retrieval_columns import id_column
-from emrys.blocks.models.retrieval_model_v2 import RetrievalModelV2
-from emrys.blocks.models.retrieval_outputs import contrastive_output
+from emrys.blocks.models.retrieval_model import RetrievalModelV2
+from emrys.blocks.outputs.contrastive_output import default_contrastive_output
 from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.sampling.candidate_sampler import Samplers
+from emrys.blocks.schema.functions import id_column
 
 
 def MatrixFactorizationModelV2(  # noqa: N802 - looks like the class that it is used as
@@ -83,7 +83,7 @@ def MatrixFactorizationModelV2(  # noqa: N802 - looks like the class that it is 
         for column, own in ((query, layer), (candidate, _again(layer)))
     ]
     if outputs is None:
-        outputs = contrastive_output(candidate, negative_samplers, logits_temperature)
+        outputs = default_contrastive_output(candidate, negative_samplers, logits_temperature)
     return RetrievalModelV2(query=encoders[0], candidate=encoders[1], output=resolve_outputs(outputs), **kwargs)
 
 

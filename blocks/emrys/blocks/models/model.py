@@ -13,19 +13,20 @@ from merlin.schema import Schema
 
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, StepContext, build_layers, call_layer, has_targets, shape_behind
-from emrys.blocks.core.features import prepare, prepared_shape
+from emrys.blocks.core.features import BatchSchema, prepare, prepared_shape
+from emrys.blocks.core.gather import use_gather_nd
 from emrys.blocks.core.model_context import ModelContext
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.core.serializing import from_config, sharing, to_config
 from emrys.blocks.core.traversal import layers_inside, shared_layers
 from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.inputs.embedding_table import embedding_tables
 from emrys.blocks.inputs.input_block_v2 import InputBlockV2
 from emrys.blocks.loader import Loader
 from emrys.blocks.models.compiled_metrics import CompiledLossAndMetrics
 from emrys.blocks.models.export import save_serving
 from emrys.blocks.models.fit_data import (
-    BatchSchema,
     BatchTransform,
     all_rows,
     batches,
@@ -35,8 +36,8 @@ from emrys.blocks.models.fit_data import (
 from emrys.blocks.models.freezing import Freezer, blocks_by_name
 from emrys.blocks.models.sample_inputs import sample_inputs
 from emrys.blocks.models.saving import load_model, save_model
-from emrys.blocks.optimizers.default import chosen_optimizer
-from emrys.blocks.outputs.items_prediction_weight_tying import tie_item_embeddings
+from emrys.blocks.optimizers.get_optimizer import chosen_optimizer
+from emrys.blocks.outputs.items_prediction_weight_tying import ItemsPredictionWeightTying
 from emrys.blocks.outputs.model_output import ModelOutput
 from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.sequences.sequence_transform import SequenceTransform
@@ -103,12 +104,15 @@ class Model(keras.Model):
         self.post = post
         self.prep_features = prep_features
         self._schema = schema
-        self._batch_schema = None if schema is None else BatchSchema(self.name, schema, self.model_outputs)
-        self._freezer = Freezer(self._chain())
+        self._batch_schema = (
+            None
+            if schema is None
+            else BatchSchema(self.name, schema, {output.task_name: output.target for output in self.model_outputs})
+        )
+        self._frozen_layers: Freezer | None = None
         self._compiled: CompiledLossAndMetrics | None = None
-        self._batch_transform = BatchTransform()
+        self._batch_transform: BatchTransform | None = None
         self._train_metrics_steps = 1
-        tie_item_embeddings(self._chain())
         for block in self._chain():
             if isinstance(block, Block) and schema is not None:
                 block.set_schema(schema)
@@ -236,9 +240,14 @@ class Model(keras.Model):
 
     def build(self, input_shape: Shape) -> None:
         """Builds all blocks for a batch of `input_shape`."""
+        for output in self.model_outputs:
+            for layer in (output.to_call, *getattr(output.to_call, "layers", ())):
+                if isinstance(layer, ItemsPredictionWeightTying):
+                    layer.tie(embedding_tables(self._chain()))
         shape = prepared_shape(input_shape) if self.prep_features else input_shape
         build_layers(self._chain(), shape)
-        self._freezer.apply()
+        if self._frozen_layers is not None:
+            self._frozen_layers.apply()
         self.built = True
 
     def prepared(self, features: Any) -> Any:
@@ -350,14 +359,15 @@ class Model(keras.Model):
             The values of loss and metrics by name.
         """
         features, targets, weights = self._unpack(data, training=True)
-        with tf.GradientTape() as tape:
-            context = StepContext(targets, check_columns=not self._batch_transform)
-            outputs = call_layer(self, features, training=True, context=context)
-            loss = self.compute_loss(features, targets, outputs, weights, training=True)
-            scaled_loss = self.optimizer.scale_loss(loss)
-        variables = self.trainable_weights
-        if variables:
-            self.optimizer.apply_gradients(zip(tape.gradient(scaled_loss, variables), variables, strict=True))
+        with use_gather_nd(not self.jit_compile):
+            with tf.GradientTape() as tape:
+                context = StepContext(targets, check_columns=self._batch_transform is None)
+                outputs = call_layer(self, features, training=True, context=context)
+                loss = self.compute_loss(features, targets, outputs, weights, training=True)
+                scaled_loss = self.optimizer.scale_loss(loss)
+            variables = self.trainable_weights
+            if variables:
+                self.optimizer.apply_gradients(zip(tape.gradient(scaled_loss, variables), variables, strict=True))
         self._update_mean_loss(loss, features)
         self._compiled_parts.update_every(self._train_metrics_steps, targets, outputs, weights, self.prepared(features))
         return self.get_metrics_result()
@@ -365,7 +375,7 @@ class Model(keras.Model):
     def test_step(self, data: Any) -> dict[str, Any]:
         """Evaluates a batch; blocks get its targets and `testing`, so that they may differ from serving."""
         features, targets, weights = self._unpack(data, testing=True)
-        context = StepContext(targets, testing=True, check_columns=not self._batch_transform)
+        context = StepContext(targets, testing=True, check_columns=self._batch_transform is None)
         outputs = call_layer(self, features, training=False, context=context)
         self._update_mean_loss(self.compute_loss(features, targets, outputs, weights, training=False), features)
         return self.compute_metrics(features, targets, outputs, weights)
@@ -373,7 +383,8 @@ class Model(keras.Model):
     def predict_step(self, data: Any) -> Any:
         """Predicts for a batch."""
         features, _, _ = self._unpack(data)
-        return call_layer(self, features, training=False, context=StepContext(check_columns=not self._batch_transform))
+        context = StepContext(check_columns=self._batch_transform is None)
+        return call_layer(self, features, training=False, context=context)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -392,7 +403,8 @@ class Model(keras.Model):
         return super().metrics + ([] if self._compiled is None else self._compiled.metrics)
 
     def _unpack(self, data: Any, **mode: bool) -> tuple[Any, Any, Any]:
-        data = self._batch_transform(data, prepared=self.prepared, **mode)
+        if self._batch_transform is not None:
+            data = self._batch_transform(data, prepared=self.prepared, **mode)
         return keras.utils.unpack_x_y_sample_weight(data)
 
     def _update_mean_loss(self, loss: Any, features: Any) -> None:
@@ -636,10 +648,15 @@ class Model(keras.Model):
         """Discards the compiled steps: a setting that they contain has changed."""
         self.train_function = self.test_function = self.predict_function = None
 
+    def _freezer(self) -> Freezer:
+        if self._frozen_layers is None:
+            self._frozen_layers = Freezer(self._chain())
+        return self._frozen_layers
+
     @property
     def frozen_blocks(self) -> list[keras.layers.Layer]:
         """The blocks that are not trained."""
-        return self._freezer.frozen
+        return [] if self._frozen_layers is None else self._frozen_layers.frozen
 
     def freeze_blocks(self, blocks: Any) -> None:
         """Keeps the weights of blocks, and of all that is in them, as they are, in every training from now on.
@@ -650,8 +667,8 @@ class Model(keras.Model):
         Raises:
             ConfigError: if one is not in the model.
         """
-        self._freezer.remember(getattr(self, "optimizer", None))
-        self._freezer.freeze(blocks)
+        self._freezer().remember(getattr(self, "optimizer", None))
+        self._freezer().freeze(blocks)
         self._retrace()
 
     def unfreeze_blocks(self, blocks: Any) -> None:
@@ -663,14 +680,14 @@ class Model(keras.Model):
         Raises:
             ConfigError: if one is not in the model.
         """
-        self._freezer.remember(getattr(self, "optimizer", None))
-        self._freezer.unfreeze(blocks)
+        self._freezer().remember(getattr(self, "optimizer", None))
+        self._freezer().unfreeze(blocks)
         self._retrace()
 
     def unfreeze_all_frozen_blocks(self) -> None:
         """Trains all blocks again. `compile` the model afterwards, as with Keras."""
-        self._freezer.remember(getattr(self, "optimizer", None))
-        self._freezer.unfreeze_all()
+        self._freezer().remember(getattr(self, "optimizer", None))
+        self._freezer().unfreeze_all()
         self._retrace()
 
     def save(
@@ -751,13 +768,16 @@ class Model(keras.Model):
         if not self.compiled:
             return {}
         arguments = to_config({**self._compiled_parts.arguments, **self._compile_options})
-        frozen = self._freezer.numbers_behind(self.optimizer)
+        frozen = [] if self._frozen_layers is None else self._frozen_layers.numbers_behind(self.optimizer)
         return {"optimizer": to_config(self.optimizer), **arguments, "frozen": frozen}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Calls `compile` with what `get_compile_config` gave, with optimizer state for the same weights."""
         given = dict(config)
-        with self._freezer.as_behind(given.pop("frozen", self._freezer.numbers)):
+        frozen = given.pop("frozen", None)
+        with contextlib.ExitStack() as stack:
+            if frozen or self._frozen_layers is not None:
+                stack.enter_context(self._freezer().as_behind(self._freezer().numbers if frozen is None else frozen))
             self.compile(**from_config(given))
             if self.built:
                 self.optimizer.build(self.trainable_variables)
@@ -773,7 +793,7 @@ class Model(keras.Model):
                 "post": to_config(self.post),
                 "schema": to_config(self._schema),
                 "prep_features": self.prep_features,
-                "frozen": self._freezer.numbers,
+                "frozen": [] if self._frozen_layers is None else self._frozen_layers.numbers,
             }
 
     @classmethod
@@ -784,7 +804,8 @@ class Model(keras.Model):
         with sharing():
             found = from_config(given)
         model = cls(*found.pop("blocks"), **found)
-        model._freezer.freeze_numbers(frozen)
+        if frozen:
+            model._freezer().freeze_numbers(frozen)
         return model
 
 

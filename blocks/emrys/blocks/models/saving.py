@@ -11,7 +11,7 @@ import keras
 from emrys.blocks.core.traversal import layers_inside
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.io import atomic_directory, atomic_file
-from emrys.blocks.retrieval.candidate_holder import CandidateHolder
+from emrys.blocks.retrieval.top_k_layer import CandidateHolder
 
 if TYPE_CHECKING:
     from emrys.blocks.models.model import Model

@@ -8,11 +8,10 @@ from merlin.schema import Schema, Tags
 
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.models.encoder import Encoder
-from emrys.blocks.models.retrieval_columns import id_column
-from emrys.blocks.models.retrieval_model_v2 import RetrievalModelV2
-from emrys.blocks.models.retrieval_outputs import contrastive_output
-from emrys.blocks.outputs.resolve import resolve_outputs
+from emrys.blocks.models.retrieval_model import RetrievalModelV2
+from emrys.blocks.outputs.contrastive_output import default_contrastive_output
 from emrys.blocks.sampling.candidate_sampler import Samplers
+from emrys.blocks.schema.functions import id_column
 
 
 def TwoTowerModelV2(  # noqa: N802 - looks like the class that it is used as
@@ -70,7 +69,5 @@ def TwoTowerModelV2(  # noqa: N802 - looks like the class that it is used as
     if outputs is None:
         columns = candidate_tower.schema if candidate_tower.schema is not None else Schema([])
         ids = id_column(columns, candidate_id_tag, "the candidate tower of TwoTowerModelV2", "candidate_id_tag")
-        outputs = contrastive_output(ids, negative_samplers, logits_temperature)
-    return RetrievalModelV2(
-        query=query_tower, candidate=candidate_tower, output=resolve_outputs(outputs), schema=schema, **kwargs
-    )
+        outputs = default_contrastive_output(ids, negative_samplers, logits_temperature)
+    return RetrievalModelV2(query=query_tower, candidate=candidate_tower, output=outputs, schema=schema, **kwargs)

@@ -9,15 +9,16 @@ import keras
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.aggregation import ConcatFeatures
-from emrys.blocks.core.filter import Filter
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
+from emrys.blocks.core.tabular import Filter
 from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.inputs.input_block_v2 import InputBlockV2
 from emrys.blocks.interactions.wide_features import WideFeatures
 from emrys.blocks.interactions.wide_logit import WideLogit
 from emrys.blocks.mlp.mlp_block import MLPBlock
 from emrys.blocks.models.model import Model
-from emrys.blocks.models.ranking_inputs import ranking_features, ranking_input
+from emrys.blocks.models.ranking_features import ranking_features
 from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.schema.functions import select_targets
 from emrys.blocks.transforms.value_dropout import ValueDropout
@@ -49,8 +50,8 @@ def WideAndDeepModel(  # noqa: N802 - looks like the class that it is used as
         wide_preprocess: Makes vectors of the columns of `wide_schema`: `CategoryEncoding`, `HashedCross`,
             `HashedCrossAll`, or several in a `ParallelBlock`. Default: its ids as they are, lists included, each with a
             weight that is looked up.
-        deep_input_block: Makes one vector of a batch for the deep part. Default: `InputBlockV2` of `deep_schema`, its
-            embeddings regularised as docs/quality-ranking.md describes.
+        deep_input_block: Makes one vector of a batch for the deep part. Default: `InputBlockV2` of
+            `deep_schema`.
         wide_input_block: Makes one vector, which may be sparse, of a batch for the wide part. Default: see
             `wide_schema`.
         deep_regularizer: Regularizer of the last layer of the deep part, weights and bias. Default: none.
@@ -85,7 +86,7 @@ def WideAndDeepModel(  # noqa: N802 - looks like the class that it is used as
     """
     outputs = resolve_outputs(prediction_tasks, schema)
     if deep_input_block is None:
-        deep_input_block = ranking_input(ranking_features(deep_schema or schema, "WideAndDeepModel: the deep part"))
+        deep_input_block = InputBlockV2(ranking_features(deep_schema or schema, "WideAndDeepModel: the deep part"))
     elif deep_schema:
         raise _twice("deep_schema", "deep_input_block")
     deep_end = MLPBlock(

@@ -12,15 +12,13 @@ from emrys.blocks.inputs.embedding_table import EmbeddingTable, embedding_tables
 from emrys.blocks.inputs.input_block_v2 import InputBlockV2
 from emrys.blocks.mlp.mlp_block import MLPBlock
 from emrys.blocks.models.encoder import Encoder
-from emrys.blocks.models.retrieval_columns import id_column
-from emrys.blocks.models.retrieval_model_v2 import RetrievalModelV2
-from emrys.blocks.models.tower_sizes import vector_size
+from emrys.blocks.models.retrieval_model import RetrievalModelV2, vector_size
 from emrys.blocks.outputs.contrastive_output import ContrastiveOutput
 from emrys.blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
 from emrys.blocks.outputs.model_output import ModelOutput
 from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.sampling.popularity_based_sampler_v2 import PopularityBasedSamplerV2
-from emrys.blocks.schema.functions import number_of_ids, select_targets
+from emrys.blocks.schema.functions import id_column, number_of_ids, select_targets
 
 _OWNER = "YoutubeDNNRetrievalModelV2"
 _USUAL_SIZE = 64

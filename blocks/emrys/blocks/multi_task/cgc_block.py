@@ -1,4 +1,4 @@
-"""Experts of each task and shared ones, with a gate for each task."""
+"""Customized Gate Control (CGC): task-specific and shared experts."""
 
 from __future__ import annotations
 
@@ -14,35 +14,36 @@ from emrys.blocks.multi_task.tasks import SHARED, SHORTCUT, task_names
 
 @keras.saving.register_keras_serializable("emrys")
 class CGCBlock(GatedExperts):
-    """Customized Gate Control: every task mixes experts of its own with shared ones.
+    """Customized Gate Control: every task has its own experts and combines them with shared ones.
 
     With x the input: y_task = sum over i of gate_task(x)_i expert_i(x), over the experts of the task and the shared
-    ones. The shared gate, if there is one, mixes all experts. The weights of a gate follow its experts by the name of
-    their owner, a task or `"shared"`.
+    ones. The shared gate, if there is one, combines all experts. The weights of a gate are ordered by the owner of the
+    expert, a task or `"shared"`.
 
     Args:
-        outputs: The outputs behind this block, of which the tasks' names are taken: `OutputBlock`, another
-            `ParallelBlock`, or a list of names; `"shared"` and `"shortcut"` are taken.
-        expert_block: What each expert is a copy of, with weights of its own.
+        outputs: The tasks: an `OutputBlock`, another `ParallelBlock` of outputs, or a list of names; `"shared"` and
+            `"shortcut"` are reserved.
+        expert_block: Block that is copied for each expert, with separate weights.
         num_task_experts: Number of experts of each task. Default: 1.
         num_shared_experts: Number of shared experts. Default: 1.
-        add_shared_gate: Whether there is an output `"shared"`, which another such block can go on from. Default: False.
-        gate_block: What each gate has a copy of, before its weights. Default: none.
-        gate_softmax_temperature: What the logits of the gates are divided by. Default: 1.
-        enable_gate_weights_metrics: Whether the mean weights are reported in training and evaluation, as
+        add_shared_gate: Whether there is an output `"shared"`, the input of a next `CGCBlock`. Default: False.
+        gate_block: Block that is copied into each gate, before its weights. Default: none.
+        gate_softmax_temperature: Temperature of the softmax of the gates. Default: 1.
+        enable_gate_weights_metrics: Whether the mean gate weights are metrics of training and evaluation, as
             `gate_<task>_weight_<i>`, and `shared_gate_weight_<i>`. Default: False.
         name: Name of the block.
-        gate_prefix: What the names of gates begin with. Default: nothing.
+        gate_prefix: Prefix of the names of the gates. Default: none.
 
     Input shape:
-        (B, D_in), or what such a block with a shared gate gives: then the experts of a task go on from the task's
-        output, the shared ones from `"shared"`, and the gates take the shortcut.
+        (B, D_in), or the output of a `CGCBlock` with a shared gate: then the input of the experts is the output of
+        their task or `"shared"`, and that of the gates is the shortcut.
 
     Output shape:
-        Dictionary of (B, D) by task; the input (B, D_in) under `"shortcut"`, and (B, D) under `"shared"` if asked for.
+        Dictionary of (B, D) by task; the input (B, D_in) under `"shortcut"`, with `add_shared_gate` also
+        (B, D) under `"shared"`.
 
     Raises:
-        ConfigError: if an argument has a value that cannot be, or experts do not give (B, D).
+        ConfigError: if an argument is invalid, or the output of an expert is not (B, D).
 
     Example:
         >>> import emrys.blocks as mm
@@ -91,33 +92,33 @@ class CGCBlock(GatedExperts):
         if add_shared_gate:
             self._add_gate(SHARED, f"{gate_prefix}shared_gate", self.experts)
 
-    def _given(self, inputs: Any) -> tuple[Any, dict[str, Any]]:
-        """The shortcut, and what each expert is given: of tensors when called, of shapes when built."""
+    def _inputs_of_experts(self, inputs: Any) -> tuple[Any, dict[str, Any]]:
+        """The shortcut, and the input of each expert: tensors when called, shapes when built."""
         if not isinstance(inputs, dict):
             return inputs, dict.fromkeys(self.experts, inputs)
         missing = [name for name in (SHORTCUT, *self.owned) if name not in inputs]
         if missing:
             raise ConfigError(
-                f"{self.name} has no {missing[0]!r} in its input",
+                f"{self.name}: the input has no {missing[0]!r}",
                 got=", ".join(map(repr, inputs)),
-                fix='Give it one tensor (aggregation="concat" makes one), or what a CGCBlock with a shared gate gives.',
+                fix='Pass one tensor (aggregation="concat"), or the output of a CGCBlock with a shared gate.',
             )
         return inputs[SHORTCUT], {name: inputs[owner] for owner, names in self.owned.items() for name in names}
 
     def build(self, input_shape: Shape) -> None:
         """Builds experts and gates."""
-        self._build_parts(*self._given(as_shape(input_shape)))
+        self._build_parts(*self._inputs_of_experts(as_shape(input_shape)))
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None, testing: bool | None = None) -> Any:
-        """Mixes the experts for every task."""
-        shortcut, given = self._given(inputs)
-        return {SHORTCUT: shortcut, **self._mix(shortcut, given, training=training, testing=testing)}
+        """Combines the experts for every task."""
+        shortcut, expert_inputs = self._inputs_of_experts(inputs)
+        return {SHORTCUT: shortcut, **self._mix_experts(shortcut, expert_inputs, training=training, testing=testing)}
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, D) by task, with the shortcut beside them."""
-        shortcut, given = self._given(as_shape(input_shape))
-        return {SHORTCUT: shortcut, **self._mixed_shapes(given)}
+        """(B, D) by task, and the shape of the shortcut."""
+        shortcut, expert_inputs = self._inputs_of_experts(as_shape(input_shape))
+        return {SHORTCUT: shortcut, **self._output_shapes(expert_inputs)}
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -1,4 +1,4 @@
-"""The weighted mean of experts."""
+"""The gate of a mixture of experts."""
 
 from __future__ import annotations
 
@@ -19,18 +19,17 @@ _KEYS = {"shortcut", "experts"}
 
 @keras.saving.register_keras_serializable("emrys")
 class ExpertsGate(Block):
-    """Mixes experts by weights that depend on the input.
+    """Combines experts by weights that depend on the input.
 
     With x the shortcut and e_i the experts: w = softmax(gate_block(x) K / temperature), output = sum of w_i e_i.
 
     Args:
         num_experts: Number of experts N.
-        gate_block: Block on the shortcut, before the layer that gives the weights. Default: none.
-        softmax_temperature: What the logits of the weights are divided by: the higher, the more even they are.
-            Default: 1.
-        enable_gate_weights_metrics: Whether the mean weight of each expert is reported in training and evaluation, as
+        gate_block: Block on the shortcut, before the layer of the weights. Default: none.
+        softmax_temperature: Temperature of the softmax; higher values give more even weights. Default: 1.
+        enable_gate_weights_metrics: Whether the mean weight of each expert is a metric of training and evaluation,
             `<name>_weight_<i>`. Default: False.
-        name: Name of the gate, which may hold a slash.
+        name: Name of the gate; it may contain a slash.
 
     Input shape:
         Dictionary of `"shortcut"` (B, D_in) and `"experts"` (B, N, D).
@@ -39,8 +38,7 @@ class ExpertsGate(Block):
         (B, D)
 
     Raises:
-        ConfigError: if an argument has a value that cannot be, or the input has other keys, or another number of
-            experts.
+        ConfigError: if an argument is invalid, or the input has other keys or another number of experts.
 
     Example:
         >>> import emrys.blocks as mm
@@ -93,16 +91,16 @@ class ExpertsGate(Block):
     def build(self, input_shape: Shape) -> None:
         """Builds the gate."""
         shape = as_shape(input_shape)
-        fits = isinstance(shape, dict) and set(shape) == _KEYS
-        self._check(shape, shape["experts"] if fits else None)
-        given = shape["shortcut"]
-        build_layer(self.gate_final, given if self.gate_block is None else build_layer(self.gate_block, given))
+        has_keys = isinstance(shape, dict) and set(shape) == _KEYS
+        self._check(shape, shape["experts"] if has_keys else None)
+        shortcut = shape["shortcut"]
+        build_layer(self.gate_final, shortcut if self.gate_block is None else build_layer(self.gate_block, shortcut))
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None, testing: bool | None = None) -> Any:
-        """Mixes the experts."""
-        fits = isinstance(inputs, dict) and set(inputs) == _KEYS
-        self._check(inputs, inputs["experts"].shape if fits else None)
+        """Combines the experts."""
+        has_keys = isinstance(inputs, dict) and set(inputs) == _KEYS
+        self._check(inputs, inputs["experts"].shape if has_keys else None)
         weights = self.gate_weights(inputs["shortcut"], training=training)
         if training or testing:
             for number, metric in enumerate(self.gate_weights_metrics):
@@ -115,7 +113,7 @@ class ExpertsGate(Block):
         if self.gate_block is not None:
             shortcut = call_layer(self.gate_block, shortcut, training=training)
         logits = self.gate_final(shortcut)
-        # In float32 whatever the policy: weights of float16 would not sum to 1.
+        # In float32 for every policy: float16 weights do not sum to 1.
         return tf.nn.softmax(tf.cast(logits, "float32") / self.softmax_temperature)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

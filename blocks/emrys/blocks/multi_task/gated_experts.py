@@ -1,4 +1,4 @@
-"""What the multi-task blocks share: experts, and gates that mix some of them."""
+"""Base class of the multi-task blocks: experts, and gates that combine them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from emrys.blocks.multi_task.tasks import layer_name
 
 
 class GatedExperts(Block):
-    """Experts and gates, made by a subclass in `__init__`.
+    """Experts and gates, which a subclass adds in `__init__`.
 
     Args:
-        expert_block: What each expert is a copy of.
-        gate_block: What each gate has a copy of, before its weights. Default: none.
+        expert_block: Block that is copied for each expert.
+        gate_block: Block that is copied into each gate, before its weights. Default: none.
         gate_softmax_temperature: Temperature of the gates. Default: 1.
-        enable_gate_weights_metrics: Whether the gates report their weights. Default: False.
+        enable_gate_weights_metrics: Whether the mean gate weights are metrics. Default: False.
     """
 
     def __init__(
@@ -38,8 +38,8 @@ class GatedExperts(Block):
         super().__init__(name=name, **kwargs)
         self.experts: dict[str, keras.layers.Layer] = {}
         self.gates: dict[str, ExpertsGate] = {}
-        #: Names of the experts that each gate mixes, in the order of its weights.
-        self.mixed: dict[str, list[str]] = {}
+        #: Names of the experts of each gate, in the order of its weights.
+        self.gate_experts: dict[str, list[str]] = {}
         self.gate_softmax_temperature = gate_softmax_temperature
         self.enable_gate_weights_metrics = enable_gate_weights_metrics
         self._expert = LayerTemplate.of(expert_block, f"{type(self).__name__}: expert_block")
@@ -47,44 +47,50 @@ class GatedExperts(Block):
 
     def _add_experts(self, names: Iterable[str]) -> None:
         for name in names:
-            self.experts[name] = self._expert.make(layer_name(name))
+            self.experts[name] = self._expert.create(layer_name(name))
 
     def _add_gate(self, task: str, name: str, experts: Iterable[str]) -> None:
-        self.mixed[task] = sorted(experts, key=_place)
+        self.gate_experts[task] = sorted(experts, key=_owner_and_number)
         self.gates[task] = ExpertsGate(
-            len(self.mixed[task]),
-            gate_block=None if self._gate is None else self._gate.make(),
+            len(self.gate_experts[task]),
+            gate_block=None if self._gate is None else self._gate.create(),
             softmax_temperature=self.gate_softmax_temperature,
             enable_gate_weights_metrics=self.enable_gate_weights_metrics,
             name=name,
         )
 
-    def _build_parts(self, shortcut: Shape, given: dict[str, Shape]) -> None:
-        """Builds the experts, each for the shape that it is given, and the gates."""
-        shapes = {name: build_layer(expert, given[name]) for name, expert in self.experts.items()}
+    def _build_parts(self, shortcut: Shape, expert_inputs: dict[str, Shape]) -> None:
+        """Builds the experts, each for its input shape, and the gates."""
+        shapes = {name: build_layer(expert, expert_inputs[name]) for name, expert in self.experts.items()}
         different = sorted({str(shape) for shape in shapes.values()})
         if len(different) > 1 or isinstance(next(iter(shapes.values())), dict):
-            raise ConfigError(f"{self.name} needs experts that give one tensor of one shape", got=", ".join(different))
+            raise ConfigError(
+                f"{self.name}: all experts must have one output of the same shape", got=", ".join(different)
+            )
         for task, gate in self.gates.items():
-            build_layer(gate, {"shortcut": shortcut, "experts": self._stacked(task, shapes)})
+            build_layer(gate, {"shortcut": shortcut, "experts": self._stacked_shape(task, shapes)})
 
-    def _stacked(self, task: str, shapes: dict[str, Shape]) -> Shape:
-        batch, size = shapes[self.mixed[task][0]]
-        return (batch, len(self.mixed[task]), size)
+    def _stacked_shape(self, task: str, shapes: dict[str, Shape]) -> Shape:
+        batch, size = shapes[self.gate_experts[task][0]]
+        return (batch, len(self.gate_experts[task]), size)
 
-    def _mix(self, shortcut: Any, given: dict[str, Any], **told: Any) -> dict[str, Any]:
-        """What each gate makes of its experts, by task."""
-        found = {name: call_layer(expert, given[name], **told) for name, expert in self.experts.items()}
+    def _mix_experts(self, shortcut: Any, expert_inputs: dict[str, Any], **context: Any) -> dict[str, Any]:
+        """Combines the experts by the gate of each task."""
+        outputs = {name: call_layer(expert, expert_inputs[name], **context) for name, expert in self.experts.items()}
         return {
             task: call_layer(
-                gate, {"shortcut": shortcut, "experts": tf.stack([found[name] for name in self.mixed[task]], 1)}, **told
+                gate,
+                {"shortcut": shortcut, "experts": tf.stack([outputs[name] for name in self.gate_experts[task]], 1)},
+                **context,
             )
             for task, gate in self.gates.items()
         }
 
-    def _mixed_shapes(self, given: dict[str, Shape]) -> dict[str, Shape]:
-        shapes = {name: as_shape(expert.compute_output_shape(given[name])) for name, expert in self.experts.items()}
-        return {task: shapes[self.mixed[task][0]] for task in self.gates}
+    def _output_shapes(self, expert_inputs: dict[str, Shape]) -> dict[str, Shape]:
+        shapes = {
+            name: as_shape(expert.compute_output_shape(expert_inputs[name])) for name, expert in self.experts.items()
+        }
+        return {task: shapes[self.gate_experts[task][0]] for task in self.gates}
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -97,7 +103,7 @@ class GatedExperts(Block):
         }
 
 
-def _place(expert: str) -> tuple[str, int]:
-    """Experts go by their owner's name, and by number, so that the tenth does not come before the second."""
+def _owner_and_number(expert: str) -> tuple[str, int]:
+    """Sort key of experts: by owner, then by number."""
     owner, _, number = expert.rpartition("_")
     return owner, int(number)

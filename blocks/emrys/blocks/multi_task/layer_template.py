@@ -1,4 +1,4 @@
-"""Making several layers of one kind."""
+"""Copies of a layer with separate weights."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from emrys.blocks.errors import ConfigError
 
 @dataclass(frozen=True)
 class LayerTemplate:
-    """The configuration of a layer, of which layers with weights of their own are made.
+    """The configuration of a layer, from which copies with separate weights are created.
 
-    The layer itself is not kept: it would count as part of the block that copies it.
+    The layer itself is not stored: Keras would track it as part of the block that copies it.
     """
 
     config: Any
@@ -26,17 +26,17 @@ class LayerTemplate:
         """The template of a layer.
 
         Raises:
-            ConfigError: if it is no layer.
+            ConfigError: if it is not a layer.
         """
         if not isinstance(layer, keras.layers.Layer):
-            raise ConfigError(f"{argument} takes a block", expected="a layer", got=type(layer).__name__)
+            raise ConfigError(f"{argument} must be a layer", expected="a layer", got=type(layer).__name__)
         return cls(_unbuilt(to_config(layer)))
 
-    def make(self, name: str | None = None) -> keras.layers.Layer:
-        """A new layer.
+    def create(self, name: str | None = None) -> keras.layers.Layer:
+        """Creates a layer.
 
         Args:
-            name: Its name. Default: the name of the layer that the template is of.
+            name: Its name. Default: the name of the original layer.
         """
         if name is None:
             return from_config(self.config)
@@ -44,7 +44,7 @@ class LayerTemplate:
 
 
 def _unbuilt(config: Any) -> Any:
-    """Leaves out for which shapes layers were built: a copy may get others."""
+    """Removes the input shapes of built layers: a copy may have others."""
     if isinstance(config, Mapping):
         return {key: _unbuilt(value) for key, value in config.items() if key != "build_config"}
     return [_unbuilt(value) for value in config] if isinstance(config, (list, tuple)) else config

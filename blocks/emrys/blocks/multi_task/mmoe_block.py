@@ -1,4 +1,4 @@
-"""Experts that all tasks share, with a gate for each task."""
+"""Multi-gate Mixture-of-Experts (MMoE): shared experts with a gate per task."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from emrys.blocks.multi_task.tasks import task_names
 
 @keras.saving.register_keras_serializable("emrys")
 class MMOEBlock(GatedExperts):
-    """Multi-gate Mixture-of-Experts: every task mixes the same experts by weights of its own.
+    """Multi-gate Mixture-of-Experts: every task combines the same experts by its own gate.
 
     With x the input: y_task = sum over i of gate_task(x)_i expert_i(x), see `ExpertsGate`.
 
     Args:
-        outputs: The outputs behind this block, of which the tasks' names are taken: `OutputBlock`, another
-            `ParallelBlock`, or a list of names.
-        expert_block: What each expert is a copy of, with weights of its own.
+        outputs: The tasks: an `OutputBlock`, another `ParallelBlock` of outputs, or a list of names.
+        expert_block: Block that is copied for each expert, with separate weights.
         num_experts: Number of experts.
-        gate_block: What each gate has a copy of, before its weights. Default: none.
-        gate_softmax_temperature: What the logits of the gates are divided by. Default: 1.
-        enable_gate_weights_metrics: Whether the mean weights are reported in training and evaluation, as
+        gate_block: Block that is copied into each gate, before its weights. Default: none.
+        gate_softmax_temperature: Temperature of the softmax of the gates. Default: 1.
+        enable_gate_weights_metrics: Whether the mean gate weights are metrics of training and evaluation, as
             `gate_<task>_weight_<i>`. Default: False.
         name: Name of the block.
 
@@ -36,7 +35,7 @@ class MMOEBlock(GatedExperts):
         Dictionary of (B, D) by task.
 
     Raises:
-        ConfigError: if an argument has a value that cannot be, or experts do not give (B, D).
+        ConfigError: if an argument is invalid, or the output of an expert is not (B, D).
 
     Example:
         >>> import emrys.blocks as mm
@@ -78,12 +77,12 @@ class MMOEBlock(GatedExperts):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None, testing: bool | None = None) -> Any:
-        """Mixes the experts for every task."""
-        return self._mix(inputs, dict.fromkeys(self.experts, inputs), training=training, testing=testing)
+        """Combines the experts for every task."""
+        return self._mix_experts(inputs, dict.fromkeys(self.experts, inputs), training=training, testing=testing)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, D) by task."""
-        return self._mixed_shapes(dict.fromkeys(self.experts, as_shape(input_shape)))
+        return self._output_shapes(dict.fromkeys(self.experts, as_shape(input_shape)))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -1,4 +1,4 @@
-"""Several layers of task-specific and shared experts."""
+"""Progressive Layered Extraction (PLE): several layers of task-specific and shared experts."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from emrys.blocks.multi_task.tasks import task_names
 
 @keras.saving.register_keras_serializable("emrys")
 class PLEBlock(Block):
-    """Progressive Layered Extraction: `CGCBlock`s one after the other, all but the last with a shared gate.
+    """Progressive Layered Extraction: a stack of `CGCBlock`s, all but the last with a shared gate.
 
-    The experts of a layer go on from what the layer before gives their task, or gives to be shared; the gates of all
-    layers take the input of the block.
+    The input of the experts of a layer is the output of the previous layer for their task, or its shared output; the
+    input of the gates of all layers is that of the block.
 
     Args:
         num_layers: Number of layers.
-        outputs: The outputs behind this block, of which the tasks' names are taken: `OutputBlock`, another
-            `ParallelBlock`, or a list of names; `"shared"` and `"shortcut"` are taken.
-        expert_block: What each expert is a copy of, with weights of its own.
+        outputs: The tasks: an `OutputBlock`, another `ParallelBlock` of outputs, or a list of names; `"shared"` and
+            `"shortcut"` are reserved.
+        expert_block: Block that is copied for each expert, with separate weights.
         num_task_experts: Number of experts of each task in each layer. Default: 1.
         num_shared_experts: Number of shared experts in each layer. Default: 1.
-        gate_block: What each gate has a copy of, before its weights. Default: none.
-        gate_softmax_temperature: What the logits of the gates are divided by. Default: 1.
-        enable_gate_weights_metrics: Whether the mean weights are reported in training and evaluation. With one layer
-            they are called `gate_<task>_weight_<i>`; with several, `layer_<n>/` is put before that. Default: False.
+        gate_block: Block that is copied into each gate, before its weights. Default: none.
+        gate_softmax_temperature: Temperature of the softmax of the gates. Default: 1.
+        enable_gate_weights_metrics: Whether the mean gate weights are metrics of training and evaluation. Their names
+            are `gate_<task>_weight_<i>`, with several layers `layer_<n>/gate_<task>_weight_<i>`. Default: False.
         name: Name of the block.
 
     Input shape:
@@ -41,7 +41,7 @@ class PLEBlock(Block):
         Dictionary of (B, D) by task, and the input (B, D_in) under `"shortcut"`.
 
     Raises:
-        ConfigError: if an argument has a value that cannot be, or experts do not give (B, D).
+        ConfigError: if an argument is invalid, or the output of an expert is not (B, D).
 
     Example:
         >>> import emrys.blocks as mm
@@ -84,11 +84,11 @@ class PLEBlock(Block):
     def _layer(self, number: int) -> CGCBlock:
         return CGCBlock(
             self.task_names,
-            self._expert.make(),
+            self._expert.create(),
             num_task_experts=self.num_task_experts,
             num_shared_experts=self.num_shared_experts,
             add_shared_gate=number < self.num_layers - 1,
-            gate_block=None if self._gate is None else self._gate.make(),
+            gate_block=None if self._gate is None else self._gate.create(),
             gate_softmax_temperature=self.gate_softmax_temperature,
             enable_gate_weights_metrics=self.enable_gate_weights_metrics,
             name=f"layer_{number}",
@@ -109,7 +109,7 @@ class PLEBlock(Block):
         return inputs
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, D) by task, with the shortcut beside them."""
+        """(B, D) by task, and the shape of the shortcut."""
         shape = as_shape(input_shape)
         for layer in self.layers:
             shape = as_shape(layer.compute_output_shape(shape))

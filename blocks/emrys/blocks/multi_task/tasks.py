@@ -1,4 +1,4 @@
-"""The names of tasks, and of the layers that belong to them."""
+"""Names of tasks and of their layers."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.outputs.model_output import ModelOutput
 
-#: What a multi-task block gives beside its tasks.
+#: Further outputs of a multi-task block.
 SHARED, SHORTCUT = "shared", "shortcut"
 
 
 def task_names(outputs: Any, block: str) -> list[str]:
-    """The names under which a block gives each task its input.
+    """The names of the tasks of a multi-task block.
 
     Args:
         outputs: The outputs, `OutputBlock` or another `ParallelBlock` of them, a single one, or names.
         block: The block, for errors.
 
     Raises:
-        ConfigError: if it is something else, there are none, or names are repeated or taken.
+        ConfigError: if `outputs` has another type, there are none, or names are duplicate or reserved.
     """
     if isinstance(outputs, ParallelBlock):
         names = list(outputs.parallel_dict)
@@ -33,8 +33,8 @@ def task_names(outputs: Any, block: str) -> list[str]:
         raise ConfigError(f"{block}: outputs", expected="outputs, or their names", got=type(outputs).__name__)
     if not names or not all(isinstance(name, str) for name in names):
         raise ConfigError(f"{block}: outputs", expected="outputs, or their names", got=repr(names))
-    taken = {SHARED, SHORTCUT}.intersection(names)
-    if taken or len(set(names)) < len(names):
+    reserved = {SHARED, SHORTCUT}.intersection(names)
+    if reserved or len(set(names)) < len(names):
         raise ConfigError(
             f"{block}: outputs", expected=f"different names, none of them {SHARED!r} or {SHORTCUT!r}", got=repr(names)
         )
@@ -42,5 +42,5 @@ def task_names(outputs: Any, block: str) -> list[str]:
 
 
 def layer_name(name: str) -> str:
-    """A task's name as part of a layer's: Keras 3 refuses a slash there."""
+    """A task's name as part of a layer's name, which must not contain a slash in Keras 3."""
     return name.replace("/", "_")

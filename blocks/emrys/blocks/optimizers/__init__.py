@@ -1,1 +1,1 @@
-"""Optimizers whose steps touch the rows of a batch, and one made of several."""
+"""Optimizers that update only the rows of a batch, and an optimizer composed of several."""

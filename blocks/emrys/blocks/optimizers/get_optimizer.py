@@ -1,4 +1,4 @@
-"""Optimizers by name."""
+"""Optimizers by name, and the default optimizer of a model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emrys.blocks.optimizers.lazy_adam import LazyAdam
 from emrys.blocks.optimizers.lazy_loss_scale_optimizer import LazyLossScaleOptimizer
 from emrys.blocks.optimizers.lazy_sgd import LazySGD
 
-#: Names that do not mean Keras' own optimizers. Adam and RMSprop do: their lazy kinds give other weights.
+#: Names that select a lazy optimizer. "adam" and "rmsprop" select Keras' own: their lazy variants differ in results.
 _LAZY = {
     "sgd": LazySGD,
     "adagrad": LazyAdagrad,
@@ -24,47 +24,47 @@ _LAZY = {
 
 
 def get_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
-    """Makes an optimizer of its name.
+    """Returns the optimizer for a name or a configuration.
 
     Args:
-        optimizer: A name: those of Keras, and `"lazy_adam"`, `"lazy_adagrad"` and `"lazy_sgd"`. `"sgd"` and `"adagrad"`
-            are the lazy ones, which give the same weights in less time. Or a configuration, or an optimizer.
+        optimizer: A name of Keras, or `"lazy_adam"`, `"lazy_adagrad"` or `"lazy_sgd"`. `"sgd"` and `"adagrad"` select
+            the lazy ones, which give the same results in less time. Or a configuration, or an optimizer.
 
     Returns:
-        A new optimizer with its default arguments, or the one given.
+        A new optimizer with default arguments for a name; an optimizer is returned unchanged.
     """
     lazy = _LAZY.get(optimizer.lower().replace("_", "")) if isinstance(optimizer, str) else None
     return keras.optimizers.get(optimizer) if lazy is None else lazy()
 
 
-def default_optimizer(model: Any) -> keras.optimizers.Optimizer:
-    """The optimizer for a model for which none is named: `LazyAdam` if it has embeddings, otherwise RMSprop.
+def default_optimizer(model: keras.Model) -> keras.optimizers.Optimizer:
+    """The optimizer of a model that is compiled without one: `LazyAdam` if it has embeddings, otherwise RMSprop.
 
     Args:
-        model: A model of blocks.
+        model: The model.
     """
     return LazyAdam() if has_tables(model) else keras.optimizers.RMSprop()
 
 
-def chosen_optimizer(optimizer: Any, model: Any, scale_loss: bool = True) -> keras.optimizers.Optimizer:
-    """The optimizer that `compile` takes.
+def chosen_optimizer(optimizer: Any, model: keras.Model, scale_loss: bool = True) -> keras.optimizers.Optimizer:
+    """The optimizer for `Model.compile`.
 
     Args:
         optimizer: An optimizer, its name, or None for `default_optimizer`.
-        model: A model of blocks.
-        scale_loss: Whether the loss is scaled under the policy `"mixed_float16"`. Default: True.
+        model: The model.
+        scale_loss: Whether to scale the loss under the policy `"mixed_float16"`. Default: True.
     """
-    found = default_optimizer(model) if optimizer is None else get_optimizer(optimizer)
-    follow = getattr(getattr(found, "inner_optimizer", found), "follow", None)
-    if follow is not None:  # a MultiOptimizer finds its blocks in the model
+    chosen = default_optimizer(model) if optimizer is None else get_optimizer(optimizer)
+    follow = getattr(getattr(chosen, "inner_optimizer", chosen), "follow", None)
+    if follow is not None:  # a MultiOptimizer needs the order of the model's variables
         follow(model)
     scaled = scale_loss and model.dtype_policy.name == "mixed_float16"
-    if scaled and has_tables(model) and not isinstance(found, keras.optimizers.LossScaleOptimizer):
-        return LazyLossScaleOptimizer(found)
-    return found
+    if scaled and has_tables(model) and not isinstance(chosen, keras.optimizers.LossScaleOptimizer):
+        return LazyLossScaleOptimizer(chosen)
+    return chosen
 
 
-def has_tables(model: Any) -> bool:
-    """Whether a model of blocks looks embeddings up."""
-    kinds = (EmbeddingTable, keras.layers.Embedding)
-    return any(isinstance(layer, kinds) for layer in layers_inside([model]))
+def has_tables(model: keras.Model) -> bool:
+    """Whether a model contains embedding tables."""
+    tables = (EmbeddingTable, keras.layers.Embedding)
+    return any(isinstance(layer, tables) for layer in layers_inside([model]))

@@ -1,4 +1,4 @@
-"""Adagrad for embedding tables."""
+"""Adagrad with sparse updates of embedding tables."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from emrys.blocks.optimizers.lazy_optimizer import LazyOptimizer
 
 @keras.saving.register_keras_serializable("emrys")
 class LazyAdagrad(LazyOptimizer, keras.optimizers.Adagrad):
-    """Adagrad that reads and writes the rows of a batch only; the weights come out as with Keras' Adagrad.
+    """Adagrad that reads and writes only the rows of a batch, with the same results as Keras' Adagrad.
 
     a <- a + g^2; w <- w - learning_rate g / sqrt(a + epsilon).
 
-    Keras' own reads what it remembers of all rows at every step. `compile("adagrad")` of a model with embeddings means
-    this class.
+    Keras' Adagrad reads the accumulators of all rows in every step. `compile("adagrad")` selects this class.
 
     Args:
         learning_rate: A number, a schedule, or a function without arguments. Default: 0.001.
-        initial_accumulator_value: What the sums of squares start from. Default: 0.1.
-        epsilon: Added under the root. Default: 1e-7.
+        initial_accumulator_value: Initial value of the sums of squares. Default: 0.1.
+        epsilon: Added under the square root. Default: 1e-7.
         name: Name of the optimizer.
         **kwargs: The other arguments of `keras.optimizers.Optimizer`, such as `clipnorm`; see `LazyOptimizer`.
 
@@ -52,10 +51,10 @@ class LazyAdagrad(LazyOptimizer, keras.optimizers.Adagrad):
         )
 
     def slot_values(self) -> tuple[float, ...]:
-        """That of the sum of squared gradients."""
+        """Initial value of the sum of squared gradients."""
         return (self.initial_accumulator_value,)
 
     def step(self, gradient: Any, slots: Any, rate: Any) -> tuple[Any, Any]:
-        """One step of Adagrad."""
+        """The Adagrad update."""
         total = slots + tf.square(gradient)
         return rate * gradient / tf.sqrt(total + self.epsilon), total

@@ -1,4 +1,4 @@
-"""Adam for embedding tables."""
+"""Adam with sparse updates of embedding tables."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from emrys.blocks.optimizers.lazy_optimizer import LazyOptimizer
 
 @keras.saving.register_keras_serializable("emrys")
 class LazyAdam(LazyOptimizer, keras.optimizers.Adam):
-    """Adam that leaves rows of embedding tables alone which a batch does not look up.
+    """Adam that updates only the rows of embedding tables that a batch looks up.
 
-    With g the gradient and t the number of the step, of the rows of the batch only:
+    With the gradient g and the step t, for the rows of the batch only:
     m <- m + (1 - beta_1) (g - m); v <- v + (1 - beta_2) (g^2 - v);
     w <- w - learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon).
 
-    Adam itself moves every row at every step, by what it remembers of earlier gradients, and so takes time that grows
-    with the tables. Where no gradient names rows, both are the same.
+    Keras' Adam updates every row in every step, from the moments of earlier gradients, so its time grows with the
+    tables. For dense gradients, both give the same results.
 
     Args:
         learning_rate: A number, a schedule, or a function without arguments. Default: 0.001.
-        beta_1: How much of the mean of the gradients is kept. Default: 0.9.
-        beta_2: How much of the mean of their squares is kept. Default: 0.999.
-        epsilon: Added to the root, against division by zero. Default: 1e-7.
-        amsgrad: Whether the greatest v so far takes the place of v. Default: False.
+        beta_1: Decay rate of the mean of the gradients. Default: 0.9.
+        beta_2: Decay rate of the mean of the squared gradients. Default: 0.999.
+        epsilon: Added to the square root, against division by zero. Default: 1e-7.
+        amsgrad: Whether to use the maximum of v so far instead of v. Default: False.
         name: Name of the optimizer.
         **kwargs: The other arguments of `keras.optimizers.Optimizer`, such as `clipnorm`; see `LazyOptimizer`.
 
     Raises:
-        ConfigError: if beta_1 or beta_2 is not from 0 to below 1.
+        ConfigError: if beta_1 or beta_2 is outside [0, 1).
 
     Example:
         >>> import emrys.blocks as mm
@@ -68,25 +68,25 @@ class LazyAdam(LazyOptimizer, keras.optimizers.Adam):
         )
 
     def slot_values(self) -> tuple[float, ...]:
-        """Those of the means of the gradients and of their squares, and of the greatest of these for `amsgrad`."""
+        """Initial values of both moments and, with `amsgrad`, of the maximum of the second."""
         return (0.0,) * (3 if self.amsgrad else 2)
 
     def rate(self, learning_rate: Any) -> Any:
-        """The learning rate, corrected for means that started from zero."""
-        number = tf.cast(self.iterations + 1, tf.float32)
-        # 1 - beta of rounded numbers here and in `step`: the rounding cancels out.
+        """The learning rate with the bias correction of both moments."""
+        step = tf.cast(self.iterations + 1, tf.float32)
+        # Betas rounded to float32 here and in `step`, so that the rounding errors cancel out.
         beta_1, beta_2 = np.float32(self.beta_1), np.float32(self.beta_2)
-        return learning_rate * tf.sqrt(1 - beta_2**number) / (1 - beta_1**number)
+        return learning_rate * tf.sqrt(1 - beta_2**step) / (1 - beta_1**step)
 
     def step(self, gradient: Any, slots: Any, rate: Any) -> tuple[Any, Any]:
-        """One step of Adam."""
+        """The Adam update."""
         width = gradient.shape[1]
-        means, greatest = tf.split(slots, [2 * width, width], axis=1) if self.amsgrad else (slots, None)
-        # Both means in one go: what many small tables cost is the number of operations.
+        means, maximum = tf.split(slots, [2 * width, width], axis=1) if self.amsgrad else (slots, None)
+        # Both moments in one operation: with many small tables, the number of operations is what costs time.
         share = np.repeat(1 - np.array([self.beta_1, self.beta_2], gradient.dtype.as_numpy_dtype), width)
         means += (tf.concat([gradient, tf.square(gradient)], axis=1) - means) * share
         momentum, velocity = tf.split(means, 2, axis=1)
-        if greatest is None:
+        if maximum is None:
             return rate * momentum / (tf.sqrt(velocity) + self.epsilon), means
-        greatest = tf.maximum(greatest, velocity)
-        return rate * momentum / (tf.sqrt(greatest) + self.epsilon), tf.concat([means, greatest], axis=1)
+        maximum = tf.maximum(maximum, velocity)
+        return rate * momentum / (tf.sqrt(maximum) + self.epsilon), tf.concat([means, maximum], axis=1)

@@ -10,14 +10,14 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("emrys")
 class LazyLossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
-    """Keras' loss scaling for float16, which looks for inf and nan in the rows of a batch instead of in whole tables.
+    """Keras' loss scaling for float16, checking only the rows of a batch for inf and NaN instead of whole tables.
 
-    `Model.compile` puts it around the optimizer of a model with embeddings under the policy `"mixed_float16"`.
+    `Model.compile` wraps the optimizer of a model with embeddings in it under the policy `"mixed_float16"`.
 
     Args:
-        inner_optimizer: The optimizer that gets the gradients, scaled back.
-        initial_scale: The first scale. Default: 32,768.
-        dynamic_growth_steps: Steps without inf or nan after which the scale is doubled. Default: 2,000.
+        inner_optimizer: The optimizer that applies the unscaled gradients.
+        initial_scale: Initial loss scale. Default: 32,768.
+        dynamic_growth_steps: Steps without inf or NaN after which the scale is doubled. Default: 2,000.
         name: Name of the optimizer.
 
     Example:
@@ -27,6 +27,6 @@ class LazyLossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
     """
 
     def check_finite(self, grads: Any) -> Any:
-        """Whether all gradients are finite numbers, a scalar."""
+        """Whether all gradients are finite, a boolean scalar."""
         values = [each.values if isinstance(each, tf.IndexedSlices) else each for each in grads if each is not None]
         return tf.reduce_all(tf.stack([tf.reduce_all(tf.math.is_finite(each)) for each in values]))

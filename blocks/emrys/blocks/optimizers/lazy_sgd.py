@@ -1,4 +1,4 @@
-"""Gradient descent for embedding tables."""
+"""Gradient descent with sparse updates of embedding tables."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from emrys.blocks.optimizers.lazy_optimizer import LazyOptimizer
 
 @keras.saving.register_keras_serializable("emrys")
 class LazySGD(LazyOptimizer, keras.optimizers.SGD):
-    """Gradient descent that reads and writes the rows of a batch only.
+    """Gradient descent that reads and writes only the rows of a batch.
 
     w <- w - learning_rate g; with momentum m <- momentum m - learning_rate g and w <- w + m, or, with `nesterov`,
     w <- w + momentum m - learning_rate g.
 
-    Without momentum the weights come out as with Keras' SGD; with it, rows outside a batch stay where they are.
-    `compile("sgd")` of a model with embeddings means this class.
+    Without momentum the results are those of Keras' SGD; with momentum, rows outside the batch are not updated.
+    `compile("sgd")` selects this class.
 
     Args:
         learning_rate: A number, a schedule, or a function without arguments. Default: 0.01.
-        momentum: How much of the last step is kept. Default: 0.
-        nesterov: Whether the momentum is Nesterov's. Default: False.
+        momentum: Share of the previous update that is added to the next. Default: 0.
+        nesterov: Whether to use Nesterov momentum. Default: False.
         name: Name of the optimizer.
         **kwargs: The other arguments of `keras.optimizers.Optimizer`, such as `clipnorm`; see `LazyOptimizer`.
 
@@ -49,14 +49,14 @@ class LazySGD(LazyOptimizer, keras.optimizers.SGD):
         )
 
     def slot_values(self) -> tuple[float, ...]:
-        """That of the last step, where there is momentum."""
+        """Initial value of the previous update, if there is momentum."""
         return (0.0,) if self.momentum else ()
 
     def step(self, gradient: Any, slots: Any, rate: Any) -> tuple[Any, Any]:
-        """One step of gradient descent."""
-        down = rate * gradient
+        """The gradient descent update."""
+        plain = rate * gradient
         if slots is None:
-            return down, None
-        moved = self.momentum * slots - down
-        decrease = down - self.momentum * moved if self.nesterov else -moved
-        return decrease, moved
+            return plain, None
+        update = self.momentum * slots - plain
+        decrease = plain - self.momentum * update if self.nesterov else -update
+        return decrease, update

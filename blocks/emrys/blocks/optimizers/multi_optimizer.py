@@ -1,4 +1,4 @@
-"""Several optimizers, each for some of a model's blocks."""
+"""An optimizer composed of several, each for some blocks of a model."""
 
 from __future__ import annotations
 
@@ -16,42 +16,59 @@ from emrys.blocks.optimizers.get_optimizer import get_optimizer
 
 
 @dataclass
+class OptimizerBlocks:
+    """An optimizer, or its name, and the blocks whose weights it updates; see `MultiOptimizer`.
+
+    Args:
+        optimizer: Optimizer, or its name.
+        blocks: One layer, or several.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> mm.OptimizerBlocks("adagrad", mm.MLPBlock([4])).optimizer
+        'adagrad'
+    """
+
+    optimizer: str | keras.optimizers.Optimizer
+    blocks: keras.layers.Layer | Sequence[keras.layers.Layer]
+
+
+@dataclass
 class _Pair:
-    """An optimizer with its blocks, or with what a saved model says about them."""
+    """An optimizer and its blocks or, after loading, the names of the blocks and the indices of their variables."""
 
     optimizer: keras.optimizers.Optimizer
     blocks: list[keras.layers.Layer]
     block_names: list[str] = field(default_factory=list)
-    places: list[int] | None = None  #: Places of the variables among those that the optimizer is built with.
+    indices: list[int] | None = None  #: Indices of the variables in the list that the optimizer is built for.
 
 
 @dataclass
 class _Parts:
-    """What the optimizer is made of; an object of its own, since Keras takes attributes for its state."""
+    """Optimizers and variables, in one object so that Keras does not track them as state of the optimizer."""
 
     pairs: list[_Pair]
     default: keras.optimizers.Optimizer
     variables: list[Any] = field(default_factory=list)
-    owners: dict[int, int] = field(default_factory=dict)  #: Number of the optimizer by id of the variable.
-    model: keras.Model | None = None  #: The model that is trained, where it is known before the first step.
+    owners: dict[int, int] = field(default_factory=dict)  #: Index of the optimizer by `id` of the variable.
+    model: keras.Model | None = None  #: The trained model, if it is known before the first step.
 
 
 @keras.saving.register_keras_serializable("emrys")
 class MultiOptimizer(keras.optimizers.Optimizer):
-    """Updates the weights of each block with the optimizer that it is paired with, all others with a default one.
+    """Updates the weights of each block with its own optimizer, and all other weights with a default one.
 
-    `learning_rate` is that of the default optimizer. A saved model keeps which weight belongs to which optimizer.
+    `learning_rate` is that of the default optimizer. The assignment of weights to optimizers is saved with the model.
 
     Args:
-        optimizers_and_blocks: Pairs of an optimizer and the blocks that it is for. Names are those that `compile`
-            takes.
-        default_optimizer: Optimizer, or its name, for the weights of all other blocks. Default: `"rmsprop"`.
+        optimizers_and_blocks: Pairs of an optimizer, or a name that `compile` accepts, and its blocks.
+        default_optimizer: Optimizer, or its name, for all other weights. Default: `"rmsprop"`.
         name: Name of the optimizer.
-        **kwargs: None; clipping, weight decay and the like are arguments of the optimizers.
+        **kwargs: Not accepted; clipping, weight decay and the like are arguments of the individual optimizers.
 
     Raises:
-        ConfigError: if there are no pairs, a pair is something else, an optimizer scales losses by itself; when built,
-            if a block has no weights yet or a weight belongs to several pairs.
+        ConfigError: if there are no pairs, an item is not an `OptimizerBlocks`, or an optimizer scales the loss itself;
+            when built, if a block is not built yet or a weight belongs to several pairs.
 
     Example:
         >>> import emrys.blocks as mm
@@ -74,21 +91,21 @@ class MultiOptimizer(keras.optimizers.Optimizer):
             raise ConfigError(
                 f"MultiOptimizer: {next(iter(kwargs))}",
                 expected="no further arguments",
-                fix="Give it to the optimizers of the pairs.",
+                fix="Pass it to the optimizers of the pairs.",
             )
         if not optimizers_and_blocks:
             raise ConfigError("MultiOptimizer: optimizers_and_blocks", expected="at least one pair", got="none")
         super().__init__(learning_rate=0.0, name=name)
-        self._parts = _Parts([_pair(each) for each in optimizers_and_blocks], _alone(default_optimizer))
+        self._parts = _Parts([_pair(each) for each in optimizers_and_blocks], _unscaled_optimizer(default_optimizer))
 
     @property
     def optimizers(self) -> list[keras.optimizers.Optimizer]:
-        """The optimizers, in the order of the pairs; the default one is the last."""
+        """The optimizers, in the order of the pairs; the default optimizer comes last."""
         return [*(pair.optimizer for pair in self._parts.pairs), self._parts.default]
 
     @property
     def variables(self) -> list[Any]:
-        """The state: the number of steps, and that of all optimizers."""
+        """The number of steps, and the state of all optimizers."""
         return [*super().variables, *(each for optimizer in self.optimizers for each in optimizer.variables)]
 
     @property
@@ -106,22 +123,22 @@ class MultiOptimizer(keras.optimizers.Optimizer):
         self._parts.default.learning_rate = value
 
     def add(self, optimizer_blocks: OptimizerBlocks) -> None:
-        """Adds a pair. Where the model has been trained already, compile it again.
+        """Adds a pair. A model that has been trained already must be compiled again.
 
         Raises:
-            ConfigError: if the optimizer is built, and a weight belongs to several pairs then.
+            ConfigError: if the optimizer is built and a weight then belongs to several pairs.
         """
         self._parts.pairs.append(_pair(optimizer_blocks))
         self._share_again()
 
     def update(self, optimizer_blocks: OptimizerBlocks) -> None:
-        """Gives blocks another optimizer than they had. Where the model has been trained already, compile it again."""
+        """Replaces the optimizer of some blocks. A model that has been trained already must be compiled again."""
         new, variables = _pair(optimizer_blocks), self._parts.variables
         moved = {id(variable) for block in new.blocks for variable in block.trainable_variables}
         for pair in self._parts.pairs:
             pair.blocks = [block for block in pair.blocks if not any(block is each for each in new.blocks)]
-            if not pair.blocks:  # none left, or the pair comes from a saved model
-                pair.places = [place for place in pair.places or [] if id(variables[place]) not in moved]
+            if not pair.blocks:  # no block left, or a pair of a loaded model
+                pair.indices = [index for index in pair.indices or [] if id(variables[index]) not in moved]
         self._parts.pairs.append(new)
         self._share_again()
 
@@ -131,7 +148,7 @@ class MultiOptimizer(keras.optimizers.Optimizer):
             self.build(self._parts.variables)
 
     def build(self, variables: list[Any]) -> None:
-        """Shares `variables` out among the optimizers, and makes their slots."""
+        """Assigns `variables` to the optimizers, and creates their slots."""
         if self.built:
             return
         parts = self._parts
@@ -143,7 +160,7 @@ class MultiOptimizer(keras.optimizers.Optimizer):
             if own and not optimizer.built:
                 optimizer.build(own)
         for number, pair in enumerate(parts.pairs):
-            pair.places = _owned(number, parts.owners, parts.variables)
+            pair.indices = _owned(number, parts.owners, parts.variables)
 
     def apply_gradients(
         self, grads_and_vars: Iterable[Any], name: str | None = None, experimental_aggregate_gradients: bool = True
@@ -165,7 +182,7 @@ class MultiOptimizer(keras.optimizers.Optimizer):
 
         Args:
             grads: Their gradients; None where there is none.
-            trainable_variables: The variables. Default: those that the optimizer was built with.
+            trainable_variables: The variables. Default: those that the optimizer was built for.
         """
         if trainable_variables is not None and not self.built:
             self.build(list(trainable_variables))
@@ -182,7 +199,7 @@ class MultiOptimizer(keras.optimizers.Optimizer):
         self.iterations.assign_add(1)
 
     def finalize_variable_values(self, var_list: list[Any]) -> None:
-        """Lets the optimizers that keep moving averages put them into the variables."""
+        """Writes the moving averages of the optimizers that have them into the variables."""
         parts = self._parts
         for number, optimizer in enumerate(self.optimizers):
             own = [each for each in var_list if parts.owners.get(id(each), len(parts.pairs)) == number]
@@ -190,72 +207,72 @@ class MultiOptimizer(keras.optimizers.Optimizer):
                 optimizer.finalize_variable_values(own)
 
     def follow(self, model: keras.Model) -> None:
-        """Tells the optimizer which model it trains, so that it can be saved before the first step too."""
+        """Sets the trained model, so that the optimizer can be saved before the first step."""
         self._parts.model = model
 
-    def _places(self) -> list[list[int] | None]:
-        """Places of each pair's weights among those that are trained, None where they are not known yet."""
+    def _indices(self) -> list[list[int] | None]:
+        """Indices of each pair's variables among the trainable ones; None where they are not known yet."""
         parts = self._parts
         built = all(block.built for pair in parts.pairs for block in pair.blocks)
         if self.built or parts.model is None or not built:
-            return [pair.places for pair in parts.pairs]
+            return [pair.indices for pair in parts.pairs]
         variables = parts.model.trainable_variables
         owners = _owners(parts.pairs, variables)
         return [_owned(number, owners, variables) for number in range(len(parts.pairs))]
 
     def save_own_variables(self, store: Any) -> None:
-        """Saves the state."""
+        """Saves the number of steps."""
         for number, variable in enumerate(super().variables):
             store[str(number)] = variable.numpy()
 
     def load_own_variables(self, store: Any) -> None:
-        """Loads the state; Keras does so for the optimizers too, which `optimizers` shows it."""
+        """Loads the number of steps. Keras loads the state of the optimizers, which it finds through `optimizers`."""
         for number, variable in enumerate(super().variables):
             variable.assign(store[str(number)])
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments; blocks as their names and where their weights are among the model's."""
+        """The constructor's arguments, with the names of the blocks and the indices of their variables."""
         return {
             "name": self.name,
             "optimizers_and_blocks": [
-                _pair_config(pair, each) for pair, each in zip(self._parts.pairs, self._places(), strict=True)
+                _pair_config(pair, each) for pair, each in zip(self._parts.pairs, self._indices(), strict=True)
             ],
             "default_optimizer": to_config(self._parts.default),
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
-        """Makes the optimizer from what `get_config` gave; the blocks' weights are found when it is built."""
-        given = dict(config)
-        pairs = [dict(pair) for pair in given.pop("optimizers_and_blocks")]
-        made = cls(
-            [OptimizerBlocks(from_config(pair.pop("optimizer")), []) for pair in pairs],
-            default_optimizer=from_config(given.pop("default_optimizer")),
-            **given,
+        """Creates the optimizer from `get_config`; the variables of the blocks are assigned when it is built."""
+        arguments = dict(config)
+        pair_configs = [dict(pair) for pair in arguments.pop("optimizers_and_blocks")]
+        optimizer = cls(
+            [OptimizerBlocks(from_config(pair.pop("optimizer")), []) for pair in pair_configs],
+            default_optimizer=from_config(arguments.pop("default_optimizer")),
+            **arguments,
         )
-        for pair, told in zip(made._parts.pairs, pairs, strict=True):
-            pair.block_names, pair.places = told["blocks"], told["places"]
-        return made
+        for pair, pair_config in zip(optimizer._parts.pairs, pair_configs, strict=True):
+            pair.block_names, pair.indices = pair_config["blocks"], pair_config["places"]
+        return optimizer
 
 
-def _pair(given: Any) -> _Pair:
-    if not isinstance(given, OptimizerBlocks):
-        raise ConfigError("MultiOptimizer takes pairs", expected="OptimizerBlocks", got=type(given).__name__)
-    blocks = [given.blocks] if isinstance(given.blocks, keras.layers.Layer) else list(given.blocks)
+def _pair(value: Any) -> _Pair:
+    if not isinstance(value, OptimizerBlocks):
+        raise ConfigError("MultiOptimizer: optimizers_and_blocks", expected="OptimizerBlocks", got=type(value).__name__)
+    blocks = [value.blocks] if isinstance(value.blocks, keras.layers.Layer) else list(value.blocks)
     for block in blocks:
         if not isinstance(block, keras.layers.Layer):
-            raise ConfigError("OptimizerBlocks takes blocks", expected="layers", got=type(block).__name__)
-    return _Pair(_alone(given.optimizer), blocks, [block.name for block in blocks])
+            raise ConfigError("OptimizerBlocks: blocks", expected="layers", got=type(block).__name__)
+    return _Pair(_unscaled_optimizer(value.optimizer), blocks, [block.name for block in blocks])
 
 
-def _alone(optimizer: Any) -> keras.optimizers.Optimizer:
-    found = get_optimizer(optimizer)
-    if isinstance(found, keras.optimizers.LossScaleOptimizer) or found.loss_scale_factor is not None:
+def _unscaled_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
+    chosen = get_optimizer(optimizer)
+    if isinstance(chosen, keras.optimizers.LossScaleOptimizer) or chosen.loss_scale_factor is not None:
         raise ConfigError(
-            f"MultiOptimizer: {found.name} scales the loss for its own variables only",
-            fix="Put LazyLossScaleOptimizer around the MultiOptimizer.",
+            f"MultiOptimizer: {chosen.name} would scale the loss of its own variables only",
+            fix="Wrap the MultiOptimizer in a LazyLossScaleOptimizer.",
         )
-    return found
+    return chosen
 
 
 def _owners(pairs: list[_Pair], variables: list[Any]) -> dict[int, int]:
@@ -263,13 +280,13 @@ def _owners(pairs: list[_Pair], variables: list[Any]) -> dict[int, int]:
     for number, pair in enumerate(pairs):
         for variable in _variables_of(pair, variables):
             if id(variable) in owners:
-                raise ConfigError(f"MultiOptimizer: {variable.path} belongs to two optimizers", expected="one")
+                raise ConfigError(f"MultiOptimizer: {variable.path} belongs to two pairs", expected="one pair")
             owners[id(variable)] = number
     return owners
 
 
 def _owned(number: int, owners: dict[int, int], variables: list[Any]) -> list[int]:
-    return [place for place, each in enumerate(variables) if owners.get(id(each)) == number]
+    return [index for index, each in enumerate(variables) if owners.get(id(each)) == number]
 
 
 def _variables_of(pair: _Pair, variables: list[Any]) -> list[Any]:
@@ -282,34 +299,17 @@ def _variables_of(pair: _Pair, variables: list[Any]) -> list[Any]:
                 )
         own = {id(variable): variable for block in pair.blocks for variable in block.trainable_variables}
         return list(own.values())
-    if pair.places is not None:
-        return [variables[place] for place in pair.places]
+    if pair.indices is not None:
+        return [variables[index] for index in pair.indices]
     raise ConfigError(
-        f"MultiOptimizer cannot tell the weights of {', '.join(pair.block_names)}",
-        fix="Train the model for a step before saving it, or compile it anew.",
+        f"MultiOptimizer: the variables of {', '.join(pair.block_names)} are unknown",
+        fix="Train the model for a step before saving it, or compile it again.",
     )
 
 
-def _pair_config(pair: _Pair, places: list[int] | None) -> dict[str, Any]:
-    return {"optimizer": to_config(pair.optimizer), "blocks": pair.block_names, "places": places}
-
-
-@dataclass
-class OptimizerBlocks:
-    """An optimizer, or its name, and the block or blocks whose weights it updates; see `MultiOptimizer`.
-
-    Args:
-        optimizer: Optimizer, or its name.
-        blocks: One layer, or several.
-
-    Example:
-        >>> import emrys.blocks as mm
-        >>> mm.OptimizerBlocks("adagrad", mm.MLPBlock([4])).optimizer
-        'adagrad'
-    """
-
-    optimizer: str | keras.optimizers.Optimizer
-    blocks: keras.layers.Layer | Sequence[keras.layers.Layer]
+def _pair_config(pair: _Pair, indices: list[int] | None) -> dict[str, Any]:
+    # The key "places" is part of the format of saved models.
+    return {"optimizer": to_config(pair.optimizer), "blocks": pair.block_names, "places": indices}
 
 
 def split_embeddings_on_size(
@@ -318,14 +318,14 @@ def split_embeddings_on_size(
     """Splits the tables of a block by their number of rows, to give them different optimizers.
 
     Args:
-        embeddings: The tables, what `Embeddings` makes.
-        threshold: Number of rows from which on a table is large.
+        embeddings: The tables, as created by `Embeddings`.
+        threshold: Number of rows from which a table counts as large.
 
     Returns:
-        The large tables and the small ones, each in the order of the block. A warning says so where none is large.
+        The large tables and the small ones, each in the order of the block. Warns if no table is large.
 
     Raises:
-        ConfigError: if a branch of `embeddings` is no table.
+        ConfigError: if a branch of `embeddings` is not a table.
 
     Example:
         >>> import emrys.blocks as mm
@@ -340,7 +340,9 @@ def split_embeddings_on_size(
     for table in embeddings.parallel_values:
         rows = getattr(table, "input_dim", None)
         if rows is None:
-            raise ConfigError("split_embeddings_on_size takes embedding tables", got=type(table).__name__)
+            raise ConfigError(
+                "split_embeddings_on_size: embeddings", expected="embedding tables", got=type(table).__name__
+            )
         (large if rows >= threshold else small).append(table)
     if not large:
         warnings.warn(f"no table has {threshold} rows or more", stacklevel=2)

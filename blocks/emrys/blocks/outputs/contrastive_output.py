@@ -5,23 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import keras
+import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.core.block import Block
-from emrys.blocks.core.calling import Shape, as_shape, build_layer
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.embedding_table import EmbeddingTable
-from emrys.blocks.outputs.candidate_weights import candidate_dataset
-from emrys.blocks.outputs.categorical_output import default_categorical_prediction_metrics
+from emrys.blocks.outputs.candidate_weights import (
+    candidate_dataset,
+    candidate_rows,
+    has_candidate_weights,
+    nothing_of_bias,
+)
+from emrys.blocks.outputs.categorical_output import as_scoring_layer, default_categorical_prediction_metrics
 from emrys.blocks.outputs.contrastive_sample_weight import ContrastiveSampleWeight
-from emrys.blocks.outputs.contrastive_scoring import ContrastiveScoring
 from emrys.blocks.outputs.dot_product import DotProduct
 from emrys.blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
-from emrys.blocks.outputs.model_output import Metrics, with_judges
-from emrys.blocks.outputs.scoring_layer import as_scoring_layer
-from emrys.blocks.sampling.candidate_sampler import Samplers, parse_samplers
+from emrys.blocks.outputs.model_output import Metrics, ModelOutput, SampleWeight, with_judges
+from emrys.blocks.sampling.candidate_sampler import (
+    NO_EMBEDDING,
+    Candidate,
+    CandidateSampler,
+    Drawing,
+    Samplers,
+    ids_as_column,
+    joined,
+    parse_samplers,
+)
+from emrys.blocks.sampling.in_batch_sampler_v2 import InBatchSamplerV2
 
 if TYPE_CHECKING:
     from merlin.io import Dataset
@@ -31,7 +46,7 @@ FALSE_NEGATIVE_SCORE = -655.04
 
 
 @keras.saving.register_keras_serializable("emrys")
-class ContrastiveOutput(ContrastiveScoring):
+class ContrastiveOutput(ModelOutput):
     """A score of the right item and scores of sampled negatives: `[q · c⁺ | q · c⁻₁ … q · c⁻_M] / T`.
 
     Where the items' vectors come from:
@@ -232,6 +247,191 @@ class ContrastiveOutput(ContrastiveScoring):
             "logq_after_temperature": self.logq_after_temperature,
         }
 
+    @property
+    def keys(self) -> list[str]:
+        """Names of the queries and the candidates in the input of two towers."""
+        return [self.query_name, self.candidate_name]
+
+    @property
+    def has_candidate_weights(self) -> bool:
+        """Whether the output has a vector for every item."""
+        return has_candidate_weights(self.to_call)
+
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        testing: bool | None = None,
+        features: Any = None,
+        targets: Any = None,
+    ) -> Any:
+        """Gives the `Prediction` in training and testing, otherwise scores alone."""
+        told = {"training": training, "testing": testing, "features": features, "targets": targets}
+        if not (training or testing) or (self.has_candidate_weights and targets is None):
+            return super().call(inputs, training, testing, features)
+        if self.pre is not None:
+            inputs = call_layer(self.pre, inputs, **told)
+        found = self.call_contrastive(inputs, features, targets, bool(training), bool(testing))
+        found = found._replace(outputs=self.scale(found.outputs, compared=True))
+        return self._after(found, **told)
+
+    def _after(self, found: Prediction, targets: Any, features: Any, **told: Any) -> Prediction:
+        """What `post` makes of the prediction."""
+        chain = self.post.layers if isinstance(self.post, SequentialBlock) else [self.post] if self.post else []
+        for layer in chain:
+            if isinstance(layer, SampleWeight):
+                found = self.weighted(found, layer.row_weights(targets, features, self.target))
+            elif isinstance(layer, Block):
+                found = call_layer(layer, found, targets=targets, features=features, **told)
+            else:
+                found = found._replace(outputs=call_layer(layer, found.outputs, **told))
+        return found
+
+    def weighted(self, prediction: Prediction, sample_weight: Any) -> Prediction:
+        """The prediction with the batch's sample weights, times those that rows, or single scores, have."""
+        own = prediction.sample_weight
+        if own is None or sample_weight is None:
+            return super().weighted(prediction, sample_weight)
+        weight = tf.reshape(tf.cast(self._own(sample_weight, "sample weight"), own.dtype), (-1, 1))
+        return prediction._replace(sample_weight=tf.reshape(own, (tf.shape(weight)[0], -1)) * weight)
+
+    def for_metrics(self, prediction: Prediction, columns: int) -> Prediction:
+        """The scores side by side, (B, at least `columns`): where there are fewer, the lowest possible ones follow."""
+        scores, targets, weight = prediction.outputs, prediction.targets, prediction.sample_weight
+        if len(scores.shape) == 3:  # each score was weighted alone; a row has the weight of its positive
+            scores, targets, weight = scores[..., 0], targets[..., 0], weight[:, :1]
+        if scores.shape[1] is None or scores.shape[1] < columns:
+            missing = [[0, 0], [0, tf.maximum(columns - tf.shape(scores)[1], 0)]]
+            scores, targets = tf.pad(scores, missing, constant_values=scores.dtype.min), tf.pad(targets, missing)
+        return prediction._replace(outputs=scores, targets=targets, sample_weight=weight)
+
+    def call_contrastive(
+        self, inputs: Any, features: Any, targets: Any, training: bool = False, testing: bool = False
+    ) -> Prediction:
+        """Scores the positives and sampled negatives, before the temperature.
+
+        Args:
+            inputs: Queries (B, D), or the dictionary of two towers.
+            features: The batch's features by name.
+            targets: The right ids, (B, 1), by name or the only one; not looked at for two towers.
+            training: Whether in training.
+            testing: Whether in testing.
+
+        Returns:
+            Scores (B, 1 + M) with their targets.
+
+        Raises:
+            ConfigError: if the input is not that of this output, or the ids are not in the batch.
+        """
+        towers = isinstance(inputs, dict)
+        if towers and not all(key in inputs for key in self.keys):
+            raise ConfigError(
+                f"{self.task_name} finds no queries and candidates",
+                expected=" and ".join(map(repr, self.keys)),
+                got=", ".join(map(repr, inputs)),
+                fix="Give query_name and candidate_name.",
+            )
+        query = inputs[self.query_name] if towers else inputs
+        ids = self._ids(features) if towers else self._own(targets, "target")
+        if isinstance(query, tf.RaggedTensor):
+            query, ids = query.flat_values, ids.flat_values if isinstance(ids, tf.RaggedTensor) else ids
+        positive = Candidate(ids_as_column(ids), dict(features or {}))
+        embedding = inputs[self.candidate_name] if towers else self.embedding_lookup(positive.id)
+        positive = positive.with_embedding(embedding)
+        told = {"features": features, "training": training, "testing": testing}
+        drawn, positive = self._drawing().draw(positive, **told)
+        found = self.outputs(query, positive, joined(drawn))
+        # Sampled scores have no bias. Keras would warn about a weight that no gradient reaches.
+        found = found._replace(outputs=found.outputs + nothing_of_bias(self.to_call))
+        if not any(sampler.chooses for sampler in self.negative_samplers):
+            return found
+        return keep_chosen(found, drawn, self.negative_samplers, self.store_negative_ids)
+
+    def _ids(self, features: Any) -> Any:
+        name = self.col_schema.name
+        if name not in (features or {}):
+            raise ConfigError(
+                f"{self.task_name} tells items apart by their ids",
+                column=name,
+                expected="a feature of this name",
+                got=", ".join(features or {}) or "none",
+            )
+        return features[name]
+
+    def outputs(self, query_embedding: Any, positive: Candidate, negative: Candidate) -> Prediction:
+        """Scores of the positives and of the same negatives for every row.
+
+        Args:
+            query_embedding: (B, D)
+            positive: Ids (B, 1) and embeddings (B, D).
+            negative: Ids (M, 1) and embeddings (M, D).
+
+        Returns:
+            Scores (B, 1 + M), the positive first, with their targets.
+
+        Raises:
+            ConfigError: if embeddings are missing, or probabilities that the correction needs.
+        """
+        for what, candidate in (("positive", positive), ("negative", negative)):
+            if not candidate.has_embedding:
+                raise ConfigError(f"{self.task_name}: the {what} items have no embeddings", fix=NO_EMBEDDING)
+        query = tf.cast(query_embedding, self.compute_dtype)
+        vectors = tf.cast(negative.embedding, self.compute_dtype)
+        others = tf.cast(tf.matmul(query, vectors, transpose_b=True), "float32")
+        pairs = tf.cast(query, "float32") * tf.cast(positive.embedding, "float32")
+        right = tf.reduce_sum(pairs, axis=-1, keepdims=True)
+        if self.logq_sampling_correction:
+            factor = self.logits_temperature if self.logq_after_temperature else 1.0
+            right -= factor * log_probabilities(positive, self.task_name)
+            others -= factor * tf.transpose(log_probabilities(negative, self.task_name))
+        if self.downscore_false_negatives:
+            others = down_score(others, positive.id, negative.id, self.false_negative_score)
+        found = one_positive(tf.concat([right, others], axis=1))
+        return found._replace(negative_candidate_ids=negative.id) if self.store_negative_ids else found
+
+    def sample_negatives(
+        self, positive: Candidate, features: Any, training: bool = False, testing: bool = False
+    ) -> tuple[Candidate, Candidate]:
+        """Draws negatives from all samplers.
+
+        Args:
+            positive: The positives of the batch, with embeddings.
+            features: The batch's features by name.
+            training: Whether in training.
+            testing: Whether in testing.
+
+        Returns:
+            The negatives, and the positives with the probability of each to be drawn, where the samplers know it.
+
+        Raises:
+            ConfigError: if there is no sampler, several to correct for, or one gives no embeddings where they are
+                needed.
+        """
+        drawn, positive = self._drawing().draw(positive, features=features, training=training, testing=testing)
+        return joined(drawn), positive
+
+    def _drawing(self) -> Drawing:
+        return Drawing(
+            self.task_name,
+            self.negative_samplers,
+            corrected=self.logq_sampling_correction,
+            down_scored=self.downscore_false_negatives,
+            look_up=self.embedding_lookup if self.has_candidate_weights else None,
+        )
+
+    def embedding_lookup(self, ids: Any) -> Any:
+        """The vectors of items, (M, D), that the output holds.
+
+        Args:
+            ids: (M, 1) or (M,)
+
+        Raises:
+            ConfigError: if it holds none, as with two towers.
+        """
+        if not self.has_candidate_weights:
+            raise ConfigError(f"{self.task_name} has no vectors of all items", fix=NO_EMBEDDING)
+        return candidate_rows(self.to_call, tf.reshape(ids, (-1,)), self.compute_dtype)
+
 
 def _id_column(schema: Schema) -> ColumnSchema:
     """The column of the items' ids: the only one, or the first that is tagged so."""
@@ -244,3 +444,91 @@ def _id_column(schema: Schema) -> ColumnSchema:
 def _weighs_pairs(post: Any) -> bool:
     layers = post.layers if isinstance(post, SequentialBlock) else [post]
     return any(isinstance(layer, ContrastiveSampleWeight) for layer in layers)
+
+
+#: Added to a probability before its logarithm is taken.
+EPSILON = 1e-16
+
+
+def log_probabilities(candidate: Candidate, owner: str) -> Any:
+    """Logarithm of the probability of each item to be drawn, (M, 1).
+
+    Raises:
+        ConfigError: if it is unknown.
+    """
+    if candidate.sampling_prob is None:
+        raise ConfigError(
+            f"{owner}: logq_sampling_correction",
+            expected="a sampler that says how probable items are, and a column of ids with a domain",
+            got="no probabilities",
+        )
+    return tf.math.log(tf.reshape(tf.cast(candidate.sampling_prob, "float32"), (-1, 1)) + EPSILON)
+
+
+def down_score(scores: Any, positive_ids: Any, negative_ids: Any, value: float) -> Any:
+    """The scores (B, M) with `value` where the negative is the row's positive.
+
+    Args:
+        scores: (B, M)
+        positive_ids: (B, 1)
+        negative_ids: (M, 1)
+        value: What takes their place.
+    """
+    same = tf.equal(ids_as_column(positive_ids), tf.transpose(ids_as_column(negative_ids)))
+    return tf.where(same, tf.constant(value, scores.dtype), scores)
+
+
+def one_positive(scores: Any) -> Prediction:
+    """Scores (B, 1 + M) with targets that are 1 in the first column and 0 in the others."""
+    first = tf.ones_like(scores[:, :1])
+    return Prediction(scores, tf.concat([first, tf.zeros_like(scores[:, 1:])], axis=1))
+
+
+def keep_chosen(
+    found: Prediction, drawn: list[Candidate], samplers: list[CandidateSampler], with_ids: bool
+) -> Prediction:
+    """Leaves each row those negatives that the samplers choose for it.
+
+    Args:
+        found: Scores (B, 1 + M) of the positives and of what all samplers drew.
+        drawn: What each sampler drew.
+        samplers: The samplers; those that do not choose keep all.
+        with_ids: Whether the ids are given on.
+
+    Returns:
+        Scores (B, 1 + K), ids (B, K).
+    """
+    scores, rows = found.outputs, tf.shape(found.outputs)[0]
+    kept, ids, start = [scores[:, :1]], [], 1
+    for sampler, candidate in zip(samplers, drawn, strict=True):
+        number = candidate.id.shape[0] or tf.shape(candidate.id)[0]
+        part = scores[:, start : start + number]
+        own = tf.repeat(tf.transpose(candidate.id), rows, axis=0)
+        if sampler.chooses:
+            chosen = sampler.choose(part)
+            part, own = tf.gather(part, chosen, batch_dims=1), tf.gather(own, chosen, batch_dims=1)
+        kept.append(part)
+        ids.append(own)
+        start += number
+    found = one_positive(tf.concat(kept, axis=1))
+    return found._replace(negative_candidate_ids=tf.concat(ids, axis=1)) if with_ids else found
+
+
+def default_contrastive_output(ids: ColumnSchema, samplers: Samplers | None, temperature: float) -> ContrastiveOutput:
+    """The output of a two-tower model by default: in-batch negatives with the logQ correction, or given samplers.
+
+    Args:
+        ids: Column of the items' ids.
+        samplers: Samplers; None for the batch.
+        temperature: What scores are divided by.
+    """
+    parsed = parse_samplers("in-batch" if samplers is None else samplers, ids)
+    return ContrastiveOutput(
+        DotProduct(),
+        parsed,
+        logits_temperature=temperature,
+        # Without it the items of a batch, popular ones mostly, are pushed away: see docs/quality-retrieval.md.
+        logq_sampling_correction=len(parsed) == 1 and isinstance(parsed[0], InBatchSamplerV2),
+        logq_after_temperature=True,
+        schema=Schema([ids]),
+    )

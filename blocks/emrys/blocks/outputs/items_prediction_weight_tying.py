@@ -11,9 +11,8 @@ from merlin.schema import Schema, Tags
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from emrys.blocks.core.serializing import to_config
-from emrys.blocks.core.traversal import layers_inside
 from emrys.blocks.errors import SchemaError
-from emrys.blocks.inputs.embedding_table import EmbeddingTable, embedding_tables
+from emrys.blocks.inputs.embedding_table import EmbeddingTable
 from emrys.blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
 
 
@@ -99,11 +98,3 @@ class ItemsPredictionWeightTying(Block):
             "bias_initializer": to_config(self.bias_initializer),
             "table": None if self.prediction is None else to_config(self.prediction.table),
         }
-
-
-def tie_item_embeddings(blocks: Iterable[keras.layers.Layer]) -> None:
-    """Gives each `ItemsPredictionWeightTying` among the blocks of a model the table of the items, if there is one."""
-    blocks = list(blocks)
-    looking = [layer for layer in layers_inside(blocks) if isinstance(layer, ItemsPredictionWeightTying)]
-    for layer in looking:
-        layer.tie(embedding_tables(blocks))

@@ -17,7 +17,7 @@ from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.sequences.judged_positions import is_sequence, judged_positions
+from emrys.blocks.sequences.masked_positions import is_sequence, masked_positions
 from emrys.blocks.utils.registry import camelcase_to_snakecase
 
 Metrics = Callable[[], Sequence[keras.metrics.Metric]]
@@ -121,34 +121,37 @@ class ModelOutput(Block):
         targets: Any = None,
     ) -> Any:
         """Gives the prediction."""
-        told = {"training": training, "testing": testing, "features": features}
+        step = {"training": training, "testing": testing, "features": features}
         compared = bool(training or testing)
         if self.pre is not None:
-            inputs = call_layer(self.pre, inputs, targets=targets, **told)
+            inputs = call_layer(self.pre, inputs, targets=targets, **step)
         own = self._own(targets, "target") if compared and targets is not None else None
-        if is_sequence(inputs, own, features):
-            return self._of_elements(inputs, own, targets, told)
-        outputs = self._said(inputs, targets, told)
+        if len(getattr(inputs, "shape", ())) == 3 and is_sequence(inputs, own, features):
+            return self._predict_elements(inputs, own, targets, step)
+        outputs = self._predict(inputs, targets, step)
         return self.with_target(outputs, targets, features) if compared and targets is not None else outputs
 
-    def _said(self, inputs: Any, targets: Any, told: dict[str, Any]) -> Any:
-        compared = bool(told["training"] or told["testing"])
-        outputs = self.scale(call_layer(self.to_call, inputs, targets=targets, **told), compared)
-        return outputs if self.post is None else call_layer(self.post, outputs, **told)
+    def _predict(self, inputs: Any, targets: Any, step: dict[str, Any]) -> Any:
+        outputs = call_layer(self.to_call, inputs, targets=targets, **step)
+        if self.logits_temperature != 1.0:
+            outputs = self.scale(outputs, bool(step["training"] or step["testing"]))
+        return outputs if self.post is None else call_layer(self.post, outputs, **step)
 
-    def _of_elements(self, inputs: Any, own: Any, targets: Any, told: dict[str, Any]) -> Any:
-        """What is said of elements of lists, (B, L, D): only of those that are with_target, where there is a target."""
+    def _predict_elements(self, inputs: Any, own: Any, targets: Any, step: dict[str, Any]) -> Any:
+        """Predictions for the elements of lists, (B, L, D): where there is a target, only for those that have one."""
         if own is None:
-            return inputs.with_values(self._said(inputs.values, targets, told))
-        found = judged_positions(inputs, own, told["features"], self.target, self.name)
-        outputs = self._said(found.vectors, found.targets, told)
-        with_target = self.with_target(outputs, targets, told["features"])
-        weight = None if with_target.sample_weight is None else tf.gather(with_target.sample_weight, found.rows)
-        return with_target._replace(targets=found.targets, sample_weight=weight, rows=found.rows)
+            return inputs.with_values(self._predict(inputs.values, targets, step))
+        positions = masked_positions(inputs, own, step["features"], self.target, self.name)
+        outputs = self._predict(positions.vectors, positions.targets, step)
+        prediction = self.with_target(outputs, targets, step["features"])
+        weight = prediction.sample_weight
+        if weight is not None:
+            weight = tf.gather(weight, positions.rows)
+        return prediction._replace(targets=positions.targets, sample_weight=weight, rows=positions.rows)
 
     def scale(self, predictions: Any, compared: bool) -> Any:
-        """Applies the temperature to what `to_call` gives, where it will be `compared` with a target."""
-        return predictions / self.logits_temperature if compared and self.logits_temperature != 1.0 else predictions
+        """Divides the logits by the temperature where they will be `compared` with a target."""
+        return predictions / self.logits_temperature if compared else predictions
 
     def with_target(self, outputs: Any, targets: Any, features: Any = None, sample_weight: Any = None) -> Prediction:
         """What is compared in losses and metrics.
@@ -283,3 +286,137 @@ def sample_weights(layer: Any) -> list[SampleWeight]:
     if isinstance(layer, SequentialBlock):
         return [found for inner in layer.layers for found in sample_weights(inner)]
     return [layer] if isinstance(layer, SampleWeight) else []
+
+
+@keras.saving.register_keras_serializable("emrys")
+def default_binary_metrics() -> tuple[keras.metrics.Metric, ...]:
+    """Precision, recall, accuracy at 0.5, and the area under the ROC curve."""
+    return (
+        keras.metrics.Precision(name="precision"),
+        keras.metrics.Recall(name="recall"),
+        keras.metrics.BinaryAccuracy(name="binary_accuracy"),
+        keras.metrics.AUC(name="auc"),
+    )
+
+
+@keras.saving.register_keras_serializable("emrys")
+class BinaryOutput(ModelOutput):
+    """Probability that a binary target is 1: `sigmoid((w · x + b) / temperature)`.
+
+    Args:
+        target: Name of the target column, or the column. Default: the batch's only target.
+        pre: Layer before the prediction. Default: none.
+        post: Layer behind it. Default: none.
+        logits_temperature: What the logit is divided by; above 1 the probabilities come closer to 0.5. Default: 1.
+        name: Task name of the output. Default: `<target>/binary_output`.
+        default_loss: Loss that is used when `compile` names none. Default: `"binary_crossentropy"`.
+        default_metrics_fn: Gives the metrics used when `compile` names none. Default: precision, recall, accuracy
+            and AUC.
+
+    Input shape:
+        (B, D)
+
+    Output shape:
+        (B, 1), float32, in [0, 1]
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> mm.BinaryOutput("click").task_name
+        'click/binary_output'
+    """
+
+    def __init__(
+        self,
+        target: str | ColumnSchema | None = None,
+        pre: keras.layers.Layer | None = None,
+        post: keras.layers.Layer | None = None,
+        logits_temperature: float = 1.0,
+        name: str | None = None,
+        default_loss: Any = "binary_crossentropy",
+        default_metrics_fn: Metrics = default_binary_metrics,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            # Probabilities near 0 and 1 do not survive float16, whatever the rest of the model computes in.
+            to_call=keras.layers.Dense(1, activation="sigmoid", dtype="float32"),
+            default_loss=default_loss,
+            default_metrics_fn=default_metrics_fn,
+            name=name,
+            target=target,
+            pre=pre,
+            post=post,
+            logits_temperature=logits_temperature,
+            **kwargs,
+        )
+
+    def scale(self, predictions: Any, compared: bool) -> Any:
+        """Divides the logit, so that the result stays a probability; it is the same in serving and in training."""
+        if self.logits_temperature == 1.0:
+            return predictions
+        clipped = tf.clip_by_value(predictions, keras.config.epsilon(), 1 - keras.config.epsilon())
+        return tf.sigmoid((tf.math.log(clipped) - tf.math.log1p(-clipped)) / self.logits_temperature)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        config = with_judges(self, super().get_config(), default_binary_metrics)
+        config.pop("to_call")
+        return config
+
+
+@keras.saving.register_keras_serializable("emrys")
+def default_regression_metrics() -> tuple[keras.metrics.Metric, ...]:
+    """The root of the mean squared error."""
+    return (keras.metrics.RootMeanSquaredError(name="root_mean_squared_error"),)
+
+
+@keras.saving.register_keras_serializable("emrys")
+class RegressionOutput(ModelOutput):
+    """A number: `w · x + b`.
+
+    Args:
+        target: Name of the target column, or the column. Default: the batch's only target.
+        pre: Layer before the prediction. Default: none.
+        post: Layer behind it. Default: none.
+        name: Task name of the output. Default: `<target>/regression_output`.
+        default_loss: Loss that is used when `compile` names none. Default: `"mse"`.
+        default_metrics_fn: Gives the metrics used when `compile` names none. Default: the root mean squared error.
+
+    Input shape:
+        (B, D)
+
+    Output shape:
+        (B, 1), float32
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> mm.RegressionOutput("rating").task_name
+        'rating/regression_output'
+    """
+
+    def __init__(
+        self,
+        target: str | ColumnSchema | None = None,
+        pre: keras.layers.Layer | None = None,
+        post: keras.layers.Layer | None = None,
+        name: str | None = None,
+        default_loss: Any = "mse",
+        default_metrics_fn: Metrics = default_regression_metrics,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            to_call=keras.layers.Dense(1, dtype="float32"),
+            default_loss=default_loss,
+            default_metrics_fn=default_metrics_fn,
+            name=name,
+            target=target,
+            pre=pre,
+            post=post,
+            **kwargs,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        config = with_judges(self, super().get_config(), default_regression_metrics)
+        for inherited in ("to_call", "logits_temperature"):
+            config.pop(inherited)
+        return config

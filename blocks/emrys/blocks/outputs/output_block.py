@@ -12,10 +12,8 @@ from emrys.blocks.core.block import Block
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.errors import ConfigError, SchemaError
-from emrys.blocks.outputs.binary_output import BinaryOutput
 from emrys.blocks.outputs.categorical_output import CategoricalOutput
-from emrys.blocks.outputs.model_output import ModelOutput
-from emrys.blocks.outputs.regression_output import RegressionOutput
+from emrys.blocks.outputs.model_output import BinaryOutput, ModelOutput, RegressionOutput
 from emrys.blocks.schema.functions import number_of_ids, select_targets
 
 _CLASSES = (Tags.CATEGORICAL, Tags.MULTI_CLASS_CLASSIFICATION)

@@ -16,9 +16,9 @@ from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.outputs.contrastive_output import EPSILON
 from emrys.blocks.outputs.contrastive_sample_weight import negative_ids, positive_ids
-from emrys.blocks.outputs.contrastive_scores import EPSILON
-from emrys.blocks.sampling.frequencies import as_probabilities
+from emrys.blocks.sampling.item_probabilities import as_probabilities
 from emrys.blocks.schema.functions import number_of_ids
 
 

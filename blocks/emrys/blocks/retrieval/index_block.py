@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.errors import ConfigError, DataError
-from emrys.blocks.retrieval.candidate_index import CandidateHolder, ids_and_vectors
 from emrys.blocks.retrieval.encoding import encode_frame
+from emrys.blocks.retrieval.top_k_layer import CandidateHolder, ids_and_vectors
 
 if TYPE_CHECKING:
     from merlin.io import Dataset

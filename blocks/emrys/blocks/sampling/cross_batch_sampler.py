@@ -8,8 +8,7 @@ import keras
 import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.sampling.candidate import Candidate
-from emrys.blocks.sampling.candidate_sampler import CandidateSampler, sampler_registry
+from emrys.blocks.sampling.candidate_sampler import Candidate, CandidateSampler, sampler_registry
 from emrys.blocks.sampling.fifo_queue import FIFOQueue
 from emrys.blocks.sampling.item_probabilities import ItemProbabilities
 

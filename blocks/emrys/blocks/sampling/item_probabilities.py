@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from emrys.blocks.core.calling import Shape
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.sampling.candidate import ids_as_column
+from emrys.blocks.sampling.candidate_sampler import ids_as_column
 
 
 @keras.saving.register_keras_serializable("emrys")

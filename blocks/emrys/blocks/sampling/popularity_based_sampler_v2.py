@@ -11,8 +11,7 @@ from merlin.schema import ColumnSchema
 
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.sampling import log_uniform
-from emrys.blocks.sampling.candidate import Candidate
-from emrys.blocks.sampling.candidate_sampler import CandidateSampler, sampler_registry
+from emrys.blocks.sampling.candidate_sampler import Candidate, CandidateSampler, sampler_registry
 
 
 @sampler_registry.register("popularity")
@@ -105,7 +104,7 @@ class PopularityBasedSamplerV2(CandidateSampler):
 
     def sample(self) -> Candidate:
         """Draws ids."""
-        ids = log_uniform.draw(self.max_num_samples or 0, self.min_id, self.max_id, self.unique, self.seed)
+        ids = log_uniform.draw_log_uniform(self.max_num_samples or 0, self.min_id, self.max_id, self.unique, self.seed)
         return Candidate(ids[:, tf.newaxis], {})
 
     def get_sampling_distribution(self) -> Any:

@@ -1,1 +1,1 @@
-"""Blocks that make inputs, targets and masks of sequences."""
+"""Sequence transforms: inputs, targets and masks for next-item and masked-item prediction."""

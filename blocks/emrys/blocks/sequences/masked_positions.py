@@ -1,12 +1,12 @@
-"""The mask that says which elements of a sequence are to be predicted.
+"""The mask of the predicted elements of a sequence, and the selection of vectors and targets by it.
 
-It travels within the features of a batch, as a boolean tensor (B, L) beside the sequences, ragged as they are:
+The mask is a feature of the batch, a boolean tensor (B, L), ragged if the sequences are:
 
-- `<target>__predicted`: the element behind a position where it is True is predicted from this position and others.
-- `<target>__hidden`: the element at a position where it is True is predicted, and the model must not see it.
+- `<target>__predicted`: True at a position whose next element is predicted.
+- `<target>__hidden`: True at a position whose element is predicted and hidden from the model.
 
-Sequence transforms put it there, `TransformerBlock` and outputs read it. Blocks that select features by name or tag
-pass it by.
+Sequence transforms add it, `TransformerBlock` and outputs read it. Blocks that select features by name or tag ignore
+it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class PositionMask(NamedTuple):
     Attributes:
         target: Name of the sequence that is predicted.
         mask: (B, L), bool.
-        hidden: Whether the model must not see the elements where it is True.
+        hidden: Whether the masked elements are hidden from the model.
     """
 
     target: str
@@ -38,40 +38,40 @@ def position_mask(features: Any, target: str | None = None) -> PositionMask | No
     """Finds the mask among the features of a batch.
 
     Args:
-        features: The features by name; what is no dictionary has no mask.
+        features: The features by name; anything but a dictionary has no mask.
         target: Name of the sequence that is predicted. Default: the only one that has a mask.
 
     Returns:
-        The mask; None where there is none.
+        The mask, or None.
 
     Raises:
-        ConfigError: if several sequences have a mask, and none is named.
+        ConfigError: if several sequences have a mask and `target` is None.
     """
     if not isinstance(features, dict):
         return None
-    found = [
+    masks = [
         PositionMask(name.removesuffix(suffix), mask, suffix == HIDDEN)
         for name, mask in features.items()
         for suffix in (PREDICTED, HIDDEN)
         if name.endswith(suffix) and target in (None, name.removesuffix(suffix))
     ]
-    if len(found) > 1:
+    if len(masks) > 1:
         raise ConfigError(
-            "a batch has several masks of what is predicted",
+            "the batch has masks for several sequences",
             expected="one",
-            got=", ".join(each.target + (HIDDEN if each.hidden else PREDICTED) for each in found),
+            got=", ".join(each.target + (HIDDEN if each.hidden else PREDICTED) for each in masks),
             fix="Use one sequence transform.",
         )
-    return found[0] if found else None
+    return masks[0] if masks else None
 
 
 class MaskedPositions(NamedTuple):
-    """What is judged of a batch of P elements of lists.
+    """The P elements of a batch that are predicted and scored.
 
     Attributes:
         vectors: (P, D)
         targets: (P, 1)
-        rows: (P,), the row of the batch that each is of.
+        rows: (P,), row of the batch of each element.
     """
 
     vectors: Any
@@ -80,53 +80,53 @@ class MaskedPositions(NamedTuple):
 
 
 def is_sequence(vectors: Any, target: Any, features: Any) -> bool:
-    """Whether an output gets a vector for every element of lists, rather than one for each row."""
+    """Whether the input of an output is a vector for every element of a list, rather than one per row."""
     if len(getattr(vectors, "shape", ())) != 3:
         return False
     if isinstance(vectors, tf.RaggedTensor):
         return True
-    return target is not None and (_of_elements(target) or position_mask(features) is not None)
+    return target is not None and (_has_element_targets(target) or position_mask(features) is not None)
 
 
 def masked_positions(vectors: Any, target: Any, features: Any, name: str | None, owner: str) -> MaskedPositions:
-    """Chooses the vectors that the mask of the batch names, or all where there is none.
+    """Selects the vectors and targets at the positions of the mask, or all without a mask.
 
     Args:
         vectors: (B, L, D), ragged or dense.
-        target: (B, L, 1) or (B, L), ragged or dense as the vectors are; (B, 1) where the mask names one of each row.
+        target: (B, L, 1) or (B, L), ragged or dense like the vectors; (B, 1) if the mask has one position per row.
         features: The features of the batch, with the mask, see `emrys.blocks.sequences.masked_positions`.
-        name: Name of the target. Default: the only one that has a mask.
+        name: Name of the target. Default: the only one with a mask.
         owner: Name of the output, for errors.
 
     Raises:
-        ConfigError: if there is one target a row and no mask, or not all are ragged, or all dense.
+        ConfigError: if there is one target per row and no mask, or ragged and dense tensors are mixed.
     """
-    found = position_mask(features, name)
-    if found is None and not _of_elements(target):
+    position = position_mask(features, name)
+    if position is None and not _has_element_targets(target):
         raise ConfigError(
-            f"{owner} gets a vector for every element of a list, but one target a row",
-            expected="a vector a row",
+            f"{owner} has a vector for every element of a list, but one target per row",
+            expected="one vector per row",
             fix="Use predicts='next' or 'masked' in the transformer, a SequenceAggregator, or a sequence transform.",
         )
-    mask = None if found is None else found.mask
+    mask = None if position is None else position.mask
     ragged = isinstance(vectors, tf.RaggedTensor)
-    together = [each for each in (mask, target if _of_elements(target) else None) if each is not None]
-    if any(isinstance(each, tf.RaggedTensor) != ragged for each in together):
+    masks_and_targets = [each for each in (mask, target if _has_element_targets(target) else None) if each is not None]
+    if any(isinstance(each, tf.RaggedTensor) != ragged for each in masks_and_targets):
         raise ConfigError(f"{owner}: vectors, targets and mask", expected="all ragged, or all dense", got="a mixture")
     if ragged:
         rows, values = vectors.value_rowids(), vectors.values
-        chosen = tf.ones_like(rows, tf.bool) if mask is None else mask.values
-        elements = tf.reshape(target.flat_values, (-1, 1)) if _of_elements(target) else tf.gather(target, rows)
+        selected = tf.ones_like(rows, tf.bool) if mask is None else mask.values
+        elements = tf.reshape(target.flat_values, (-1, 1)) if _has_element_targets(target) else tf.gather(target, rows)
     else:
         size = tf.shape(vectors)
         rows = tf.repeat(tf.range(size[0]), size[1])
         values = tf.reshape(vectors, (-1, vectors.shape[-1]))
-        chosen = tf.ones_like(rows, tf.bool) if mask is None else tf.reshape(mask, (-1,))
-        elements = tf.reshape(target, (-1, 1)) if _of_elements(target) else tf.gather(target, rows)
-    return MaskedPositions(*(tf.boolean_mask(each, chosen) for each in (values, elements, rows)))
+        selected = tf.ones_like(rows, tf.bool) if mask is None else tf.reshape(mask, (-1,))
+        elements = tf.reshape(target, (-1, 1)) if _has_element_targets(target) else tf.gather(target, rows)
+    return MaskedPositions(*(tf.boolean_mask(each, selected) for each in (values, elements, rows)))
 
 
-def _of_elements(target: Any) -> bool:
+def _has_element_targets(target: Any) -> bool:
     """Whether a target has a value for every element of a list."""
     shape = target.shape
     return isinstance(target, tf.RaggedTensor) or len(shape) == 3 or (len(shape) == 2 and shape[1] != 1)

@@ -1,4 +1,4 @@
-"""Rows of different lengths, as one run of elements."""
+"""Operations on the rows of ragged tensors."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 import tensorflow as tf
 
 
-def places(sequence: Any) -> Any:
-    """The place of every element within its row, from 0: (number of elements,), int64."""
+def positions(sequence: Any) -> Any:
+    """Position of every element in its row, from 0: (number of elements,), int64."""
     rows = sequence.value_rowids()
     return tf.range(tf.size(rows, tf.int64)) - tf.gather(tf.cast(sequence.row_starts(), tf.int64), rows)
 
 
 def of_row(sequence: Any, values: Any) -> Any:
-    """A value of each row, (B,), for every element: (number of elements,)."""
+    """Repeats a value of each row, (B,), for every element: (number of elements,)."""
     return tf.gather(values, sequence.value_rowids())
 
 
@@ -24,34 +24,34 @@ def lengths(sequence: Any) -> Any:
 
 
 def first_elements(sequence: Any, count: Any) -> Any:
-    """The first `count` elements of every row; `count` (B,), int64, no larger than the length."""
-    kept = tf.boolean_mask(sequence.values, places(sequence) < of_row(sequence, count))
-    return tf.RaggedTensor.from_row_lengths(kept, count, validate=False)
+    """The first `count` elements of every row; `count` (B,), int64, at most the length."""
+    elements = tf.boolean_mask(sequence.values, positions(sequence) < of_row(sequence, count))
+    return tf.RaggedTensor.from_row_lengths(elements, count, validate=False)
 
 
-def element_at(sequence: Any, place: Any) -> Any:
-    """The element of every row at `place`, (B,), int64: (B, …)."""
-    return tf.gather(sequence.values, tf.cast(sequence.row_starts(), tf.int64) + place)
+def element_at(sequence: Any, position: Any) -> Any:
+    """The element of every row at `position`, (B,), int64: (B, …)."""
+    return tf.gather(sequence.values, tf.cast(sequence.row_starts(), tf.int64) + position)
 
 
-def mask_at(sequence: Any, place: Any) -> Any:
-    """(B, None), True at one `place` of each row, (B,), int64; -1 for nowhere."""
-    return sequence.with_values(tf.equal(places(sequence), of_row(sequence, place)))
+def mask_at(sequence: Any, position: Any) -> Any:
+    """A mask (B, None), True at one `position` of each row, (B,), int64; -1 for none."""
+    return sequence.with_values(tf.equal(positions(sequence), of_row(sequence, position)))
 
 
 def random_below(limit: Any) -> Any:
-    """One number from 0 to `limit` - 1 for every row, all equally likely; `limit` (B,), int64, above 0."""
-    drawn = tf.random.uniform(tf.shape(limit), dtype=tf.float64) * tf.cast(limit, tf.float64)
-    return tf.minimum(tf.cast(drawn, tf.int64), limit - 1)
+    """Uniform random integers from 0 to `limit` - 1, one per row; `limit` (B,), int64, above 0."""
+    sample = tf.random.uniform(tf.shape(limit), dtype=tf.float64) * tf.cast(limit, tf.float64)
+    return tf.minimum(tf.cast(sample, tf.int64), limit - 1)
 
 
 def as_rows(dense: Any, lengths: Any) -> Any:
-    """The first elements of every row of a dense tensor (B, L, …), as ragged rows."""
+    """A dense tensor (B, L, …) as ragged rows of the first `lengths` elements."""
     return tf.RaggedTensor.from_tensor(dense, lengths=lengths)
 
 
 def lengths_without_padding(dense: Any) -> Any:
-    """Length of every row of ids, (B, L) or (B, L, 1), up to its last one that is not 0: (B,), int64."""
+    """Length of every row of ids, (B, L) or (B, L, 1), without trailing zeros: (B,), int64."""
     ids = tf.reshape(dense, tf.shape(dense)[:2])
-    place = tf.range(1, tf.shape(ids, tf.int64)[1] + 1, dtype=tf.int64)
-    return tf.reduce_max(tf.where(tf.not_equal(ids, 0), place, tf.zeros((), tf.int64)), axis=1)
+    position = tf.range(1, tf.shape(ids, tf.int64)[1] + 1, dtype=tf.int64)
+    return tf.reduce_max(tf.where(tf.not_equal(ids, 0), position, tf.zeros((), tf.int64)), axis=1)

@@ -1,4 +1,4 @@
-"""Checks of values that are only known when a batch comes."""
+"""Checks of tensor values at run time, eagerly and in graphs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import tensorflow as tf
 from emrys.blocks.errors import DataError
 
 
-def require(holds: Any, summary: str, *, expected: str, fix: str) -> None:
-    """Raises an error unless `holds` is True everywhere.
+def require(condition: Any, summary: str, *, expected: str, fix: str) -> None:
+    """Raises an error unless `condition` is True everywhere.
 
     Raises:
-        DataError: in eager mode. A graph raises `tf.errors.InvalidArgumentError`, with the same words, when it runs;
-            one compiled by XLA drops the check.
+        DataError: in eager mode. A graph raises `tf.errors.InvalidArgumentError` with the same message when it runs;
+            XLA drops the check.
     """
     if not tf.executing_eagerly():
-        tf.debugging.Assert(tf.reduce_all(holds), [f"{summary}; expected {expected}. {fix}"])
-    elif not tf.reduce_all(holds):
+        tf.debugging.Assert(tf.reduce_all(condition), [f"{summary}; expected {expected}. {fix}"])
+    elif not tf.reduce_all(condition):
         raise DataError(summary, expected=expected, fix=fix)

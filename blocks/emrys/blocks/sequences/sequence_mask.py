@@ -1,4 +1,4 @@
-"""A sequence as target and as input."""
+"""Sequence transforms that keep the target in the input, masked or not."""
 
 from __future__ import annotations
 
@@ -16,27 +16,26 @@ from emrys.blocks.sequences.sequence_transform import SequenceTransform
 
 @keras.saving.register_keras_serializable("emrys")
 class SequenceTargetAsInput(SequenceTransform):
-    """Makes a sequence the target, and keeps it among the features.
+    """Makes a sequence the target and keeps it among the features, without a mask.
 
-    Nothing is masked: for a model that hides by itself what it is to say. `SequenceMaskLast` and `SequenceMaskRandom`
-    say what is to be hidden.
+    It is for models that mask their input themselves. `SequenceMaskLast` and `SequenceMaskRandom` add a mask.
 
     Args:
         schema: The sequences; all have the same lengths.
-        target: The one that is predicted: a name, a tag that one column has, or a column schema.
-        pre: Layer on the features before, once lists are prepared by `PrepareFeatures`. Default: none.
-        transformer: Kept for the sake of its siblings, without effect here. Default: none.
+        target: The sequence to predict: a name, a tag that exactly one column has, or a column schema.
+        pre: Layer that is applied to the features after `PrepareFeatures`. Default: none.
+        transformer: Accepted for a common interface, without effect. Default: none.
 
     Input shape:
         See `SequencePredictNext`.
 
     Output shape:
-        A `Prediction`: `outputs` are the features with sequences (B, L, 1), `targets` those given and the sequence
-        (B, L, 1).
+        A `Prediction`: `outputs` are the features with sequences (B, L, 1), `targets` are the input targets and the
+        sequence (B, L, 1).
 
     Raises:
-        ConfigError: if the schema is none, or several columns have the tag.
-        SchemaError: if the target is not in the schema; when called, if a sequence is missing or is none.
+        ConfigError: if `schema` is not a schema, or several columns have the tag.
+        SchemaError: if the target is not in the schema; when called, if a column is missing or not a sequence.
 
     Example:
         >>> import emrys.blocks as mm
@@ -49,37 +48,36 @@ class SequenceTargetAsInput(SequenceTransform):
     """
 
     def mask(self, target: Any) -> Any:
-        """Which elements of the sequence, ragged (B, None, 1), are to be hidden and predicted: none are named."""
+        """The mask of the elements to hide and predict, for a sequence (B, None, 1); None here."""
         return None
 
     def transform(self, sequences: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
-        """Takes the target."""
+        """Returns the sequences, the target and its mask."""
         target = sequences[self.target_name]
         return sequences, target, self.mask(target)
 
 
 @keras.saving.register_keras_serializable("emrys")
 class SequenceMaskLast(SequenceTargetAsInput):
-    """Hides the last element of every row, which is to be predicted: the test of a model that guesses hidden elements.
+    """Masks the last element of every sequence: the evaluation of a model that is trained on masked elements.
 
     Args:
         schema: The sequences; all have the same lengths.
-        target: The one that is predicted: a name, a tag that one column has, or a column schema.
-        pre: Layer on the features before, once lists are prepared by `PrepareFeatures`. Default: none.
-        transformer: The `TransformerBlock` of the model, which `fit(pre=...)` then tells how it is trained.
-            Default: none.
+        target: The sequence to predict: a name, a tag that exactly one column has, or a column schema.
+        pre: Layer that is applied to the features after `PrepareFeatures`. Default: none.
+        transformer: The `TransformerBlock` of the model; `fit(pre=...)` sets its training objective. Default: none.
 
     Input shape:
-        See `SequencePredictNext`; at least two elements a row.
+        See `SequencePredictNext`; at least two elements per sequence.
 
     Output shape:
         A `Prediction`: `outputs` are the features with sequences (B, L, 1) and the mask `<target>__hidden` (B, L),
-        `targets` those given and the whole sequence (B, L, 1).
+        `targets` are the input targets and the whole sequence (B, L, 1).
 
     Raises:
-        ConfigError: if the schema is none, or several columns have the tag.
-        SchemaError: if the target is not in the schema; when called, if a sequence is missing or is none.
-        DataError: when called, if a row has fewer than two elements.
+        ConfigError: if `schema` is not a schema, or several columns have the tag.
+        SchemaError: if the target is not in the schema; when called, if a column is missing or not a sequence.
+        DataError: when called, if a sequence has fewer than two elements.
 
     Example:
         >>> import emrys.blocks as mm
@@ -93,7 +91,7 @@ class SequenceMaskLast(SequenceTargetAsInput):
 
     predicts = "masked"
     mask_suffix = HIDDEN
-    least = 2
+    min_length = 2
 
     def mask(self, target: Any) -> Any:
         """True at the last element of every row."""
@@ -102,29 +100,29 @@ class SequenceMaskLast(SequenceTargetAsInput):
 
 @keras.saving.register_keras_serializable("emrys")
 class SequenceMaskRandom(SequenceTargetAsInput):
-    """Hides elements of every row at random, anew for each batch; the model learns to guess them from all others.
+    """Masks random elements of every sequence, sampled for each batch; the model predicts them from the others.
 
-    Each element is hidden with the same probability. A row in which none or all would be has one hidden instead, any
-    of them equally likely: at least one element is hidden and at least one is seen, whatever the length of the row.
+    Each element is masked with the same probability. If none or all elements of a sequence are sampled, one of them is
+    masked instead, uniformly at random, so that at least one element is masked and at least one is visible.
 
     Args:
         schema: The sequences; all have the same lengths.
-        target: The one that is predicted: a name, a tag that one column has, or a column schema.
-        masking_prob: Probability of being hidden. Default: 0.2.
-        pre: Layer on the features before, once lists are prepared by `PrepareFeatures`. Default: none.
-        transformer: The `TransformerBlock` of the model, which `fit(pre=...)` then tells how it is trained.
-            Default: none.
+        target: The sequence to predict: a name, a tag that exactly one column has, or a column schema.
+        masking_prob: Probability that an element is masked. Default: 0.2.
+        pre: Layer that is applied to the features after `PrepareFeatures`. Default: none.
+        transformer: The `TransformerBlock` of the model; `fit(pre=...)` sets its training objective. Default: none.
 
     Input shape:
-        See `SequencePredictNext`; at least two elements a row.
+        See `SequencePredictNext`; at least two elements per sequence.
 
     Output shape:
         That of `SequenceMaskLast`.
 
     Raises:
-        ConfigError: if the schema is none, several columns have the tag, or the probability is not between 0 and 1.
-        SchemaError: if the target is not in the schema; when called, if a sequence is missing or is none.
-        DataError: when called, if a row has fewer than two elements.
+        ConfigError: if `schema` is not a schema, several columns have the tag, or the probability is not
+            between 0 and 1.
+        SchemaError: if the target is not in the schema; when called, if a column is missing or not a sequence.
+        DataError: when called, if a sequence has fewer than two elements.
 
     Source:
         Sun et al., "BERT4Rec: Sequential Recommendation with Bidirectional Encoder Representations from Transformer",
@@ -142,7 +140,7 @@ class SequenceMaskRandom(SequenceTargetAsInput):
 
     predicts = "masked"
     mask_suffix = HIDDEN
-    least = 2
+    min_length = 2
 
     def __init__(
         self,
@@ -161,7 +159,7 @@ class SequenceMaskRandom(SequenceTargetAsInput):
         self.masking_prob = masking_prob
 
     def mask(self, target: Any) -> Any:
-        """True at some elements of every row, though neither at none nor at all of them."""
+        """True at random elements of every row, at least one and not all."""
         size = lengths(target)
         drawn = tf.random.uniform(tf.shape(target.value_rowids())) < self.masking_prob
         count = tf.math.unsorted_segment_sum(tf.cast(drawn, "int64"), target.value_rowids(), target.nrows())

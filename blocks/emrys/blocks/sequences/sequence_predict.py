@@ -1,4 +1,4 @@
-"""Predicting every next element."""
+"""Sequence transforms that predict an element from the elements before it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from emrys.blocks.sequences.sequence_transform import SequenceTransform
 
 @keras.saving.register_keras_serializable("emrys")
 class SequencePredictNext(SequenceTransform):
-    """Makes every element the target of those before it: the model learns to say what comes next, at each position.
+    """Next-item prediction at every position: each element is the target of the elements before it.
 
-    The target is the sequence without its first element; all sequences of the schema lose their last one. Every
-    position that is left is predicted. A row of one element has none left.
+    The target is the sequence without its first element; the last element is removed from all sequences of the schema.
+    Every remaining position predicts. A sequence of one element has no positions left.
 
     Args:
         schema: The sequences; all have the same lengths.
-        target: The one that is predicted: a name, a tag that one column has, or a column schema.
-        pre: Layer on the features before, once lists are prepared by `PrepareFeatures`. Default: none.
-        transformer: The `TransformerBlock` of the model, which `fit(pre=...)` then tells how it is trained; it has to
-            be causal. Default: none.
+        target: The sequence to predict: a name, a tag that exactly one column has, or a column schema.
+        pre: Layer that is applied to the features after `PrepareFeatures`. Default: none.
+        transformer: The `TransformerBlock` of the model; it must be causal. `fit(pre=...)` sets its training objective.
+            Default: none.
 
     Input shape:
         Dictionary by feature name; sequences ragged (B, None), dense (B, L) with 0 as padding on the right, or as
@@ -32,19 +32,19 @@ class SequencePredictNext(SequenceTransform):
 
     Output shape:
         A `Prediction`: `outputs` are the features with sequences (B, L - 1, 1) and the mask `<target>__predicted`
-        (B, L - 1), `targets` those given and the sequence (B, L - 1, 1).
+        (B, L - 1), `targets` are the input targets and the sequence (B, L - 1, 1).
 
     Raises:
-        ConfigError: if the schema is none, or several columns have the tag.
-        SchemaError: if the target is not in the schema; when called, if a sequence is missing or is none.
+        ConfigError: if `schema` is not a schema, or several columns have the tag.
+        SchemaError: if the target is not in the schema; when called, if a column is missing or not a sequence.
 
     Example:
         >>> import emrys.blocks as mm
         >>> import tensorflow as tf
         >>> from merlin.schema import Schema
         >>> schema = Schema([mm.create_categorical_column("items", 9, min_value_count=0)])
-        >>> made = mm.SequencePredictNext(schema, "items")({"items": tf.ragged.constant([[3, 5, 7]])})
-        >>> made.outputs["items"].to_list(), made.targets["items"].to_list()
+        >>> prediction = mm.SequencePredictNext(schema, "items")({"items": tf.ragged.constant([[3, 5, 7]])})
+        >>> prediction.outputs["items"].to_list(), prediction.targets["items"].to_list()
         ([[[3], [5]]], [[[5], [7]]])
     """
 
@@ -53,17 +53,17 @@ class SequencePredictNext(SequenceTransform):
     shorter = 1
 
     def transform(self, sequences: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
-        """Cuts the last element of the sequences, and the first of the target."""
-        made = {name: sequence[:, :-1] for name, sequence in sequences.items()}
-        target = made[self.target_name]
+        """Removes the last element of the sequences, and the first of the target."""
+        inputs = {name: sequence[:, :-1] for name, sequence in sequences.items()}
+        target = inputs[self.target_name]
         mask = target.with_values(tf.ones_like(target.value_rowids(), dtype="bool"))
-        return made, sequences[self.target_name][:, 1:], mask
+        return inputs, sequences[self.target_name][:, 1:], mask
 
     def configure_for_train(self) -> None:
-        """Tells the transformer how it is trained.
+        """Sets the training objective of the transformer.
 
         Raises:
-            ConfigError: if the transformer sees what it is to predict, or is built for another training.
+            ConfigError: if the transformer is not causal, or is built for another objective.
         """
         if self.transformer is not None:
             self.transformer.check_causal(self.name)
@@ -72,92 +72,90 @@ class SequencePredictNext(SequenceTransform):
 
 @keras.saving.register_keras_serializable("emrys")
 class SequencePredictLast(SequenceTransform):
-    """Makes the last element the target of all before it.
+    """Last-item prediction: the last element is the target of all elements before it.
 
-    All sequences of the schema lose their last element, and the last position that is left is the one that is
-    predicted. A row of one element has none left: outputs that give a vector a row are judged by it, others are not.
+    The last element is removed from all sequences of the schema, and the last remaining position predicts. A sequence
+    of one element has no positions left: it counts in outputs with one vector per row, and not in others.
 
     Args:
         schema: The sequences; all have the same lengths.
-        target: The one that is predicted: a name, a tag that one column has, or a column schema.
-        pre: Layer on the features before, once lists are prepared by `PrepareFeatures`. Default: none.
-        transformer: The `TransformerBlock` of the model, which `fit(pre=...)` then tells how it is trained.
-            Default: none.
+        target: The sequence to predict: a name, a tag that exactly one column has, or a column schema.
+        pre: Layer that is applied to the features after `PrepareFeatures`. Default: none.
+        transformer: The `TransformerBlock` of the model; `fit(pre=...)` sets its training objective. Default: none.
 
     Input shape:
-        See `SequencePredictNext`; at least one element a row.
+        See `SequencePredictNext`; at least one element per sequence.
 
     Output shape:
         A `Prediction`: `outputs` are the features with sequences (B, L - 1, 1) and the mask `<target>__predicted`
-        (B, L - 1), `targets` those given and the elements (B, 1).
+        (B, L - 1), `targets` are the input targets and the elements (B, 1).
 
     Raises:
-        ConfigError: if the schema is none, or several columns have the tag.
-        SchemaError: if the target is not in the schema; when called, if a sequence is missing or is none.
-        DataError: when called, if a row is empty.
+        ConfigError: if `schema` is not a schema, or several columns have the tag.
+        SchemaError: if the target is not in the schema; when called, if a column is missing or not a sequence.
+        DataError: when called, if a sequence is empty.
 
     Example:
         >>> import emrys.blocks as mm
         >>> import tensorflow as tf
         >>> from merlin.schema import Schema
         >>> schema = Schema([mm.create_categorical_column("items", 9, min_value_count=0)])
-        >>> made = mm.SequencePredictLast(schema, "items")({"items": tf.ragged.constant([[3, 5, 7]])})
-        >>> made.outputs["items"].to_list(), made.targets["items"].numpy().tolist()
+        >>> prediction = mm.SequencePredictLast(schema, "items")({"items": tf.ragged.constant([[3, 5, 7]])})
+        >>> prediction.outputs["items"].to_list(), prediction.targets["items"].numpy().tolist()
         ([[[3], [5]]], [[7]])
     """
 
     predicts = "next"
     mask_suffix = PREDICTED
     shorter = 1
-    least = 1
+    min_length = 1
 
-    def place(self, size: Any) -> Any:
-        """Where the target is in every row, (B,), int64, for rows of `size` elements."""
+    def target_position(self, size: Any) -> Any:
+        """Position of the target in every row, (B,), int64, for rows of `size` elements."""
         return size - 1
 
     def transform(self, sequences: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
-        """Cuts the sequences where the target is."""
+        """Truncates the sequences before the target."""
         target = sequences[self.target_name]
-        place = self.place(lengths(target))
-        made = {name: first_elements(sequence, place) for name, sequence in sequences.items()}
-        return made, element_at(target, place), mask_at(made[self.target_name], place - 1)
+        position = self.target_position(lengths(target))
+        inputs = {name: first_elements(sequence, position) for name, sequence in sequences.items()}
+        return inputs, element_at(target, position), mask_at(inputs[self.target_name], position - 1)
 
 
 @keras.saving.register_keras_serializable("emrys")
 class SequencePredictRandom(SequencePredictLast):
-    """Makes one element of every row, drawn anew for each batch, the target of all before it.
+    """Prediction of one element at random, sampled for each batch, from all elements before it.
 
-    Any element but the first can be drawn, all equally likely. All sequences of the schema are cut there, and the last
-    position that is left is the one that is predicted. The only element of a row of one is its target.
+    The element is sampled uniformly from all but the first. All sequences of the schema are truncated before it, and
+    the last remaining position predicts. The target of a sequence of one element is that element.
 
     Args:
         schema: The sequences; all have the same lengths.
-        target: The one that is predicted: a name, a tag that one column has, or a column schema.
-        pre: Layer on the features before, once lists are prepared by `PrepareFeatures`. Default: none.
-        transformer: The `TransformerBlock` of the model, which `fit(pre=...)` then tells how it is trained.
-            Default: none.
+        target: The sequence to predict: a name, a tag that exactly one column has, or a column schema.
+        pre: Layer that is applied to the features after `PrepareFeatures`. Default: none.
+        transformer: The `TransformerBlock` of the model; `fit(pre=...)` sets its training objective. Default: none.
 
     Input shape:
-        See `SequencePredictNext`; at least one element a row.
+        See `SequencePredictNext`; at least one element per sequence.
 
     Output shape:
         That of `SequencePredictLast`.
 
     Raises:
-        ConfigError: if the schema is none, or several columns have the tag.
-        SchemaError: if the target is not in the schema; when called, if a sequence is missing or is none.
-        DataError: when called, if a row is empty.
+        ConfigError: if `schema` is not a schema, or several columns have the tag.
+        SchemaError: if the target is not in the schema; when called, if a column is missing or not a sequence.
+        DataError: when called, if a sequence is empty.
 
     Example:
         >>> import emrys.blocks as mm
         >>> import tensorflow as tf
         >>> from merlin.schema import Schema
         >>> schema = Schema([mm.create_categorical_column("items", 9, min_value_count=0)])
-        >>> made = mm.SequencePredictRandom(schema, "items")({"items": tf.ragged.constant([[3, 5]])})
-        >>> made.outputs["items"].to_list(), made.targets["items"].numpy().tolist()
+        >>> prediction = mm.SequencePredictRandom(schema, "items")({"items": tf.ragged.constant([[3, 5]])})
+        >>> prediction.outputs["items"].to_list(), prediction.targets["items"].numpy().tolist()
         ([[[3]]], [[5]])
     """
 
-    def place(self, size: Any) -> Any:
-        """Where the target is in every row, (B,), int64, for rows of `size` elements."""
+    def target_position(self, size: Any) -> Any:
+        """Position of the target in every row, (B,), int64, for rows of `size` elements."""
         return tf.minimum(1 + random_below(tf.maximum(size - 1, 1)), size - 1)

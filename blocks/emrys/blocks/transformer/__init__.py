@@ -1,1 +1,1 @@
-"""Encoders of sequences."""
+"""Transformers as encoders of sequences."""

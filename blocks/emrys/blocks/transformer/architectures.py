@@ -1,4 +1,4 @@
-"""A transformer that looks both ways."""
+"""Transformer blocks with the architecture of a published model: BERT, RoBERTa, ALBERT and GPT-2."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from emrys.blocks.transformer.transformer_block import TransformerBlock
 
 @keras.saving.register_keras_serializable("emrys")
 class BertBlock(TransformerBlock):
-    """A `TransformerBlock` built as BERT is: it looks both ways, with normalizations behind, and one at the start.
+    """A `TransformerBlock` with the architecture of BERT: bidirectional, post-norm, with a normalization of the input.
 
-    Train it with `SequenceMaskRandom` and test it with `SequenceMaskLast`, as BERT4Rec does.
+    Train it with `SequenceMaskRandom` and evaluate it with `SequenceMaskLast`, as BERT4Rec does.
 
     Args and shapes: those of `TransformerBlock`.
 
@@ -27,14 +27,14 @@ class BertBlock(TransformerBlock):
         False
     """
 
-    usual: ClassVar[Mapping[str, bool]] = {"causal": False, "norm_first": False, "share_layers": False}
+    architecture: ClassVar[Mapping[str, bool]] = {"causal": False, "norm_first": False, "share_layers": False}
 
 
 @keras.saving.register_keras_serializable("emrys")
 class RobertaBlock(TransformerBlock):
-    """A `TransformerBlock` built as RoBERTa is, which is BERT's architecture: see `BertBlock`.
+    """A `TransformerBlock` with the architecture of RoBERTa, which is that of BERT, see `BertBlock`.
 
-    RoBERTa differs in how it is trained, with masks drawn anew for each batch, as `SequenceMaskRandom` draws them.
+    RoBERTa differs in its training, with masks sampled for each batch, as in `SequenceMaskRandom`.
 
     Args and shapes: those of `TransformerBlock`.
 
@@ -47,14 +47,14 @@ class RobertaBlock(TransformerBlock):
         False
     """
 
-    usual: ClassVar[Mapping[str, bool]] = {"causal": False, "norm_first": False, "share_layers": False}
+    architecture: ClassVar[Mapping[str, bool]] = {"causal": False, "norm_first": False, "share_layers": False}
 
 
 @keras.saving.register_keras_serializable("emrys")
 class AlbertBlock(TransformerBlock):
-    """A `TransformerBlock` built as ALBERT is: as BERT, with the same weights in all layers.
+    """A `TransformerBlock` with the architecture of ALBERT: BERT with shared weights in all layers.
 
-    ALBERT's embeddings, smaller than the layers, are had with a table of that size and `pre=MLPBlock([d_model])`.
+    For ALBERT's factorized embeddings use a smaller embedding table and `pre=MLPBlock([d_model])`.
 
     Args and shapes: those of `TransformerBlock`.
 
@@ -67,14 +67,14 @@ class AlbertBlock(TransformerBlock):
         1
     """
 
-    usual: ClassVar[Mapping[str, bool]] = {"causal": False, "norm_first": False, "share_layers": True}
+    architecture: ClassVar[Mapping[str, bool]] = {"causal": False, "norm_first": False, "share_layers": True}
 
 
 @keras.saving.register_keras_serializable("emrys")
 class GPT2Block(TransformerBlock):
-    """A `TransformerBlock` built as GPT-2 is: causal, with the normalization in front, and one more at the end.
+    """A `TransformerBlock` with the architecture of GPT-2: causal, pre-norm, with a normalization of the output.
 
-    Train it with `SequencePredictNext`: of a row of L elements it learns L - 1 predictions at once.
+    Train it with `SequencePredictNext`: a sequence of L elements gives L - 1 predictions.
 
     Args and shapes: those of `TransformerBlock`.
 
@@ -87,4 +87,4 @@ class GPT2Block(TransformerBlock):
         True
     """
 
-    usual: ClassVar[Mapping[str, bool]] = {"causal": True, "norm_first": True, "share_layers": False}
+    architecture: ClassVar[Mapping[str, bool]] = {"causal": True, "norm_first": True, "share_layers": False}

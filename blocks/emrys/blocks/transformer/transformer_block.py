@@ -1,4 +1,4 @@
-"""The encoder of sequences."""
+"""The transformer: an encoder of sequences with self-attention."""
 
 from __future__ import annotations
 
@@ -22,48 +22,46 @@ PREDICTS = (None, "next", "masked")
 
 @keras.saving.register_keras_serializable("emrys")
 class TransformerBlock(Block):
-    """Encodes sequences: learned positions are added to the vectors, and layers of self-attention follow.
+    """Encodes sequences: learned position embeddings are added to the vectors, followed by layers of self-attention.
 
-    How it is trained is said by `predicts`, or by the sequence transform that `fit(pre=...)` gets, or the loader, or
-    the model itself, if it has this block as its `transformer`:
+    `predicts` is the training objective. It can also be set by the sequence transform of `fit(pre=...)`, the loader or
+    the model, if that has this block as its `transformer`:
 
-    - None: a vector for every element, always.
-    - `"next"`: the vector of an element says what comes after it. In training and testing there is one for every
-      element; otherwise one for each row, that of its last element, or zeros for an empty row.
-    - `"masked"`: elements that the batch's mask hides (see `emrys.blocks.sequences.masked_positions`) are replaced by a
-      trained vector, and theirs say what was there. In training and testing there is a vector for every element;
-      otherwise a hidden element is put behind each row, and its vector is given.
+    - None: the output has a vector for every element.
+    - `"next"`: the vector of an element predicts the next element. In training and testing the output has a vector for
+      every element; otherwise one per row, that of its last element, or zeros for an empty row.
+    - `"masked"`: elements that the mask of the batch hides (see `emrys.blocks.sequences.masked_positions`) are replaced
+      by a trained vector, and their outputs predict them. In training and testing the output has a vector for every
+      element; otherwise one per row, that of a hidden element that is appended to it.
 
-    A batch with a mask, such as one that a transform has made, gets a vector for every element in any case.
+    For a batch with a mask, the output always has a vector for every element.
 
     Args:
         d_model: Size D of the vectors.
         n_head: Number of attention heads; it divides D.
         n_layer: Number of layers.
-        pre: Layer before, which gives (B, L, D). Default: none.
-        post: Layer behind. Default: none.
-        causal: Whether a position sees only itself and those before it. Default: what the class says, here False.
-        norm_first: Whether layers normalize in front of attention, instead of behind. Default: what the class says,
-            here False.
-        share_layers: Whether all layers are one, with the same weights. Default: what the class says, here False.
+        pre: Layer before the block; its output is (B, L, D). Default: none.
+        post: Layer after the block. Default: none.
+        causal: Whether a position attends only to itself and earlier ones. Default: that of the class, here False.
+        norm_first: Whether layers are pre-norm instead of post-norm. Default: that of the class, here False.
+        share_layers: Whether all layers share their weights. Default: that of the class, here False.
         predicts: None, `"next"` or `"masked"`, see above. Default: None.
         hidden_act: Activation of the layers' inner networks, which are four times as wide. Default: `"gelu"`.
-        dropout: Share of values and attention weights that training drops. Default: 0.3.
+        dropout: Dropout rate of values and attention weights. Default: 0.3.
         initializer_range: Standard deviation of the kernels' initial values. Default: 0.01.
-        layer_norm_eps: What the normalization adds to the variance. Default: 0.03.
-        max_position_embeddings: Greatest length L. Default: 512.
+        layer_norm_eps: Epsilon of the normalization. Default: 0.03.
+        max_position_embeddings: Maximum length L. Default: 512.
 
     Input shape:
-        (B, L, D), ragged; or dense, with a Keras mask where there is padding, such as that of an `EmbeddingTable` with
-        `mask_zero`.
+        (B, L, D), ragged; or dense, with a Keras mask for padding, as from an `EmbeddingTable` with `mask_zero`.
 
     Output shape:
         (B, L, D), ragged for ragged input; or (B, D), see above.
 
     Raises:
-        ConfigError: if an argument has a value that cannot be; when built, if the input has another size; when called,
-            if the mask of the batch does not fit `predicts`, or the block would see what it is to predict.
-        DataError: when called, if a row is longer than `max_position_embeddings`.
+        ConfigError: if an argument is invalid; when built, if the input has another size; when called, if the mask of
+            the batch does not fit `predicts`, or the block is not causal and would attend to the targets.
+        DataError: when called, if a sequence is longer than `max_position_embeddings`.
 
     Source:
         Vaswani et al., "Attention is all you need", NeurIPS 2017; for recommendation: Kang and McAuley, "Self-attentive
@@ -77,8 +75,8 @@ class TransformerBlock(Block):
         [1, 2]
     """
 
-    #: What `causal`, `norm_first` and `share_layers` are if they are not given.
-    usual: ClassVar[Mapping[str, bool]] = {"causal": False, "norm_first": False, "share_layers": False}
+    #: Defaults of `causal`, `norm_first` and `share_layers`.
+    architecture: ClassVar[Mapping[str, bool]] = {"causal": False, "norm_first": False, "share_layers": False}
 
     def __init__(
         self,
@@ -119,9 +117,9 @@ class TransformerBlock(Block):
         self.n_layer = n_layer
         self.pre = pre
         self.post = post
-        self.causal = self.usual["causal"] if causal is None else causal
-        self.norm_first = self.usual["norm_first"] if norm_first is None else norm_first
-        self.share_layers = self.usual["share_layers"] if share_layers is None else share_layers
+        self.causal = self.architecture["causal"] if causal is None else causal
+        self.norm_first = self.architecture["norm_first"] if norm_first is None else norm_first
+        self.share_layers = self.architecture["share_layers"] if share_layers is None else share_layers
         self.predicts = predicts
         self.hidden_act = hidden_act
         self.dropout = dropout
@@ -149,39 +147,39 @@ class TransformerBlock(Block):
         )
 
     def set_predicts(self, predicts: str | None) -> None:
-        """Says how the block is trained, see the class; sequence transforms do so in `fit(pre=...)`.
+        """Sets the training objective, see the class; sequence transforms call it in `fit(pre=...)`.
 
         Raises:
-            ConfigError: if the block is built, with or without the vector of hidden elements, for another training.
+            ConfigError: if the block is built for another objective (with or without the vector of hidden elements).
         """
         if self.built and "masked" in (predicts, self.predicts) and predicts != self.predicts:
             raise ConfigError(
-                f"{self.name} is built for another training",
+                f"{self.name} is built for another training objective",
                 expected=f"predicts={predicts!r}",
                 got=f"predicts={self.predicts!r}",
-                fix="Make the model anew, and train it with one kind of sequence transform.",
+                fix="Create a new model, and train it with one kind of sequence transform.",
             )
         self.predicts = predicts
 
-    def check_causal(self, trained_by: str) -> None:
-        """Raises an error if positions see those behind them.
+    def check_causal(self, transform: str) -> None:
+        """Checks that the block is causal.
 
         Args:
-            trained_by: What would train the block to say what it sees.
+            transform: Name of the sequence transform that needs it, for the message.
 
         Raises:
-            ConfigError: if they do.
+            ConfigError: if it is not.
         """
         if not self.causal:
             raise ConfigError(
-                f"{self.name} sees the next element, which {trained_by} trains it to predict",
+                f"{self.name} attends to the next element, which is the target of {transform}",
                 expected="causal=True",
                 got="causal=False",
                 fix="Use GPT2Block or causal=True, or train with SequenceMaskRandom or SequencePredictLast.",
             )
 
     def build(self, input_shape: Shape) -> None:
-        """Makes the positions, the layers, and the vector of hidden elements where there are any."""
+        """Builds the position embeddings, the layers, and the vector of hidden elements."""
         shape = as_shape(input_shape)
         shape = shape if self.pre is None else build_layer(self.pre, shape)
         if len(shape) != 3 or shape[-1] != self.d_model:
@@ -189,7 +187,7 @@ class TransformerBlock(Block):
                 f"{self.name} takes lists of vectors of size {self.d_model}",
                 expected=f"shape (B, L, {self.d_model})",
                 got=str(shape),
-                fix="Put MLPBlock([d_model]) before it, as pre for instance; keep lists with sequence_combiner=None.",
+                fix="Add MLPBlock([d_model]) before it, for example as pre; keep lists with sequence_combiner=None.",
             )
         self.positions = self.add_weight(
             shape=(self.max_position_embeddings, self.d_model),
@@ -216,13 +214,13 @@ class TransformerBlock(Block):
         """Encodes `inputs`."""
         if self.pre is not None:
             inputs = call_layer(self.pre, inputs, training=training, testing=testing, features=features)
-        found = position_mask(features)
-        self._check(found, targets)
-        serving = found is None and not training and not testing
-        vectors, valid = padded(inputs, mask)
+        position = position_mask(features)
+        self._check(position, targets)
+        serving = position is None and not training and not testing
+        vectors, valid = to_dense(inputs, mask)
         if serving and self.predicts is not None:
-            vectors, valid = with_one_more(vectors, valid, is_element=self.predicts == "masked")
-        vectors = self._encoded(self._hidden(vectors, found, serving), valid, training)
+            vectors, valid = append_position(vectors, valid, is_element=self.predicts == "masked")
+        vectors = self._encode(self._hide(vectors, position, serving), valid, training)
         if serving and self.predicts is not None:
             outputs = last_element(vectors, valid)
         elif isinstance(inputs, tf.RaggedTensor):
@@ -231,30 +229,31 @@ class TransformerBlock(Block):
             outputs = vectors
         if self.post is None:
             return outputs
-        told = {"training": training, "testing": testing, "features": features, "targets": targets}
+        context = {"training": training, "testing": testing, "features": features, "targets": targets}
         dense = len(outputs.shape) == 3 and not isinstance(outputs, tf.RaggedTensor)
-        return call_layer(self.post, outputs, **told, mask=valid if dense else None)
+        return call_layer(self.post, outputs, **context, mask=valid if dense else None)
 
-    def _check(self, found: PositionMask | None, targets: Any) -> None:
-        if found is None:
+    def _check(self, position: PositionMask | None, targets: Any) -> None:
+        if position is None:
             return
-        if found.hidden != (self.predicts == "masked"):
+        if position.hidden != (self.predicts == "masked"):
             raise ConfigError(
-                f"{self.name} is not trained for a batch that {'hides' if found.hidden else 'does not hide'} elements",
-                expected="predicts='masked'" if found.hidden else "predicts=None or 'next'",
+                f"{self.name} is not trained for a batch {'with' if position.hidden else 'without'} hidden elements",
+                expected="predicts='masked'" if position.hidden else "predicts=None or 'next'",
                 got=f"predicts={self.predicts!r}",
-                fix="Say predicts=, or give the sequence transform the block as transformer=.",
+                fix="Set predicts=, or pass the block to the sequence transform as transformer=.",
             )
-        target = targets.get(found.target) if isinstance(targets, Mapping) else None
-        if not found.hidden and target is not None and len(target.shape) == 3:
+        target = targets.get(position.target) if isinstance(targets, Mapping) else None
+        if not position.hidden and target is not None and len(target.shape) == 3:
             self.check_causal("SequencePredictNext")
 
-    def _hidden(self, vectors: Any, found: PositionMask | None, serving: bool) -> Any:
-        """The vectors with that of hidden elements where there are any."""
+    def _hide(self, vectors: Any, position: PositionMask | None, serving: bool) -> Any:
+        """Replaces hidden elements by the trained vector."""
         if self.predicts != "masked":
             return vectors
-        if found is not None:
-            hidden = padded(found.mask[..., tf.newaxis])[0][..., 0] if _ragged(found.mask) else found.mask
+        if position is not None:
+            mask = position.mask
+            hidden = to_dense(mask[..., tf.newaxis])[0][..., 0] if isinstance(mask, tf.RaggedTensor) else mask
             return self.hide(vectors, mask=hidden)
         if not serving:
             return vectors
@@ -262,16 +261,16 @@ class TransformerBlock(Block):
         last = tf.broadcast_to(tf.equal(tf.range(length), length - 1), tf.shape(vectors)[:2])
         return self.hide(vectors, mask=last)
 
-    def _encoded(self, vectors: Any, valid: Any, training: bool | None) -> Any:
-        place = numbers(valid)
+    def _encode(self, vectors: Any, valid: Any, training: bool | None) -> Any:
+        positions = element_positions(valid)
         require(
-            place < self.max_position_embeddings,
-            f"{self.name}: a row is too long",
+            positions < self.max_position_embeddings,
+            f"{self.name}: a sequence is too long",
             expected=f"at most {self.max_position_embeddings} elements",
-            fix="Keep the last elements of longer rows, or raise max_position_embeddings.",
+            fix="Truncate longer sequences to their last elements, or raise max_position_embeddings.",
         )
-        positions = tf.gather(tf.cast(self.positions, self.compute_dtype), place)
-        vectors = tf.cast(vectors, self.compute_dtype) + positions
+        embeddings = tf.gather(tf.cast(self.positions, self.compute_dtype), positions)
+        vectors = tf.cast(vectors, self.compute_dtype) + embeddings
         if not self.norm_first:
             vectors = self.norm(vectors)
         vectors = self.drop(vectors, training=bool(training))
@@ -280,7 +279,7 @@ class TransformerBlock(Block):
         return self.norm(vectors) if self.norm_first else vectors
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        """None: what comes behind gets ragged rows, or one vector a row."""
+        """None: the output is ragged, or one vector per row."""
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape outside training and testing."""
@@ -310,16 +309,12 @@ class TransformerBlock(Block):
         }
 
 
-def _ragged(value: Any) -> bool:
-    return isinstance(value, tf.RaggedTensor)
-
-
-def padded(sequence: Any, mask: Any = None) -> tuple[Any, Any]:
-    """Dense vectors of a sequence, and where there are any.
+def to_dense(sequence: Any, mask: Any = None) -> tuple[Any, Any]:
+    """A sequence as dense vectors and a mask of the elements.
 
     Args:
         sequence: (B, L, D), dense or ragged.
-        mask: For a dense one, (B, L), True where there is an element. Default: everywhere.
+        mask: For a dense sequence, (B, L), True at elements. Default: no padding.
 
     Returns:
         (B, L, D), padded with 0 on the right, and (B, L), bool.
@@ -333,19 +328,19 @@ def padded(sequence: Any, mask: Any = None) -> tuple[Any, Any]:
     return sequence, tf.cast(mask, "bool")
 
 
-def with_one_more(vectors: Any, valid: Any, is_element: bool) -> tuple[Any, Any]:
-    """Both with one more position at the end, of zeros; whether it is an element."""
-    more = tf.fill((tf.shape(valid)[0], 1), is_element)
-    return tf.pad(vectors, [[0, 0], [0, 1], [0, 0]]), tf.concat([valid, more], axis=1)
+def append_position(vectors: Any, valid: Any, is_element: bool) -> tuple[Any, Any]:
+    """Appends a position of zeros to vectors and mask; `is_element` is its value in the mask."""
+    last = tf.fill((tf.shape(valid)[0], 1), is_element)
+    return tf.pad(vectors, [[0, 0], [0, 1], [0, 0]]), tf.concat([valid, last], axis=1)
 
 
-def numbers(valid: Any) -> Any:
-    """The number of every element among those of its row, from 0; (B, L), int32."""
+def element_positions(valid: Any) -> Any:
+    """Position of every element in its row, from 0, without padding; (B, L), int32."""
     return tf.maximum(tf.cumsum(tf.cast(valid, "int32"), axis=1) - 1, 0)
 
 
 def last_element(vectors: Any, valid: Any) -> Any:
-    """The vector of the last element of every row, (B, D); zeros where there is none. L has to be above 0."""
+    """The vector of the last element of every row, (B, D); zeros for an empty row. L must be above 0."""
     back = tf.argmax(tf.cast(tf.reverse(valid, [1]), "int32"), axis=1, output_type="int32")
-    found = tf.gather(vectors, tf.shape(valid)[1] - 1 - back, batch_dims=1)
-    return tf.where(tf.reduce_any(valid, axis=1, keepdims=True), found, tf.zeros_like(found))
+    last = tf.gather(vectors, tf.shape(valid)[1] - 1 - back, batch_dims=1)
+    return tf.where(tf.reduce_any(valid, axis=1, keepdims=True), last, tf.zeros_like(last))

@@ -1,4 +1,4 @@
-"""One layer of a transformer."""
+"""A layer of a transformer."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from emrys.blocks.core.calling import Shape, as_shape, build_layer
 
 @keras.saving.register_keras_serializable("emrys")
 class TransformerLayer(Block):
-    """Self-attention and a network of two layers, each with a shortcut around it and a normalization.
+    """Self-attention and a feed-forward network, each with a residual connection and a normalization.
 
-    With the normalization behind: `x ← norm(x + attention(x))`, `x ← norm(x + W₂ act(W₁ x))`. With it in front:
-    `x ← x + attention(norm(x))`, `x ← x + W₂ act(W₁ norm(x))`. The inner network is four times as wide.
+    Post-norm: `x ← norm(x + attention(x))`, `x ← norm(x + W₂ act(W₁ x))`. Pre-norm: `x ← x + attention(norm(x))`,
+    `x ← x + W₂ act(W₁ norm(x))`. The inner layer has size 4 D.
 
     Args:
         d_model: Size D of the vectors.
         n_head: Number of attention heads; it divides D.
-        causal: Whether a position sees only itself and those before it. Default: False.
-        norm_first: Whether the normalization is in front. Default: False.
-        hidden_act: Activation of the inner network. Default: `"gelu"`.
-        dropout: Share of the attention weights, and of the values of both results, that training drops. Default: 0.3.
+        causal: Whether a position attends only to itself and earlier ones. Default: False.
+        norm_first: Whether the layer is pre-norm. Default: False.
+        hidden_act: Activation of the inner layer. Default: `"gelu"`.
+        dropout: Dropout rate of the attention weights and of both outputs. Default: 0.3.
         initializer_range: Standard deviation of the kernels' initial values. Default: 0.01.
-        layer_norm_eps: What the normalization adds to the variance. Default: 0.03.
+        layer_norm_eps: Epsilon of the normalization. Default: 0.03.
 
     Input shape:
-        (B, L, D); `valid` (B, L), bool, True where there is an element. Default: everywhere.
+        (B, L, D); `valid` (B, L), bool, False at padding. Default: no padding.
 
     Output shape:
         (B, L, D)
 
     Source:
-        Vaswani et al., "Attention is all you need", NeurIPS 2017; the normalization in front: Radford et al., "Language
+        Vaswani et al., "Attention is all you need", NeurIPS 2017; pre-norm: Radford et al., "Language
         models are unsupervised multitask learners", 2019.
 
     Example:
@@ -84,7 +84,7 @@ class TransformerLayer(Block):
         return keras.layers.LayerNormalization(epsilon=self.layer_norm_eps, dtype=self.dtype_policy)
 
     def build(self, input_shape: Shape) -> None:
-        """Makes all weights."""
+        """Builds all weights."""
         shape = as_shape(input_shape)
         self.attention.build(shape, shape)
         for layer in (self.attention_norm, self.inner_norm, self.drop):
@@ -98,18 +98,18 @@ class TransformerLayer(Block):
         if valid is not None:
             mask = tf.logical_and(valid[:, tf.newaxis, :], tf.ones_like(valid, "bool")[:, :, tf.newaxis])
         if self.norm_first:
-            middle = inputs + self._attended(self.attention_norm(inputs), mask, training)
-            return middle + self._worked(self.inner_norm(middle), training)
-        middle = self.attention_norm(inputs + self._attended(inputs, mask, training))
-        return self.inner_norm(middle + self._worked(middle, training))
+            middle = inputs + self._attend(self.attention_norm(inputs), mask, training)
+            return middle + self._feed_forward(self.inner_norm(middle), training)
+        middle = self.attention_norm(inputs + self._attend(inputs, mask, training))
+        return self.inner_norm(middle + self._feed_forward(middle, training))
 
-    def _attended(self, values: Any, mask: Any, training: bool | None) -> Any:
-        found = self.attention(
+    def _attend(self, values: Any, mask: Any, training: bool | None) -> Any:
+        attended = self.attention(
             values, values, attention_mask=mask, use_causal_mask=self.causal, training=bool(training)
         )
-        return self.drop(found, training=bool(training))
+        return self.drop(attended, training=bool(training))
 
-    def _worked(self, values: Any, training: bool | None) -> Any:
+    def _feed_forward(self, values: Any, training: bool | None) -> Any:
         return self.drop(self.outer(self.inner(values)), training=bool(training))
 
     def get_config(self) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Layers that turn tensors into others, most of them without weights."""
+"""Layers that transform features, targets and predictions, most of them without weights."""

@@ -1,4 +1,4 @@
-"""Context beside every element of a sequence."""
+"""Broadcasting of context features to sequences."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from emrys.blocks.errors import ConfigError, SchemaError
 
 @keras.saving.register_keras_serializable("emrys")
 class BroadcastToSequence(Block):
-    """Repeats the features of a row for every element of its sequences, so that both can be put side by side.
+    """Repeats context features for every element of the sequences of a row, so that both can be concatenated.
 
     Args:
-        context_schema: The features of a row, such as the user's.
+        context_schema: The context features, such as those of the user.
         sequence_schema: The sequences; all have the same lengths.
 
     Input shape:
-        Dictionary by feature name: context (B, D), sequences (B, L, D') or ragged (B, None, D'); others pass as they
-        are.
+        Dictionary by feature name: context (B, D), sequences (B, L, D') or ragged (B, None, D'); others are
+        unchanged.
 
     Output shape:
-        The same with context (B, L, D), ragged as the sequences are. A Keras mask of the sequences is given to the
-        context too.
+        The same with context (B, L, D), ragged if the sequences are. A Keras mask of the sequences is
+        also that of the context.
 
     Raises:
-        ConfigError: if a schema is none, or has no columns.
+        ConfigError: if a schema is not a schema, or has no columns.
         SchemaError: when called, if a column of a schema is missing.
 
     Example:
@@ -57,24 +57,26 @@ class BroadcastToSequence(Block):
         self._check(inputs)
         sequence = inputs[self.sequence_schema.column_names[0]]
         context = self.context_schema.column_names
-        return {name: _repeated(tensor, sequence) if name in context else tensor for name, tensor in inputs.items()}
+        return {name: _repeat(tensor, sequence) if name in context else tensor for name, tensor in inputs.items()}
 
     def _check(self, features: Any) -> None:
         for name in (*self.context_schema.column_names, *self.sequence_schema.column_names):
             if name not in features:
                 raise SchemaError(
-                    f"{self.name} misses a column", column=name, expected="all columns of both schemas",
+                    f"{self.name}: a column is missing", column=name, expected="all columns of both schemas",
                     got=", ".join(features),
                 )  # fmt: skip
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Gives the mask of the sequences to the context; None where there is no mask."""
+        """Extends the mask of the sequences to the context; None without a mask."""
         if not isinstance(mask, dict):
             return None
-        found = next((mask[name] for name in self.sequence_schema.column_names if mask.get(name) is not None), None)
-        if found is None:
+        sequence_mask = next(
+            (mask[name] for name in self.sequence_schema.column_names if mask.get(name) is not None), None
+        )
+        if sequence_mask is None:
             return None
-        return {**mask, **dict.fromkeys(self.context_schema.column_names, found)}
+        return {**mask, **dict.fromkeys(self.context_schema.column_names, sequence_mask)}
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shapes with the context as long as the sequences."""
@@ -93,7 +95,7 @@ class BroadcastToSequence(Block):
         }
 
 
-def _repeated(context: Any, sequence: Any) -> Any:
+def _repeat(context: Any, sequence: Any) -> Any:
     if isinstance(sequence, tf.RaggedTensor):
         return sequence.with_values(tf.gather(context, sequence.value_rowids()))
     return tf.repeat(tf.expand_dims(context, 1), tf.shape(sequence)[1], axis=1)

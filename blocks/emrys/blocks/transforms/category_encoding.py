@@ -22,15 +22,15 @@ _MODES = ("one_hot", "multi_hot", "count")
 
 @keras.saving.register_keras_serializable("emrys")
 class CategoryEncoding(Block):
-    """Makes a vector with one place for each id of every categorical column; other columns are dropped.
+    """Encodes each categorical column as a vector with one component per id; other columns are dropped.
 
     Args:
-        schema: The columns; those tagged CATEGORICAL have a domain. Default: what `set_schema` gives, which a `Model`
-            does for its blocks.
-        output_mode: `"one_hot"`: 1 at the id, for columns of one id a row. `"multi_hot"`: 1 at every id of a list,
-            however often it is there. `"count"`: how often it is there. Default: `"one_hot"`.
-        sparse: Whether the vectors are `tf.SparseTensor`s, which only hold what is not 0. Default: False.
-        count_weights: With `"count"`, what each occurrence adds, (B, L), the same for every column. Default: 1.
+        schema: The columns; those tagged CATEGORICAL have a domain. Default: that of `set_schema`, which a `Model`
+            calls for its blocks.
+        output_mode: `"one_hot"`: 1 at the id, for columns of one id per row. `"multi_hot"`: 1 at every id of a list.
+            `"count"`: number of occurrences of the id. Default: `"one_hot"`.
+        sparse: Whether the vectors are `tf.SparseTensor`s. Default: False.
+        count_weights: With `"count"`, weight of each occurrence, (B, L), the same for every column. Default: 1.
 
     Input shape:
         Dictionary by column name: (B, 1), lists (B, L) or (B, L, 1), `tf.SparseTensor`s of lists, whose missing
@@ -40,7 +40,7 @@ class CategoryEncoding(Block):
         Dictionary by column name: (B, largest id + 1), of floats.
 
     Raises:
-        ConfigError: if a mode is unknown, or weights are given for another mode than `"count"`; when called with lists
+        ConfigError: if a mode is unknown, or weights are passed for another mode than `"count"`; when called with lists
             in mode `"one_hot"`.
         SchemaError: if no column is categorical, or one has no domain.
         DataError: when called, if an id is outside the domain (`tf.errors.InvalidArgumentError` from a graph).
@@ -76,18 +76,18 @@ class CategoryEncoding(Block):
         self.output_mode = output_mode
         self.sparse = sparse
         self.count_weights = None if count_weights is None else np.asarray(count_weights, "float32").tolist()
-        self._given = schema is not None
+        self._has_own_schema = schema is not None
         self._sizes: dict[str, int] = {}
         self._columns: Schema | None = None
         if schema is not None:
-            self._read(schema)
+            self._set_columns(schema)
 
-    def _read(self, schema: Schema) -> None:
+    def _set_columns(self, schema: Schema) -> None:
         self._columns = schema.select_by_tag(Tags.CATEGORICAL)
         self._sizes = {column.name: self._size(column) for column in self._columns}
         if not self._sizes:
             raise SchemaError(
-                f"{self.name} has nothing to encode",
+                f"{self.name} has no columns to encode",
                 expected="columns tagged CATEGORICAL",
                 got=", ".join(schema.column_names) or "an empty schema",
             )
@@ -96,10 +96,10 @@ class CategoryEncoding(Block):
         size = column_cardinality(column)
         if size is None:
             raise SchemaError(
-                f"{self.name} does not know how many ids there are",
+                f"{self.name}: the number of ids is unknown",
                 column=column.name,
                 expected="a domain with a maximum",
-                fix="Give the column an int domain in the schema, or take the tag CATEGORICAL off it.",
+                fix="Set an int domain of the column in the schema, or remove its tag CATEGORICAL.",
             )
         return size
 
@@ -109,30 +109,30 @@ class CategoryEncoding(Block):
         return self._columns
 
     def set_schema(self, schema: Schema | None) -> None:
-        """Says which columns there are, where the constructor did not."""
-        if not self._given and schema is not None and len(schema.select_by_tag(Tags.CATEGORICAL)):
-            self._read(schema)
+        """Sets the columns, unless the constructor did."""
+        if not self._has_own_schema and schema is not None and len(schema.select_by_tag(Tags.CATEGORICAL)):
+            self._set_columns(schema)
 
     def build(self, input_shape: Shape) -> None:
-        """Checks that there is something to encode."""
+        """Checks that there are columns to encode."""
         self.compute_output_shape(input_shape)
         self.built = True
 
     def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Encodes the categorical columns."""
-        return {name: self._encoded(name, value) for name, value in inputs.items() if name in self._sizes}
+        return {name: self._encode(name, value) for name, value in inputs.items() if name in self._sizes}
 
-    def _encoded(self, name: str, value: Any) -> Any:
+    def _encode(self, name: str, value: Any) -> Any:
         size, dtype = self._sizes[name], self.compute_dtype
         if self.output_mode == "one_hot":
             ids, outside = self._checked(name, self._single(name, value))
-            made = one_hot(ids, size, self.sparse, dtype)
-            return made if self.sparse else made + tf.cast(outside, dtype)[:, tf.newaxis]
+            vectors = one_hot(ids, size, self.sparse, dtype)
+            return vectors if self.sparse else vectors + tf.cast(outside, dtype)[:, tf.newaxis]
         rows, flat, weights, batch = self._occurrences(value)
         ids, outside = self._checked(name, flat)
         count = self.output_mode == "count"
-        made = multi_hot(rows, ids, weights + outside, batch, size, count=count, sparse=self.sparse)
-        return tf.cast(made, dtype)
+        vectors = multi_hot(rows, ids, weights + outside, batch, size, count=count, sparse=self.sparse)
+        return tf.cast(vectors, dtype)
 
     def _checked(self, name: str, ids: Any) -> tuple[Any, Any]:
         checked, inside = checked_ids(ids, self._sizes[name], f"{self.name}: column {name}")
@@ -153,34 +153,34 @@ class CategoryEncoding(Block):
     def _occurrences(self, value: Any) -> tuple[Any, Any, Any, Any]:
         """The row, the id and the weight of every occurrence, and the number of rows."""
         if isinstance(value, tf.SparseTensor):
-            rows, place, ids, batch = value.indices[:, 0], value.indices[:, 1], value.values, value.dense_shape[0]
+            rows, position, ids, batch = value.indices[:, 0], value.indices[:, 1], value.values, value.dense_shape[0]
         elif isinstance(value, tf.RaggedTensor):
             ids = tf.reshape(value.flat_values, (-1,))
             rows, batch = tf.cast(value.value_rowids(), "int64"), value.nrows()
-            place = tf.range(tf.size(ids, tf.int64)) - tf.gather(tf.cast(value.row_starts(), "int64"), rows)
+            position = tf.range(tf.size(ids, tf.int64)) - tf.gather(tf.cast(value.row_starts(), "int64"), rows)
         else:
             lists = tf.squeeze(value, axis=2) if len(value.shape) > 2 else value
             batch, length = tf.shape(lists, "int64")[0], tf.shape(lists, "int64")[1]
             flat = tf.range(batch * length)
-            rows, place, ids = flat // length, flat % length, tf.reshape(lists, (-1,))
+            rows, position, ids = flat // length, flat % length, tf.reshape(lists, (-1,))
         if self.count_weights is None:
             return rows, ids, tf.ones_like(ids, "float32"), batch
         weights = tf.constant(self.count_weights, "float32")
-        return rows, ids, tf.gather_nd(weights, tf.stack([rows, place], axis=1)), batch
+        return rows, ids, tf.gather_nd(weights, tf.stack([rows, position], axis=1)), batch
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, number of ids), by column."""
         shapes = as_shape(input_shape)
         if not isinstance(shapes, dict):
             raise ConfigError(f"{self.name} reads features by name", expected="a dictionary", got=f"shape {shapes}")
-        made = {name: (shape[0], self._sizes[name]) for name, shape in shapes.items() if name in self._sizes}
-        if not made:
+        encoded = {name: (shape[0], self._sizes[name]) for name, shape in shapes.items() if name in self._sizes}
+        if not encoded:
             raise SchemaError(
-                f"{self.name} finds none of its features in the batch",
+                f"{self.name}: the batch has none of its features",
                 expected=", ".join(self._sizes) or "a schema with columns tagged CATEGORICAL",
                 got=", ".join(shapes),
             )
-        return made
+        return encoded
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

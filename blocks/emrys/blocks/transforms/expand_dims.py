@@ -1,4 +1,4 @@
-"""One more axis."""
+"""Adding an axis to features."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from emrys.blocks.errors import ConfigError
 
 @keras.saving.register_keras_serializable("emrys")
 class ExpandDims(Block):
-    """Gives features one more axis, of size 1.
+    """Adds an axis of size 1 to features.
 
     Args:
-        expand_dims: Where the axis is put: one place for all features, or a dictionary by name, which leaves the
-            others as they are. Default: -1, the end.
+        expand_dims: Position of the new axis: a number for all features, or a dictionary by name, in which case other
+            features are unchanged. Default: -1, the end.
 
     Input shape:
         Dictionary by feature name, or one tensor.
 
     Output shape:
-        The same with an axis more.
+        The same with one more axis.
 
     Raises:
         ConfigError: if `expand_dims` is neither a number nor a dictionary of them, or is a dictionary for one tensor.
@@ -71,16 +71,16 @@ class ExpandDims(Block):
         """Shapes with the axis."""
         shapes = as_shape(input_shape)
         if not isinstance(shapes, dict):
-            return _expanded(shapes, self._only_axis())
-        return {name: _expanded(shape, self._axis(name)) for name, shape in shapes.items()}
+            return _expand(shapes, self._only_axis())
+        return {name: _expand(shape, self._axis(name)) for name, shape in shapes.items()}
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {**super().get_config(), "expand_dims": self.expand_dims}
 
 
-def _expanded(shape: tuple[int | None, ...], axis: int | None) -> tuple[int | None, ...]:
+def _expand(shape: tuple[int | None, ...], axis: int | None) -> tuple[int | None, ...]:
     if axis is None:
         return shape
-    place = axis if axis >= 0 else len(shape) + 1 + axis
-    return (*shape[:place], 1, *shape[place:])
+    position = axis if axis >= 0 else len(shape) + 1 + axis
+    return (*shape[:position], 1, *shape[position:])

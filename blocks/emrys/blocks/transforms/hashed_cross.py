@@ -1,4 +1,4 @@
-"""Combinations of categorical features as ids of their own."""
+"""Hashed crosses of categorical features."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _MODES = ("one_hot", "multi_hot", "int")
 
 @keras.saving.register_keras_serializable("emrys")
 class HashedCross(Block):
-    """Crosses columns: every combination of their values gets a bin, `hash(v_1, …, v_F) mod num_bins`.
+    """Crosses columns: every combination of their values is hashed to a bin, `hash(v_1, …, v_F) mod num_bins`.
 
-    The bins depend on the values and the order of the columns in the schema alone, so that a saved model keeps its
-    meaning. Of lists every combination of their elements is crossed.
+    The bins depend only on the values and the order of the columns in the schema, so that they are the same in a saved
+    model. For lists every combination of their elements is crossed.
 
     Args:
         schema: The columns, two or more, hashed in this order.
-        num_bins: Number of bins. Default: `infer_num_bins` says.
+        num_bins: Number of bins. Default: inferred, see `infer_num_bins`.
         sparse: Whether vectors are `tf.SparseTensor`s. Default: False.
         output_mode: `"one_hot"`: a 1 at the bin of each combination. `"multi_hot"`: for lists, one vector with a 1 at
             the bin of every combination. `"int"`: the bins themselves. Default: `"one_hot"`.
         output_name: Name of the result. Default: `cross_<column>_<column>…`, in alphabetical order.
-        infer_num_bins: Whether, without `num_bins`, there are as many bins as combinations. Default: False.
-        max_num_bins: The most bins that are inferred. Default: 100000.
+        infer_num_bins: Whether, without `num_bins`, the number of bins is that of the combinations. Default: False.
+        max_num_bins: Maximum of the inferred number of bins. Default: 100000.
 
     Input shape:
         Dictionary by column name: ids or strings, (B, 1), lists (B, L) or (B, L, 1), or, except in mode `"one_hot"`,
@@ -49,9 +49,9 @@ class HashedCross(Block):
         (B, num_bins). `"int"`: (B, combinations), int64.
 
     Raises:
-        SchemaError: if there are fewer than two columns, or bins are inferred and one has no domain; when called, if
-            one is missing.
-        ConfigError: if the number of bins is not known, or a mode is unknown.
+        SchemaError: if there are fewer than two columns, or bins are inferred and a column has no domain; when called,
+            if a column is missing.
+        ConfigError: if the number of bins or the mode is unknown.
 
     Example:
         >>> import emrys.blocks as mm
@@ -83,7 +83,7 @@ class HashedCross(Block):
             )
         if len(schema) < 2:
             raise SchemaError(
-                "HashedCross crosses columns",
+                "HashedCross has too few columns",
                 expected="two or more",
                 got=", ".join(schema.column_names) or "none",
             )
@@ -94,7 +94,7 @@ class HashedCross(Block):
                 "HashedCross: num_bins",
                 expected="a whole number above 0",
                 got=repr(num_bins),
-                fix="Give num_bins=, or infer_num_bins=True.",
+                fix="Set num_bins= or infer_num_bins=True.",
             )
         self.num_bins = num_bins
         self.sparse = sparse
@@ -110,7 +110,7 @@ class HashedCross(Block):
                 "HashedCross cannot infer the number of bins",
                 column=unknown[0],
                 expected="a domain with a maximum",
-                fix="Give num_bins=.",
+                fix="Set num_bins=.",
             )
         return [size for size in sizes.values() if size is not None]
 
@@ -120,7 +120,7 @@ class HashedCross(Block):
         return self._columns
 
     def build(self, input_shape: Shape) -> None:
-        """Checks that the columns are there."""
+        """Checks that the batch has the columns."""
         self.compute_output_shape(input_shape)
         self.built = True
 
@@ -129,7 +129,7 @@ class HashedCross(Block):
         self._check_names(inputs)
         values = [_as_lists(inputs[name]) for name in self._columns.column_names]
         if any(isinstance(value, tf.RaggedTensor) for value in values):
-            return {self.output_name: self._of_ragged(values)}
+            return {self.output_name: self._cross_ragged(values)}
         bins = hashed_bins(_combinations(values), self.num_bins)
         if self.output_mode == "int":
             return {self.output_name: bins}
@@ -138,10 +138,10 @@ class HashedCross(Block):
             rows = tf.range(batch * length) // length
             return {self.output_name: self._multi_hot(rows, tf.reshape(bins, (-1,)), batch)}
         single = bins.shape[1] == 1
-        hot = one_hot(bins[:, 0] if single else bins, self.num_bins, self.sparse, self.compute_dtype)
-        return {self.output_name: hot}
+        vectors = one_hot(bins[:, 0] if single else bins, self.num_bins, self.sparse, self.compute_dtype)
+        return {self.output_name: vectors}
 
-    def _of_ragged(self, values: list[Any]) -> Any:
+    def _cross_ragged(self, values: list[Any]) -> Any:
         lists = [
             value if isinstance(value, tf.RaggedTensor) else tf.RaggedTensor.from_tensor(value) for value in values
         ]
@@ -163,7 +163,7 @@ class HashedCross(Block):
         missing = [name for name in self._columns.column_names if name not in names]
         if missing:
             raise SchemaError(
-                f"{self.name} misses a feature",
+                f"{self.name}: a feature is missing",
                 column=missing[0],
                 expected="it in the batch",
                 got=", ".join(names) or "no features by name",
@@ -206,18 +206,18 @@ def _int64(value: Any) -> Any:
 
 
 def _combinations(values: list[Any]) -> list[Any]:
-    """Every combination of the elements of lists (B, L_f): one (B, product of all L_f) a column, the last fastest."""
+    """All combinations of the elements of lists (B, L_f): one (B, product of all L_f) per column, the last fastest."""
     if all(value.shape[1] == 1 for value in values):
         return values
     batch = tf.shape(values[0])[0]
     lengths = [value.shape[1] or tf.shape(value)[1] for value in values]
-    spread = []
-    for place, value in enumerate(values):
-        along = [1] * len(values)
-        along[place] = lengths[place]
-        full = tf.broadcast_to(tf.reshape(value, [batch, *along]), [batch, *lengths])
-        spread.append(tf.reshape(full, [batch, math.prod(lengths)]))
-    return spread
+    expanded = []
+    for axis, value in enumerate(values):
+        shape = [1] * len(values)
+        shape[axis] = lengths[axis]
+        full = tf.broadcast_to(tf.reshape(value, [batch, *shape]), [batch, *lengths])
+        expanded.append(tf.reshape(full, [batch, math.prod(lengths)]))
+    return expanded
 
 
 _START = np.uint64(0xDECAFCAFFE)
@@ -226,11 +226,13 @@ _SHIFT = np.uint64(47)
 
 
 def hashed_bins(values: list[Any], num_bins: int) -> Any:
-    """The bin of each combination.
+    """The bin of each combination, equal to that of `tf.sparse.cross_hashed` with its default key.
+
+    That operation neither runs on a GPU nor compiles with XLA.
 
     Args:
-        values: One tensor a column, all of one shape, in the order in which they are hashed: integers, or strings,
-            which go in by their 64-bit FarmHash fingerprint.
+        values: One tensor per column, all of one shape, in the order of hashing: integers, or strings, which are
+            replaced by their 64-bit FarmHash fingerprint.
         num_bins: Number of bins.
 
     Returns:
@@ -239,18 +241,18 @@ def hashed_bins(values: list[Any], num_bins: int) -> Any:
     factor = tf.constant(_FACTOR)
     state = tf.fill(tf.shape(values[0]), tf.constant(_START))
     for value in values:
-        mixed = _folded(_unsigned(value) * factor) * factor
+        mixed = _fold(_unsigned(value) * factor) * factor
         state = tf.bitwise.bitwise_xor(tf.bitwise.bitwise_xor(state, factor), mixed)
-        state = _folded(_folded(state * factor) * factor)
+        state = _fold(_fold(state * factor) * factor)
     return _modulo(state, num_bins)
 
 
-def _folded(numbers: Any) -> Any:
+def _fold(numbers: Any) -> Any:
     return tf.bitwise.bitwise_xor(numbers, tf.bitwise.right_shift(numbers, tf.constant(_SHIFT)))
 
 
 def _modulo(numbers: Any, divisor: int) -> Any:
-    # Not every device divides unsigned numbers: the upper 63 bits and the last one by themselves.
+    # Not every device divides unsigned numbers: the upper 63 bits and the last one are divided separately.
     upper = tf.cast(tf.bitwise.right_shift(numbers, tf.constant(1, tf.uint64)), "int64")
     last = tf.cast(tf.bitwise.bitwise_and(numbers, tf.constant(1, tf.uint64)), "int64")
     return ((upper % divisor) * 2 + last) % divisor
@@ -273,24 +275,24 @@ def HashedCrossAll(  # noqa: N802 - looks like the class that it is used as
     output_mode: str = "one_hot",
     ignore_combinations: Iterable[Sequence[str]] | None = None,
 ) -> ParallelBlock:
-    """Makes a `HashedCross` of every pair of columns, with `max_level` 3 of every triple too.
+    """Creates a `HashedCross` of every pair of columns, and with `max_level` 3 of every triple.
 
     Args:
-        schema: The columns. Each cross takes its own in this order, so that its bins are the same in every process.
+        schema: The columns. Each cross hashes its columns in this order.
         num_bins: Number of bins of each cross. Default: `infer_num_bins` says.
         infer_num_bins: Whether, without `num_bins`, a cross has as many bins as combinations. Default: False.
-        max_num_bins: The most bins that are inferred. Default: 100000.
-        max_level: The most columns of a cross, 2 or 3. Default: 2.
+        max_num_bins: Maximum of the inferred number of bins. Default: 100000.
+        max_level: Maximum number of columns of a cross, 2 or 3. Default: 2.
         sparse: See `HashedCross`. Default: False.
         output_mode: See `HashedCross`. Default: `"one_hot"`.
-        ignore_combinations: Sets of columns that are not crossed, in any order. Default: none.
+        ignore_combinations: Sets of columns that are not crossed; their order does not matter. Default: none.
 
     Returns:
-        The crosses, as one block that gives them by name.
+        A block of the crosses by name.
 
     Raises:
-        ConfigError: if `max_level` is neither 2 nor 3, or a combination names a column that is not there.
-        SchemaError: if there is nothing to cross.
+        ConfigError: if `max_level` is neither 2 nor 3, or a combination has an unknown column.
+        SchemaError: if there are no combinations to cross.
 
     Example:
         >>> import emrys.blocks as mm
@@ -302,11 +304,11 @@ def HashedCrossAll(  # noqa: N802 - looks like the class that it is used as
     if max_level not in (2, 3):
         raise ConfigError("HashedCrossAll: max_level", expected="2 or 3", got=repr(max_level))
     ignored = {frozenset(combination) for combination in ignore_combinations or ()}
-    strangers = sorted(set().union(*ignored) - set(schema.column_names))
-    if strangers:
+    unknown = sorted(set().union(*ignored) - set(schema.column_names))
+    if unknown:
         raise ConfigError(
             "HashedCrossAll: ignore_combinations",
-            column=strangers[0],
+            column=unknown[0],
             expected=f"columns of {', '.join(schema.column_names)}",
         )
     crosses: dict[str, HashedCross] = {}
@@ -324,7 +326,7 @@ def HashedCrossAll(  # noqa: N802 - looks like the class that it is used as
                 crosses[cross.output_name] = cross
     if not crosses:
         raise SchemaError(
-            "HashedCrossAll has nothing to cross",
+            "HashedCrossAll has no columns to cross",
             expected="two columns or more",
             got=", ".join(schema.column_names) or "an empty schema",
         )

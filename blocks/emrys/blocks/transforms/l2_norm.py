@@ -1,4 +1,4 @@
-"""Vectors of length 1."""
+"""L2 normalization of vectors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emrys.blocks.errors import ConfigError
 @block_registry.register("l2-norm")
 @keras.saving.register_keras_serializable("emrys")
 class L2Norm(Block):
-    """Scales vectors to length 1: `x / sqrt(max(Σ x², 1e-12))`, so that a vector of zeros stays one.
+    """Scales vectors to length 1: `x / sqrt(max(Σ x², 1e-12))`, so that zero vectors stay zero.
 
     It is called with the tensors and, if not the last, the `axis` along which the vectors lie.
 

@@ -1,4 +1,4 @@
-"""Lists of numbers as ragged, dense and sparse tensors."""
+"""Conversion of list features between ragged, dense and sparse tensors."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError
 
 
-def joined(features: dict[str, Any]) -> dict[str, Any]:
-    """The features with the two tensors of a list, `<name>__values` and `<name>__offsets`, joined to a ragged one."""
-    found: dict[str, Any] = {}
+def join_lists(features: dict[str, Any]) -> dict[str, Any]:
+    """Joins the two tensors of a list, `<name>__values` and `<name>__offsets`, to a ragged one."""
+    joined: dict[str, Any] = {}
     for name, tensor in features.items():
         column = name.removesuffix(VALUES)
         if column != name and column + OFFSETS in features:
             offsets = tf.cast(tf.reshape(features[column + OFFSETS], (-1,)), "int64")
-            found[column] = tf.RaggedTensor.from_row_splits(tensor, offsets, validate=False)
+            joined[column] = tf.RaggedTensor.from_row_splits(tensor, offsets, validate=False)
         elif not (name.endswith(OFFSETS) and name.removesuffix(OFFSETS) + VALUES in features):
-            found[name] = tensor
-    return found
+            joined[name] = tensor
+    return joined
 
 
-def joined_shape(shapes: Shape) -> dict[str, Any]:
-    """The shapes that `joined` gives for tensors of these shapes."""
+def joined_shapes(shapes: Shape) -> dict[str, Any]:
+    """The shapes of the result of `join_lists`."""
     shapes = as_shape(shapes)
-    found: dict[str, Any] = {}
+    joined: dict[str, Any] = {}
     for name, shape in shapes.items():
         column = name.removesuffix(VALUES)
         if column != name and column + OFFSETS in shapes:
-            found[column] = (None, None, *shape[1:])
+            joined[column] = (None, None, *shape[1:])
         elif not (name.endswith(OFFSETS) and name.removesuffix(OFFSETS) + VALUES in shapes):
-            found[name] = shape
-    return found
+            joined[name] = shape
+    return joined
 
 
 def is_list(tensor: Any) -> bool:
-    """Whether a tensor holds lists whose length is its own: ragged or sparse."""
+    """Whether a tensor is ragged or sparse."""
     return isinstance(tensor, (tf.RaggedTensor, tf.SparseTensor))
 
 
@@ -51,7 +51,7 @@ def as_dense(tensor: Any, length: int | None = None) -> Any:
 
     Args:
         tensor: Ragged, sparse, or dense.
-        length: Length to pad or cut (at the end) lists to. Default: that of the longest; dense tensors stay.
+        length: Length to pad or truncate lists to. Default: that of the longest. Dense tensors are unchanged.
     """
     if isinstance(tensor, tf.SparseTensor):
         tensor = tf.sparse.to_dense(tensor)
@@ -62,39 +62,39 @@ def as_dense(tensor: Any, length: int | None = None) -> Any:
 
 
 def as_sparse(tensor: Any) -> Any:
-    """A feature as a sparse tensor: all values of a ragged one, those of a dense one that are not 0."""
+    """A feature as a sparse tensor: all values of a ragged tensor, the nonzero values of a dense one."""
     if isinstance(tensor, tf.RaggedTensor):
         return tensor.to_sparse()
     return tensor if isinstance(tensor, tf.SparseTensor) else tf.sparse.from_dense(tensor)
 
 
 def as_ragged(tensor: Any) -> Any:
-    """A list feature as a ragged tensor; a dense one stays."""
+    """A list feature as a ragged tensor; dense tensors are unchanged."""
     return tf.RaggedTensor.from_sparse(tensor) if isinstance(tensor, tf.SparseTensor) else tensor
 
 
 def _to_length(tensor: Any, length: int) -> Any:
-    cut = tensor[:, :length]
-    ahead = [[0, 0], [0, length - tf.shape(cut)[1]], *([0, 0] for _ in tensor.shape[2:])]
-    padded = tf.pad(cut, ahead)
+    truncated = tensor[:, :length]
+    paddings = [[0, 0], [0, length - tf.shape(truncated)[1]], *([0, 0] for _ in tensor.shape[2:])]
+    padded = tf.pad(truncated, paddings)
     padded.set_shape((tensor.shape[0], length, *tensor.shape[2:]))
     return padded
 
 
 @keras.saving.register_keras_serializable("emrys")
 class ToDense(Block):
-    """Makes ragged and sparse features dense, padded with 0 on the right.
+    """Converts ragged and sparse features to dense tensors, padded with 0 on the right.
 
     Args:
-        schema: The columns that are changed; their lists are padded, or cut at the end, to the most values that the
-            schema allows. Default: all features, padded to the longest list of the batch.
+        schema: The columns to convert; their lists are padded or truncated to the maximum length in the schema.
+            Default: all features, padded to the longest list of the batch.
 
     Input shape:
         Dictionary by feature name: ragged (B, None), sparse, dense, or two tensors `<name>__values` and
         `<name>__offsets`; or one such tensor.
 
     Output shape:
-        The same with (B, L) for lists; dense tensors stay.
+        The same with (B, L) for lists; dense tensors are unchanged.
 
     Example:
         >>> import emrys.blocks as mm
@@ -109,14 +109,14 @@ class ToDense(Block):
 
     @property
     def schema(self) -> Schema | None:
-        """The columns that are changed, None for all."""
+        """The columns to convert, None for all."""
         return self._columns
 
     def call(self, inputs: Any) -> Any:
-        """Makes the features dense."""
+        """Converts the features."""
         if not isinstance(inputs, dict):
             return as_dense(inputs)
-        features = joined(inputs)
+        features = join_lists(inputs)
         if self._columns is None:
             return {name: as_dense(tensor) for name, tensor in features.items()}
         return {
@@ -134,7 +134,7 @@ class ToDense(Block):
         """Shapes with the list lengths of the schema."""
         if not isinstance(input_shape, dict):
             return as_shape(input_shape)
-        return {name: self._shape(name, shape) for name, shape in joined_shape(input_shape).items()}
+        return {name: self._shape(name, shape) for name, shape in joined_shapes(input_shape).items()}
 
     def _shape(self, name: str, shape: tuple[int | None, ...]) -> Shape:
         open_length = len(shape) > 1 and shape[1] is None
@@ -147,10 +147,10 @@ class ToDense(Block):
 
 @keras.saving.register_keras_serializable("emrys")
 class ToSparse(Block):
-    """Makes features sparse: of a ragged one all values are kept, of a dense one those that are not 0.
+    """Converts features to sparse tensors: all values of a ragged tensor, the nonzero values of a dense one.
 
     Args:
-        schema: The columns that are changed. Default: all features.
+        schema: The columns to convert. Default: all features.
 
     Input shape:
         Dictionary by feature name: ragged (B, None), sparse, dense (B, L), or two tensors `<name>__values` and
@@ -172,22 +172,22 @@ class ToSparse(Block):
 
     @property
     def schema(self) -> Schema | None:
-        """The columns that are changed, None for all."""
+        """The columns to convert, None for all."""
         return self._columns
 
     def call(self, inputs: Any) -> Any:
-        """Makes the features sparse."""
+        """Converts the features."""
         if not isinstance(inputs, dict):
             return as_sparse(inputs)
         names = None if self._columns is None else self._columns.column_names
         return {
             name: as_sparse(tensor) if names is None or name in names else tensor
-            for name, tensor in joined(inputs).items()
+            for name, tensor in join_lists(inputs).items()
         }
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shapes of the features."""
-        return joined_shape(input_shape) if isinstance(input_shape, dict) else as_shape(input_shape)
+        return joined_shapes(input_shape) if isinstance(input_shape, dict) else as_shape(input_shape)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -196,12 +196,12 @@ class ToSparse(Block):
 
 @keras.saving.register_keras_serializable("emrys")
 class ListToDense(Block):
-    """Makes every list feature dense, padded with 0 on the right; what is dense already stays.
+    """Converts all lists to dense tensors, padded with 0 on the right; dense features are unchanged.
 
     `ToDense` does so for the columns of a schema, with a length for each.
 
     Args:
-        max_seq_length: Length to pad or cut (at the end) lists to. Default: the longest list of the batch.
+        max_seq_length: Length to pad or truncate lists to. Default: the longest list of the batch.
 
     Input shape:
         Dictionary by feature name: lists ragged (B, None), sparse, or two tensors `<name>__values` and
@@ -230,10 +230,10 @@ class ListToDense(Block):
         self.max_seq_length = max_seq_length
 
     def call(self, inputs: Any) -> Any:
-        """Makes the lists dense."""
+        """Converts the lists."""
         if not isinstance(inputs, dict):
             return self._dense(inputs)
-        return {name: self._dense(tensor) for name, tensor in joined(inputs).items()}
+        return {name: self._dense(tensor) for name, tensor in join_lists(inputs).items()}
 
     def _dense(self, tensor: Any) -> Any:
         return as_dense(tensor, self.max_seq_length) if is_list(tensor) else tensor
@@ -242,7 +242,7 @@ class ListToDense(Block):
         """Shapes with the length of the lists."""
         if not isinstance(input_shape, dict):
             return self._shape(as_shape(input_shape))
-        return {name: self._shape(shape) for name, shape in joined_shape(input_shape).items()}
+        return {name: self._shape(shape) for name, shape in joined_shapes(input_shape).items()}
 
     def _shape(self, shape: tuple[int | None, ...]) -> Shape:
         return (shape[0], self.max_seq_length, *shape[2:]) if len(shape) > 1 and shape[1] is None else shape
@@ -254,7 +254,7 @@ class ListToDense(Block):
 
 @keras.saving.register_keras_serializable("emrys")
 class ListToRagged(Block):
-    """Makes every list feature a `tf.RaggedTensor`: sparse ones, and those of two tensors. What is dense stays.
+    """Converts all lists (sparse, or two tensors) to `tf.RaggedTensor`; dense features are unchanged.
 
     Input shape:
         Dictionary by feature name: lists sparse, ragged, or two tensors `<name>__values` and `<name>__offsets`; or one
@@ -272,19 +272,19 @@ class ListToRagged(Block):
     """
 
     def call(self, inputs: Any) -> Any:
-        """Makes the lists ragged."""
+        """Converts the lists."""
         if not isinstance(inputs, dict):
             return as_ragged(inputs)
-        return {name: as_ragged(tensor) for name, tensor in joined(inputs).items()}
+        return {name: as_ragged(tensor) for name, tensor in join_lists(inputs).items()}
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shapes of the features."""
-        return joined_shape(input_shape) if isinstance(input_shape, dict) else as_shape(input_shape)
+        return joined_shapes(input_shape) if isinstance(input_shape, dict) else as_shape(input_shape)
 
 
 @keras.saving.register_keras_serializable("emrys")
 class ListToSparse(Block):
-    """Makes every list feature a `tf.SparseTensor`: ragged ones, and those of two tensors. What is dense stays.
+    """Converts all lists (ragged, or two tensors) to `tf.SparseTensor`; dense features are unchanged.
 
     Input shape:
         Dictionary by feature name: lists ragged (B, None), sparse, or two tensors `<name>__values` and
@@ -301,14 +301,14 @@ class ListToSparse(Block):
     """
 
     def call(self, inputs: Any) -> Any:
-        """Makes the lists sparse."""
+        """Converts the lists."""
         if not isinstance(inputs, dict):
             return self._sparse(inputs)
-        return {name: self._sparse(tensor) for name, tensor in joined(inputs).items()}
+        return {name: self._sparse(tensor) for name, tensor in join_lists(inputs).items()}
 
     def _sparse(self, tensor: Any) -> Any:
         return as_sparse(tensor) if is_list(tensor) else tensor
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shapes of the features."""
-        return joined_shape(input_shape) if isinstance(input_shape, dict) else as_shape(input_shape)
+        return joined_shapes(input_shape) if isinstance(input_shape, dict) else as_shape(input_shape)

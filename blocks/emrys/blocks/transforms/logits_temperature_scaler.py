@@ -1,4 +1,4 @@
-"""Logits made softer or sharper."""
+"""Temperature scaling of logits."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from emrys.blocks.errors import ConfigError
 
 @keras.saving.register_keras_serializable("emrys")
 class LogitsTemperatureScaler(Block):
-    """Divides the logits of a prediction by a temperature, while training and testing: `s / T`.
+    """Divides the logits of a prediction by a temperature, in training and testing: `s / T`.
 
-    A temperature above 1 softens what a softmax makes of them, one below 1 sharpens it. Predictions that are only
-    made, not compared with anything, pass unchanged, as do plain tensors: the order of the candidates is the same.
+    A temperature above 1 softens the softmax, one below 1 sharpens it. Outside of training and testing the logits are
+    unchanged, as are plain tensors: the order of the candidates is the same.
 
     Args:
         temperature: `T`, above 0.
@@ -43,7 +43,7 @@ class LogitsTemperatureScaler(Block):
         if temperature <= 0:
             raise ConfigError("LogitsTemperatureScaler: temperature", expected="a number above 0", got=str(temperature))
         self.temperature = temperature
-        self.built = True  # nothing to build; Keras 3.12 looks for the shapes of a prediction's missing fields
+        self.built = True  # nothing to build; Keras 3.12 would look for the shapes of a prediction's missing fields
 
     def call(self, outputs: Any, training: bool | None = None, testing: bool | None = None) -> Any:
         """Divides the outputs of a prediction."""

@@ -1,4 +1,4 @@
-"""One vector for a list of them."""
+"""Aggregation of the vectors of a sequence."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ COMBINERS = (*_REDUCTIONS, "masked_mean")
 
 @keras.saving.register_keras_serializable("emrys")
 class SequenceAggregator(Block):
-    """Reduces one axis of a tensor: the mean, sum, maximum or minimum of a list of vectors. An empty list gives zeros.
+    """Reduces one axis of a tensor: the mean, sum, maximum or minimum of a list of vectors; zeros for an empty list.
 
     Args:
-        combiner: `"mean"`, `"sum"`, `"max"`, `"min"`, `"masked_mean"` (the mean of those positions where the mask is
-            True, which Keras hands over or the call's `mask` gives), or a function of a tensor and an `axis`.
+        combiner: `"mean"`, `"sum"`, `"max"`, `"min"`, `"masked_mean"` (the mean of the positions where the Keras mask
+            or the `mask` of the call is True), or a function of a tensor and an `axis`.
             Default: `"mean"`.
         axis: The axis. Default: 1.
 
     Input shape:
-        (B, L, D), dense or ragged; or a dictionary, of which tensors of more than `axis` + 1 axes are reduced and
-        others passed on.
+        (B, L, D), dense or ragged; or a dictionary, whose tensors of more than `axis` + 1 axes are reduced and
+        others are unchanged.
 
     Output shape:
         (B, D)
 
     Raises:
-        ConfigError: if there is no such combiner; when called, if `"masked_mean"` has no mask.
+        ConfigError: if the combiner is unknown; when called, if `"masked_mean"` has no mask.
 
     Example:
         >>> import emrys.blocks as mm
@@ -60,34 +60,34 @@ class SequenceAggregator(Block):
             )
         self.combiner = combiner
         self.axis = axis
-        self.supports_masking = True  # it uses the mask up
+        self.supports_masking = True  # and the output has none
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """Reduces `inputs`."""
         if not isinstance(inputs, dict):
-            return self._reduced(inputs, mask)
+            return self._reduce(inputs, mask)
         masks = mask if isinstance(mask, dict) else dict.fromkeys(inputs, mask)
         return {
-            name: self._reduced(value, masks.get(name)) if self._concerns(value.shape) else value
+            name: self._reduce(value, masks.get(name)) if self._is_reduced(value.shape) else value
             for name, value in inputs.items()
         }
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        """None: the positions that a mask is about are gone."""
+        """None: the axis of the mask is reduced."""
 
-    def _concerns(self, shape: Any) -> bool:
+    def _is_reduced(self, shape: Any) -> bool:
         return len(shape) > self.axis + 1
 
-    def _reduced(self, values: Any, mask: Any) -> Any:
+    def _reduce(self, values: Any, mask: Any) -> Any:
         if self.combiner == "masked_mean":
             return self._masked_mean(values, mask)
         lists = isinstance(values, tf.RaggedTensor) and self.axis == 1
         if self.combiner == "mean" and lists:
             total = tf.reduce_sum(values, axis=1)
-            return total / _beside(tf.cast(tf.maximum(values.row_lengths(), 1), values.dtype), total)
+            return total / _per_row(tf.cast(tf.maximum(values.row_lengths(), 1), values.dtype), total)
         reduced = _REDUCTIONS.get(self.combiner, self.combiner)(values, axis=self.axis)
         if self.combiner in ("max", "min") and lists:
-            return tf.where(_beside(values.row_lengths() > 0, reduced), reduced, tf.zeros_like(reduced))
+            return tf.where(_per_row(values.row_lengths() > 0, reduced), reduced, tf.zeros_like(reduced))
         return reduced
 
     def _masked_mean(self, values: Any, mask: Any) -> Any:
@@ -103,7 +103,7 @@ class SequenceAggregator(Block):
         shapes = as_shape(input_shape)
         if isinstance(shapes, dict):
             return {
-                name: self._without_axis(shape) if self._concerns(shape) else shape for name, shape in shapes.items()
+                name: self._without_axis(shape) if self._is_reduced(shape) else shape for name, shape in shapes.items()
             }
         return self._without_axis(shapes)
 
@@ -116,6 +116,6 @@ class SequenceAggregator(Block):
         return {**super().get_config(), "combiner": to_config(self.combiner), "axis": self.axis}
 
 
-def _beside(rows: Any, values: Any) -> Any:
-    """One value a row, with as many axes as `values`, so that both can be combined."""
+def _per_row(rows: Any, values: Any) -> Any:
+    """Reshapes one value per row to as many axes as `values`, for broadcasting."""
     return tf.reshape(rows, [-1] + [1] * (len(values.shape) - 1))

@@ -1,4 +1,4 @@
-"""Noise for sequences."""
+"""Swap noise for sequences."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from emrys.blocks.errors import ConfigError, SchemaError
 
 @keras.saving.register_keras_serializable("emrys")
 class StochasticSwapNoise(Block):
-    """Lets some elements of sequences change places with each other, across the whole batch, in training.
+    """Swaps random elements of sequences with each other, across the whole batch, in training.
 
-    Each element that is not padding is chosen with the same probability; the values of the chosen ones are permuted,
-    for each feature by itself. What is padding is said by `input_mask`; without it by the item id of the schema;
-    without a schema by each feature itself.
+    Each element except padding is selected with the same probability; the selected values are permuted, separately for
+    each feature. Padding is determined by `input_mask`; by default by the item id of the schema, or without a schema by
+    each feature itself.
 
     Args:
-        schema: The columns that are changed; the one tagged ITEM_ID says what is padding. Default: all features.
-        pad_token: Value that is padding. Default: 0.
-        replacement_prob: Probability of being chosen. Default: 0.1.
+        schema: The columns to swap; the one tagged ITEM_ID determines the padding. Default: all features.
+        pad_token: Padding value. Default: 0.
+        replacement_prob: Probability that an element is selected. Default: 0.1.
 
     Input shape:
-        Dictionary by feature name, or one tensor: (B, L), (B, L, 1) or ragged; `input_mask` (B, L), True where there
-        is an element, ragged as the features are.
+        Dictionary by feature name, or one tensor: (B, L), (B, L, 1) or ragged; `input_mask` (B, L), True at
+        elements, ragged if the features are.
 
     Output shape:
         That of the input.
 
     Raises:
-        ConfigError: if the probability is none; if a mask and a feature are not both ragged or both dense.
-        SchemaError: if the schema has not one column tagged ITEM_ID, or the batch lacks it where it is needed.
+        ConfigError: if the probability is invalid; if a mask and a feature are not both ragged or both dense.
+        SchemaError: if the schema does not have exactly one column tagged ITEM_ID, or the batch lacks it.
 
     Source:
         Jahrer, "Porto Seguro's Safe Driver Prediction: 1st place", 2017 ("swap noise").
@@ -59,7 +59,7 @@ class StochasticSwapNoise(Block):
             )
         if schema is not None and len(schema.select_by_tag(Tags.ITEM_ID)) != 1:
             raise SchemaError(
-                "StochasticSwapNoise: the schema does not say what is padding",
+                "StochasticSwapNoise: the schema does not determine the padding",
                 expected="one column tagged ITEM_ID",
                 got=", ".join(schema.select_by_tag(Tags.ITEM_ID).column_names) or "none",
             )
@@ -69,11 +69,11 @@ class StochasticSwapNoise(Block):
 
     @property
     def schema(self) -> Schema | None:
-        """The columns that are changed, None for all."""
+        """The columns to swap, None for all."""
         return self._columns
 
     def call(self, inputs: Any, input_mask: Any = None, training: bool | None = None) -> Any:
-        """Swaps elements in training; gives the inputs back otherwise."""
+        """Swaps elements in training; otherwise returns the inputs."""
         if not training:
             return inputs
         if not isinstance(inputs, dict):
@@ -81,7 +81,7 @@ class StochasticSwapNoise(Block):
         if input_mask is None and self._columns is not None:
             (item,) = self._columns.select_by_tag(Tags.ITEM_ID).column_names
             if item not in inputs:
-                raise SchemaError(f"{self.name} misses the column of items", column=item, got=", ".join(inputs))
+                raise SchemaError(f"{self.name}: the item id column is missing", column=item, got=", ".join(inputs))
             input_mask = self._elements(inputs[item])
         names = list(inputs) if self._columns is None else self._columns.column_names
         return {name: self.augment(tensor, input_mask) if name in names else tensor for name, tensor in inputs.items()}
@@ -96,8 +96,8 @@ class StochasticSwapNoise(Block):
 
         Args:
             input_tensor: The feature.
-            mask: Where there are elements. Default: where it is not `pad_token`.
-            **kwargs: Kept, without effect.
+            mask: True at elements. Default: where the feature is not `pad_token`.
+            **kwargs: Ignored.
         """
         mask = self._elements(input_tensor) if mask is None else mask
         ragged = isinstance(input_tensor, tf.RaggedTensor)
@@ -107,14 +107,14 @@ class StochasticSwapNoise(Block):
                 f"{self.name}: the mask of a {kinds[ragged]} feature", expected=kinds[ragged], got=kinds[not ragged]
             )
         if ragged:
-            return input_tensor.with_flat_values(self._swapped(input_tensor.flat_values, mask.flat_values))
-        return self._swapped(input_tensor, mask)
+            return input_tensor.with_flat_values(self._swap(input_tensor.flat_values, mask.flat_values))
+        return self._swap(input_tensor, mask)
 
-    def _swapped(self, values: Any, mask: Any) -> Any:
+    def _swap(self, values: Any, mask: Any) -> Any:
         mask = tf.reshape(tf.cast(mask, tf.bool), tf.shape(values))
-        chosen = tf.logical_and(mask, tf.random.uniform(tf.shape(values)) < self.replacement_prob)
-        places = tf.where(chosen)
-        return tf.tensor_scatter_nd_update(values, places, tf.gather_nd(values, tf.random.shuffle(places)))
+        selected = tf.logical_and(mask, tf.random.uniform(tf.shape(values)) < self.replacement_prob)
+        indices = tf.where(selected)
+        return tf.tensor_scatter_nd_update(values, indices, tf.gather_nd(values, tf.random.shuffle(indices)))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -1,4 +1,4 @@
-"""Class numbers as numbers per class."""
+"""Class targets to one-hot targets."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from emrys.blocks.core.prediction import Prediction
 
 @keras.saving.register_keras_serializable("emrys")
 class ToOneHot(Block):
-    """Turns the class numbers that a prediction is compared with into numbers per class, 1 for the right one.
+    """Converts the class targets of a prediction to one-hot vectors.
 
-    It is for losses of a user's own that want them so: `CategoricalOutput` takes class numbers as they are, and
-    computes with them without a tensor of the size of all scores.
+    It is for custom losses that need one-hot targets: `CategoricalOutput` takes class ids, and needs no tensor of the
+    size of the scores for them.
 
     Input shape:
-        A `Prediction` with outputs (B, N) and targets (B,) or (B, 1). What is none is given back.
+        A `Prediction` with outputs (B, N) and targets (B,) or (B, 1). Anything else is returned unchanged.
 
     Output shape:
         A `Prediction` with targets (B, N), float32
@@ -33,19 +33,19 @@ class ToOneHot(Block):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.built = True  # nothing to build; Keras looks for the shapes of a prediction's missing fields
+        self.built = True  # nothing to build; Keras would look for the shapes of a prediction's missing fields
 
     def call(self, outputs: Any) -> Any:
-        """Changes the targets of a prediction."""
+        """Converts the targets of a prediction."""
         return self.call_outputs(outputs) if isinstance(outputs, Prediction) else outputs
 
     def call_outputs(self, outputs: Prediction, training: bool = True, **kwargs: Any) -> Prediction:
-        """Changes the targets of a prediction.
+        """Converts the targets of a prediction.
 
         Args:
             outputs: The prediction, with outputs (B, N).
-            training: Kept, without effect.
-            **kwargs: Kept, without effect.
+            training: Ignored.
+            **kwargs: Ignored.
         """
         numbers = tf.reshape(outputs.targets, (-1,))
         return outputs._replace(targets=tf.one_hot(numbers, tf.shape(outputs.outputs)[-1], dtype=tf.float32))

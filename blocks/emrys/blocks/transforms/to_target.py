@@ -1,4 +1,4 @@
-"""Features that become targets."""
+"""Features to targets."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from emrys.blocks.schema.functions import number_of_ids
 class ToTarget(Block):
     """Moves columns of a batch from the features to the targets.
 
-    Use it in `fit(pre=...)` and `evaluate(pre=...)`, as `pre` of a model, or as the transform of a `Loader`. A target
-    that is there already wins over the feature of its name. A batch without the column, as in serving, passes as it is.
+    Use it in `fit(pre=...)` and `evaluate(pre=...)`, as `pre` of a model, or as the transform of a `Loader`. An
+    existing target has priority over the feature of its name. A batch without the column, as in serving, is unchanged.
 
     Args:
         schema: The columns.
-        *target: Which ones: names, tags, column schemas or schemas.
-        one_hot: Whether a target becomes numbers per class, (B, N). Default: False.
+        *target: The targets: names, tags, column schemas or schemas.
+        one_hot: Whether targets are converted to one-hot vectors (B, N). Default: False.
 
     Input shape:
         Dictionary by feature name.
 
     Output shape:
-        A `Prediction`: `outputs` are the features left, `targets` a dictionary by name. Called without targets it has
-        the bare tensor where there is one target.
+        A `Prediction`: `outputs` are the remaining features, `targets` a dictionary by name. Called without targets, a
+        single target is a tensor.
 
     Raises:
         ConfigError: if there is no target.
-        SchemaError: if a target is no column of the schema, or has no domain for `one_hot`.
+        SchemaError: if a target is not a column of the schema, or has no domain for `one_hot`.
 
     Example:
         >>> import emrys.blocks as mm
@@ -61,7 +61,7 @@ class ToTarget(Block):
         self.target_names = list(dict.fromkeys(name for each in target for name in _names(schema, each)))
         self.one_hot = one_hot
         self._classes = {name: number_of_ids(schema[name]) for name in self.target_names} if one_hot else {}
-        self.built = True  # nothing to build; Keras looks for the shapes of a prediction's missing fields
+        self.built = True  # nothing to build; Keras would look for the shapes of a prediction's missing fields
 
     @property
     def schema(self) -> Schema:
@@ -70,28 +70,28 @@ class ToTarget(Block):
 
     def call(self, inputs: dict[str, Any], targets: Any = None) -> Prediction:
         """Moves the columns."""
-        found = {name: self._target(name, inputs[name]) for name in self.target_names if name in inputs}
+        moved = {name: self._target(name, inputs[name]) for name in self.target_names if name in inputs}
         features = {name: tensor for name, tensor in inputs.items() if name not in self.target_names}
         if targets is None:
-            return Prediction(features, next(iter(found.values())) if len(found) == 1 else found or None)
+            return Prediction(features, next(iter(moved.values())) if len(moved) == 1 else moved or None)
         if not isinstance(targets, dict):
             raise ConfigError(f"{self.name}: targets", expected="a dictionary by name", got=type(targets).__name__)
-        return Prediction(features, {**found, **targets})
+        return Prediction(features, {**moved, **targets})
 
     def _target(self, name: str, values: Any) -> Any:
         if not self.one_hot:
             return values
         if isinstance(values, tf.RaggedTensor) or len(values.shape) > 2:
-            expected = "one class number a row, (B,) or (B, 1)"
+            expected = "one class id per row, (B,) or (B, 1)"
             raise ConfigError(f"{self.name}: one_hot of {name!r}", expected=expected, got=f"shape {values.shape}")
         return tf.one_hot(tf.reshape(values, (-1,)), self._classes[name], dtype=values.dtype)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shapes of the features that are left."""
+        """Shapes of the remaining features."""
         return {name: shape for name, shape in as_shape(input_shape).items() if name not in self.target_names}
 
     def compute_output_schema(self, input_schema: Schema) -> Schema:
-        """The schema of a batch behind the layer: the columns have the tag TARGET besides theirs."""
+        """The schema of the batch after the layer: the moved columns are tagged TARGET."""
         return Schema(
             [column.with_tags(Tags.TARGET) if column.name in self.target_names else column for column in input_schema]
         )
@@ -107,16 +107,16 @@ class ToTarget(Block):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Makes the layer from what `get_config` gave."""
-        given = from_config(config)
-        return cls(given.pop("schema"), *given.pop("target"), **given)
+        """Creates the layer from the result of `get_config`."""
+        arguments = from_config(config)
+        return cls(arguments.pop("schema"), *arguments.pop("target"), **arguments)
 
 
 def _names(schema: Schema, target: str | Tags | ColumnSchema | Schema) -> list[str]:
     if isinstance(target, Tags):
         names = list(schema.select_by_tag(target).column_names)
         if not names:
-            raise SchemaError("ToTarget finds no column for a target", expected=f"one tagged {target.name}")
+            raise SchemaError("ToTarget: the schema has no column for a target", expected=f"one tagged {target.name}")
         return names
     names = list(target.column_names) if isinstance(target, Schema) else [getattr(target, "name", target)]
     for name in names:

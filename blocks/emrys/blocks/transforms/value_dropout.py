@@ -1,4 +1,4 @@
-"""Dropout that also takes sparse vectors."""
+"""Dropout for dense and sparse tensors."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("emrys")
 class ValueDropout(keras.layers.Dropout):
-    """`keras.layers.Dropout`, on a `tf.SparseTensor` too: there it drops what the tensor holds.
+    """`keras.layers.Dropout` that also takes a `tf.SparseTensor`, whose stored values it drops.
 
     Args:
-        rate: Share of the values that become 0 in training; the others are scaled by `1 / (1 - rate)`.
+        rate: Fraction of the values that are set to 0 in training; the others are scaled by `1 / (1 - rate)`.
         **kwargs: The other arguments of `keras.layers.Dropout`.
 
     Input shape:

@@ -1,4 +1,7 @@
-"""A fitted workflow as data, and its application to single requests: numpy alone, no TensorFlow, no NVTabular."""
+"""Fitted workflows: the preprocessing of features as data, applied to requests with NumPy only.
+
+Neither TensorFlow nor NVTabular is needed.
+"""
 
 from emrys.blocks.workflow.categorify import Categorify
 from emrys.blocks.workflow.columns import OutputColumn, RawColumn

@@ -1,4 +1,4 @@
-"""Values to ids."""
+"""Categorical values to ids."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from emrys.blocks.workflow.reserved_ids import FIRST_KNOWN
 
 @dataclass(frozen=True)
 class Categorify(FittedOp):
-    """Gives every value an id: 0 padding, 1 null, 2 unseen, then the known values in the order of the table.
+    """Maps every value to an id: 0 padding, 1 null, 2 unseen, then the known values in the order of the table.
 
     Args:
         column: Raw column; the output has the same name.
         dtype: `int64` or `string`, the type of the raw values.
-        categories: `value` and `count` (int64: how often it stood in the train split), most frequent first, equally
-            frequent ones by value. No nulls.
+        categories: `value` and `count` (int64, in the train split), sorted by descending count, then by value. No nulls.
         is_list: Whether a row holds a list.
-        freq_threshold: Values seen less often have been left out; kept for the reader.
-        max_size: Upper bound of the number of ids that has been applied, or None; kept for the reader.
-        ids_of: Column whose ids these are, where it is not this one; its step has the same categories.
+        freq_threshold: Minimum count of the values; informational.
+        max_size: Maximum number of ids, or None; informational.
+        ids_of: Column with the same ids, if it is not this one; its step has the same categories.
     """
 
     kind: ClassVar[str] = "categorify"
@@ -48,7 +47,7 @@ class Categorify(FittedOp):
 
     @property
     def raw(self) -> RawColumn:
-        """The raw column that it reads."""
+        """The raw input column."""
         return RawColumn(self.column, self.dtype, self.is_list)
 
     @property
@@ -76,7 +75,7 @@ class Categorify(FittedOp):
 
     @classmethod
     def restore(cls, definition: Mapping[str, Any], table: pa.Table | None) -> Self:
-        """Makes the step from what `definition` and `table` gave."""
+        """Creates the step from its `definition` and `table`."""
         return cls(
             column=definition["column"],
             dtype=definition["dtype"],

@@ -1,4 +1,4 @@
-"""A column that a caller sends."""
+"""The columns before and after a workflow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RAW_TYPES: tuple[RawType, ...] = ("int64", "float32", "string")
 
 @dataclass(frozen=True)
 class RawColumn:
-    """A column as a caller has it, before the workflow.
+    """An input column of the workflow, as in a request.
 
     Args:
         name: Name of the column.
@@ -27,16 +27,16 @@ class RawColumn:
 
 @dataclass(frozen=True)
 class OutputColumn:
-    """A column after the workflow, as the model reads it.
+    """An output column of the workflow, an input of the model.
 
     Args:
         name: Name of the column.
         dtype: `int64` for ids, `float32` for numbers.
         is_list: Whether a row holds a list of values.
         cardinality: Number of ids, the reserved ones included; None for numbers.
-        source: Raw column that it is made from.
-        kind: Kind of the step that makes it: `categorify`, `fill_normalize` or `target_encoding`.
-        domain: Column whose ids these are, where it is not the column's own: a list of items has those of the item.
+        source: Raw column that it is computed from.
+        kind: Kind of its step: `categorify`, `fill_normalize` or `target_encoding`.
+        domain: Column with the same ids, if it is not this one: a list of items has the ids of the item.
     """
 
     name: str

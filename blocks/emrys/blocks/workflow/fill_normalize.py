@@ -1,4 +1,4 @@
-"""Numbers to numbers around zero."""
+"""Imputation and standardization of numbers."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from emrys.blocks.workflow.fitted_op import FittedOp
 
 @dataclass(frozen=True)
 class FillNormalize(FittedOp):
-    """Fills what is missing, then centres and scales: `(x - mean) / std`, or `x - mean` where `std` is 0.
+    """Fills missing values, then standardizes: `(x - mean) / std`, or `x - mean` where `std` is 0.
 
     Nulls, NaN and infinities count as missing.
 
     Args:
         column: Raw column; the output has the same name.
-        fill: What stands in for a missing value.
+        fill: Replacement of a missing value.
         mean: Mean of the filled train split.
         std: Standard deviation of the filled train split; 0 for a constant column.
     """
@@ -40,7 +40,7 @@ class FillNormalize(FittedOp):
 
     @property
     def raw(self) -> RawColumn:
-        """The raw column that it reads."""
+        """The raw input column."""
         return RawColumn(self.column, "float32")
 
     @property
@@ -49,7 +49,7 @@ class FillNormalize(FittedOp):
         return OutputColumn(self.column, "float32", False, None, self.column, self.kind)
 
     def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Fills and normalises.
+        """Fills and standardizes.
 
         Args:
             values: float32, of any shape.
@@ -66,7 +66,7 @@ class FillNormalize(FittedOp):
 
     @classmethod
     def restore(cls, definition: Mapping[str, Any], table: pa.Table | None) -> Self:
-        """Makes the step from what `definition` gave."""
+        """Creates the step from its `definition`."""
         return cls(
             column=definition["column"],
             fill=float(definition["fill"]),
@@ -76,13 +76,13 @@ class FillNormalize(FittedOp):
 
 
 def normalise(values: NDArray[np.float64], mean: float, std: float) -> NDArray[np.float32]:
-    """`(values - mean) / std` as float32; only centred where `std` is 0."""
+    """`(values - mean) / std` as float32; only centered if `std` is 0."""
     centred = values - mean
     return np.asarray(centred / std if std > 0 else centred, dtype=np.float32)
 
 
 def check_moments(mean: float, std: float, *others: float) -> None:
-    """Refuses what is no mean or no standard deviation.
+    """Checks a mean, a standard deviation and other numbers.
 
     Raises:
         ValueError: if a number is not finite, or `std` below 0.

@@ -1,4 +1,4 @@
-"""Base of the fitted steps of a workflow."""
+"""Base class of the fitted steps of a workflow."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from emrys.blocks.workflow.columns import OutputColumn, RawColumn
 
 
 class FittedOp(ABC):
-    """A step that makes one output column from one raw column, with what was learnt from the train split.
+    """A step that computes one output column from one raw column, with statistics of the train split.
 
-    It is data: numbers and names, which go into JSON, and at most one table, which goes into Parquet.
+    It is data: numbers and names, stored as JSON, and at most one table, stored as Parquet.
     """
 
     #: Name of the step in `workflow.json`.
@@ -23,12 +23,12 @@ class FittedOp(ABC):
     @property
     @abstractmethod
     def raw(self) -> RawColumn:
-        """The raw column that it reads."""
+        """The raw input column."""
 
     @property
     @abstractmethod
     def output(self) -> OutputColumn:
-        """The column that it makes."""
+        """The output column."""
 
     @abstractmethod
     def definition(self) -> dict[str, Any]:
@@ -36,16 +36,16 @@ class FittedOp(ABC):
 
     @property
     def table(self) -> pa.Table | None:
-        """The table of the step, if it has one: a column `value` and what is known of each value."""
+        """The table of the step, if it has one: a column `value` and statistics of each value."""
         return None
 
     @classmethod
     @abstractmethod
     def restore(cls, definition: Mapping[str, Any], table: pa.Table | None) -> Self:
-        """Makes the step from what `definition` and `table` gave.
+        """Creates the step from its `definition` and `table`.
 
         Raises:
-            KeyError: if the definition lacks something.
+            KeyError: if the definition is incomplete.
             ValueError: if a value or the table does not fit.
         """
 
@@ -62,10 +62,10 @@ def value_type(dtype: str) -> pa.DataType:
 
 
 def check_table(table: pa.Table | None, dtype: str, numbers: Mapping[str, pa.DataType], nulls: bool) -> pa.Table:
-    """Checks that a table is whole: its columns and types, no value twice, and no null where none may be.
+    """Checks the columns and types of a table, that its values are unique, and that it has no unexpected nulls.
 
     Args:
-        table: The table, or None where it is missing.
+        table: The table, or None if it is missing.
         dtype: `int64` or `string`, the type of its column `value`.
         numbers: The columns beside `value`.
         nulls: Whether `value` may hold a null.
@@ -77,12 +77,12 @@ def check_table(table: pa.Table | None, dtype: str, numbers: Mapping[str, pa.Dat
     if table is None:
         raise ValueError("the table is missing")
     if not table.schema.equals(expected):
-        found = ", ".join(f"{field.name} {field.type}" for field in table.schema)
+        columns = ", ".join(f"{field.name} {field.type}" for field in table.schema)
         raise ValueError(
-            f"the table has the columns {found}; expected {', '.join(f'{f.name} {f.type}' for f in expected)}"
+            f"the table has the columns {columns}; expected {', '.join(f'{f.name} {f.type}' for f in expected)}"
         )
     if any(table[name].null_count for name in numbers) or (table["value"].null_count and not nulls):
-        raise ValueError("the table holds nulls")
+        raise ValueError("the table has nulls")
     if len(table["value"].unique()) != table.num_rows:
-        raise ValueError("a value stands twice in the table")
+        raise ValueError("the table has duplicate values")
     return table

@@ -1,4 +1,4 @@
-"""A fitted workflow: its definition and what it learnt, kept as JSON and Parquet."""
+"""A fitted workflow: its steps and their statistics, stored as JSON and Parquet."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _OPS: dict[str, type[FittedOp]] = {op.kind: op for op in (Categorify, FillNormal
 
 
 class FittedWorkflow:
-    """What turns raw rows into the features of a model, fitted on a train split.
+    """The transform of raw columns to the features of a model, fitted on a train split.
 
-    It is data alone: nothing in it is code, and reading it runs none. From it the offline transform is rebuilt with
-    NVTabular (`emrys.components.preprocess`), and `transform` applies it to requests with numpy.
+    It contains no code, so that loading it is safe. `transform` applies it to requests with NumPy; the offline
+    transform of `emrys.components.preprocess` rebuilds it with NVTabular.
 
     Args:
-        ops: The fitted steps; the output columns come in their order.
-        targets: Names of the columns that a model shall predict. They pass the workflow untouched.
+        ops: The fitted steps, in the order of the output columns.
+        targets: Names of the columns that a model predicts. The workflow does not change them.
 
     Raises:
-        ConfigError: if two steps make the same column, or read the same column with different types.
+        ConfigError: if two steps have the same output column, or read the same column with different types.
 
     Example:
         >>> import numpy as np, pyarrow as pa
@@ -48,14 +48,14 @@ class FittedWorkflow:
 
     #: Name of the file with the definition.
     definition_file: ClassVar[str] = "workflow.json"
-    #: Version of the layout; another one is refused.
+    #: Version of the layout; others are rejected.
     version: ClassVar[int] = 1
 
     def __init__(self, ops: Sequence[FittedOp], targets: Sequence[str] = ()) -> None:
         if not ops:
             raise ConfigError("a workflow needs at least one step")
         raw: dict[str, RawColumn] = {}
-        made: set[str] = set(targets)
+        outputs: set[str] = set(targets)
         for op in ops:
             if raw.setdefault(op.raw.name, op.raw) != op.raw:
                 raise ConfigError(
@@ -64,36 +64,36 @@ class FittedWorkflow:
                     expected=str(raw[op.raw.name]),
                     got=str(op.raw),
                 )
-            if op.output.name in made:
-                raise ConfigError("two steps make the same column, or it is a target", column=op.output.name)
-            made.add(op.output.name)
+            if op.output.name in outputs:
+                raise ConfigError("two steps have the same output column, or it is a target", column=op.output.name)
+            outputs.add(op.output.name)
         self.ops = tuple(ops)
         self.targets = tuple(targets)
         self._raw = tuple(raw.values())
 
     @property
     def raw_columns(self) -> tuple[RawColumn, ...]:
-        """The columns that a caller sends, in the order in which the steps name them first."""
+        """The input columns, in the order of their first use by a step."""
         return self._raw
 
     @property
     def output_columns(self) -> tuple[OutputColumn, ...]:
-        """The columns that a model reads, in order; no targets."""
+        """The output columns, in order, without targets."""
         return tuple(op.output for op in self.ops)
 
     def select(self, names: Sequence[str]) -> FittedWorkflow:
-        """The workflow that makes some of the output columns, from the raw columns that they need, without targets.
+        """A workflow of only some of the output columns, without targets.
 
         Args:
             names: Names of the output columns.
 
         Raises:
-            ConfigError: if the workflow does not make one of them.
+            ConfigError: if one of them is not an output column.
         """
-        made = {op.output.name: op for op in self.ops}
+        outputs = [op.output.name for op in self.ops]
         for name in names:
-            if name not in made:
-                raise ConfigError("the workflow does not make the column", column=name, got=", ".join(made))
+            if name not in outputs:
+                raise ConfigError("the workflow has no such output column", column=name, got=", ".join(outputs))
         return FittedWorkflow([op for op in self.ops if op.output.name in names])
 
     def transform(self, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -109,15 +109,15 @@ class FittedWorkflow:
             right with 0.
 
         Raises:
-            DataError: naming the column that is missing, unknown, or of the wrong type or shape.
+            DataError: if a column is missing, unknown, or of the wrong type or shape.
         """
         return self._online(columns)
 
     def transform_table(self, table: pa.Table) -> pa.Table:
-        """Applies the workflow to a table: the same steps as `transform`, for tests and checks offline.
+        """Applies the workflow to a table, by the same steps as `transform`, for tests and offline checks.
 
         Args:
-            table: Holds the raw columns; others are left out.
+            table: The raw columns; others are ignored.
 
         Returns:
             The output columns, in order: int64, float32, or list<int64>.
@@ -141,7 +141,7 @@ class FittedWorkflow:
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> FittedWorkflow:
-        """Reads what `save` wrote.
+        """Reads a workflow that `save` wrote.
 
         Raises:
             ArtifactError: if the version or a step is unknown, or a table is missing or damaged.

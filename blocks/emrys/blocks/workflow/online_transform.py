@@ -1,4 +1,4 @@
-"""The fitted steps, arranged for speed: every raw column is looked up once, whatever is made from it."""
+"""The online transform: fitted steps applied to requests, with one lookup per raw column."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from emrys.blocks.workflow.categorify import Categorify
 from emrys.blocks.workflow.columns import RawColumn
 from emrys.blocks.workflow.fill_normalize import FillNormalize
 from emrys.blocks.workflow.fitted_op import FittedOp
-from emrys.blocks.workflow.key_lookup import FIRST_POSITION, NULL_POSITION, KeyLookup, make_lookup
+from emrys.blocks.workflow.key_lookup import FIRST_POSITION, NULL_POSITION, KeyLookup, create_lookup
 from emrys.blocks.workflow.request import check_names, check_rows, read_column
 from emrys.blocks.workflow.reserved_ids import FIRST_KNOWN, NULL, NULL_INT, PADDING, UNSEEN
 from emrys.blocks.workflow.target_encoding import TargetEncoding
 
 
 @dataclass
-class _Keyed:
-    """A raw column that is looked up, and the outputs as arrays over the positions that the lookup gives."""
+class _ColumnLookup:
+    """The lookup of a raw column, and its outputs as arrays over the positions of the lookup."""
 
     raw: RawColumn
     lookup: KeyLookup
@@ -30,10 +30,10 @@ class _Keyed:
 
 
 class OnlineTransform:
-    """Applies fitted steps to the columns of a request. A row's result depends on that row alone.
+    """Applies fitted steps to the columns of a request. The result of a row depends only on that row.
 
     Args:
-        ops: The steps; the output columns come in their order.
+        ops: The steps, in the order of the output columns.
         raw_columns: The columns of a request.
     """
 
@@ -41,11 +41,11 @@ class OnlineTransform:
         self._raw_columns = tuple(raw_columns)
         self._names = [op.output.name for op in ops]
         self._numbers = [op for op in ops if isinstance(op, FillNormalize)]
-        keyed: dict[str, list[Categorify | TargetEncoding]] = {}
+        ops_by_column: dict[str, list[Categorify | TargetEncoding]] = {}
         for op in ops:
             if isinstance(op, (Categorify, TargetEncoding)):
-                keyed.setdefault(op.raw.name, []).append(op)
-        self._keyed = [_arrange(users) for users in keyed.values()]
+                ops_by_column.setdefault(op.raw.name, []).append(op)
+        self._lookups = [_column_lookup(column_ops) for column_ops in ops_by_column.values()]
 
     def __call__(self, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Applies the steps.
@@ -62,28 +62,28 @@ class OnlineTransform:
         check_names(columns, self._raw_columns)
         values = {column.name: read_column(column, columns[column.name]) for column in self._raw_columns}
         check_rows({name: len(array) for name, array in values.items()})
-        made: dict[str, NDArray[Any]] = {}
+        outputs: dict[str, NDArray[Any]] = {}
         for op in self._numbers:
-            made[op.column] = op.apply(values[op.column])[:, np.newaxis]
-        for column in self._keyed:
+            outputs[op.column] = op.apply(values[op.column])[:, np.newaxis]
+        for column in self._lookups:
             array = values[column.raw.name]
             positions = column.lookup.find(array.reshape(-1))
             for name, by_position in column.outputs.items():
                 result = by_position.take(positions)
                 if column.raw.is_list:
-                    made[name] = _pad_right(
+                    outputs[name] = _pad_right(
                         result.reshape(array.shape), (positions == NULL_POSITION).reshape(array.shape)
                     )
                 else:
-                    made[name] = result[:, np.newaxis]
-        return {name: made[name] for name in self._names}
+                    outputs[name] = result[:, np.newaxis]
+        return {name: outputs[name] for name in self._names}
 
 
-def _arrange(ops: Sequence[Categorify | TargetEncoding]) -> _Keyed:
-    """Gathers the keys of all steps on one raw column, and lays out each step's results over their positions."""
+def _column_lookup(ops: Sequence[Categorify | TargetEncoding]) -> _ColumnLookup:
+    """Collects the keys of all steps of a raw column, and the results of each step by position of the key."""
     tables = [op.table["value"].combine_chunks() for op in ops]
     keys = pa.chunked_array(tables).unique().drop_null()
-    column = _Keyed(ops[0].raw, make_lookup(ops[0].raw.name, keys))
+    column = _ColumnLookup(ops[0].raw, create_lookup(ops[0].raw.name, keys))
     for op, values in zip(ops, tables, strict=True):
         if isinstance(op, Categorify):
             known: NDArray[Any] = np.arange(FIRST_KNOWN, op.cardinality, dtype=np.int64)
@@ -98,7 +98,7 @@ def _arrange(ops: Sequence[Categorify | TargetEncoding]) -> _Keyed:
 
 
 def _as_numpy(values: pa.Array) -> NDArray[Any]:
-    """The values as a request brings them; a null as the value that stands for null."""
+    """The values as in a request, with null as its replacement value."""
     if pa.types.is_int64(values.type):
         from_null = values.fill_null(pa.scalar(NULL_INT, pa.int64()))
         return np.asarray(from_null.to_numpy(zero_copy_only=False))
@@ -106,7 +106,7 @@ def _as_numpy(values: pa.Array) -> NDArray[Any]:
 
 
 def _pad_right(ids: NDArray[np.int64], empty: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Makes padding of the empty places and moves it to the right, the order of the others kept. Shapes (B, L)."""
+    """Replaces empty positions by padding and moves it to the right, in stable order. Shapes (B, L)."""
     if not empty.any():
         return ids
     ids[empty] = PADDING

@@ -1,4 +1,4 @@
-"""Checks of the columns of a request."""
+"""Validation of the columns of a request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXACT = {"int64": np.dtype(np.int64), "float32": np.dtype(np.float32)}
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """A sentence that suggests the name most like `name`, or None."""
+    """A suggestion of the most similar name, for an error message, or None."""
     names = list(names)
     lower = {candidate.lower(): candidate for candidate in names}
     close = difflib.get_close_matches(name.lower(), lower, n=1)
@@ -24,10 +24,10 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 
 def check_names(columns: Mapping[str, Any], raw_columns: Iterable[RawColumn]) -> None:
-    """Checks that exactly the raw columns are there.
+    """Checks that a request has exactly the raw columns.
 
     Raises:
-        DataError: naming a missing or an unknown column.
+        DataError: if a column is missing or unknown.
     """
     wanted = [column.name for column in raw_columns]
     missing = [name for name in wanted if name not in columns]
@@ -40,32 +40,32 @@ def check_names(columns: Mapping[str, Any], raw_columns: Iterable[RawColumn]) ->
 
 
 def read_column(column: RawColumn, values: NDArray[Any]) -> NDArray[Any]:
-    """Checks the type and shape of a column and brings it into the shape that is worked on.
+    """Checks the type and shape of a column and normalizes its shape.
 
     Args:
-        column: What it has to be.
+        column: The expected column.
         values: Scalars (B,) or (B, 1), lists (B, L).
 
     Returns:
         Scalars (B,), lists (B, L); int64, float32, or objects for strings.
 
     Raises:
-        DataError: if the type or the shape is another.
+        DataError: if the type or the shape is wrong.
     """
     values = np.asarray(values)
     if column.is_list:
         if values.ndim != 2:
-            raise _refuse_shape(column, "(B, L)", values)
+            raise _shape_error(column, "(B, L)", values)
     elif values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     elif values.ndim != 1:
-        raise _refuse_shape(column, "(B,) or (B, 1)", values)
+        raise _shape_error(column, "(B,) or (B, 1)", values)
     if values.dtype == _EXACT.get(column.dtype) or (column.dtype == "string" and values.dtype.kind in "OSU"):
         return values
     if column.dtype == "int64" and values.dtype.kind in "iu" and np.can_cast(values.dtype, np.int64, "safe"):
         return values.astype(np.int64)
     if column.dtype == "float32" and values.dtype.kind == "f":
-        with np.errstate(over="ignore"):  # too large becomes infinite, which counts as missing
+        with np.errstate(over="ignore"):  # overflow becomes infinity, a missing value
             return values.astype(np.float32)
     kind = "strings (str or bytes)" if column.dtype == "string" else column.dtype
     raise DataError("the column has the wrong type", column=column.name, expected=kind, got=str(values.dtype))
@@ -75,18 +75,18 @@ def check_rows(rows: Mapping[str, int]) -> None:
     """Checks that all columns have the same number of rows.
 
     Raises:
-        DataError: naming the first column that differs.
+        DataError: if they differ.
     """
     first = next(iter(rows))
     for name, number in rows.items():
         if number != rows[first]:
             raise DataError(
-                "the column has another number of rows",
+                "the columns have different numbers of rows",
                 column=name,
                 expected=f"{rows[first]}, as in {first!r}",
                 got=str(number),
             )
 
 
-def _refuse_shape(column: RawColumn, expected: str, values: NDArray[Any]) -> DataError:
+def _shape_error(column: RawColumn, expected: str, values: NDArray[Any]) -> DataError:
     return DataError("the column has the wrong shape", column=column.name, expected=expected, got=str(values.shape))

@@ -1,17 +1,17 @@
-"""What the first ids of every categorical column mean, and how a request says null."""
+"""Reserved ids of categorical columns, and the null value of int64 in requests."""
 
 from __future__ import annotations
 
 from typing import Final
 
-#: Id of what only fills a dense list; no value is encoded as it.
+#: Id of padding in dense lists.
 PADDING: Final = 0
 #: Id of a missing value.
 NULL: Final = 1
-#: Id of a value that the train split did not hold, or too rarely.
+#: Id of a value that is not in the train split, or below the frequency threshold.
 UNSEEN: Final = 2
-#: Id of the most frequent value; the others follow by falling frequency.
+#: Id of the most frequent value; the others follow by descending frequency.
 FIRST_KNOWN: Final = 3
 
-#: Stands for null where a column of int64 cannot hold one; strings use "" and floats NaN.
+#: Null in int64 arrays; strings use "" and floats NaN.
 NULL_INT: Final = -(2**63)

@@ -1,4 +1,4 @@
-"""Arrow tables to the columns of a request, and its results back."""
+"""Conversion of Arrow tables to requests, and of results to Arrow tables."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ def raw_type(column: RawColumn) -> pa.DataType:
 
 
 def cast_column(column: RawColumn, values: pa.ChunkedArray) -> pa.Array:
-    """Brings a column to the type of the raw column: other integers and floats, large or dictionary strings.
+    """Casts a column to the type of the raw column, from other integers and floats, large or dictionary strings.
 
     Raises:
-        DataError: if the type is another, or a value does not fit.
+        DataError: if the type is incompatible, or a value is out of range.
     """
-    wanted = raw_type(column)
-    found = values.type
+    expected = raw_type(column)
+    actual = values.type
     try:
-        if _is_like(wanted, found):
-            cast = values.cast(wanted, safe=not pa.types.is_floating(wanted))
+        if _is_compatible(expected, actual):
+            cast = values.cast(expected, safe=not pa.types.is_floating(expected))
             return cast.combine_chunks() if isinstance(cast, pa.ChunkedArray) else cast
     except pa.ArrowInvalid:
         pass
-    raise DataError("the column has the wrong type", column=column.name, expected=str(wanted), got=str(found))
+    raise DataError("the column has the wrong type", column=column.name, expected=str(expected), got=str(actual))
 
 
 def clean_column(column: RawColumn, values: pa.Array) -> pa.Array:
-    """Makes all that counts as missing null: the empty string, NaN and infinities; a list loses its missing elements.
+    """Replaces missing values (the empty string, NaN, infinities) by null, and removes them from lists.
 
     Args:
-        column: What it is.
+        column: The raw column.
         values: The values, of the type of the raw column.
 
     Returns:
-        The values, of the same type. A null list has become an empty one.
+        The values, of the same type. A null list becomes an empty one.
     """
     if column.is_list:
         return _clean_lists(RawColumn(column.name, column.dtype), values)
@@ -59,14 +59,14 @@ def clean_column(column: RawColumn, values: pa.Array) -> pa.Array:
 
 
 def to_request(table: pa.Table, raw_columns: Sequence[RawColumn]) -> dict[str, NDArray[Any]]:
-    """Gives the raw columns of a table as a request brings them.
+    """The raw columns of a table as a request.
 
     Args:
-        table: The table; columns beside the raw ones are left out.
+        table: The table; other columns are ignored.
         raw_columns: The columns of a request.
 
     Returns:
-        Scalars (B,), lists (B, L), nulls as the value that stands for them.
+        Scalars (B,), lists (B, L), nulls as their replacement value.
     """
     request = {}
     for column in raw_columns:
@@ -78,40 +78,42 @@ def to_request(table: pa.Table, raw_columns: Sequence[RawColumn]) -> dict[str, N
 
 
 def from_response(response: Mapping[str, NDArray[Any]], columns: Sequence[OutputColumn]) -> pa.Table:
-    """Gives results as a table: scalars as int64 or float32, lists as list<int64> without their padding."""
+    """The results as a table: scalars as int64 or float32, lists as list<int64> without their padding."""
     arrays = []
     for column in columns:
         values = response[column.name]
         if not column.is_list:
             arrays.append(pa.array(values[:, 0]))
             continue
-        kept = values != PADDING
-        offsets = np.concatenate([[0], kept.sum(axis=1).cumsum()]).astype(np.int32)
-        arrays.append(pa.ListArray.from_arrays(pa.array(offsets), pa.array(values[kept], pa.int64())))
+        valid = values != PADDING
+        offsets = np.concatenate([[0], valid.sum(axis=1).cumsum()]).astype(np.int32)
+        arrays.append(pa.ListArray.from_arrays(pa.array(offsets), pa.array(values[valid], pa.int64())))
     return pa.table(arrays, names=[column.name for column in columns])
 
 
-def _is_like(wanted: pa.DataType, found: pa.DataType) -> bool:
-    if pa.types.is_list(wanted):
-        is_list = pa.types.is_list(found) or pa.types.is_large_list(found)
-        return is_list and (_is_like(wanted.value_type, found.value_type) or pa.types.is_null(found.value_type))
-    if pa.types.is_dictionary(found):
-        found = found.value_type
-    if pa.types.is_integer(wanted):
-        return bool(pa.types.is_integer(found))
-    if pa.types.is_floating(wanted):
-        return bool(pa.types.is_floating(found) or pa.types.is_integer(found))
-    return bool(pa.types.is_string(found) or pa.types.is_large_string(found))
+def _is_compatible(expected: pa.DataType, actual: pa.DataType) -> bool:
+    if pa.types.is_list(expected):
+        is_list = pa.types.is_list(actual) or pa.types.is_large_list(actual)
+        return is_list and (
+            _is_compatible(expected.value_type, actual.value_type) or pa.types.is_null(actual.value_type)
+        )
+    if pa.types.is_dictionary(actual):
+        actual = actual.value_type
+    if pa.types.is_integer(expected):
+        return bool(pa.types.is_integer(actual))
+    if pa.types.is_floating(expected):
+        return bool(pa.types.is_floating(actual) or pa.types.is_integer(actual))
+    return bool(pa.types.is_string(actual) or pa.types.is_large_string(actual))
 
 
 def _clean_lists(element: RawColumn, lists: pa.Array) -> pa.Array:
-    """Drops the missing elements; walks over the elements that lists hold, not over the lists."""
+    """Removes missing elements, in one pass over the elements of all lists."""
     parents = pc.list_parent_indices(lists)
     elements = clean_column(element, pc.list_flatten(lists))
-    kept = pc.is_valid(elements)
-    lengths = np.bincount(parents.filter(kept).to_numpy(zero_copy_only=False), minlength=len(lists))
+    valid = pc.is_valid(elements)
+    lengths = np.bincount(parents.filter(valid).to_numpy(zero_copy_only=False), minlength=len(lists))
     offsets = np.concatenate([[0], lengths.cumsum()]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), elements.filter(kept))
+    return pa.ListArray.from_arrays(pa.array(offsets), elements.filter(valid))
 
 
 def _scalars(column: RawColumn, values: pa.Array) -> NDArray[Any]:
@@ -123,7 +125,7 @@ def _scalars(column: RawColumn, values: pa.Array) -> NDArray[Any]:
 
 
 def _dense(column: RawColumn, lists: pa.Array) -> NDArray[Any]:
-    """Lists as (B, L), filled up with the value that stands for null."""
+    """Lists as (B, L), padded with the replacement value of null."""
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     elements = _scalars(RawColumn(column.name, column.dtype), pc.list_flatten(lists))
     longest = int(lengths.max(initial=0))

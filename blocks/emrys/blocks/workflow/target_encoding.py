@@ -1,4 +1,4 @@
-"""Values to the mean target of their rows."""
+"""Target encoding: values to the smoothed mean target of their rows."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from emrys.blocks.workflow.fitted_op import FittedOp, check_table
 
 @dataclass(frozen=True)
 class TargetEncoding(FittedOp):
-    """Encodes a value by the smoothed mean target of its rows in the train split, then normalises.
+    """Encodes a value by the smoothed mean target of its rows in the train split, then standardizes.
 
-    The encoding is `(sum + smoothing * target_mean) / (count + smoothing)`. Null is a group like any other; a value
-    without a group is encoded as `target_mean`. The folds shaped the encodings of the train rows alone, which were
-    made when the workflow was fitted; every other row gets the whole-train statistics that stand here.
+    The encoding is `(sum + smoothing * target_mean) / (count + smoothing)`. Null is a group of its own; a value
+    without a group is encoded as `target_mean`. Out-of-fold encodings apply only to the train rows and are computed when
+    the workflow is fitted; all other rows are encoded with the statistics of the whole train split, stored here.
 
     Args:
         column: Raw column; the output is `TE_<column>_<target>`.
         dtype: `int64` or `string`, the type of the raw values.
-        target: Column whose mean is taken.
-        groups: `value`, `count` (int64) and `sum` (float64) of the target, by value; one of them may be null.
+        target: The target column.
+        groups: `value`, and `count` (int64) and `sum` (float64) of the target; one value may be null.
         target_mean: Mean target of the train split.
         smoothing: Weight of `target_mean`, in rows.
         mean: Mean of the out-of-fold encodings of the train split.
         std: Standard deviation of the out-of-fold encodings of the train split; 0 if they are constant.
-        folds: Number of folds on the train split; kept for the reader.
-        fold_seed: Seed of the folds; kept for the reader.
+        folds: Number of folds on the train split; informational.
+        fold_seed: Seed of the folds; informational.
     """
 
     kind: ClassVar[str] = "target_encoding"
@@ -55,22 +55,22 @@ class TargetEncoding(FittedOp):
 
     @property
     def raw(self) -> RawColumn:
-        """The raw column that it reads."""
+        """The raw input column."""
         return RawColumn(self.column, self.dtype)
 
     @property
     def output(self) -> OutputColumn:
-        """The normalised encoding: float32."""
+        """The standardized encoding: float32."""
         return OutputColumn(f"TE_{self.column}_{self.target}", "float32", False, None, self.column, self.kind)
 
     def encodings(self) -> NDArray[np.float32]:
-        """The normalised encoding of every group, in the order of `groups`."""
+        """The standardized encoding of every group, in the order of `groups`."""
         count = self.groups["count"].to_numpy().astype(np.float64)
         total = self.groups["sum"].to_numpy() + self.smoothing * self.target_mean
         return normalise(total / (count + self.smoothing), self.mean, self.std)
 
     def unseen(self) -> np.float32:
-        """The normalised encoding of a value that has no group."""
+        """The standardized encoding of a value that has no group."""
         return np.float32(normalise(np.asarray(self.target_mean), self.mean, self.std))
 
     def definition(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class TargetEncoding(FittedOp):
 
     @classmethod
     def restore(cls, definition: Mapping[str, Any], table: pa.Table | None) -> Self:
-        """Makes the step from what `definition` and `table` gave."""
+        """Creates the step from its `definition` and `table`."""
         numbers = {name: float(definition[name]) for name in ("target_mean", "smoothing", "mean", "std")}
         return cls(
             column=definition["column"],

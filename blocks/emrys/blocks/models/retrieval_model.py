@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import keras
-from merlin.schema import Tags
+import numpy as np
+import pyarrow as pa
+from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.core.serializing import from_config, sharing, to_config
 from emrys.blocks.core.traversal import shared_layers
-from emrys.blocks.errors import ConfigError
+from emrys.blocks.errors import ConfigError, DataError
+from emrys.blocks.loader import Loader
+from emrys.blocks.loader.sources import open_source
+from emrys.blocks.models.embedding_encoder import EmbeddingEncoder
+from emrys.blocks.models.encoder import Encoder
 from emrys.blocks.models.model import Model
-from emrys.blocks.models.retrieval_vectors import Index, chosen_rows, encoded
 from emrys.blocks.models.top_k_encoder import TopKEncoder
-from emrys.blocks.models.tower_sizes import check_tower_sizes
 from emrys.blocks.outputs.candidate_weights import candidate_bias
 from emrys.blocks.outputs.contrastive_output import ContrastiveOutput
+from emrys.blocks.outputs.model_output import ModelOutput
 from emrys.blocks.outputs.resolve import resolve_outputs
+from emrys.blocks.retrieval.encoding import index_column
 from emrys.blocks.retrieval.scored_with_bias import ScoredWithBias, with_bias
 from emrys.blocks.retrieval.top_k_output import TopKOutput
 
@@ -83,7 +90,7 @@ class RetrievalModelV2(Model):
         for argument, layer in (("query", query), ("candidate", candidate)):
             if layer is not None and not isinstance(layer, keras.layers.Layer):
                 raise ConfigError(f"RetrievalModelV2: {argument}", expected="a layer", got=type(layer).__name__)
-        last = resolve_outputs(output)
+        last = output if isinstance(output, ModelOutput) else resolve_outputs(output)
         if isinstance(last, ContrastiveOutput):
             query_name, candidate_name = last.keys
         encoder = query
@@ -248,5 +255,123 @@ class RetrievalModelV2(Model):
             made = {name: from_config(given.pop(name)) for name in order}
             made |= from_config(given)
         model = cls(**made)
-        model._freezer.freeze_numbers(frozen)
+        if frozen:
+            model._freezer().freeze_numbers(frozen)
         return model
+
+
+def check_tower_sizes(owner: str, towers: Mapping[str, keras.layers.Layer]) -> None:
+    """Compares the sizes of what the towers give, where it follows from the columns that they read.
+
+    Args:
+        owner: The model, for errors.
+        towers: The towers by name.
+
+    Raises:
+        ConfigError: if the sizes differ.
+    """
+    sizes = {name: vector_size(tower) for name, tower in towers.items()}
+    known = {name: size for name, size in sizes.items() if size is not None}
+    if len(set(known.values())) > 1:
+        raise ConfigError(
+            f"{owner} compares the vectors of {' and '.join(known)}",
+            expected="both of one size",
+            got=" and ".join(f"{size} ({name})" for name, size in known.items()),
+            fix="End both towers with the same dimension.",
+        )
+
+
+def vector_size(tower: keras.layers.Layer) -> int | None:
+    """Size of what a tower gives, None where it does not follow from the columns that it reads."""
+    schema = getattr(tower, "schema", None)
+    if schema is None or len(schema) == 0 or len(schema.select_by_tag(Tags.EMBEDDING)):
+        return None
+    try:
+        shape = tower.compute_output_shape({column.name: _shape(column) for column in schema})
+    except NotImplementedError:  # a layer of the user's own
+        return None
+    return shape[-1] if isinstance(shape, tuple) else None
+
+
+def _shape(column: ColumnSchema) -> tuple[Any, ...]:
+    return (None, None) if column.is_list else (None, 1)
+
+
+#: What says which column a result is indexed by.
+Index: TypeAlias = str | ColumnSchema | Schema | Tags
+
+_ROWS_AT_ONCE = 65_536
+
+
+def encoded(
+    encoder: keras.layers.Layer, what: str, dataset: Any, index: Index, batch_size: int, **kwargs: Any
+) -> Dataset:
+    """Encodes all rows of a data set, or all ids of an `EmbeddingEncoder` where `dataset` is None.
+
+    Args:
+        encoder: The encoder.
+        what: What it encodes, for errors.
+        dataset: What `Encoder.encode` takes, or None.
+        index: Column to index the result by.
+        batch_size: Rows of a batch.
+        **kwargs: Further arguments of `Encoder.encode`.
+
+    Raises:
+        ConfigError: if it is no `Encoder`, or needs data and there is none.
+    """
+    if not isinstance(encoder, Encoder):
+        raise ConfigError(
+            f"the {what} encoder does not say which columns it reads",
+            expected="an Encoder",
+            got=type(encoder).__name__,
+            fix="Wrap it: mm.Encoder(<inputs>, <layers>).",
+        )
+    if dataset is None:
+        if not isinstance(encoder, EmbeddingEncoder):
+            columns = ", ".join(encoder.schema.column_names) if encoder.schema is not None else "its features"
+            raise ConfigError(
+                f"{what}_embeddings needs data",
+                expected=f"rows with {columns}",
+                got="none",
+                fix=f"Give one row for each {what}.",
+            )
+        index = str(encoder.table.schema.first.name)
+        dataset = pa.table({index: np.arange(encoder.table.input_dim, dtype=np.int64)})
+    return encoder.encode(dataset, index=index, batch_size=batch_size, **kwargs)
+
+
+def chosen_rows(vectors: Dataset, dataset: Any, index: Index) -> Dataset:
+    """The vectors of the ids in a data set, one row for each of its rows.
+
+    Args:
+        vectors: A row for each id, indexed by the ids.
+        dataset: A `merlin.io.Dataset`, a `Loader`, an Arrow table, or paths of Parquet files.
+        index: Column of the ids.
+
+    Raises:
+        DataError: if there is no such column, or an id has no vector.
+    """
+    from merlin.io import Dataset  # starts Dask, which is not everybody's
+
+    column = index_column(index, getattr(dataset, "schema", None))
+    frame = vectors.to_ddf().compute(scheduler="synchronous")
+    ids = _column(dataset, column)
+    unknown = ids[~np.isin(ids, frame.index)]
+    if len(unknown):
+        raise DataError(
+            "a candidate has no vector", column=column, expected=f"ids from 0 to {len(frame) - 1}", got=str(unknown[0])
+        )
+    return Dataset(frame.loc[ids].rename_axis(index=column))
+
+
+def _column(data: Any, column: str) -> Any:
+    source = data.source if isinstance(data, Loader) else open_source(data)
+    names = source.arrow_schema.names
+    if column not in names:
+        raise DataError("the data has no such column", path=source.name, column=column, got=", ".join(names))
+    parts = [
+        np.asarray(batch.column(0))
+        for group in range(len(source.group_rows))
+        for batch, _, _ in source.batches(group, [column], _ROWS_AT_ONCE)
+    ]
+    return np.concatenate([np.zeros(0, np.int64), *parts])
