@@ -318,5 +318,5 @@ def test_gradients_that_are_missing():
 
 
 def test_bad_arguments():
-    with pytest.raises(ConfigError, match=r"LazyAdam: beta_1; expected a number from 0 to below 1, got 1\.5"):
+    with pytest.raises(ConfigError, match=r"LazyAdam: beta_1.*got 1\.5"):
         mm.LazyAdam(beta_1=1.5)

@@ -68,7 +68,7 @@ def _check_optimizers(optimizer, outputs):
 def test_golden(case):
     blocks = _blocks()
     if case.raises:
-        with pytest.raises(ValueError, match=r"expected at least one pair, got none|belongs to two optimizers"):
+        with pytest.raises(ValueError, match=r"at least one pair|belongs to two pairs"):
             _step(_multi(case, blocks), blocks)
         return
     optimizer = _multi(case, blocks)
@@ -160,16 +160,16 @@ def test_moving_averages_of_one_optimizer():
 
 def test_bad_arguments():
     block = mm.MLPBlock([2])
-    with pytest.raises(ConfigError, match="MultiOptimizer takes pairs; expected OptimizerBlocks, got tuple"):
+    with pytest.raises(ConfigError, match="expected OptimizerBlocks, got tuple"):
         mm.MultiOptimizer([("sgd", block)])
-    with pytest.raises(ConfigError, match="OptimizerBlocks takes blocks; expected layers, got str"):
+    with pytest.raises(ConfigError, match="OptimizerBlocks: blocks.*got str"):
         mm.MultiOptimizer([mm.OptimizerBlocks("sgd", ["a"])])
-    with pytest.raises(ConfigError, match=r"MultiOptimizer: clipnorm; .*Give it to the optimizers of the pairs"):
+    with pytest.raises(ConfigError, match=r"MultiOptimizer: clipnorm"):
         mm.MultiOptimizer([mm.OptimizerBlocks("sgd", block)], clipnorm=1.0)
-    with pytest.raises(ConfigError, match=r"scales the loss for its own variables only\. Put LazyLossScaleOptimizer"):
+    with pytest.raises(ConfigError, match=r"scale the loss.*LazyLossScaleOptimizer"):
         mm.MultiOptimizer([mm.OptimizerBlocks(mm.LazySGD(loss_scale_factor=2.0), block)])
     optimizer = mm.MultiOptimizer([mm.OptimizerBlocks("sgd", mm.MLPBlock([2], block_name="late"))])
-    with pytest.raises(ConfigError, match=r"block 'late' has no weights yet\. Build the model"):
+    with pytest.raises(ConfigError, match=r"'late'.*Build the model"):
         optimizer.build([keras.Variable([1.0])])
 
 
@@ -191,5 +191,5 @@ def test_golden_split(case):
 
 
 def test_split_takes_tables():
-    with pytest.raises(ConfigError, match="split_embeddings_on_size takes embedding tables; got MLPBlock"):
+    with pytest.raises(ConfigError, match="split_embeddings_on_size.*got MLPBlock"):
         mm.split_embeddings_on_size(mm.ParallelBlock(mm.MLPBlock([2])), 10)

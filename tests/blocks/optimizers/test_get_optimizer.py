@@ -1,4 +1,4 @@
-"""What `compile` trains a model with."""
+"""Optimizers by name, and the default optimizer of `compile`."""
 
 from __future__ import annotations
 
