@@ -88,7 +88,7 @@ def test_a_linear_layer_trains_on_sparse_vectors(tmp_path):
 
 def test_ids_outside_the_domain():
     encoding = mm.CategoryEncoding(_schema(), name="wide")
-    with pytest.raises(DataError, match=r"wide: column a: an id has no row; expected 0 to 4, got 5\. Give the domain"):
+    with pytest.raises(DataError, match=r"wide: column a: an id has no row; expected 0 to 4, got 5\. Raise the maximum"):
         encoding({"a": np.array([[5]])})
     with pytest.raises(tf.errors.InvalidArgumentError, match="wide: column a: an id has no row; expected 0 to 4"):
         tf.function(lambda batch: encoding(batch))({"a": tf.constant([[5]])})

@@ -20,7 +20,7 @@ class Categorify(FittedOp):
     Args:
         column: Raw column; the output has the same name.
         dtype: `int64` or `string`, the type of the raw values.
-        categories: `value` and `count` (int64, in the train split), sorted by descending count, then by value. No nulls.
+        categories: `value` and `count` (int64, in the train split), by descending count, then by value. No nulls.
         is_list: Whether a row holds a list.
         freq_threshold: Minimum count of the values; informational.
         max_size: Maximum number of ids, or None; informational.

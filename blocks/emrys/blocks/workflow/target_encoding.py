@@ -20,8 +20,8 @@ class TargetEncoding(FittedOp):
     """Encodes a value by the smoothed mean target of its rows in the train split, then standardizes.
 
     The encoding is `(sum + smoothing * target_mean) / (count + smoothing)`. Null is a group of its own; a value
-    without a group is encoded as `target_mean`. Out-of-fold encodings apply only to the train rows and are computed when
-    the workflow is fitted; all other rows are encoded with the statistics of the whole train split, stored here.
+    without a group is encoded as `target_mean`. Out-of-fold encodings apply only to the train rows and are computed
+    when the workflow is fitted; all other rows are encoded with the statistics of the whole train split, stored here.
 
     Args:
         column: Raw column; the output is `TE_<column>_<target>`.
