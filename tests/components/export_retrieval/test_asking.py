@@ -67,8 +67,8 @@ def test_emrys_predict_prints_items_and_scores(server, tmp_path, capsys, monkeyp
     rows.write_text(json.dumps(small.ROWS))
     predict_rows(rows, None, number=None, url=server.grpc_url, protocol="grpc", model="words")
     printed = capsys.readouterr().out
-    for found in small.expected_lists(small.ROWS):
-        assert ", ".join(f"{film} ({score:.4f})" for film, score in found) in printed
+    for items in small.expected_lists(small.ROWS):
+        assert ", ".join(f"{film} ({score:.4f})" for film, score in items) in printed
 
 
 def test_emrys_predict_says_how_many_more_there_are(server, tmp_path, capsys, monkeypatch):

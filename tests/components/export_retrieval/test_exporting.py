@@ -13,7 +13,7 @@ from emrys.blocks.errors import DataError, DependencyError, ParityError, SchemaE
 from emrys.blocks.workflow import FittedWorkflow
 from emrys.components.contracts.triton_repository import TritonRepository
 from emrys.components.export_retrieval.parity import comparison_queries
-from emrys.components.retrieval.ragged_array import Lists
+from emrys.components.retrieval.ragged_array import RaggedArray
 from emrys.components.serving.columns import Column
 from tests.components.serving import small_recommender as small
 
@@ -85,17 +85,17 @@ def test_items_of_equal_scores_may_change_places(export_small, tmp_path):
     workflow = small.make_workflow()
 
     def other_first(rows, transformed):
-        given = rows.to_pylist()
-        had = [{*small.SEEN.get(one["user"] or "", []), *(one["history"] or [])} for one in given]
-        lists = small.expected_lists(given, items)
+        queries = rows.to_pylist()
+        had = [{*small.SEEN.get(one["user"] or "", []), *(one["history"] or [])} for one in queries]
+        lists = small.expected_lists(queries, items)
         # Of two films with one score the second one comes first, also where the list has room for one alone.
-        places, scores = np.full((len(lists), 4), -1), np.full((len(lists), 4), -np.inf, np.float32)
+        indices, scores = np.full((len(lists), 4), -1), np.full((len(lists), 4), -np.inf, np.float32)
         swap = {"film a": "film b", "film b": "film a"}
-        for number, found in enumerate(lists):
-            for rank, (film, score) in enumerate(found):
+        for number, recommended in enumerate(lists):
+            for rank, (film, score) in enumerate(recommended):
                 film = swap[film] if film in swap and not had[number] & set(swap) else film
-                places[number, rank], scores[number, rank] = small.CATALOGUE.index(film), score
-        return dataclasses.replace(small.offline_recommend(rows, transformed), items=places, scores=scores)
+                indices[number, rank], scores[number, rank] = small.CATALOGUE.index(film), score
+        return dataclasses.replace(small.offline_recommend(rows, transformed), items=indices, scores=scores)
 
     (tmp_path / "recommender").mkdir()
     repository = export_small(
@@ -110,7 +110,7 @@ def test_items_of_equal_scores_may_change_places(export_small, tmp_path):
 def test_a_seen_item_fails_the_check(export_small, tmp_path):
     def more(expected):
         # The first row has seen its own best item too.
-        return Lists.of(
+        return RaggedArray.of(
             np.append(expected.seen.rows, 0), np.append(expected.seen.values, expected.items[0, 0]), len(expected.seen)
         )
 
@@ -144,9 +144,9 @@ def test_a_workflow_that_differs_is_reported_with_the_column(export_small, tmp_p
 
 def test_an_approximate_search_that_finds_too_little(export_small, tmp_path):
     def exact(expected):
-        places = expected.items.copy()
-        places[:, 0] = 99  # one of four is another
-        return places
+        items = expected.items.copy()
+        items[:, 0] = 99  # one of four differs
+        return items
 
     message = fails(export_small, tmp_path / "triton", offline_recommend=changed(exact=exact), recall_floor=0.9)
     for fact in ("a share of at least 0.9, got 0.", "recall_target", "exact_up_to"):

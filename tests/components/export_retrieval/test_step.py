@@ -45,15 +45,15 @@ def expected(pipeline):
         transformed = transform(inputs["workflow"], table)
         queries, items = vectors(known[name], transformed, evaluation.candidates, evaluation.item, 1024)
         keys = evaluation.candidates["key"].to_numpy()
-        found = []
+        lists = []
         for row, vector in zip(rows, queries, strict=True):
             had = set(log.movieId[log.userId == row["userId"]])
             had |= set() if name == "factors" else set(row["history"] or [])
             scores = vector @ items.T
             scores[np.isin(keys, list(had))] = -np.inf
             order = np.argsort(-scores, kind="stable")
-            found.append({keys[place]: scores[place] for place in order if np.isfinite(scores[place])})
-        return found
+            lists.append({keys[index]: scores[index] for index in order if np.isfinite(scores[index])})
+        return lists
 
     return find
 
@@ -106,14 +106,14 @@ def test_a_history_in_the_request_is_excluded_and_shortens_the_lists(pipeline, s
 def test_summaries_of_the_parity_checks(pipeline, repositories):
     rows = Splits(pipeline.root / "splits").read("test").num_rows
     parity = {name: one.metadata["parity"] for name, one in repositories.items()}
-    # Two made rows for each scalar (userId alone for the factors, four columns for the others), four for the list,
+    # Two edge cases for each scalar (userId alone for the factors, four columns for the others), four for the list,
     # two for all; then the user who has seen most and two long histories.
     assert parity["factors"]["rows"] == rows + 2 + 2 + 1
     assert parity["towers"]["rows"] == parity["dnn"]["rows"] == rows + 4 * 2 + 4 + 2 + 3
-    for found in parity.values():
-        assert (found["k"], found["through"]) == (K, "in-process")
-        assert found["max_abs_difference"] < 1e-5
-        assert found["seen_left_out"] > 1000
+    for summary in parity.values():
+        assert (summary["k"], summary["through"]) == (K, "in-process")
+        assert summary["max_abs_difference"] < 1e-5
+        assert summary["seen_left_out"] > 1000
     # The history of the whole catalogue, and of all of it but one film.
     assert (parity["towers"]["short_rows"], parity["factors"]["short_rows"]) == (2, 0)
     assert parity["towers"]["recommended"] == (parity["towers"]["rows"] - 2) * K + 1

@@ -142,17 +142,17 @@ def expected_lists(rows: list[dict[str, Any]], items: np.ndarray = ITEMS) -> lis
 def offline_recommend(rows: pa.Table, transformed: pa.Table) -> OfflineRecommendations:
     """The expected items as the offline path returns them."""
     lists = expected_lists(rows.to_pylist())
-    places = np.full((len(lists), CONFIG.k), -1)
+    indices = np.full((len(lists), CONFIG.k), -1)
     scores = np.full((len(lists), CONFIG.k), -np.inf, np.float32)
-    for number, found in enumerate(lists):
-        places[number, : len(found)] = [CATALOGUE.index(film) for film, _ in found]
-        scores[number, : len(found)] = [score for _, score in found]
+    for number, recommended in enumerate(lists):
+        indices[number, : len(recommended)] = [CATALOGUE.index(film) for film, _ in recommended]
+        scores[number, : len(recommended)] = [score for _, score in recommended]
     seen = [
         sorted({*SEEN.get(one["user"] or "", []), *(one["history"] or [])} & set(CATALOGUE)) for one in rows.to_pylist()
     ]
     numbers = np.repeat(np.arange(len(seen)), [len(films) for films in seen])
     return OfflineRecommendations(
-        places,
+        indices,
         scores,
         RaggedArray.of(numbers, np.array([CATALOGUE.index(f) for films in seen for f in films], int), len(seen)),
     )

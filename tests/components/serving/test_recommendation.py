@@ -17,5 +17,5 @@ def test_a_list_ends_at_the_first_null():
 
 def test_strings_are_text():
     ids = np.array([["Amélie".encode(), b""]], object)
-    found = unpack_recommendations({"item_ids": ids, "scores": np.array([[1.0, NO_SCORE]], np.float32)})
-    assert found == [[("Amélie", 1.0)]]
+    items = unpack_recommendations({"item_ids": ids, "scores": np.array([[1.0, NO_SCORE]], np.float32)})
+    assert items == [[("Amélie", 1.0)]]

@@ -20,7 +20,7 @@ print("stopped in order", flush=True)
 
 
 @pytest.mark.slow
-def test_it_serves_until_it_is_asked_to_stop(models, tmp_path):
+def test_it_serves_until_sigterm(models, tmp_path):
     need_server()
     log = tmp_path / "server.log"
     process = subprocess.Popen(

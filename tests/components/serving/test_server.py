@@ -215,8 +215,8 @@ def test_the_model_and_the_transform_batch_requests(server):
 def statistics(server, model):
     connection = http.client.HTTPConnection(server.http_url)
     connection.request("GET", f"/v2/models/{model}/stats")
-    found = json.loads(connection.getresponse().read())["model_stats"][0]
-    return found["inference_count"], found["execution_count"]
+    counts = json.loads(connection.getresponse().read())["model_stats"][0]
+    return counts["inference_count"], counts["execution_count"]
 
 
 def test_a_taken_port_fails_at_once(server, models):
@@ -286,12 +286,12 @@ def test_the_server_ends_with_its_owner_and_two_servers_run_at_once(server, mode
 
 def processes_with(text: str) -> list[str]:
     """Command lines of all processes that contain `text`: the server and its stubs have the name of their folder."""
-    found = []
+    lines = []
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = file.read_bytes().replace(b"\0", b" ").decode()
         except OSError:
             continue
         if text in line:
-            found.append(line)
-    return found
+            lines.append(line)
+    return lines

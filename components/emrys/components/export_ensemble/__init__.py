@@ -1,1 +1,1 @@
-"""Step export_ensemble: a trained model and its workflow as a Triton model repository that answers raw rows."""
+"""Step export_ensemble: a ranking model and its workflow as a Triton model repository that scores raw rows."""

@@ -15,13 +15,13 @@ def export_ensemble(
     name: str = "ranking",
     require_server: bool = False,
 ) -> None:
-    """Writes a Triton model repository that answers raw rows, and checks it against the offline path.
+    """Writes a Triton model repository that scores raw rows, and checks it against the offline path.
 
     Args:
         model: The trained model.
         workflow: The fitted workflow.
         schema: Schema of the transformed rows.
-        splits: Raw rows; held-out ones go through both paths.
+        splits: Raw rows; held-out rows go through both paths.
         name: Name of the ensemble.
         require_server: Whether a missing Triton server fails the step; otherwise the same code is checked in process.
 

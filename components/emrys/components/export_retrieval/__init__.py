@@ -1,1 +1,1 @@
-"""Step export_retrieval: a retrieval model as a Triton model repository that recommends items to raw queries."""
+"""Step export_retrieval: a retrieval model as a Triton model repository that recommends items for raw queries."""

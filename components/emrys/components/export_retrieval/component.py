@@ -17,16 +17,16 @@ def export_retrieval(
     k: int = 100,
     require_server: bool = False,
 ) -> None:
-    """Writes a Triton model repository that recommends items to raw queries, and checks it against the offline path.
+    """Writes a Triton model repository that recommends items for raw queries, and checks it against the offline path.
 
     Args:
         model: The trained model.
         workflow: The fitted workflow.
         schema: Schema of the transformed rows.
-        splits: Raw rows; held-out ones go through both paths.
-        evaluation: The model's evaluation; it brings the items, who has seen which, and how they are searched.
+        splits: Raw rows; held-out rows go through both paths.
+        evaluation: The model's evaluation, with the catalogue, the seen items and the settings of the search.
         name: Name of the ensemble.
-        k: Items that are recommended for each query.
+        k: Number of items recommended per query.
         require_server: Whether a missing Triton server fails the step; otherwise the same code is checked in process.
 
     Returns:

@@ -16,7 +16,7 @@ from emrys.blocks.retrieval.seen_items import SeenItems
 from emrys.blocks.workflow import NULL_INT
 from emrys.components.retrieval.catalogue import positions
 from emrys.components.retrieval.ragged_array import RaggedArray
-from emrys.components.retrieval.search import search_items, top_k_encoder
+from emrys.components.retrieval.search import Recommendations, search_items, top_k_encoder
 
 Ints = npt.NDArray[np.int64]
 
@@ -56,14 +56,14 @@ class OfflineRecommender:
 
     def __init__(
         self,
-        model: Any,
+        model: mm.RetrievalModelV2,
         schema: Schema,
         items: pa.Table,
         item: str,
         user: str,
         seen: SeenItems,
         histories: tuple[str, ...],
-        layer: Any,
+        layer: mm.BruteForce | mm.ApproximateTopK,
     ) -> None:
         self._schema, self._items, self._item, self._user = schema, items, item, user
         self._seen, self._histories = seen, histories
@@ -80,11 +80,11 @@ class OfflineRecommender:
             transformed: The same rows after the workflow.
         """
         seen = self._seen_items(rows, transformed)
-        found = self._found(self._encoder, transformed, seen)
-        exact = None if self._exact is None else self._found(self._exact, transformed, seen).items
-        return OfflineRecommendations(found.items, found.scores, seen, exact)
+        results = self._search(self._encoder, transformed, seen)
+        exact = None if self._exact is None else self._search(self._exact, transformed, seen).items
+        return OfflineRecommendations(results.items, results.scores, seen, exact)
 
-    def _found(self, encoder: Any, transformed: pa.Table, seen: RaggedArray) -> Any:
+    def _search(self, encoder: mm.TopKEncoder, transformed: pa.Table, seen: RaggedArray) -> Recommendations:
         return search_items(encoder, self._schema, transformed, self._items, self._item, seen, _BATCH)
 
     def _seen_items(self, rows: pa.Table, transformed: pa.Table) -> RaggedArray:

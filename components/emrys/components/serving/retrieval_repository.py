@@ -1,4 +1,4 @@
-"""Writing the model repository of a retrieval ensemble, which recommends items to raw queries."""
+"""Writing the model repository of a retrieval ensemble, which recommends items for raw queries."""
 
 from __future__ import annotations
 

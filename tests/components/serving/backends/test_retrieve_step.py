@@ -55,9 +55,9 @@ def test_film_c_is_never_recommended_but_can_be_in_a_history(step):
 
 
 def test_a_user_id_of_invalid_utf8_is_an_unknown_user(step):
-    given = transformed([small.row("dan")])
-    given["seen_by"] = np.array([[b"\xff\xfe"]], object)
-    assert len(unpack_recommendations(step(given))[0]) == 4
+    columns = transformed([small.row("dan")])
+    columns["seen_by"] = np.array([[b"\xff\xfe"]], object)
+    assert len(unpack_recommendations(step(columns))[0]) == 4
 
 
 def test_the_rows_of_a_batch_do_not_depend_on_each_other(step):
@@ -77,13 +77,13 @@ def test_the_rows_of_a_batch_do_not_depend_on_each_other(step):
     ],
 )
 def test_invalid_inputs_are_refused(step, name, values, message):
-    given = transformed(small.ROWS)
+    columns = transformed(small.ROWS)
     if values is None:
-        del given[name]
+        del columns[name]
     else:
-        given[name] = values
+        columns[name] = values
     with pytest.raises(DataError, match=message):
-        step.check(given)
+        step.check(columns)
 
 
 @pytest.mark.parametrize("file", ["index/candidates.npy", "items.parquet", "seen_items.parquet"])
