@@ -62,7 +62,7 @@ def test_after_an_error_the_old_folder_stands_and_nothing_else(tmp_path):
 def test_a_file_in_the_place_of_a_folder_is_kept(tmp_path):
     target = tmp_path / "folder"
     target.write_text("precious")
-    with pytest.raises(ArtifactError, match="a file stands where a folder has to be written"), atomic_directory(target):
+    with pytest.raises(ArtifactError, match="a file is in the way of the folder"), atomic_directory(target):
         pass
     assert target.read_text() == "precious"
     assert names(tmp_path) == ["folder"]

@@ -1,4 +1,4 @@
-"""Exceptions of the whole project: one base class, one line a message."""
+"""Exceptions of the project, with one base class and one-line messages."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import os
 class EmrysError(Exception):
     """Base of every error that Emrys raises on purpose.
 
-    The message is one line: where it happened (step, file, column), what is wrong, what was expected and what came,
-    and what to do about it. Only the parts that are given appear.
+    The message is one line: the location (step, file, column), the problem, the expected and the actual value, and a
+    fix. Arguments that are None are omitted.
 
     Args:
-        problem: What is wrong, in a few words.
-        step: Pipeline step in which it happened.
-        path: File or folder that it is about.
-        column: Column, feature or block that it is about.
-        expected: What would have been right.
-        got: What was found instead.
-        fix: What the reader can do.
+        problem: The problem, in a few words.
+        step: Pipeline step of the error.
+        path: File or folder of the error.
+        column: Column, feature or block of the error.
+        expected: The expected value.
+        got: The actual value.
+        fix: A fix for the user.
     """
 
-    #: Exit status of the command line: 2 for a mistake in what the user gave, 1 for a failure.
+    #: Exit status of the command line: 2 for invalid input, 1 for a failure.
     exit_status = 1
 
     def __init__(
@@ -42,7 +42,7 @@ class EmrysError(Exception):
         self.expected = expected
         self.got = got
         self.fix = fix
-        # Keras makes errors that come out of a layer's `call` anew from their text alone: it has to be the whole one.
+        # Keras recreates errors of a layer's `call` from their text alone: it must be the whole message.
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -59,36 +59,36 @@ class EmrysError(Exception):
 
 
 class DataError(EmrysError):
-    """The data that a user gave cannot be used."""
+    """The user's data cannot be used."""
 
     exit_status = 2
 
 
 class SchemaError(EmrysError, ValueError):
-    """A schema lacks something that a block or a step needs, or contradicts the data."""
+    """A schema is incomplete for a block or a step, or contradicts the data."""
 
     exit_status = 2
 
 
 class ConfigError(EmrysError, ValueError):
-    """An argument, an option or a configuration file has a value that cannot be."""
+    """An argument, an option or a configuration file is invalid."""
 
     exit_status = 2
 
 
 class ArtifactError(EmrysError):
-    """An artifact on disk is missing files, is of another kind or version, or is damaged."""
+    """An artifact is incomplete, damaged, or of another type or version."""
 
     exit_status = 2
 
 
 class DependencyError(EmrysError):
-    """Something that must be installed beside the project is not there."""
+    """A required external program or package is not installed."""
 
 
 class ParityError(EmrysError):
-    """What is served disagrees with what was trained."""
+    """The served model disagrees with the trained model."""
 
 
 class ServingError(EmrysError):
-    """The inference server did not start, stopped, or refused a request."""
+    """The inference server did not start, stopped, or rejected a request."""

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written beside their place, then renamed."""
+"""Atomic writes of files and folders, JSON files, and checksums."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ from emrys.blocks.errors import ArtifactError
 
 @contextlib.contextmanager
 def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Gives a fresh folder to fill; it takes the place of `path` when the block ends without an error.
+    """Writes a folder atomically: a temporary folder replaces `path` when the block ends without an error.
 
-    Until then nothing is seen at `path` but what was there before; after an error the fresh folder is gone. A folder
-    that stands at `path` already is replaced.
+    Until then `path` is unchanged; after an error the temporary folder is deleted. An existing folder is replaced.
 
     Args:
-        path: Where the folder shall stand. Its parent is made when it is missing.
+        path: Path of the folder. Its parent is created if it is missing.
 
     Yields:
-        The folder to write into, on the same file system as `path`.
+        The temporary folder, on the same file system as `path`.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
     try:
         yield work
-        # mkdtemp makes it private; artifacts are read by pods of other users.
+        # mkdtemp creates a private folder; artifacts are read by pods of other users.
         os.chmod(work, 0o755)  # noqa: S103
         if target.is_dir() and not target.is_symlink():
             old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
@@ -41,7 +40,7 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
             os.replace(work, target)
             shutil.rmtree(old)
         elif target.exists() or target.is_symlink():
-            raise ArtifactError("a file stands where a folder has to be written", path=target, fix="Move it away.")
+            raise ArtifactError("a file is in the way of the folder", path=target, fix="Move it away.")
         else:
             os.replace(work, target)
     finally:
@@ -50,9 +49,9 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Gives a path to write a file to; it becomes `path` when the block ends without an error.
+    """Writes a file atomically: a temporary file is renamed to `path` when the block ends without an error.
 
-    The temporary name keeps the suffix of `path`, which some writers (Keras' for one) read the format from.
+    It has the suffix of `path`, because some writers (such as that of Keras) infer the format from it.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -77,14 +76,14 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Writes `value` as JSON, keys sorted, whole or not at all; NaN and infinities are refused."""
+    """Writes `value` as JSON with sorted keys, atomically; NaN and infinities are errors."""
     with atomic_file(path) as work:
         text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
         work.write_text(text + "\n", encoding="utf-8")
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """Reads a JSON file; says which file it is when that fails."""
+    """Reads a JSON file; errors show its path."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -101,8 +101,8 @@ def test_what_an_earlier_call_left_is_taken_up(server, tmp_path):
     with pytest.raises(EmrysError) as error:
         download(server.url, tmp_path / "a.zip", verify=accept, attempts=1)
     assert str(error.value) == (
-        f"{server.url}: the download failed (the connection ended after 400000 of 1048576 bytes). Run again, it goes "
-        "on where it stopped; or get the file in another way and give its path."
+        f"{server.url}: the download failed (the connection ended after 400000 of 1048576 bytes). Run again to "
+        "resume, or download the file in another way and pass its path."
     )
     assert error.value.exit_status == 1
     assert files(tmp_path) == ["a.zip.part"]
@@ -178,7 +178,7 @@ def test_a_local_path_as_address(tmp_path):
 def test_other_kinds_of_address(tmp_path, url):
     with pytest.raises(ConfigError) as error:
         download(url, tmp_path / "a.zip", verify=accept)
-    assert str(error.value) == f"{url}: not an address to fetch from; expected https://, http:// or file://"
+    assert str(error.value) == f"{url}: the address is not supported; expected https://, http:// or file://"
 
 
 def test_md5(tmp_path):

@@ -121,5 +121,5 @@ def test_neither_tensorflow_nor_nvtabular_is_imported():
 def test_errors(tmp_path):
     with pytest.raises(ConfigError, match="unknown MovieLens data set; expected ml-100k or ml-1m, got 'ml-25m'"):
         get_movielens("ml-25m")
-    with pytest.raises(DataError, match="no MovieLens data set is there"):
+    with pytest.raises(DataError, match="there is no MovieLens data set"):
         get_movielens("ml-1m", path=write_folder(tmp_path / "empty", {"readme": ""}))

@@ -97,56 +97,56 @@ def test_lines_of_windows_and_empty_lines_at_the_end(tmp_path):
             "ratings.dat",
             "1::10::5::978300760\n1::20::good::978300761\n",
             "column 'rating': wrong value in line 2; expected a number, got 'good'. "
-            "Correct the line, or get the data again.",
+            "Correct the line, or download the data again.",
         ),
         (
             ONE_M,
             "ratings.dat",
             "1::10::5::978300760\n\n1::20::nan::978300761\n",
             "column 'rating': wrong value in line 3; expected a number, got 'nan'. "
-            "Correct the line, or get the data again.",
+            "Correct the line, or download the data again.",
         ),
         (
             ONE_M,
             "ratings.dat",
             "1::10::5::978300760\n1::20::4\n",
-            "line 2 is not whole; expected 4 fields (userId, movieId, rating, timestamp), got 3. "
-            "Correct the line, or get the data again.",
+            "line 2 is incomplete; expected 4 fields (userId, movieId, rating, timestamp), got 3. "
+            "Correct the line, or download the data again.",
         ),
         (
             ONE_M,
             "ratings.dat",
             "1::10::5::978300760\n1::10.5::5::978300760\n",
-            "column 'movieId': wrong value in line 2; expected a whole number, got '10.5'. "
-            "Correct the line, or get the data again.",
+            "column 'movieId': wrong value in line 2; expected an integer, got '10.5'. "
+            "Correct the line, or download the data again.",
         ),
         (
             ONE_M,
             "ratings.dat",
             "1::10::5::978300760\n::10::5::978300760\n",
-            "column 'userId': the field is empty in line 2; expected a whole number, got ''. "
-            "Correct the line, or get the data again.",
+            "column 'userId': the field is empty in line 2; expected an integer, got ''. "
+            "Correct the line, or download the data again.",
         ),
         (
             ONE_M,
             "movies.dat",
             "10::Café\rNord::Drama\n20::Nameless::\n",
-            "line 1 is not whole; expected 3 fields (movieId, title, genres), got 2. "
-            "Correct the line, or get the data again.",
+            "line 1 is incomplete; expected 3 fields (movieId, title, genres), got 2. "
+            "Correct the line, or download the data again.",
         ),
         (ONE_M, "ratings.dat", " \n", "the file is empty; expected one row per line"),
         (
             ONE_M,
             "users.dat",
             "1::F::1::10::48067\n",
-            "column 'userId': userId 2 has ratings but is not described here; expected one line for everyone that the "
-            "ratings name, got none for 1 of them. Get the whole data set again.",
+            "column 'userId': userId 2 has ratings but no line here; expected one line for each in the "
+            "ratings, got none for 1 of them. Download the data set again.",
         ),
         (
             ONE_M,
             "users.dat",
             ONE_M["users.dat"] + "2::M::56::16::\n",
-            "column 'userId': userId 2 is described 2 times",
+            "column 'userId': userId 2 has 2 lines",
         ),
         (
             ONE_M,
@@ -164,8 +164,8 @@ def test_lines_of_windows_and_empty_lines_at_the_end(tmp_path):
             HUNDRED_K,
             "u.item",
             "10|Café|01-Jan-1995||0|0\n",
-            "line 1 is not whole; expected 24 fields (movieId, title, release date, video release date, url, unknown, "
-            "...), got 6. Correct the line, or get the data again.",
+            "line 1 is incomplete; expected 24 fields (movieId, title, release date, video release date, url, unknown, "
+            "...), got 6. Correct the line, or download the data again.",
         ),
     ],
 )
@@ -177,13 +177,13 @@ def test_a_faulty_file_is_named_with_line_and_column(tmp_path, files, name, text
 def test_a_missing_file_is_named(tmp_path):
     files = {name: text for name, text in ONE_M.items() if name != "movies.dat"}
     path = write_folder(tmp_path / "ml-1m", files)
-    assert error_of(path) == f"{path}/movies.dat: the file is missing. Get the whole data set again."
+    assert error_of(path) == f"{path}/movies.dat: the file is missing. Download the data set again."
 
 
 def test_a_folder_of_other_things(tmp_path):
     (tmp_path / "photo.jpg").write_bytes(b"x")
     assert error_of(tmp_path) == (
-        f"{tmp_path}: no MovieLens data set is there; expected u.data, u.item, u.user or ratings.dat, movies.dat, "
+        f"{tmp_path}: there is no MovieLens data set; expected u.data, u.item, u.user or ratings.dat, movies.dat, "
         "users.dat, got photo.jpg"
     )
 
@@ -192,7 +192,7 @@ def test_two_data_sets_in_one_folder(tmp_path):
     write_folder(tmp_path / "ml-100k", HUNDRED_K)
     write_folder(tmp_path / "ml-1m", ONE_M)
     assert error_of(tmp_path) == (
-        f"{tmp_path}: several MovieLens data sets are there; got ml-100k, ml-1m. Give one of them."
+        f"{tmp_path}: several MovieLens data sets are there; got ml-100k, ml-1m. Pass one of them."
     )
 
 
@@ -205,7 +205,7 @@ def test_a_truncated_archive(tmp_path):
     path.write_bytes(path.read_bytes()[:200])
     assert (
         error_of(path)
-        == f"{path}: the archive is damaged or no zip archive (File is not a zip file). Download it again."
+        == f"{path}: the archive is damaged or not a zip archive (File is not a zip file). Download it again."
     )
 
 
@@ -215,7 +215,7 @@ def test_an_archive_of_an_unknown_version(tmp_path):
     data[data.index(b"PK\x01\x02") + 6] = 99  # the version needed to extract, in tenths
     path.write_bytes(bytes(data))
     assert error_of(path) == (
-        f"{path}: the archive is damaged or no zip archive (zip file version 9.9). Download it again."
+        f"{path}: the archive is damaged or not a zip archive (zip file version 9.9). Download it again."
     )
 
 
@@ -226,7 +226,7 @@ def test_a_damaged_member(tmp_path):
             archive.writestr(name, text)
     data = path.read_bytes()
     path.write_bytes(data.replace(b"978300760", b"978300761", 1))
-    message = "the archive is damaged or no zip archive (Bad CRC-32 for file 'ratings.dat'). Download it again."
+    message = "the archive is damaged or not a zip archive (Bad CRC-32 for file 'ratings.dat'). Download it again."
     assert error_of(path) == f"{path}/ratings.dat: {message}"
 
 

@@ -24,8 +24,8 @@ def test_an_archive_is_known_by_its_checksum_or_by_that_of_its_files(tmp_path):
         with pytest.raises(EmrysError) as error:
             MovieLensArchive("a.zip", "0" * 32, wrong).verify(path)
         assert str(error.value) == (
-            f"{path}: the checksum of the file differs; expected MD5 {'0' * 32}, got {whole}. Run again; if it happens "
-            "again, get the file in another way and give its path."
+            f"{path}: the checksum of the file differs; expected MD5 {'0' * 32}, got {whole}. Run again; if it fails "
+            "again, download the file in another way and pass its path."
         )
 
 

@@ -128,10 +128,10 @@ def test_any_number_of_rows():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"rows": 0}, "column 'rows': too small a number; expected at least 1, got 0"),
-        ({"users": 0}, "column 'users': too small a number; expected at least 1, got 0"),
-        ({"movies": -1}, "column 'movies': too small a number; expected at least 1, got -1"),
-        ({"seed": -1}, "column 'seed': a negative seed; expected at least 0, got -1"),
+        ({"rows": 0}, "column 'rows': the number is too small; expected at least 1, got 0"),
+        ({"users": 0}, "column 'users': the number is too small; expected at least 1, got 0"),
+        ({"movies": -1}, "column 'movies': the number is too small; expected at least 1, got -1"),
+        ({"seed": -1}, "column 'seed': the seed is negative; expected at least 0, got -1"),
         (
             {"rows": 1000, "users": 30, "movies": 100},
             "column 'rows': too many ratings for the users and movies; expected at most 750 for 30 users and 100 "

@@ -58,7 +58,7 @@ def test_a_model_trains_on_it():
 def test_errors():
     with pytest.raises(ConfigError, match="synthetic: rows; expected a whole number above 0, got 0"):
         synthetic(_schema(), 0)
-    with pytest.raises(ConfigError, match="synthetic: schema; expected a schema with columns, got an empty one"):
+    with pytest.raises(ConfigError, match="synthetic: schema; expected a schema with columns, got an empty schema"):
         synthetic(Schema([]), 5)
-    with pytest.raises(ConfigError, match="column 'when': synthetic data has no values of this type; got datetime64"):
+    with pytest.raises(ConfigError, match="column 'when': synthetic does not support columns of this type; got datetime64"):
         synthetic(Schema([ColumnSchema("when", dtype="datetime64[ns]")]), 5)

@@ -322,9 +322,9 @@ def test_matrix_factorization_block_gives_the_cosine(tmp_path):
 
 
 @pytest.mark.parametrize(("error", "text", "make"), [
-    (SchemaError, "looks for its column of ids; expected one column tagged USER_ID, got none",
+    (SchemaError, "needs exactly one id column; expected one column tagged USER_ID, got none",
      lambda: mm.MatrixFactorizationModelV2(ITEMS, 4)),
-    (SchemaError, "the candidate tower of TwoTowerModelV2 looks for its column of ids",
+    (SchemaError, "the candidate tower of TwoTowerModelV2 needs exactly one id column",
      lambda: mm.TwoTowerModelV2(mm.Encoder(USERS), mm.Encoder(USERS))),
     (ConfigError, "compares the vectors of query and candidate; expected both of one size, got 4 (query) and 5",
      lambda: mm.TwoTowerModelV2(mm.Encoder(USERS, mm.MLPBlock([4])), mm.Encoder(ITEMS, mm.MLPBlock([5])))),
@@ -334,7 +334,7 @@ def test_matrix_factorization_block_gives_the_cosine(tmp_path):
      lambda: mm.YoutubeDNNRetrievalModelV2(HISTORY)),
     (ConfigError, "top_block gives vectors of another size than the items have; expected 8, got 64",
      lambda: mm.YoutubeDNNRetrievalModelV2(HISTORY, top_block=mm.MLPBlock([64]), num_sampled=5)),
-    (SchemaError, "YoutubeDNNRetrievalModelV2 looks for its column of ids; expected one column tagged ITEM_ID",
+    (SchemaError, "YoutubeDNNRetrievalModelV2 needs exactly one id column; expected one column tagged ITEM_ID",
      lambda: mm.YoutubeDNNRetrievalModelV2(USERS)),
     (ConfigError, "needs data; expected rows with item_id, item_category, item_price, got none",
      lambda: two_tower().candidate_embeddings()),

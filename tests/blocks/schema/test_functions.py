@@ -167,5 +167,5 @@ def test_embedding_dim_of_a_column_without_a_domain():
         infer_embedding_dim(ColumnSchema("c", dtype=np.int32))
     assert str(error.value) == (
         "column 'c': an embedding size cannot be inferred; expected a column of ids whose domain has a maximum, "
-        "got dtype int32, domain None. Make the column with create_categorical_column, or give its dimension."
+        "got dtype int32, domain None. Make the column with create_categorical_column, or pass its dimension."
     )

@@ -147,7 +147,7 @@ def test_numpy_numbers_become_plain_ones():
 
 @pytest.mark.parametrize(
     ("value", "reason"),
-    [(Path("somewhere"), "PosixPath is no JSON type"), (float("nan"), "Out of range float values")],
+    [(Path("somewhere"), "PosixPath is not a JSON type"), (float("nan"), "Out of range float values")],
 )
 def test_properties_that_json_cannot_hold(value, reason):
     with pytest.raises(
@@ -161,7 +161,7 @@ def test_what_is_no_schema(tmp_path):
     with pytest.raises(SchemaError) as error:
         tensorflow_metadata_json_to_schema(missing)
     assert str(error.value) == (
-        f"{missing}: there is no schema to read; expected JSON or the path of a file that holds it"
+        f"{missing}: the schema cannot be read; expected JSON or the path of a JSON file"
     )
     (tmp_path / "list.json").write_text("[1, 2]")
     with pytest.raises(SchemaError, match=r"list\.json: not a schema as TensorFlow Metadata writes it .*a list"):

@@ -57,7 +57,7 @@ def test_timestamp():
     with pytest.raises(SchemaError) as error:
         get_timestamp_feature_name({})
     assert str(error.value) == (
-        'there is no time; expected a feature with dtype = "timestamp", got none among no features'
+        'there is no timestamp feature; expected a feature with dtype = "timestamp", got none among no features'
     )
 
 
@@ -147,7 +147,7 @@ def test_what_cannot_be_read(parquet):
         validate_dataset(parquet, 10, 0.1, "avro", None)
     with pytest.raises(DataError) as error:
         validate_dataset(5, 10, 0.1, None, None)
-    assert str(error.value) == "this is no data; expected a Dataset, a data frame or paths of files, got 5"
+    assert str(error.value) == "the type of the data is not supported; expected a Dataset, a data frame or paths of files, got 5"
     with pytest.raises(ConfigError) as error:
         validate_dataset(parquet, 10, -1, None, None)
-    assert str(error.value) == "buffer_size cannot be that; expected a share, or a number of rows, got -1"
+    assert str(error.value) == "buffer_size is invalid; expected a fraction, or a number of rows, got -1"

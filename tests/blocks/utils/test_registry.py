@@ -42,7 +42,7 @@ def test_golden_snakecase_that_is_none(case):
     with pytest.raises(IndexError) as error:
         snakecase_to_camelcase(case.args["name"])
     assert str(error.value) == (
-        "a name in camel case cannot be made; expected parts with one underscore between, got a__b"
+        "the name cannot be converted to camel case; expected parts with one underscore between, got a__b"
     )
     with pytest.raises(IndexError):
         snakecase_to_camelcase("")
@@ -59,7 +59,7 @@ def test_golden_default_name(case):
 
 def test_default_name_of_what_has_none():
     with pytest.raises(
-        ConfigError, match=r"^there is no name to register under; expected a class or a function, got 5"
+        ConfigError, match=r"^the object has no name to register; expected a class or a function, got 5"
     ):
         default_name(5)
 

@@ -179,7 +179,7 @@ def test_constant_columns_are_only_centred() -> None:
             np.array([b"a"] * 4, object),
             "column 'tags': the column has the wrong shape; expected (B, L), got (4",
         ),
-        ("year", np.zeros(3, np.float32), "column 'year': the column has another number of rows; expected 4, as in"),
+        ("year", np.zeros(3, np.float32), "column 'year': the columns have different numbers of rows; expected 4, as in"),
     ],
 )
 def test_a_column_that_does_not_fit(workflow: FittedWorkflow, name: str, values: np.ndarray, message: str) -> None:
@@ -201,7 +201,7 @@ def test_missing_and_unknown_columns(workflow: FittedWorkflow) -> None:
 
 
 def test_steps_that_contradict_each_other() -> None:
-    with pytest.raises(ConfigError, match="column 'user': two steps make the same column, or it is a target"):
+    with pytest.raises(ConfigError, match="column 'user': two steps have the same output column, or it is a target"):
         FittedWorkflow([Categorify("user", "int64", categories([8], pa.int64()))], targets=["user"])
     with pytest.raises(ConfigError, match="column 'user': two steps read the column differently"):
         FittedWorkflow([Categorify("user", "string", categories(["a"], pa.string())), encoding()])
@@ -271,9 +271,9 @@ def test_what_is_read_is_checked(workflow: FittedWorkflow, tmp_path: Path) -> No
     table.write_bytes(table.read_bytes()[:-20])
     assert "000-categorify.parquet: a table of the workflow is damaged" in refused()
     pq.write_table(categories([8, 8], pa.int64()), table)
-    assert "step 0 does not fit: a value stands twice in the table" in refused()
+    assert "step 0 does not fit: the table has duplicate values" in refused()
     pq.write_table(categories([8, None], pa.int64()), table)
-    assert "step 0 does not fit: the table holds nulls" in refused()
+    assert "step 0 does not fit: the table has nulls" in refused()
 
 
 def test_a_table_outside_of_the_folder_is_not_read(workflow: FittedWorkflow, tmp_path: Path) -> None:

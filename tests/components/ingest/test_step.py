@@ -328,7 +328,8 @@ def test_a_truncated_archive(tmp_path):
     path.write_bytes(path.read_bytes()[:200])
     line = error_of(path, tmp_path)
     assert (
-        line == f"ingest: {path}: the archive is damaged or no zip archive (File is not a zip file). Download it again."
+        line
+        == f"ingest: {path}: the archive is damaged or not a zip archive (File is not a zip file). Download it again."
     )
 
 
@@ -381,7 +382,7 @@ def test_names_and_paths_that_lead_nowhere(tmp_path):
     )
     (tmp_path / "empty").mkdir()
     assert error_of(tmp_path / "empty", tmp_path) == (
-        f"ingest: {tmp_path}/empty: no MovieLens data set is there; expected u.data, u.item, u.user or ratings.dat, "
+        f"ingest: {tmp_path}/empty: there is no MovieLens data set; expected u.data, u.item, u.user or ratings.dat, "
         "movies.dat, users.dat, got no files"
     )
 

@@ -53,7 +53,7 @@ def test_requests_get_the_same_as_the_offline_rows(made):
     assert found["history"].tolist() == [[4, 3, 0]]
     query.save(made / "query")
     assert FittedWorkflow.load(made / "query").output_columns == query.output_columns
-    with pytest.raises(ConfigError, match="column 'genres': the workflow does not make the column"):
+    with pytest.raises(ConfigError, match="column 'genres': the workflow has no such output column"):
         workflow.select(["genres"])
 
 

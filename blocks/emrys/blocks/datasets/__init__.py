@@ -1,7 +1,7 @@
-"""Data sets: MovieLens as published, and a seeded log of the same shape whose best reachable AUC is known.
+"""Data sets: MovieLens, a synthetic rating log of the same shape with a known best AUC, and random rows for a schema.
 
-All of them come as one Arrow table with the columns of `LOG_SCHEMA`, one row per rating. `get_movielens` makes features
-of it, to train on; `synthetic` draws rows for any schema.
+Rating logs are Arrow tables with the columns of `LOG_SCHEMA`, one row per rating. `get_movielens` computes features for
+training from them; `synthetic` samples rows for any schema.
 """
 
 from emrys.blocks.datasets.get_movielens import get_movielens

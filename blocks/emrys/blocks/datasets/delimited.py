@@ -1,4 +1,4 @@
-"""Text files of delimited fields without a header, with errors that name the line and the column."""
+"""Reader for delimited text files without a header, whose errors show the line and the column."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pyarrow.csv as pacsv
 from emrys.blocks.datasets.file_source import FileSource
 from emrys.blocks.errors import DataError
 
-#: Stands for a separator of several characters, which Arrow does not take; it does not occur in text.
+#: Replacement of a separator of several characters, which Arrow does not support; it does not occur in text.
 _UNIT_SEPARATOR = b"\x1f"
-_FIX = "Correct the line, or get the data again."
+_FIX = "Correct the line, or download the data again."
 
 
 def read_delimited(
@@ -29,9 +29,9 @@ def read_delimited(
     """Reads a latin-1 file of one row per line; an empty field is null and an empty line is skipped.
 
     Args:
-        source: Where the file is.
+        source: Archive or folder of the file.
         name: Name of the file in `source`.
-        separator: What stands between two fields, one character or more.
+        separator: Separator of the fields, one character or more.
         columns: Name and type (int64, float32 or string) of every field of a line, in order.
         required: Columns that may not be null.
 
@@ -39,8 +39,8 @@ def read_delimited(
         The table, its columns in the order of `columns`.
 
     Raises:
-        DataError: if the file is empty, or a line has another number of fields, a field that is not of its type, or
-            an empty field where one is required.
+        DataError: if the file is empty, or a line has the wrong number of fields, a field of the wrong type, or an
+            empty required field.
     """
     data = source.read(name)
     if not data.strip():
@@ -56,10 +56,10 @@ def read_delimited(
             convert_options=pacsv.ConvertOptions(column_types=columns, null_values=[""], strings_can_be_null=True),
         )
     except pa.ArrowInvalid as error:
-        _point_at_fault(data, mark, columns, required, source.where(name))
+        _raise_first_fault(data, mark, columns, required, source.where(name))
         raise DataError(f"the file cannot be parsed ({error})", path=source.where(name), fix=_FIX) from None
     if any(table[column].null_count for column in required) or not _all_finite(table):
-        _point_at_fault(data, mark, columns, required, source.where(name))
+        _raise_first_fault(data, mark, columns, required, source.where(name))
     return table
 
 
@@ -68,17 +68,17 @@ def _all_finite(table: pa.Table) -> bool:
     return all(math.isfinite(value) for column in numbers for value in column.unique().to_pylist() if value is not None)
 
 
-def _point_at_fault(
+def _raise_first_fault(
     data: bytes, mark: bytes, columns: Mapping[str, pa.DataType], required: Collection[str], where: str
 ) -> None:
-    """Looks for the first faulty line in plain Python: slow, but only after Arrow has refused the file."""
-    for number, line in enumerate(re.split(b"\r\n|\n|\r", data), start=1):  # where Arrow splits
+    """Raises an error for the first faulty line; in plain Python, because Arrow's errors lack the line."""
+    for number, line in enumerate(re.split(b"\r\n|\n|\r", data), start=1):  # as Arrow splits lines
         fields = line.split(mark)
         if fields == [b""]:
             continue
         if len(fields) != len(columns):
             raise DataError(
-                f"line {number} is not whole",
+                f"line {number} is incomplete",
                 path=where,
                 expected=f"{len(columns)} fields ({', '.join(list(columns)[:6])}{', ...' if len(columns) > 6 else ''})",
                 got=f"{len(fields)}",
@@ -88,16 +88,16 @@ def _point_at_fault(
             text = field.decode("latin-1")
             if not text and column in required:
                 problem = f"the field is empty in line {number}"
-            elif text and not _fits(text, dtype):
+            elif text and not _is_valid(text, dtype):
                 problem = f"wrong value in line {number}"
             else:
                 continue
-            kind = "a whole number" if pa.types.is_integer(dtype) else "a number"
-            wanted = "a text" if pa.types.is_string(dtype) else kind
-            raise DataError(problem, path=where, column=column, expected=wanted, got=repr(text[:40]), fix=_FIX)
+            kind = "an integer" if pa.types.is_integer(dtype) else "a number"
+            expected = "text" if pa.types.is_string(dtype) else kind
+            raise DataError(problem, path=where, column=column, expected=expected, got=repr(text[:40]), fix=_FIX)
 
 
-def _fits(text: str, dtype: pa.DataType) -> bool:
+def _is_valid(text: str, dtype: pa.DataType) -> bool:
     try:
         if pa.types.is_integer(dtype):
             return -(2**63) <= int(text) < 2**63

@@ -1,4 +1,4 @@
-"""Files of a zip archive or of a folder, read by name."""
+"""Files of a zip archive or a folder, read by name."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from emrys.blocks.errors import DataError
 
 
 class FileSource:
-    """Reads files out of a zip archive, or out of a folder and the folders in it, without extracting anything.
+    """Reads files of a zip archive, without extracting it, or of a folder and its subfolders.
 
     Args:
         path: The archive or the folder.
 
     Raises:
-        DataError: if there is nothing at `path`, or it is not a whole zip archive, or the archive has a member whose
-            name is absolute or climbs out with `..`.
+        DataError: if `path` does not exist or is not a complete zip archive, or the archive has a member whose name is
+            absolute or contains `..`.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -33,22 +33,22 @@ class FileSource:
             self.names = tuple(sorted(self._members()))
 
     def where(self, name: str) -> str:
-        """Path of a file for messages; in an archive it follows the path of the archive."""
+        """Path of a file for messages, below that of the archive or folder."""
         return f"{self.path}/{name}"
 
     def read(self, name: str) -> bytes:
-        """The bytes of the file `name`, checked against the checksum of the archive.
+        """Reads the file `name`; in an archive its checksum is verified.
 
         Raises:
-            DataError: if the file is damaged, or locked with a password.
+            DataError: if the file is damaged, or protected with a password.
         """
         if self._is_folder:
             return (self.path / name).read_bytes()
-        with _damage_told(self.where(name)), zipfile.ZipFile(self.path) as archive:
+        with _archive_errors(self.where(name)), zipfile.ZipFile(self.path) as archive:
             return archive.read(name)
 
     def _members(self) -> list[str]:
-        with _damage_told(str(self.path)), zipfile.ZipFile(self.path) as archive:
+        with _archive_errors(str(self.path)), zipfile.ZipFile(self.path) as archive:
             names = [member.filename for member in archive.infolist() if not member.is_dir()]
         for name in names:
             parts = PurePosixPath(name.replace("\\", "/"))
@@ -63,11 +63,11 @@ class FileSource:
 
 
 @contextlib.contextmanager
-def _damage_told(where: str) -> Iterator[None]:
-    """Turns whatever a damaged archive makes zipfile raise into a `DataError`.
+def _archive_errors(where: str) -> Iterator[None]:
+    """Converts the exceptions of zipfile for damaged archives to `DataError`.
 
-    Besides BadZipFile that is nearly anything: NotImplementedError for a version or a method that it does not know,
-    RuntimeError for a password, UnicodeDecodeError or IndexError for names, errors of the decompressors, EINVAL.
+    These are many besides BadZipFile: NotImplementedError for an unknown version or method, RuntimeError for a
+    password, UnicodeDecodeError or IndexError for names, errors of the decompressors, EINVAL.
     """
     try:
         yield
@@ -76,5 +76,5 @@ def _damage_told(where: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
-        problem = f"the archive is damaged or no zip archive ({error})"
+        problem = f"the archive is damaged or not a zip archive ({error})"
         raise DataError(problem, path=where, fix="Download it again.") from None

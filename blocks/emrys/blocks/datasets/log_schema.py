@@ -1,11 +1,11 @@
-"""The columns of a rating log, the same whichever data set it comes from."""
+"""The columns of a rating log, equal for all data sets."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-#: One row per rating. `timestamp` is in seconds since 1970. Feature columns may hold nulls; a movie of no known genre
-#: has an empty list. The first four columns hold no nulls.
+#: One row per rating. `timestamp` is in seconds since 1970. Feature columns can have nulls; a movie without a known
+#: genre has an empty list. The first four columns have no nulls.
 LOG_SCHEMA = pa.schema(
     [
         pa.field("userId", pa.int64()),
@@ -22,5 +22,5 @@ LOG_SCHEMA = pa.schema(
     ]
 )
 
-#: The columns without which a row is no rating.
+#: The columns that every rating must have.
 REQUIRED_COLUMNS = ("userId", "movieId", "timestamp", "rating")

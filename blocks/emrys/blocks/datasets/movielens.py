@@ -1,4 +1,4 @@
-"""What a release of MovieLens looks like on disk: the base of the readers of 100K and 1M."""
+"""MovieLens 100K and 1M: readers of the published files, joined into one rating log."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from emrys.blocks.errors import DataError
 
 
 class MovieLensLayout(abc.ABC):
-    """Reads the three tables of one release.
+    """Base of the readers of the three files of a release.
 
-    A subclass names its files and reads each of them into the columns of `LOG_SCHEMA` that it holds.
+    A subclass lists the files and reads each of them into its columns of `LOG_SCHEMA`.
     """
 
     #: File names of the ratings, the movies and the users.
@@ -40,7 +40,7 @@ class MovieLensLayout(abc.ABC):
         """Columns userId, gender, age, occupation, zipcode; one row per user."""
 
 
-#: In the order of the flags of `u.item`, after the flag `unknown`.
+#: Genres in the order of the flags of `u.item`, after the flag `unknown`.
 GENRES = (
     "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama", "Fantasy",
     "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
@@ -48,7 +48,7 @@ GENRES = (
 
 
 class MovieLens100K(MovieLensLayout):
-    """`u.data` (tabs), `u.item` and `u.user` (bars); one flag per genre; the release year is that of the date."""
+    """`u.data` (tabs), `u.item` and `u.user` (bars); one flag per genre; the release year is in the date."""
 
     files = ("u.data", "u.item", "u.user")
 
@@ -60,7 +60,7 @@ class MovieLens100K(MovieLensLayout):
     def read_movies(self, source: FileSource, name: str) -> pa.Table:
         """Columns movieId, title, release_year, genres; one row per movie.
 
-        The flag `unknown` says that no genre is known, so it adds nothing to the list.
+        The flag `unknown` means that the genre is not known; it is not in the list.
         """
         text = ("title", "release date", "video release date", "url")
         flags = ("unknown", *GENRES)
@@ -82,7 +82,7 @@ class MovieLens100K(MovieLensLayout):
                 "movieId": table["movieId"],
                 "title": table["title"],
                 "release_year": pc.struct_field(date, "year").cast(pa.float32()),
-                "genres": _lists_of_names(np.stack([table[genre].to_numpy() for genre in GENRES], axis=1)),
+                "genres": _genre_lists(np.stack([table[genre].to_numpy() for genre in GENRES], axis=1)),
             }
         )
 
@@ -93,14 +93,14 @@ class MovieLens100K(MovieLensLayout):
         return read_delimited(source, name, separator="|", columns=columns, required=("userId",))
 
 
-def _lists_of_names(flags: npt.NDArray[np.int64]) -> pa.ListArray:
+def _genre_lists(flags: npt.NDArray[np.int64]) -> pa.ListArray:
     """Flags (movies, genres) of 0 and 1 as lists of genre names."""
     offsets = np.concatenate([[0], np.cumsum(flags.sum(axis=1))])
     names = pa.array(GENRES).take(pa.array(np.nonzero(flags)[1]))
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names)
 
 
-#: By the code that stands in `users.dat`.
+#: Occupations by their code in `users.dat`.
 OCCUPATIONS = (
     "other", "academic/educator", "artist", "clerical/admin", "college/grad student", "customer service",
     "doctor/health care", "executive/managerial", "farmer", "homemaker", "K-12 student", "lawyer", "programmer",
@@ -110,7 +110,7 @@ OCCUPATIONS = (
 
 
 class MovieLens1M(MovieLensLayout):
-    """`ratings.dat`, `movies.dat` and `users.dat`, fields between `::`; the release year is in the title."""
+    """`ratings.dat`, `movies.dat` and `users.dat`, separated by `::`; the release year is in the title."""
 
     files = ("ratings.dat", "movies.dat", "users.dat")
 
@@ -165,20 +165,20 @@ _LAYOUTS: tuple[MovieLensLayout, ...] = (MovieLens100K(), MovieLens1M())
 def load_movielens(path: str | os.PathLike[str]) -> pa.Table:
     """Reads MovieLens 100K or 1M from its zip archive or from the extracted folder.
 
-    Which of the two it is shows in the files that are there: `u.data`, `u.item` and `u.user`, or `ratings.dat`,
-    `movies.dat` and `users.dat`. They may lie in a folder of the archive.
+    The release is detected by its files: `u.data`, `u.item` and `u.user`, or `ratings.dat`, `movies.dat` and
+    `users.dat`. They can be in a folder of the archive.
 
     Args:
         path: The zip archive or the folder.
 
     Returns:
         One row per rating in the order of the ratings file, with the columns of `LOG_SCHEMA`. Ages of 1M are the
-        lower ends of its age groups (1 means under 18). An empty text is null; a movie whose genre is not known has
-        an empty list of genres.
+        lower bounds of its age groups (1 means under 18). Empty text is null; a movie of unknown genre has an empty
+        list of genres.
 
     Raises:
-        DataError: if the archive or a file is missing, damaged or of another form, or if a rating is of a user or a
-            movie that is not described.
+        DataError: if the archive or a file is missing, damaged or of another format, or if the user or movie of a
+            rating is missing.
 
     Example:
         >>> load_movielens("ml-100k.zip").num_rows  # doctest: +SKIP
@@ -187,58 +187,58 @@ def load_movielens(path: str | os.PathLike[str]) -> pa.Table:
     source = FileSource(path)
     layout, (ratings_file, movies_file, users_file) = _find_files(source)
     joined = layout.read_ratings(source, ratings_file)
-    joined = _look_up(joined, layout.read_movies(source, movies_file), "movieId", source.where(movies_file))
-    joined = _look_up(joined, layout.read_users(source, users_file), "userId", source.where(users_file))
+    joined = _join(joined, layout.read_movies(source, movies_file), "movieId", source.where(movies_file))
+    joined = _join(joined, layout.read_users(source, users_file), "userId", source.where(users_file))
     return joined.select(LOG_SCHEMA.names).cast(LOG_SCHEMA).combine_chunks()
 
 
 def _find_files(source: FileSource) -> tuple[MovieLensLayout, tuple[str, ...]]:
-    """The layout that is there, and the names of its ratings, movies and users files."""
+    """Detects the release; returns its layout and the names of its ratings, movies and users files."""
     known = set(source.names)
-    found: list[tuple[MovieLensLayout, tuple[str, ...]]] = []
+    matches: list[tuple[MovieLensLayout, tuple[str, ...]]] = []
     missing: list[str] = []
     for folder in sorted({PurePosixPath(name).parent for name in source.names}):
         for layout in _LAYOUTS:
             files = tuple((folder / file).as_posix() for file in layout.files)
-            lacking = [file for file in files if file not in known]
-            if not lacking:
-                found.append((layout, files))
-            elif len(lacking) < len(files):
-                missing.append(lacking[0])
-    if len(found) > 1:
-        places = ", ".join(str(PurePosixPath(files[0]).parent) for _, files in found)
-        raise DataError("several MovieLens data sets are there", path=source.path, got=places, fix="Give one of them.")
-    if found:
-        return found[0]
+            absent = [file for file in files if file not in known]
+            if not absent:
+                matches.append((layout, files))
+            elif len(absent) < len(files):
+                missing.append(absent[0])
+    if len(matches) > 1:
+        folders = ", ".join(str(PurePosixPath(files[0]).parent) for _, files in matches)
+        raise DataError("several MovieLens data sets are there", path=source.path, got=folders, fix="Pass one of them.")
+    if matches:
+        return matches[0]
     if missing:
-        raise DataError("the file is missing", path=source.where(missing[0]), fix="Get the whole data set again.")
+        raise DataError("the file is missing", path=source.where(missing[0]), fix="Download the data set again.")
     raise DataError(
-        "no MovieLens data set is there",
+        "there is no MovieLens data set",
         path=source.path,
         expected=" or ".join(", ".join(layout.files) for layout in _LAYOUTS),
         got=", ".join(source.names[:5]) or "no files",
     )
 
 
-def _look_up(ratings: pa.Table, side: pa.Table, key: str, where: str) -> pa.Table:
-    """Adds to every rating the row of `side` with the same key; order and number of the ratings stay."""
+def _join(ratings: pa.Table, side: pa.Table, key: str, where: str) -> pa.Table:
+    """Joins the columns of `side` to the ratings by a key; the order of the ratings is unchanged."""
     counts = pc.value_counts(side[key])
     if len(counts) < side.num_rows:
-        twice = counts.filter(pc.greater(pc.struct_field(counts, "counts"), 1))[0].as_py()
-        raise DataError(f"{key} {twice['values']} is described {twice['counts']} times", path=where, column=key)
+        duplicate = counts.filter(pc.greater(pc.struct_field(counts, "counts"), 1))[0].as_py()
+        raise DataError(f"{key} {duplicate['values']} has {duplicate['counts']} lines", path=where, column=key)
     rows = pc.index_in(ratings[key], value_set=side[key].combine_chunks())
     if rows.null_count:
-        lost = ratings[key].filter(pc.is_null(rows)).unique()
+        unknown = ratings[key].filter(pc.is_null(rows)).unique()
         raise DataError(
-            f"{key} {lost[0]} has ratings but is not described here",
+            f"{key} {unknown[0]} has ratings but no line here",
             path=where,
             column=key,
-            expected="one line for everyone that the ratings name",
-            got=f"none for {len(lost)} of them",
-            fix="Get the whole data set again.",
+            expected="one line for each in the ratings",
+            got=f"none for {len(unknown)} of them",
+            fix="Download the data set again.",
         )
-    described = side.take(rows)
+    joined = side.take(rows)
     for name in side.column_names:
         if name != key:
-            ratings = ratings.append_column(name, described[name])
+            ratings = ratings.append_column(name, joined[name])
     return ratings

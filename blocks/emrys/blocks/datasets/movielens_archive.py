@@ -1,4 +1,4 @@
-"""The archives of MovieLens on the server of GroupLens, kept in a cache folder."""
+"""Download of the MovieLens archives from GroupLens into a cache folder."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ _SERVER = "https://files.grouplens.org/datasets/movielens"
 
 @dataclasses.dataclass(frozen=True)
 class MovieLensArchive:
-    """One published archive and what it is recognised by.
+    """A published archive and its checksums.
 
     Args:
         name: Name of the file.
         md5: MD5 of the archive as published.
-        members: MD5 of the files that are read from it. An archive of another MD5 is right too when all of these are:
-            the same files packed anew.
+        members: MD5 of the files that are read from it. A repacked archive with the same files is accepted too.
     """
 
     name: str
@@ -36,17 +35,17 @@ class MovieLensArchive:
         Raises:
             EmrysError: if it is not.
         """
-        found = md5(path)
-        if found != self.md5 and not self._repacked(path):
+        digest = md5(path)
+        if digest != self.md5 and not self._is_repacked(path):
             raise EmrysError(
                 "the checksum of the file differs",
                 path=path,
                 expected=f"MD5 {self.md5}",
-                got=found,
-                fix="Run again; if it happens again, get the file in another way and give its path.",
+                got=digest,
+                fix="Run again; if it fails again, download the file in another way and pass its path.",
             )
 
-    def _repacked(self, path: Path) -> bool:
+    def _is_repacked(self, path: Path) -> bool:
         if not self.members:
             return False
         try:
@@ -80,20 +79,20 @@ def fetch_movielens(
     server: str = _SERVER,
     progress: Progress | None = None,
 ) -> Path:
-    """Fetches an archive of MovieLens from GroupLens, or finds it in the cache folder.
+    """Downloads an archive of MovieLens from GroupLens, unless it is in the cache folder.
 
     Args:
         variant: `ml-100k` or `ml-1m`.
-        cache_dir: Where archives are kept; by default `emrys` in `$XDG_CACHE_HOME` or in `~/.cache`.
-        server: Address of the folder that holds the archive: a mirror, or `file://` and a path.
-        progress: Called with the bytes that are there and the bytes there will be.
+        cache_dir: The cache folder; by default `emrys` in `$XDG_CACHE_HOME` or in `~/.cache`.
+        server: Address of the folder of the archive: a mirror, or `file://` and a path.
+        progress: Called with the downloaded and the total number of bytes.
 
     Returns:
         The path of the zip archive, for `load_movielens`.
 
     Raises:
-        ConfigError: if there is no such variant.
-        EmrysError: if the archive cannot be fetched or its checksum is wrong.
+        ConfigError: if the variant is unknown.
+        EmrysError: if the download fails or the checksum is wrong.
     """
     if variant not in ARCHIVES:
         raise ConfigError("unknown MovieLens data set", expected=" or ".join(ARCHIVES), got=repr(variant))
@@ -109,8 +108,8 @@ def fetch_movielens(
     return download(f"{server.rstrip('/')}/{archive.name}", target, verify=archive.verify, progress=progress)
 
 
-def _cache_folder(given: str | os.PathLike[str] | None) -> Path:
-    if given is not None:
-        return Path(given).expanduser()
+def _cache_folder(cache_dir: str | os.PathLike[str] | None) -> Path:
+    if cache_dir is not None:
+        return Path(cache_dir).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "emrys"

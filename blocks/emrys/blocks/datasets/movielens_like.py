@@ -1,4 +1,4 @@
-"""A log of ratings in the shape of MovieLens, drawn from a model whose best reachable AUC is known."""
+"""Synthetic rating logs in the shape of MovieLens, with a known best AUC."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _AGES = np.array([1, 18, 25, 35, 45, 50, 56])
 _AGE_SHARES = np.array([0.04, 0.18, 0.35, 0.20, 0.09, 0.08, 0.06])
 _START, _END = 946684800, 1041379200  # 2000-01-01 and 2003-01-01 in UTC
 _MEAN, _SPREAD = 0.2, 1.8  # of the utility over the rows
-_CHOICE = 1.5  # how much the utility, in standard deviations, decides which movies a user watches
-#: The rating is 1 plus the number of these that the noisy utility passes; the last but one is that of rating > 3.
+_CHOICE = 1.5  # weight of the standardized utility in the choice of movies
+#: The rating is 1 plus the number of these below the noisy utility; the last but one is that of rating > 3.
 _THRESHOLDS = np.array([-2.6, -1.4, 0.0, 1.7])
 _FIRST = (
     "Quiet", "Broken", "Golden", "Last", "Hidden", "Burning", "Distant", "Silver", "Lost", "Crimson", "Endless",
@@ -37,12 +37,12 @@ _SECOND = (
 
 @dataclasses.dataclass(frozen=True)
 class MovieLensLike:
-    """A drawn log with what is known about it.
+    """A synthetic log and its true probabilities.
 
     Attributes:
         table: One row per rating in the order of time, with the columns of `LOG_SCHEMA`.
-        probability: The true P(rating > 3) of every row, float64, shape (rows,). No model ranks the rows better on
-            average than these numbers do.
+        probability: The true P(rating > 3) of every row, float64, shape (rows,). They are the best
+            possible ranking of the rows on average.
     """
 
     table: pa.Table
@@ -52,24 +52,24 @@ class MovieLensLike:
 def movielens_like(
     rows: int = 60_000, *, users: int | None = None, movies: int | None = None, seed: int = 0
 ) -> MovieLensLike:
-    """Draws a log of ratings from a latent-factor model.
+    """Samples a rating log from a latent-factor model.
 
     User u rates movie i with the utility
 
         z = a_u + b_i + <w(gender_u, age_u, occupation_u), genres_i> + s(age_u) * year_i + <p_u, q_i>
 
-    where a, b, p, q are latent numbers of the user and the movie and w, s are effects of what is known of them, so
-    that both the ids and the features tell something. Logistic noise is added and the sum is cut into ratings 1 to 5,
-    so P(rating > 3) = 1 / (1 + exp(-z)) is known; z is scaled so that the best AUC is about 0.84. Few movies get most
-    ratings, few users give most. Of two movies a user rather watches, and so rates, the one with the higher z: what
-    was rated tells what would be watched next. Users arrive over three years and stay, so that late rows are of both
-    known and new users. No user rates a movie twice. A few feature values are missing.
+    where a, b, p, q are latent factors of the user and the movie and w, s are effects of their features, so that both
+    the ids and the features are informative. Logistic noise is added and the sum is discretized to ratings 1 to 5, so
+    P(rating > 3) = 1 / (1 + exp(-z)) is known; z is scaled so that the best AUC is about 0.84. A few movies have most
+    of the ratings, and a few users too. Users are more likely to watch, and so to rate, movies with a higher z: earlier
+    ratings predict the next movie. Users arrive over three years and stay, so that late rows are of known and new
+    users. No user rates a movie twice. A few feature values are missing.
 
     Args:
         rows: Number of ratings.
         users: Number of users; by default 2,000 for 60,000 rows, growing with the square root of the rows.
         movies: Number of movies; by default half the users.
-        seed: Equal arguments and seed give an equal log.
+        seed: Seed; the log is reproducible.
 
     Returns:
         The table and the true probability of every row.
@@ -81,9 +81,9 @@ def movielens_like(
     movies = users // 2 + 1 if movies is None else movies
     for name, value in (("rows", rows), ("users", users), ("movies", movies)):
         if value < 1:
-            raise ConfigError("too small a number", column=name, expected="at least 1", got=str(value))
+            raise ConfigError("the number is too small", column=name, expected="at least 1", got=str(value))
     if seed < 0:
-        raise ConfigError("a negative seed", column="seed", expected="at least 0", got=str(seed))
+        raise ConfigError("the seed is negative", column="seed", expected="at least 0", got=str(seed))
     if 4 * rows > users * movies:
         raise ConfigError(
             "too many ratings for the users and movies",
@@ -96,9 +96,9 @@ def movielens_like(
     films = _Films.draw(random, movies)
     user, movie = _draw_pairs(random, 2 * rows, users, movies)
     utility = _utility(random, people, films, user, movie)
-    # The largest of a weight + Gumbel noise are draws without replacement by exp(weight).
+    # The largest values of weight + Gumbel noise are samples without replacement by exp(weight).
     watched = np.argsort(-(_CHOICE * utility + random.gumbel(size=len(utility))), kind="stable")[:rows]
-    user, movie, utility = user[watched], movie[watched], _scaled(utility[watched])
+    user, movie, utility = user[watched], movie[watched], _scale(utility[watched])
     arrival = 0.92 * random.beta(1.0, 1.5, users)
     time = arrival[user] + (1.0 - arrival[user]) * random.beta(0.9, 1.3, rows)
     order = np.argsort(time, kind="stable")
@@ -110,11 +110,11 @@ def movielens_like(
         "timestamp": _START + np.floor(time * (_END - _START)).astype(np.int64),
         "rating": (1 + np.searchsorted(_THRESHOLDS, noisy)).astype(np.float32),
     }
-    described = {
+    features = {
         **{name: column.take(pa.array(movie)) for name, column in films.columns(random).items()},
         **{name: column.take(pa.array(user)) for name, column in people.columns(random).items()},
     }
-    table = pa.table({**columns, **described}).select(LOG_SCHEMA.names).cast(LOG_SCHEMA)
+    table = pa.table({**columns, **features}).select(LOG_SCHEMA.names).cast(LOG_SCHEMA)
     return MovieLensLike(table, 1.0 / (1.0 + np.exp(-utility)))
 
 
@@ -152,7 +152,7 @@ class _Films:
     @classmethod
     def draw(cls, random: np.random.Generator, movies: int) -> _Films:
         share = np.log(_zipf(len(GENRES), 0.8)[random.permutation(len(GENRES))])
-        # The n largest of log share + Gumbel noise are n draws without replacement.
+        # The n largest values of log share + Gumbel noise are n samples without replacement.
         rank = np.argsort(np.argsort(-(share + random.gumbel(size=(movies, len(GENRES)))), axis=1), axis=1)
         count = random.choice([1, 2, 3, 4], movies, p=[0.4, 0.35, 0.18, 0.07])
         year = 2000 - np.floor(random.exponential(9.0, movies)).astype(np.int64)
@@ -161,9 +161,9 @@ class _Films:
     def columns(self, random: np.random.Generator) -> dict[str, pa.Array]:
         movies = len(self.year)
         names = np.array([f"{first} {second}" for first in _FIRST for second in _SECOND])
-        place = random.permutation(movies)
-        title = names[(place * 397) % len(names)]  # 397 and 1,024 have no common divisor: all names before any twice
-        part = np.where(place < len(names), "", np.char.mod(" %d", place // len(names) + 1))
+        number = random.permutation(movies)
+        title = names[(number * 397) % len(names)]  # 397 and 1,024 are coprime: no name repeats before all are used
+        part = np.where(number < len(names), "", np.char.mod(" %d", number // len(names) + 1))
         no_year = random.random(movies) < 0.02
         shown = np.where(no_year, "", np.char.mod(" (%d)", self.year))
         genres = np.where(random.random(movies)[:, None] < 0.01, False, self.genres)
@@ -188,23 +188,23 @@ def _utility(random: np.random.Generator, people: _People, films: _Films, user: 
     )
     share = films.genres / np.sqrt(films.genres.sum(axis=1, keepdims=True))
     newness = (films.year - 1991) / 9.0
-    liking_of_new = np.linspace(0.45, -0.55, len(_AGES))[people.age]
+    novelty_preference = np.linspace(0.45, -0.55, len(_AGES))[people.age]
     p, q = random.normal(0, 0.5, (users, 4)), random.normal(0, 0.5, (movies, 4))
     a = random.normal(0, 0.5, users) + random.normal(0, 0.3, len(OCCUPATIONS))[people.occupation]
     b = random.normal(0, 0.55, movies)
     latent = np.einsum("rf,rf->r", p[user], q[movie])
-    known = np.einsum("rg,rg->r", taste[user], share[movie]) + liking_of_new[user] * newness[movie]
+    known = np.einsum("rg,rg->r", taste[user], share[movie]) + novelty_preference[user] * newness[movie]
     z: Floats = a[user] + b[movie] + known + latent
     return (z - z.mean()) / (z.std() + 1e-12)
 
 
-def _scaled(z: Floats) -> Floats:
-    """The utility of the rows, scaled so that the best AUC hardly depends on the seed."""
+def _scale(z: Floats) -> Floats:
+    """Scales the utility of the rows, so that the best AUC hardly depends on the seed."""
     return _MEAN + _SPREAD * (z - z.mean()) / (z.std() + 1e-12)
 
 
 def _draw_pairs(random: np.random.Generator, rows: int, users: int, movies: int) -> tuple[Ints, Ints]:
-    """Pairs of user and movie, none twice, in random order."""
+    """Unique pairs of user and movie, in random order."""
     activity = random.lognormal(0.0, 0.8, users)
     popularity = _zipf(movies, 0.9, shift=8.0)[random.permutation(movies)]
     pairs: Ints = np.empty(0, np.int64)

@@ -1,4 +1,4 @@
-"""Random data for any schema."""
+"""Random data for a schema."""
 
 from __future__ import annotations
 
@@ -10,32 +10,31 @@ import pandas as pd
 
 from emrys.blocks.errors import ConfigError
 
-if TYPE_CHECKING:  # Merlin imports TensorFlow, if that is installed
+if TYPE_CHECKING:  # Merlin imports TensorFlow if it is installed
     from merlin.io import Dataset
     from merlin.schema import ColumnSchema, Schema
 
-_IDS = 100  # of a column of ids without a domain
-_MORE = 3  # elements that a list without an upper bound has at most beyond its lower one
+_IDS = 100  # number of ids of a column without a domain
+_EXTRA = 3  # maximum length of a list without an upper bound, above the lower bound
 _WEIGHT = "_weight"
 
 
 def synthetic(schema: Schema, rows: int, *, seed: int = 0) -> Dataset:
-    """Draws rows for a schema: nothing depends on anything else, so that there is nothing to learn.
+    """Samples rows for a schema; all columns are independent.
 
-    Ids are drawn from their domain, lists with as many elements as their value count allows, continuous columns from
-    their domain or a normal distribution, binary targets are 0 or 1. A column `<name>_weight` of lists has lists as
-    long as those of `<name>`.
+    Ids are sampled from their domain, list lengths from their value count, continuous columns from their domain or a
+    normal distribution, binary targets are 0 or 1. A list column `<name>_weight` has the list lengths of `<name>`.
 
     Args:
         schema: The columns.
         rows: Number of rows.
-        seed: Equal arguments and seed give equal rows. Default: 0.
+        seed: Seed; the rows are reproducible. Default: 0.
 
     Returns:
         The rows, with the schema.
 
     Raises:
-        ConfigError: if `rows` is below 1, the schema is empty, or a column has a type that cannot be drawn.
+        ConfigError: if `rows` is below 1, the schema is empty, or the type of a column is not supported.
 
     Example:
         >>> import emrys.blocks as mm
@@ -50,27 +49,27 @@ def synthetic(schema: Schema, rows: int, *, seed: int = 0) -> Dataset:
     if not isinstance(rows, int) or rows < 1:
         raise ConfigError("synthetic: rows", expected="a whole number above 0", got=repr(rows))
     if len(schema) == 0:
-        raise ConfigError("synthetic: schema", expected="a schema with columns", got="an empty one")
+        raise ConfigError("synthetic: schema", expected="a schema with columns", got="an empty schema")
     random = np.random.default_rng(seed)
     lengths = {column.name: _lengths(column, rows, random) for column in schema if column.is_list}
     for name in lengths:
         base = name.removesuffix(_WEIGHT)
         lengths[name] = lengths.get(base, lengths[name])
-    drawn: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     for column in schema:
         if column.name not in lengths:
-            drawn[column.name] = _values(column, rows, random)
+            columns[column.name] = _values(column, rows, random)
             continue
         ends = np.cumsum(lengths[column.name])
-        drawn[column.name] = np.split(_values(column, int(ends[-1]), random), ends[:-1])
-    return Dataset(pd.DataFrame(drawn), schema=schema)
+        columns[column.name] = np.split(_values(column, int(ends[-1]), random), ends[:-1])
+    return Dataset(pd.DataFrame(columns), schema=schema)
 
 
 def _lengths(column: ColumnSchema, rows: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
     count = column.value_count
-    least = int(count.min or 0) if count is not None else 0
-    most = int(count.max) if count is not None and count.max is not None else least + _MORE
-    return random.integers(least, most + 1, rows)
+    minimum = int(count.min or 0) if count is not None else 0
+    maximum = int(count.max) if count is not None and count.max is not None else minimum + _EXTRA
+    return random.integers(minimum, maximum + 1, rows)
 
 
 def _values(column: ColumnSchema, size: int, random: np.random.Generator) -> npt.NDArray[Any]:
@@ -84,10 +83,10 @@ def _values(column: ColumnSchema, size: int, random: np.random.Generator) -> npt
     if name in ("str", "string"):
         return np.char.add("value ", random.integers(0, _IDS, size).astype(str)).astype(object)
     if np.issubdtype(dtype, np.integer):
-        least = int(domain.get("min") or 0)
-        return random.integers(least, int(domain.get("max", least + _IDS - 1)) + 1, size).astype(dtype)
+        minimum = int(domain.get("min") or 0)
+        return random.integers(minimum, int(domain.get("max", minimum + _IDS - 1)) + 1, size).astype(dtype)
     if not np.issubdtype(dtype, np.floating):
-        raise ConfigError("synthetic data has no values of this type", column=column.name, got=name)
+        raise ConfigError("synthetic does not support columns of this type", column=column.name, got=name)
     if domain.get("max") is not None:
         return random.uniform(domain.get("min") or 0.0, domain["max"], size).astype(dtype)
     return random.normal(size=size).astype(dtype)

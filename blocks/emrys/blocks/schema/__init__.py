@@ -1,1 +1,1 @@
-"""Reading and writing what a schema says about columns."""
+"""Schemas: creation and selection of columns, cardinalities, and JSON."""

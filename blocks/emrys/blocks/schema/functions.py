@@ -1,4 +1,4 @@
-"""Making columns, choosing them, and what follows from their cardinalities."""
+"""Creation and selection of schema columns, their cardinalities and embedding sizes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
     "tensorflow_metadata_json_to_schema",
 ]
 
-#: The tags that make a column a target, in the order in which targets are listed.
+#: The tags of targets, in the order of the targets.
 TARGET_TAGS = (Tags.BINARY_CLASSIFICATION, Tags.TARGET, Tags.REGRESSION)
 
 V = TypeVar("V")
@@ -39,21 +39,21 @@ def select_targets(schema: Schema, extra_tags: Iterable[TagLike] | TagLike | Non
 
     Args:
         schema: Schema to choose from.
-        extra_tags: Further tags whose columns count as targets; a column needs one of them. None for no more.
+        extra_tags: Further tags of targets; a column needs one of them. None for no further tags.
 
     Returns:
         Columns tagged binary classification, then target, then regression, then those of `extra_tags`, each once, at
-        its last place in that order.
+        its last position in that order.
     """
-    chosen: list[Any] = list(TARGET_TAGS)
+    tag_groups: list[Any] = list(TARGET_TAGS)
     if extra_tags:
-        chosen.append(_tag_list(extra_tags))
-    found: dict[str, ColumnSchema] = {}
-    for tags in chosen:
+        tag_groups.append(_tag_list(extra_tags))
+    targets: dict[str, ColumnSchema] = {}
+    for tags in tag_groups:
         for column in schema.select_by_tag(tags):
-            found.pop(column.name, None)
-            found[column.name] = column
-    return Schema(list(found.values()))
+            targets.pop(column.name, None)
+            targets[column.name] = column
+    return Schema(list(targets.values()))
 
 
 def create_categorical_column(
@@ -66,19 +66,19 @@ def create_categorical_column(
     min_value_count: int | None = None,
     max_value_count: int | None = None,
 ) -> ColumnSchema:
-    """Describes a column of ids from 0 to `num_items`, both included: `num_items + 1` different ones.
+    """Creates a column of ids from 0 to `num_items`, both included: `num_items + 1` ids.
 
     Args:
         name: Name of the column.
         num_items: Largest id. None or 0 gives a column without a domain.
         dtype: Type of the ids.
-        domain_name: Name of the domain; columns with the same one share an embedding table. None for `name`.
-        tags: Tags beside `Tags.CATEGORICAL`. What is passed in stays as it is.
-        properties: Further properties of the column. What is passed in stays as it is.
-        min_value_count: Fewest ids in a row. Giving it makes the column a list; None makes it a scalar, whatever
+        domain_name: Name of the domain; columns with the same domain share an embedding table. None for `name`.
+        tags: Tags in addition to `Tags.CATEGORICAL`; not modified.
+        properties: Further properties of the column; not modified.
+        min_value_count: Minimum number of ids in a row, for a list column; None for a scalar column, whatever
             `max_value_count` is.
-        max_value_count: Most ids in a row, None for any number. The same as `min_value_count` makes the list one of
-            fixed length, anything else a ragged one.
+        max_value_count: Maximum number of ids in a row, None for any number. If it is `min_value_count`, the list has a
+            fixed length, otherwise it is ragged.
 
     Returns:
         The column.
@@ -87,11 +87,11 @@ def create_categorical_column(
         ConfigError: if `num_items` is negative or the value counts contradict each other.
         SchemaError: if the tags contradict each other.
     """
-    found = dict(properties or {})
+    all_properties = dict(properties or {})
     if num_items is not None and num_items < 0:
         raise ConfigError("num_items cannot be negative", column=name, expected="the largest id", got=str(num_items))
     if num_items:
-        found["domain"] = {"name": domain_name or name, "min": 0, "max": num_items}
+        all_properties["domain"] = {"name": domain_name or name, "min": 0, "max": num_items}
     kind: dict[str, bool] = {}
     if min_value_count is not None:
         if min_value_count < 0 or (max_value_count is not None and max_value_count < min_value_count):
@@ -101,9 +101,9 @@ def create_categorical_column(
                 expected="0 <= min_value_count <= max_value_count",
                 got=f"min_value_count={min_value_count}, max_value_count={max_value_count}",
             )
-        found["value_count"] = {"min": min_value_count, "max": max_value_count}
+        all_properties["value_count"] = {"min": min_value_count, "max": max_value_count}
         kind = {"is_list": True, "is_ragged": min_value_count != max_value_count}
-    return _column(name, [*_tag_list(tags), Tags.CATEGORICAL], found, dtype, **kind)
+    return _column(name, [*_tag_list(tags), Tags.CATEGORICAL], all_properties, dtype, **kind)
 
 
 def create_continuous_column(
@@ -114,24 +114,24 @@ def create_continuous_column(
     min_value: float | None = None,
     max_value: float | None = None,
 ) -> ColumnSchema:
-    """Describes a column of numbers.
+    """Creates a column of numbers.
 
     Args:
         name: Name of the column.
         dtype: Type of the numbers.
-        tags: Tags beside `Tags.CONTINUOUS`. What is passed in stays as it is.
-        properties: Further properties of the column. What is passed in stays as it is.
-        min_value: Smallest value, None if it has no bound.
-        max_value: Largest value, None if it has no bound.
+        tags: Tags in addition to `Tags.CONTINUOUS`; not modified.
+        properties: Further properties of the column; not modified.
+        min_value: Minimum, None for no bound.
+        max_value: Maximum, None for no bound.
 
     Returns:
-        The column; it has a domain if a bound is given.
+        The column; it has a domain if there is a bound.
 
     Raises:
         ConfigError: if `max_value` is below `min_value`.
         SchemaError: if the tags contradict each other.
     """
-    found = dict(properties or {})
+    all_properties = dict(properties or {})
     if min_value is not None and max_value is not None and max_value < min_value:
         raise ConfigError(
             "the bounds do not fit each other",
@@ -141,12 +141,12 @@ def create_continuous_column(
         )
     bounds = {key: value for key, value in (("min", min_value), ("max", max_value)) if value is not None}
     if bounds:
-        found["domain"] = bounds
-    return _column(name, [*_tag_list(tags), Tags.CONTINUOUS], found, dtype)
+        all_properties["domain"] = bounds
+    return _column(name, [*_tag_list(tags), Tags.CONTINUOUS], all_properties, dtype)
 
 
 def filter_dict_by_schema(input_dict: Mapping[str, V], schema: Schema) -> dict[str, V]:
-    """Keeps those entries of a dictionary whose keys are columns of a schema, in the order of the dictionary.
+    """Filters a dictionary to the keys that are columns of a schema, in the order of the dictionary.
 
     Args:
         input_dict: The dictionary.
@@ -157,10 +157,10 @@ def filter_dict_by_schema(input_dict: Mapping[str, V], schema: Schema) -> dict[s
 
 
 def column_cardinality(column: ColumnSchema) -> int | None:
-    """Number of different ids that a column can hold: its domain's maximum + 1.
+    """Number of ids of a column: its domain's maximum + 1.
 
     Args:
-        column: Column to look at.
+        column: The column.
 
     Returns:
         The number; None for a column of floats and for one whose domain is missing or has no maximum.
@@ -172,13 +172,13 @@ def column_cardinality(column: ColumnSchema) -> int | None:
 
 
 def categorical_cardinalities(schema: Schema) -> dict[str, int]:
-    """Cardinality by name of the columns tagged categorical that have one (see `column_cardinality`).
+    """Cardinality by name of the categorical columns that have one (see `column_cardinality`).
 
     Args:
         schema: The columns.
     """
-    found = {column.name: column_cardinality(column) for column in schema.select_by_tag(Tags.CATEGORICAL)}
-    return {name: cardinality for name, cardinality in found.items() if cardinality is not None}
+    cardinalities = {column.name: column_cardinality(column) for column in schema.select_by_tag(Tags.CATEGORICAL)}
+    return {name: cardinality for name, cardinality in cardinalities.items() if cardinality is not None}
 
 
 def categorical_domains(schema: Schema) -> dict[str, str]:
@@ -199,7 +199,7 @@ def get_embedding_sizes_from_schema(
     """Embedding size by name of the columns that `categorical_cardinalities` lists.
 
     Args:
-        schema: Schema to look at.
+        schema: The columns.
         multiplier: See `get_embedding_size_from_cardinality`.
         ensure_multiple_of_8: See `get_embedding_size_from_cardinality`.
     """
@@ -212,12 +212,12 @@ def get_embedding_sizes_from_schema(
 def get_embedding_size_from_cardinality(
     cardinality: int, multiplier: float = 2.0, ensure_multiple_of_8: bool = False
 ) -> int:
-    """Embedding size for a number of different ids: `ceil(multiplier * cardinality ** 0.25)`.
+    """Embedding size for a number of ids: `ceil(multiplier * cardinality ** 0.25)`.
 
     Args:
-        cardinality: Number of different ids.
+        cardinality: Number of ids.
         multiplier: Factor on the fourth root.
-        ensure_multiple_of_8: Whether to go up to the next multiple of 8.
+        ensure_multiple_of_8: Whether to round up to a multiple of 8.
     """
     size = math.ceil(multiplier * cardinality**0.25)
     return math.ceil(size / 8) * 8 if ensure_multiple_of_8 else size
@@ -229,7 +229,7 @@ def infer_embedding_dim(col_schema: ColumnSchema, multiplier: float = 2.0, ensur
     Args:
         col_schema: Column of ids with a domain.
         multiplier: Factor on the fourth root of the cardinality.
-        ensure_multiple_of_8: Whether to go up to the next multiple of 8.
+        ensure_multiple_of_8: Whether to round up to a multiple of 8.
 
     Raises:
         SchemaError: if the column has no cardinality.
@@ -241,7 +241,7 @@ def infer_embedding_dim(col_schema: ColumnSchema, multiplier: float = 2.0, ensur
             column=col_schema.name,
             expected="a column of ids whose domain has a maximum",
             got=f"dtype {col_schema.dtype.name}, domain {col_schema.properties.get('domain')}",
-            fix="Make the column with create_categorical_column, or give its dimension.",
+            fix="Make the column with create_categorical_column, or pass its dimension.",
         )
     return get_embedding_size_from_cardinality(cardinality, multiplier, ensure_multiple_of_8)
 
@@ -260,7 +260,7 @@ def _column(name: str, tags: list[TagLike], properties: dict[str, Any], dtype: A
 
 
 def number_of_ids(column: ColumnSchema) -> int:
-    """How many ids a column can have, 0 included.
+    """Number of ids of a column, including 0.
 
     Raises:
         SchemaError: if it has no domain with a maximum.
@@ -270,7 +270,7 @@ def number_of_ids(column: ColumnSchema) -> int:
             "the number of classes is unknown",
             column=column.name,
             expected="an integer column with a domain that ends above 0",
-            fix="Give the column an int domain in the schema.",
+            fix="Set an int domain of the column in the schema.",
         )
     return int(column.int_domain.max) + 1
 
@@ -281,30 +281,30 @@ def id_column(schema: Schema, tag: Tags | str, owner: str, argument: str) -> Col
     Args:
         schema: The columns.
         tag: The tag.
-        owner: What needs the column, for errors.
-        argument: Its argument that says the tag.
+        owner: Name of the caller, for errors.
+        argument: The caller's argument for the tag, for errors.
 
     Raises:
         SchemaError: if there is none, or there are several, or it has no domain.
     """
     name = tag.name if isinstance(tag, Tags) else str(tag)
-    found = list(schema.select_by_tag(tag))
-    if len(found) != 1:
+    matches = list(schema.select_by_tag(tag))
+    if len(matches) != 1:
         raise SchemaError(
-            f"{owner} looks for its column of ids",
+            f"{owner} needs exactly one id column",
             expected=f"one column tagged {name}",
-            got=", ".join(column.name for column in found) or f"none among {_column_names(schema)}",
-            fix=f"Tag the column, or say another tag as {argument}=.",
+            got=", ".join(column.name for column in matches) or f"none among {_column_names(schema)}",
+            fix=f"Tag the column, or pass another tag as {argument}=.",
         )
-    if found[0].int_domain is None or not found[0].int_domain.max:
+    if matches[0].int_domain is None or not matches[0].int_domain.max:
         raise SchemaError(
-            f"{owner} does not know how many ids there are",
-            column=found[0].name,
+            f"{owner}: the number of ids is unknown",
+            column=matches[0].name,
             expected="a domain with a maximum",
-            fix="Give the column an int domain in the schema.",
+            fix="Set an int domain of the column in the schema.",
         )
-    return found[0]
+    return matches[0]
 
 
-def _column_names(schema: Schema) -> Any:
+def _column_names(schema: Schema) -> str:
     return ", ".join(schema.column_names) or "no columns"

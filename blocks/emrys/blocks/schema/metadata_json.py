@@ -16,7 +16,7 @@ from merlin.schema.io.tensorflow_metadata import TensorflowMetadata
 from emrys.blocks.errors import SchemaError
 from emrys.blocks.io import atomic_file
 
-#: Where a column keeps, beside the standard fields, what those cannot say of it.
+#: Key of the exact description of a column, if the standard fields lose a part of it.
 _EXACT = "_exact"
 _TYPES = {"int": "INT", "uint": "INT", "float": "FLOAT"}
 
@@ -24,19 +24,19 @@ _TYPES = {"int": "INT", "uint": "INT", "float": "FLOAT"}
 def schema_to_tensorflow_metadata_json(schema: Schema, path: str | os.PathLike[str] | None = None) -> str:
     """Writes a schema as JSON in the layout of TensorFlow Metadata.
 
-    Equal schemas give equal text: columns stand in their order, tags and properties are sorted. What the layout has no
-    field for (an unsigned or string dtype, a domain with one bound, integer properties) stands beside its fields, so
-    that `tensorflow_metadata_json_to_schema` gives the same schema back; other readers of the layout can pass over it.
+    Equal schemas give equal text: tags and properties are sorted. Information without a field in the layout (an
+    unsigned or string dtype, a domain with one bound, integer properties) is stored in an additional field, so that
+    `tensorflow_metadata_json_to_schema` restores the same schema; other readers ignore it.
 
     Args:
         schema: Schema to write.
-        path: File to write the text to as well. None for no file.
+        path: File to write the text to. None for no file.
 
     Returns:
         The text.
 
     Raises:
-        SchemaError: if a property of a column is nothing that JSON can hold.
+        SchemaError: if a property of a column cannot be serialized as JSON.
     """
     features = []
     for column in schema:
@@ -56,13 +56,13 @@ def tensorflow_metadata_json_to_schema(value: str | os.PathLike[str]) -> Schema:
     """Reads a schema from JSON in the layout of TensorFlow Metadata.
 
     Args:
-        value: The text, or the path of a file that holds it.
+        value: The text, or the path of a file.
 
     Returns:
-        The schema; what `schema_to_tensorflow_metadata_json` wrote comes back equal.
+        The schema, equal to the one that `schema_to_tensorflow_metadata_json` wrote.
 
     Raises:
-        SchemaError: if there is no such file, or what it holds is no schema.
+        SchemaError: if the file does not exist, or is not a schema.
     """
     path = None
     text = value if isinstance(value, str) else ""
@@ -72,19 +72,19 @@ def tensorflow_metadata_json_to_schema(value: str | os.PathLike[str]) -> Schema:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise SchemaError(
-                "there is no schema to read", path=path, expected="JSON or the path of a file that holds it"
+                "the schema cannot be read", path=path, expected="JSON or the path of a JSON file"
             ) from error
     try:
         document = json.loads(text)
         if not isinstance(document, dict):
-            raise TypeError(f"it holds a {type(document).__name__}")
+            raise TypeError(f"it is a {type(document).__name__}")
         return Schema(_read(document.get("feature", [])))
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise SchemaError(f"not a schema as TensorFlow Metadata writes it ({error})", path=path) from error
 
 
 def _feature(column: ColumnSchema, properties: dict[str, Any]) -> dict[str, Any]:
-    """The column in the standard fields; as in the protobuf that they stand for, zeros are left out."""
+    """The column in the standard fields, without zeros, as in the protobuf."""
     feature: dict[str, Any] = {"name": column.name}
     counts = properties.get("value_count")
     if counts:
@@ -102,14 +102,14 @@ def _feature(column: ColumnSchema, properties: dict[str, Any]) -> dict[str, Any]
 
 
 def _domain(column: ColumnSchema, domain: Mapping[str, Any]) -> dict[str, Any]:
-    """Bounds of ints are text, as 64 bits do not fit the numbers of every JSON reader."""
+    """The domain; bounds of ints are text, because not all JSON readers support 64-bit numbers."""
     bounds = {key: domain[key] for key in ("min", "max") if domain.get(key)}
     if column.dtype.is_float:
         return {"name": domain.get("name"), **bounds}
-    found = {"name": domain.get("name"), **{key: str(int(bound)) for key, bound in bounds.items()}}
+    int_domain = {"name": domain.get("name"), **{key: str(int(bound)) for key, bound in bounds.items()}}
     if Tags.CATEGORICAL in column.tags:
-        found["isCategorical"] = True
-    return found
+        int_domain["isCategorical"] = True
+    return int_domain
 
 
 def _extra_metadata(column: ColumnSchema, properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _extra_metadata(column: ColumnSchema, properties: Mapping[str, Any]) -> dict
 
 
 def _exactly(column: ColumnSchema) -> dict[str, Any]:
-    """Everything that the standard fields may lose, as plain JSON."""
+    """The exact dtype, shape and properties of a column, as plain JSON."""
     try:
         text = json.dumps(column.properties, sort_keys=True, allow_nan=False, default=_plain)
     except (TypeError, ValueError) as error:
@@ -135,10 +135,10 @@ def _exactly(column: ColumnSchema) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's numbers as Python's; anything else is refused."""
+    """Converts NumPy numbers to Python numbers; other types are errors."""
     if isinstance(value, np.generic):
         return value.item()
-    raise TypeError(f"{type(value).__name__} is no JSON type")
+    raise TypeError(f"{type(value).__name__} is not a JSON type")
 
 
 def _dims(column: ColumnSchema) -> list[Any]:
@@ -146,7 +146,7 @@ def _dims(column: ColumnSchema) -> list[Any]:
 
 
 def _same(left: ColumnSchema, right: dict[str, Any]) -> bool:
-    """Compares as text, which tells 1 from 1.0."""
+    """Compares as text, which distinguishes 1 from 1.0."""
     return json.dumps(_exactly(left), sort_keys=True) == json.dumps(right, sort_keys=True)
 
 
@@ -165,6 +165,6 @@ def _read(features: list[dict[str, Any]]) -> list[ColumnSchema]:
 
 def _restored(column: ColumnSchema, exact: Mapping[str, Any]) -> ColumnSchema:
     dims = tuple(tuple(dim) if isinstance(dim, list) else dim for dim in exact["dims"])
-    # By this name, merlin's own look-up finds NumPy's text type.
+    # Merlin resolves this name to NumPy's text type.
     dtype = md.unknown if exact["dtype"] == md.unknown.name else md.dtype(exact["dtype"])
     return ColumnSchema(column.name, tags=column.tags, properties=dict(exact["properties"]), dtype=dtype, dims=dims)

@@ -1,4 +1,4 @@
-"""Keyword arguments, JSON, memory."""
+"""Helpers for keyword arguments, JSON and object sizes."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ def filter_kwargs(
     cascade_kwargs_if_possible: bool = False,
     argspec_fn: Callable[[Any], inspect.FullArgSpec] = inspect.getfullargspec,
 ) -> dict[str, Any]:
-    """Keeps those keyword arguments that a function, a class or a callable object takes by name.
+    """Filters keyword arguments to those that a function, a class or a callable object accepts.
 
     Args:
-        kwargs: Keyword arguments to choose from.
-        thing_with_kwargs: What they are meant for; a class stands for its `__init__`, an object for its `__call__`.
-        cascade_kwargs_if_possible: Whether to keep all of them if it takes any (`**kwargs`).
-        argspec_fn: Gives the arguments that it takes.
+        kwargs: Keyword arguments to filter.
+        thing_with_kwargs: The callable; for a class its `__init__` counts, for an object its `__call__`.
+        cascade_kwargs_if_possible: Whether to keep all of them if it accepts `**kwargs`.
+        argspec_fn: Returns the arguments that a callable accepts.
 
     Returns:
-        The arguments that were kept, in the order of `kwargs`.
+        The accepted arguments, in the order of `kwargs`.
     """
-    described: Any = thing_with_kwargs
-    if not inspect.isclass(described) and not inspect.isroutine(described):
-        described = described.__call__
-    argspec = argspec_fn(described)
+    target: Any = thing_with_kwargs
+    if not inspect.isclass(target) and not inspect.isroutine(target):
+        target = target.__call__
+    argspec = argspec_fn(target)
     if cascade_kwargs_if_possible and argspec.varkw is not None:
         return dict(kwargs)
-    taken = {*argspec.args, *argspec.kwonlyargs} - {"self"}
-    return {name: value for name, value in kwargs.items() if name in taken}
+    accepted = {*argspec.args, *argspec.kwonlyargs} - {"self"}
+    return {name: value for name, value in kwargs.items() if name in accepted}
 
 
 def safe_json(data: Any) -> bool:
-    """Tells whether JSON can hold something as it is.
+    """Whether a value can be serialized as JSON.
 
     Args:
-        data: Anything.
+        data: Any value.
 
     Returns:
         True for None, booleans, Python's numbers, text, and for lists, tuples and dictionaries with string keys that
-        are made of such. NaN and the infinities count as numbers.
+        contain only such values. NaN and infinities count as numbers.
     """
     if isinstance(data, Mapping):
         return all(isinstance(key, str) and safe_json(value) for key, value in data.items())
@@ -55,40 +55,40 @@ def safe_json(data: Any) -> bool:
 
 
 def get_object_size(obj: Any, seen: set[int] | None = None) -> int:
-    """Memory that an object and everything that it holds take up.
+    """Memory of an object and all objects that it refers to.
 
-    What is held twice counts once. The buffer of an array counts, a view's does not, nor what a C extension hides.
+    Every object counts once. The buffer of an array counts, that of a view does not, nor the memory of C extensions.
 
     Args:
         obj: Object to measure.
-        seen: Identities (`id`) of objects that are counted elsewhere; those met here are added. None for none.
+        seen: Identities (`id`) of objects to exclude; visited objects are added. None for none.
 
     Returns:
         Size in bytes.
     """
     seen = set() if seen is None else seen
     size = 0
-    todo = [obj]
-    while todo:
-        item = todo.pop()
+    pending = [obj]
+    while pending:
+        item = pending.pop()
         if id(item) in seen:
             continue
         seen.add(id(item))
         size += sys.getsizeof(item)
-        todo.extend(_held(item))
+        pending.extend(_referenced(item))
     return size
 
 
-def _held(item: Any) -> list[Any]:
+def _referenced(item: Any) -> list[Any]:
     if isinstance(item, Mapping):
         return [*item.keys(), *item.values()]
     if isinstance(item, (list, tuple, set, frozenset)):
         return list(item)
     if isinstance(item, (str, bytes, bytearray, np.ndarray)) or inspect.isclass(item) or inspect.isroutine(item):
         return []
-    held = [item.__dict__] if hasattr(item, "__dict__") else []
+    referenced = [item.__dict__] if hasattr(item, "__dict__") else []
     slots = [name for cls in type(item).__mro__ for name in _names(getattr(cls, "__slots__", ()))]
-    return held + [getattr(item, name) for name in slots if name != "__dict__" and hasattr(item, name)]
+    return referenced + [getattr(item, name) for name in slots if name != "__dict__" and hasattr(item, name)]
 
 
 def _names(slots: Any) -> list[str]:

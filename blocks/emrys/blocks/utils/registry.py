@@ -1,4 +1,4 @@
-"""Classes and functions by name, so that an argument can be a string; and the names themselves."""
+"""Registries of classes and functions by name, and conversion of names between camel and snake case."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _BEFORE_A_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=.)(?=[A-Z][a-z0-9])")
 
 
 class NamingError(ConfigError, KeyError, IndexError):
-    """A name is unknown, taken, or cannot be made.
+    """A name is unknown, already registered, or invalid.
 
-    It is a `KeyError` and an `IndexError` too, which programs may catch where a dictionary or a string is indexed.
+    It is also a `KeyError` and an `IndexError`, which callers of dictionaries and strings catch.
     """
 
 
@@ -29,14 +29,16 @@ def camelcase_to_snakecase(name: str) -> str:
 
 
 def snakecase_to_camelcase(name: str) -> str:
-    """Turns `two_tower_model_v2` into `TwoTowerModelV2`; letters after the first of a part stay as they are.
+    """Turns `two_tower_model_v2` into `TwoTowerModelV2`; the other letters are unchanged.
 
     Raises:
         NamingError: if a part between two underscores is empty.
     """
     parts = name.split("_")
     if not all(parts):
-        raise NamingError("a name in camel case cannot be made", expected="parts with one underscore between", got=name)
+        raise NamingError(
+            "the name cannot be converted to camel case", expected="parts with one underscore between", got=name
+        )
     return "".join(part[0].upper() + part[1:] for part in parts)
 
 
@@ -52,10 +54,10 @@ def default_name(class_or_fn: Callable[..., Any]) -> str:
     name = getattr(class_or_fn, "__name__", None)
     if name is None:
         raise NamingError(
-            "there is no name to register under",
+            "the object has no name to register",
             expected="a class or a function",
             got=repr(class_or_fn),
-            fix="Give the name: register('name').",
+            fix="Pass a name: register('name').",
         )
     return camelcase_to_snakecase(name)
 
@@ -70,14 +72,14 @@ def default_object_name(obj: Any) -> str:
 
 
 def display_list_by_prefix(names_list: Iterable[str], starting_spaces: int = 0) -> str:
-    """Lists names, sorted, under what stands before their first underscore.
+    """Lists names, sorted and grouped by the prefix before their first underscore.
 
     Args:
         names_list: Names to list.
         starting_spaces: Number of spaces before each line.
 
     Returns:
-        One line a prefix, `prefix:`, followed by one line a name, `  * name`.
+        A line `prefix:` for each prefix, followed by a line `  * name` for each name.
     """
     margin = " " * starting_spaces
     lines = []
@@ -93,7 +95,7 @@ def _prefix(name: str) -> str:
 
 
 class Registry(Generic[T]):
-    """Things by name.
+    """A registry of objects by name.
 
     Example:
         >>> losses = Registry.class_registry("loss")
@@ -103,11 +105,11 @@ class Registry(Generic[T]):
         'BPRLoss'
 
     Args:
-        registry_name: What the registry holds, for errors: "aggregation", "loss".
-        default_key_fn: Gives the name of something that is registered without one.
-        validator: Called with name and value before the value is taken; raises to refuse it.
-        on_set: Called with name and value after the value was taken.
-        value_transformer: Called with name and value at every look-up; what it returns is what is found.
+        registry_name: Description of the objects, for errors: "aggregation", "loss".
+        default_key_fn: Returns the name of an object that is registered without one.
+        validator: Called with name and value before registration; raises to reject it.
+        on_set: Called with name and value after registration.
+        value_transformer: Called with name and value at every lookup; returns the result.
     """
 
     def __init__(
@@ -133,25 +135,25 @@ class Registry(Generic[T]):
         validator: Callable[[str, Any], Any] | None = None,
         on_set: Callable[[str, Any], Any] | None = None,
     ) -> Registry[T]:
-        """A registry of classes (or functions) in which a look-up gives a new instance (or result) each time."""
+        """A registry of classes (or functions) whose lookups return a new instance (or result)."""
         return cls(registry_name, default_key_fn, validator, on_set, lambda _, value: value())
 
     @property
     def name(self) -> str:
-        """What the registry holds."""
+        """Description of the registered objects."""
         return self._name
 
     def default_key(self, value: Any) -> str:
-        """The name under which `value` is registered when none is given."""
+        """The name of `value` if it is registered without one."""
         return self._default_key_fn(value)
 
     def validate(self, key: str, value: Any) -> None:
-        """Refuses a value, by raising, if the registry's validator does."""
+        """Calls the validator of the registry."""
         if self._validator is not None:
             self._validator(key, value)
 
     def on_set(self, key: str, value: Any) -> None:
-        """Does what the registry does after taking a value."""
+        """Calls the `on_set` callback of the registry."""
         if self._on_set is not None:
             self._on_set(key, value)
 
@@ -159,10 +161,10 @@ class Registry(Generic[T]):
         """Registers a class or function, as `@register`, `@register()`, `@register("name")` or `register(value)`.
 
         Args:
-            key_or_value: The name, or the value itself, which then has its default name, as it has with None.
+            key_or_value: The name, or the value itself with its default name; None for the default name.
 
         Returns:
-            The value, or a decorator that takes and returns it.
+            The value, or a decorator that returns it.
         """
         if callable(key_or_value):
             self[self.default_key(key_or_value)] = key_or_value
@@ -170,7 +172,7 @@ class Registry(Generic[T]):
         return self.register_with_multiple_names(key_or_value)
 
     def register_with_multiple_names(self, *names: str | None) -> Callable[[C], C]:
-        """Decorates a class or function to be found under each of `names`; None stands for its default name."""
+        """A decorator that registers a class or function under each of `names`; None for its default name."""
 
         def decorate(value: C) -> C:
             for name in names:
@@ -180,32 +182,32 @@ class Registry(Generic[T]):
         return decorate
 
     def keys(self) -> KeysView[str]:
-        """The names, in the order in which they were registered."""
+        """The names, in the order of registration."""
         return self._registered.keys()
 
     def values(self) -> ValuesView[T]:
-        """What a look-up of each name gives."""
-        return self._found().values()
+        """The results of the lookup of each name."""
+        return self._lookup_all().values()
 
     def items(self) -> ItemsView[str, T]:
-        """Each name with what a look-up of it gives."""
-        return self._found().items()
+        """The names with the results of their lookup."""
+        return self._lookup_all().items()
 
     def get(self, key: str, default: Any = None) -> Any:
-        """What is registered as `key`; `default` if nothing is."""
+        """The result of the lookup of `key`; `default` if it is not registered."""
         if key not in self._registered:
             return default
         return self[key]
 
     def parse(self, class_or_str: str | Any) -> Any:
-        """Looks a name up; gives anything but a string back as it is.
+        """Looks up a name; other values than strings are returned unchanged.
 
         Raises:
-            NamingError: if nothing is registered under the name.
+            NamingError: if the name is not registered.
         """
         return self[class_or_str] if isinstance(class_or_str, str) else class_or_str
 
-    def _found(self) -> dict[str, T]:
+    def _lookup_all(self) -> dict[str, T]:
         return {key: self[key] for key in self._registered}
 
     def __getitem__(self, key: str) -> T:
@@ -242,16 +244,16 @@ class Registry(Generic[T]):
 
 
 class RegistryMixin(Generic[T]):
-    """Gives a class `parse`, which looks a name up in the registry that the class states as `registry`."""
+    """Adds `parse` to a class, which looks up names in its attribute `registry`."""
 
-    #: Names of what `parse` can make; a subclass states its own.
+    #: The registry of `parse`; a subclass sets its own.
     registry: ClassVar[Registry[Any]]
 
     @classmethod
     def parse(cls, class_or_str: str | Any) -> Any:
-        """What is registered under a name; anything but a string comes back as it is.
+        """Looks up a name; other values than strings are returned unchanged.
 
         Raises:
-            NamingError: if nothing is registered under the name.
+            NamingError: if the name is not registered.
         """
         return cls.registry.parse(class_or_str)

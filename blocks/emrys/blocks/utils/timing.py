@@ -1,4 +1,4 @@
-"""How long something takes."""
+"""A context manager that measures and reports elapsed time."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import TextIO
 
 
 class Timing:
-    """Says, around the body of a `with`, what is going on and how long it took.
+    """Reports the start and the duration of the body of a `with`.
 
     `with Timing("Reading ratings..."):` writes `Reading ratings... Done in 0.250s`.
 
     Args:
-        message: What is going on.
-        file: Stream to write to. None for standard output as it is when the body starts.
+        message: Description of the body.
+        file: Stream to write to. None for the standard output at the start of the body.
         logger: Logger to write to instead, as two records of level INFO. None for the stream.
-        one_line: Whether the time stands on the message's line; otherwise the message is repeated in front of it.
+        one_line: Whether the time is on the line of the message; otherwise the message is repeated before it.
     """
 
-    #: Seconds that the body took, once it has ended.
+    #: Duration of the body in seconds, after its end.
     seconds: float | None = None
 
     def __init__(
@@ -46,11 +46,11 @@ class Timing:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.seconds = time.perf_counter() - self._start
-        told = f"{'Done in' if error is None else 'Failed after'} {self.seconds:.3f}s"
+        duration = f"{'Done in' if error is None else 'Failed after'} {self.seconds:.3f}s"
         if self.one_line and self.logger is None:
-            self._write(f" {told}", end="\n")
+            self._write(f" {duration}", end="\n")
         else:
-            self._write(f"{self.message} {told}", end="\n")
+            self._write(f"{self.message} {duration}", end="\n")
 
     def _write(self, text: str, end: str) -> None:
         if self.logger is not None:
