@@ -181,7 +181,7 @@ class TestNames:
 
     def test_a_metric_that_needs_arguments(self):
         with pytest.raises(
-            ConfigError, match=r"compile: the metric 'novelty_at' cannot be made without arguments\. Gi"
+            ConfigError, match=r"compile: the metric 'novelty_at' requires arguments\. Gi"
         ):
             _evaluate(ONE_HOT, metrics=["novelty_at"])
 

@@ -1,4 +1,4 @@
-"""Making one tensor of several."""
+"""Aggregations: layers that combine several tensors into one."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class PairAggregation(TabularAggregation):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape that both tensors have."""
         self._check_number(len(input_shape) if isinstance(input_shape, dict) else 1)
-        return one_shape(self, input_shape)
+        return common_shape(self, input_shape)
 
     def _check_number(self, number: int) -> None:
         if number != 2:
@@ -86,10 +86,10 @@ def parse_aggregation(value: Any) -> keras.layers.Layer | None:
     Raises:
         ConfigError: if there is none of that name.
     """
-    found = aggregation_registry.parse(value)
-    if found is not None and not isinstance(found, keras.layers.Layer):
+    aggregation = aggregation_registry.parse(value)
+    if aggregation is not None and not isinstance(aggregation, keras.layers.Layer):
         raise ConfigError("aggregation", expected="None, a name or a layer", got=repr(value))
-    return found
+    return aggregation
 
 
 def shapes_in_order(layer: keras.layers.Layer, input_shape: Shape) -> list[tuple[int | None, ...]]:
@@ -105,29 +105,29 @@ def shapes_in_order(layer: keras.layers.Layer, input_shape: Shape) -> list[tuple
     return ordered
 
 
-def one_shape(layer: keras.layers.Layer, input_shape: Shape) -> tuple[int | None, ...]:
+def common_shape(layer: keras.layers.Layer, input_shape: Shape) -> tuple[int | None, ...]:
     """The one shape that all tensors of a dictionary have; a size that is not known fits any.
 
     Raises:
         ConfigError: if ranks or known sizes differ.
     """
     sizes = list(zip(*shapes_in_order(layer, input_shape), strict=True))
-    known = [{size for size in along if size is not None} for along in sizes]
-    if any(len(different) > 1 for different in known):
+    known_sizes = [{size for size in axis_sizes if size is not None} for axis_sizes in sizes]
+    if any(len(sizes_of_axis) > 1 for sizes_of_axis in known_sizes):
         shapes = as_shape(input_shape)
         raise ConfigError(
             f"{layer.name} needs tensors of one shape",
             got=", ".join(f"{name} {shapes[name]}" for name in sorted(shapes)),
             fix="Give all embeddings one dimension.",
         )
-    return tuple(next(iter(different), None) for different in known)
+    return tuple(next(iter(sizes_of_axis), None) for sizes_of_axis in known_sizes)
 
 
 def any_mask(previous_mask: Any) -> Any:
     """The mask of lists side by side: True where that of any of them is; None where none has one."""
     masks = previous_mask.values() if isinstance(previous_mask, dict) else [previous_mask]
-    found = [mask for mask in masks if mask is not None]
-    return functools.reduce(tf.logical_or, found) if found else None
+    present = [mask for mask in masks if mask is not None]
+    return functools.reduce(tf.logical_or, present) if present else None
 
 
 @aggregation_registry.register("concat")
@@ -225,9 +225,9 @@ class StackFeatures(TabularAggregation):
             return as_shape(input_shape)
         shapes = shapes_in_order(self, input_shape)
         if len({shape[1:] for shape in shapes}) > 1:
-            named = ", ".join(f"{name} {as_shape(input_shape)[name]}" for name in sorted(input_shape))
+            got = ", ".join(f"{name} {as_shape(input_shape)[name]}" for name in sorted(input_shape))
             raise ConfigError(
-                f"{self.name} needs tensors of one shape", got=named, fix="Give all embeddings one dimension."
+                f"{self.name} needs tensors of one shape", got=got, fix="Give all embeddings one dimension."
             )
         result = list(shapes[0])
         result.insert(self.axis if self.axis >= 0 else len(result) + 1 + self.axis, len(shapes))
@@ -278,7 +278,7 @@ class ElementwiseSum(TabularAggregation):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape that all inputs have."""
-        return one_shape(self, input_shape) if isinstance(input_shape, dict) else as_shape(input_shape)
+        return common_shape(self, input_shape) if isinstance(input_shape, dict) else as_shape(input_shape)
 
 
 @aggregation_registry.register_with_multiple_names("cosine", "cosine-similarity")
@@ -380,7 +380,7 @@ class ElementwiseSumItemMulti(TabularAggregation):
         if self._schema is None:
             self._schema = schema
 
-    def _item_id(self, given: dict[str, Any]) -> str:
+    def _item_id(self, inputs: dict[str, Any]) -> str:
         if self._schema is None:
             raise SchemaError(f"{self.name} knows no schema", fix="Give it one: ElementwiseSumItemMulti(schema).")
         ids = self._schema.select_by_tag(Tags.ITEM_ID).column_names
@@ -390,9 +390,9 @@ class ElementwiseSumItemMulti(TabularAggregation):
                 expected="one column tagged ITEM_ID",
                 got=", ".join(ids) or "none",
             )
-        if ids[0] not in given:
-            raise SchemaError(f"{self.name} misses the item's id", column=ids[0], got=", ".join(sorted(given)))
-        if len(given) < 2:
+        if ids[0] not in inputs:
+            raise SchemaError(f"{self.name} misses the item's id", column=ids[0], got=", ".join(sorted(inputs)))
+        if len(inputs) < 2:
             raise ConfigError(f"{self.name} multiplies the item's id with other features", got="no other feature")
         return str(ids[0])
 
@@ -410,7 +410,7 @@ class ElementwiseSumItemMulti(TabularAggregation):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape that all inputs have."""
         self._item_id(_features(self, as_shape(input_shape)))
-        return one_shape(self, input_shape)
+        return common_shape(self, input_shape)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

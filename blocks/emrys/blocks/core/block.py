@@ -1,4 +1,4 @@
-"""The base class of blocks."""
+"""`Block`, the base class: composition verbs, configuration, and the registry of block names."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 def _make(name: str, block_class: Any) -> Any:
     # Of a class, some versions of Python look at `__new__` first, which Keras gives to layers.
-    made_by = block_class.__init__ if inspect.isclass(block_class) else block_class
-    needed = [
+    constructor = block_class.__init__ if inspect.isclass(block_class) else block_class
+    required = [
         parameter.name
-        for parameter in inspect.signature(made_by).parameters.values()
+        for parameter in inspect.signature(constructor).parameters.values()
         if parameter.default is parameter.empty
         and parameter.name != "self"
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]
-    if needed:
+    if required:
         raise ConfigError(
             f"the block {name!r} cannot be made of its name alone",
-            expected=f"{block_class.__name__}({', '.join(needed)})",
+            expected=f"{block_class.__name__}({', '.join(required)})",
             got=repr(name),
             fix="Give the block itself.",
         )
@@ -60,13 +60,13 @@ def parse_layer(value: Any, owner: str, argument: str = "block") -> keras.layers
         ConfigError: if there is no block of that name, or it is neither a name nor a layer.
     """
     try:
-        found = block_registry.parse(value)
+        layer = block_registry.parse(value)
     except NamingError as error:
         problem = f"{owner}: {argument}: {error.problem}"
         raise ConfigError(problem, expected=error.expected, fix=error.fix) from error
-    if not isinstance(found, keras.layers.Layer):
+    if not isinstance(layer, keras.layers.Layer):
         raise ConfigError(f"{owner}: {argument}", expected="a layer or the name of a block", got=repr(value))
-    return found
+    return layer
 
 
 def parse_activation(value: Any, owner: str) -> Any:
@@ -91,11 +91,11 @@ def parse_activation(value: Any, owner: str) -> Any:
 
 
 @dataclass(frozen=True)
-class _Held:
+class _ContextHolder:
     """An object of its own: Keras would take a context that a block holds for a part of the block."""
 
     context: ModelContext | None
-    given: bool = False
+    is_own: bool = False
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -120,7 +120,7 @@ class Block(keras.layers.Layer):
         if context is not None and not isinstance(context, ModelContext):
             raise ConfigError(f"{type(self).__name__}: context", expected="a ModelContext", got=repr(context))
         super().__init__(**kwargs)
-        self._held = _Held(context, given=context is not None)
+        self._context_holder = _ContextHolder(context, is_own=context is not None)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
@@ -130,7 +130,7 @@ class Block(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor; the context only where it was one of them."""
         config: dict[str, Any] = super().get_config()
-        return {**config, "context": to_config(self._held.context)} if self._held.given else config
+        return {**config, "context": to_config(self._context_holder.context)} if self._context_holder.is_own else config
 
     @classmethod
     def parse(cls, *block: Any) -> Any:
@@ -145,10 +145,10 @@ class Block(keras.layers.Layer):
         Raises:
             ConfigError: if there is no block of a name; it says which known name is nearest.
         """
-        given = list(block[0]) if len(block) == 1 and isinstance(block[0], (list, tuple)) else list(block)
-        if not given:
+        items = list(block[0]) if len(block) == 1 and isinstance(block[0], (list, tuple)) else list(block)
+        if not items:
             raise ConfigError(f"{cls.__name__}.parse: block", expected="a layer or the name of a block", got="none")
-        layers = [parse_layer(cls.registry.parse(item), f"{cls.__name__}.parse") for item in given]
+        layers = [parse_layer(cls.registry.parse(item), f"{cls.__name__}.parse") for item in items]
         return layers[0] if len(layers) == 1 else cls.parse_block(layers[0]).connect(*layers[1:])
 
     @classmethod
@@ -189,13 +189,13 @@ class Block(keras.layers.Layer):
     @property
     def context(self) -> ModelContext | None:
         """What this block shares with others, None where nothing was handed down."""
-        return self._held.context
+        return self._context_holder.context
 
     def set_context(self, context: ModelContext | None) -> None:
         """Hands a context to this block and to those inside it that were not given one of their own."""
-        self._held = _Held(context, self._held.given)
-        for layer in _held_by(list(_public(self))):
-            if isinstance(layer, Block) and not layer._held.given:
+        self._context_holder = _ContextHolder(context, self._context_holder.is_own)
+        for layer in _layers_in(list(_public(self))):
+            if isinstance(layer, Block) and not layer._context_holder.is_own:
                 layer.set_context(context)
 
     @property
@@ -354,15 +354,15 @@ class Block(keras.layers.Layer):
         """
         if not isinstance(num, int) or num < 1:
             raise ConfigError("repeat_in_parallel: num", expected="a number of branches from 1", got=repr(num))
-        called = list(names) if names is not None else [f"{prefix or ''}{index}" for index in range(num)]
-        if len(set(called)) != num or len(called) != num:
-            raise ConfigError("repeat_in_parallel: names", expected=f"{num} different names", got=repr(called))
-        together = {"post": post, "aggregation": aggregation, **kwargs}
+        branch_names = list(names) if names is not None else [f"{prefix or ''}{index}" for index in range(num)]
+        if len(set(branch_names)) != num or len(branch_names) != num:
+            raise ConfigError("repeat_in_parallel: names", expected=f"{num} different names", got=repr(branch_names))
+        options = {"post": post, "aggregation": aggregation, **kwargs}
         if not copies:
-            return _composition().RepeatedBlock(self, called, residual=residual, **together)
-        branches = {name: self.copy() if index else self for index, name in enumerate(called)}
+            return _composition().RepeatedBlock(self, branch_names, residual=residual, **options)
+        branches = {name: self.copy() if index else self for index, name in enumerate(branch_names)}
         return _composition().ParallelBlock(
-            {**branches, **({"shortcut": _composition().NoOp()} if residual else {})}, **together
+            {**branches, **({"shortcut": _composition().NoOp()} if residual else {})}, **options
         )
 
     def prepare(
@@ -407,14 +407,14 @@ def _public(layer: keras.layers.Layer) -> Iterator[Any]:
     return (value for name, value in vars(layer).items() if not name.startswith("_"))
 
 
-def _held_by(value: Any) -> Iterator[keras.layers.Layer]:
+def _layers_in(value: Any) -> Iterator[keras.layers.Layer]:
     if isinstance(value, keras.layers.Layer):
         yield value
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from _held_by(item)
+            yield from _layers_in(item)
     elif isinstance(value, Mapping):
-        yield from _held_by(list(value.values()))
+        yield from _layers_in(list(value.values()))
 
 
 def _columns_read(branch: keras.layers.Layer, schema: Schema | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""Calling layers that take different keyword arguments, and working out shapes through them."""
+"""Calls of layers with the keyword arguments that they accept, and the shapes that result."""
 
 from __future__ import annotations
 

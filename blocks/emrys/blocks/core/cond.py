@@ -80,15 +80,15 @@ class Cond(Block):
         targets: Any = None,
     ) -> Any:
         """Calls `true` or `false`."""
-        told = {"training": training, "testing": testing, "features": features, "targets": targets}
-        decision = tf.cast(call_layer(self.condition, inputs, **told), tf.bool)
+        arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
+        decision = tf.cast(call_layer(self.condition, inputs, **arguments), tf.bool)
         if decision.shape.num_elements() not in (1, None):
             raise ConfigError(f"{self.name}: the condition", expected="one boolean", got=f"shape {decision.shape}")
 
         def if_false() -> Any:
-            return inputs if self.false is None else call_layer(self.false, inputs, **told)
+            return inputs if self.false is None else call_layer(self.false, inputs, **arguments)
 
-        return tf.cond(tf.reshape(decision, ()), lambda: call_layer(self.true, inputs, **told), if_false)
+        return tf.cond(tf.reshape(decision, ()), lambda: call_layer(self.true, inputs, **arguments), if_false)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape that `true` gives."""

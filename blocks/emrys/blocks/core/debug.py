@@ -36,12 +36,12 @@ class Debug(Block):
     def call(self, inputs: Any) -> Any:
         """Gives the input back."""
         tensors = inputs if isinstance(inputs, dict) else {"": inputs}
-        lines = [f"{self.name}: {name or 'tensor'} {_what(tensor)}" for name, tensor in tensors.items()]
+        lines = [f"{self.name}: {name or 'tensor'} {_describe(tensor)}" for name, tensor in tensors.items()]
         print("\n".join(lines), file=sys.stderr)
         return inputs
 
 
-def _what(tensor: Any) -> str:
+def _describe(tensor: Any) -> str:
     kinds = {tf.RaggedTensor: "ragged ", tf.SparseTensor: "sparse "}
-    kind = next((word for of, word in kinds.items() if isinstance(tensor, of)), "")
+    kind = next((label for tensor_class, label in kinds.items() if isinstance(tensor, tensor_class)), "")
     return f"{kind}{tuple(tensor.shape)} {keras.backend.standardize_dtype(tensor.dtype)}"

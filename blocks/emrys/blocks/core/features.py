@@ -73,7 +73,7 @@ class BatchSchema:
         self._schema = schema
         self._targets = targets
         for output, target in targets.items():
-            if target is not None and target not in self._known and len(select_targets(schema)):
+            if target is not None and target not in self._column_names and len(select_targets(schema)):
                 raise SchemaError(
                     f"{owner}: the target of {output} is not in the schema",
                     column=target,
@@ -82,14 +82,14 @@ class BatchSchema:
                 )
 
     @property
-    def _known(self) -> list[str]:
+    def _column_names(self) -> list[str]:
         return list(self._schema.column_names)
 
     @cached_property
-    def _needed(self) -> list[str]:
+    def _required_columns(self) -> list[str]:
         """A column that is also a target may be missing: a session model's item column, for one."""
         targets = {*select_targets(self._schema).column_names, *self._targets.values()}
-        return [name for name in self._known if name not in targets]
+        return [name for name in self._column_names if name not in targets]
 
     def check(self, features: Any) -> None:
         """Checks the names of a batch's features.
@@ -99,19 +99,19 @@ class BatchSchema:
         """
         if not isinstance(features, dict):
             return
-        for name in self._needed:
+        for name in self._required_columns:
             if name not in features:
                 raise SchemaError(
                     f"{self._owner}: the batch lacks a column of the schema",
                     column=name,
-                    expected=", ".join(self._needed),
+                    expected=", ".join(self._required_columns),
                     got=", ".join(features) or "none",
                 )
         for name in features:
-            if name not in self._known:
+            if name not in self._column_names:
                 raise SchemaError(
                     f"{self._owner}: the batch has a feature that is not in the schema",
                     column=name,
-                    expected=f"some of {', '.join(sorted(self._known))}",
+                    expected=f"some of {', '.join(sorted(self._column_names))}",
                     fix="Leave it out, or add it to the schema of the model.",
                 )

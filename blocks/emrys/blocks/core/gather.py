@@ -64,8 +64,8 @@ def checked_ids(ids: Any, size: int, owner: str) -> tuple[Any, Any]:
     ids = tf.cast(ids, "int64")
     inside = tf.logical_and(ids >= 0, ids < size)
     if tf.executing_eagerly() and not tf.reduce_all(inside):
-        stranger = int(tf.boolean_mask(ids, tf.logical_not(inside))[0])
-        raise DataError(f"{owner}: an id has no row", expected=f"0 to {size - 1}", got=str(stranger), fix=_FIX)
+        invalid_id = int(tf.boolean_mask(ids, tf.logical_not(inside))[0])
+        raise DataError(f"{owner}: an id has no row", expected=f"0 to {size - 1}", got=str(invalid_id), fix=_FIX)
     message = f"{owner}: an id has no row; expected 0 to {size - 1}. {_FIX}"
     with tf.control_dependencies(_checks(ids, inside, message)):
         return tf.identity(ids), inside

@@ -54,10 +54,10 @@ class MapValues(Block):
         targets: Any = None,
     ) -> Any:
         """Applies the layer to every tensor."""
-        told = {"training": training, "testing": testing, "features": features, "targets": targets}
+        arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
         if not isinstance(inputs, dict):
-            return call_layer(self.layer, inputs, **told)
-        return {name: call_layer(self.layer, value, **told) for name, value in inputs.items()}
+            return call_layer(self.layer, inputs, **arguments)
+        return {name: call_layer(self.layer, value, **arguments) for name, value in inputs.items()}
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shapes of what the layer gives."""

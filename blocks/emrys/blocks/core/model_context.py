@@ -106,9 +106,9 @@ class ModelContext(keras.layers.Layer):
     @property
     def named_variables(self) -> dict[str, Any]:
         """The variables made here by name, and the rows of each table that is built, under `<table>/embeddings`."""
-        found = {variable.name: variable for variable in self.variables}
+        variables = {variable.name: variable for variable in self.variables}
         rows = {f"{name}/embeddings": table.embeddings for name, table in self._shared.tables.items()}
-        return {**found, **{name: variable for name, variable in rows.items() if variable is not None}}
+        return {**variables, **{name: variable for name, variable in rows.items() if variable is not None}}
 
     def __getitem__(self, item: str | Tags | Schema) -> Any:
         if isinstance(item, Schema):

@@ -1,4 +1,4 @@
-"""Layers side by side."""
+"""Blocks side by side: `ParallelBlock`, and `ShortcutBlock`, which keeps its input beside its output."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class ParallelBlock(TabularBlock):
         **kwargs: Any,
     ) -> None:
         super().__init__(pre=pre, post=post, aggregation=aggregation, schema=schema, name=name, **kwargs)
-        self.branches: dict[str, keras.layers.Layer] = named_layers(inputs, use_layer_name)
+        self.branches: dict[str, keras.layers.Layer] = layers_by_name(inputs, use_layer_name)
         self.strict = strict
         self.automatic_pruning = automatic_pruning
         if self.context is not None:
@@ -127,8 +127,8 @@ class ParallelBlock(TabularBlock):
         """The columns given, or else those that the branches read."""
         if self._schema is not None:
             return self._schema
-        found = [getattr(branch, "schema", None) for branch in self.branches.values()]
-        columns = {column.name: column for schema in found if schema is not None for column in schema}
+        schemas = [getattr(branch, "schema", None) for branch in self.branches.values()]
+        columns = {column.name: column for schema in schemas if schema is not None for column in schema}
         return Schema(list(columns.values())) if columns else None
 
     def set_schema(self, schema: Schema | None) -> None:
@@ -146,14 +146,14 @@ class ParallelBlock(TabularBlock):
             return dict.fromkeys(self.branches, inputs)
         by_name = all(name in inputs for name in self.branches)
         routes: dict[str, Any] = {}
-        left = inputs
+        remaining = inputs
         for name, branch in self.branches.items():
             if by_name and not getattr(branch, "is_input", False):
                 routes[name] = inputs[name]
-            elif not self._pruned(branch, left):
-                routes[name] = left
+            elif not self._pruned(branch, remaining):
+                routes[name] = remaining
                 if isinstance(branch, Filter) and branch.pop:
-                    left = {key: value for key, value in left.items() if not branch.check_feature(key)}
+                    remaining = {key: value for key, value in remaining.items() if not branch.check_feature(key)}
         return routes
 
     def _pruned(self, branch: keras.layers.Layer, inputs: dict[str, Any]) -> bool:
@@ -166,8 +166,8 @@ class ParallelBlock(TabularBlock):
         """Builds the branches for what each of them gets."""
         shape = self.build_pre(input_shape)
         shapes: dict[str, Any] = {}
-        for name, given in self._routes(shape).items():
-            collect(shapes, name, build_layer(self.branches[name], given), self.name)
+        for name, branch_shape in self._routes(shape).items():
+            collect(shapes, name, build_layer(self.branches[name], branch_shape), self.name)
         self.build_post(shapes)
         self.built = True
 
@@ -180,18 +180,18 @@ class ParallelBlock(TabularBlock):
         targets: Any = None,
     ) -> Any:
         """Calls the branches and collects their outputs."""
-        told = {"training": training, "testing": testing, "features": features, "targets": targets}
+        arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
         outputs: dict[str, Any] = {}
-        for name, given in self._routes(self.pre_call(inputs, **told)).items():
-            collect(outputs, name, call_layer(self.branches[name], given, **told), self.name)
-        return self.post_call(outputs, **told)
+        for name, branch_inputs in self._routes(self.pre_call(inputs, **arguments)).items():
+            collect(outputs, name, call_layer(self.branches[name], branch_inputs, **arguments), self.name)
+        return self.post_call(outputs, **arguments)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shapes by branch, or what the aggregation makes of them."""
         shape = self.pre_shape(as_shape(input_shape))
         shapes: dict[str, Any] = {}
-        for name, given in self._routes(shape).items():
-            collect(shapes, name, as_shape(self.branches[name].compute_output_shape(given)), self.name)
+        for name, branch_shape in self._routes(shape).items():
+            collect(shapes, name, as_shape(self.branches[name].compute_output_shape(branch_shape)), self.name)
         return self.post_shape(shapes)
 
     def select_by_name(self, name: str) -> keras.layers.Layer | None:
@@ -199,9 +199,9 @@ class ParallelBlock(TabularBlock):
         if name in self.branches:
             return self.branches[name]
         for branch in self.branches.values():
-            found = branch.select_by_name(name) if isinstance(branch, Block) else None
-            if found is not None:
-                return found
+            layer = branch.select_by_name(name) if isinstance(branch, Block) else None
+            if layer is not None:
+                return layer
         return self if self.name == name else None
 
     def select_by_names(self, names: Sequence[str]) -> list[keras.layers.Layer]:
@@ -221,13 +221,13 @@ class ParallelBlock(TabularBlock):
         parts = {
             name: branch.select_by_tag(tags) for name, branch in self.branches.items() if isinstance(branch, Block)
         }
-        found = {name: part for name, part in parts.items() if part is not None}
-        if not found or (
-            len(found) == len(self.branches) and all(found[name] is self.branches[name] for name in found)
+        selected = {name: part for name, part in parts.items() if part is not None}
+        if not selected or (
+            len(selected) == len(self.branches) and all(selected[name] is self.branches[name] for name in selected)
         ):
-            return self if found else None
+            return self if selected else None
         return ParallelBlock(
-            found,
+            selected,
             pre=self.pre,
             post=self.post,
             aggregation=self.aggregation,
@@ -253,12 +253,12 @@ class ParallelBlock(TabularBlock):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Makes the block from what `get_config` gave."""
-        given = dict(config)
-        branches = {name: from_config(branch) for name, branch in given.pop("branches")}
-        return cls(branches, **from_config(given))
+        arguments = dict(config)
+        branches = {name: from_config(branch) for name, branch in arguments.pop("branches")}
+        return cls(branches, **from_config(arguments))
 
 
-def named_layers(inputs: tuple[Any, ...], use_layer_name: bool) -> dict[str, keras.layers.Layer]:
+def layers_by_name(inputs: tuple[Any, ...], use_layer_name: bool) -> dict[str, keras.layers.Layer]:
     """The branches by name.
 
     Args:
@@ -273,10 +273,10 @@ def named_layers(inputs: tuple[Any, ...], use_layer_name: bool) -> dict[str, ker
     branches: dict[str, keras.layers.Layer] = {}
     for number, item in enumerate(inputs):
         # An output is known by its task: a layer's name cannot hold the slash of "click/binary_output".
-        own = getattr(item, "task_name", None) or getattr(item, "name", "")
-        named = dict(item) if isinstance(item, Mapping) else {str(own if use_layer_name else number): item}
-        for name, given in named.items():
-            layer = parse_layer(given, "ParallelBlock", "branches")
+        own_name = getattr(item, "task_name", None) or getattr(item, "name", "")
+        items = dict(item) if isinstance(item, Mapping) else {str(own_name if use_layer_name else number): item}
+        for name, value in items.items():
+            layer = parse_layer(value, "ParallelBlock", "branches")
             if name in branches:
                 raise ConfigError(f"ParallelBlock has two branches called {name!r}", fix="Give them names.")
             branches[name] = layer
@@ -328,20 +328,20 @@ class ShortcutBlock(TabularBlock):
         self.shortcut_filter = shortcut_filter
         self.block_outputs_name = block_outputs_name or block.name
 
-    def _beside(self, shortcut: Any, output: Any) -> dict[str, Any]:
-        kept = shortcut if isinstance(shortcut, dict) else {"shortcut": shortcut}
-        given = output if isinstance(output, dict) else {self.block_outputs_name: output}
+    def _side_by_side(self, shortcut: Any, output: Any) -> dict[str, Any]:
+        shortcuts = shortcut if isinstance(shortcut, dict) else {"shortcut": shortcut}
+        outputs = output if isinstance(output, dict) else {self.block_outputs_name: output}
         if isinstance(self.aggregation, (ConcatFeatures, StackFeatures)):
             # They go by the alphabet: numbers in front keep the shortcut ahead whatever the blocks are called.
-            ordered = [*(kept[name] for name in sorted(kept)), *(given[name] for name in sorted(given))]
+            ordered = [*(shortcuts[name] for name in sorted(shortcuts)), *(outputs[name] for name in sorted(outputs))]
             return {f"{position:06d}": value for position, value in enumerate(ordered)}
-        return {**kept, **given}
+        return {**shortcuts, **outputs}
 
     def build(self, input_shape: Shape) -> None:
         """Builds the block, and what comes after both."""
         shape = as_shape(input_shape)
-        kept = shape if self.shortcut_filter is None else build_layer(self.shortcut_filter, shape)
-        self.build_post(self._beside(kept, build_layer(self.block, shape)))
+        shortcut = shape if self.shortcut_filter is None else build_layer(self.shortcut_filter, shape)
+        self.build_post(self._side_by_side(shortcut, build_layer(self.block, shape)))
         self.built = True
 
     def call(
@@ -353,15 +353,15 @@ class ShortcutBlock(TabularBlock):
         targets: Any = None,
     ) -> Any:
         """Gives the block's output with the shortcut beside it."""
-        told = {"training": training, "testing": testing, "features": features, "targets": targets}
-        kept = inputs if self.shortcut_filter is None else call_layer(self.shortcut_filter, inputs, **told)
-        return self.post_call(self._beside(kept, call_layer(self.block, inputs, **told)), **told)
+        arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
+        shortcut = inputs if self.shortcut_filter is None else call_layer(self.shortcut_filter, inputs, **arguments)
+        return self.post_call(self._side_by_side(shortcut, call_layer(self.block, inputs, **arguments)), **arguments)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shapes of both, or what the aggregation makes of them."""
         shape = as_shape(input_shape)
-        kept = shape if self.shortcut_filter is None else as_shape(self.shortcut_filter.compute_output_shape(shape))
-        return self.post_shape(self._beside(kept, as_shape(self.block.compute_output_shape(shape))))
+        shortcut = shape if self.shortcut_filter is None else as_shape(self.shortcut_filter.compute_output_shape(shape))
+        return self.post_shape(self._side_by_side(shortcut, as_shape(self.block.compute_output_shape(shape))))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

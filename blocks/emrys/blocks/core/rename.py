@@ -48,15 +48,15 @@ class Rename(TabularBlock):
     def _renamed(self, values: Any) -> Any:
         if not isinstance(values, dict):
             raise ConfigError(f"{self.name} renames features", expected="a dictionary", got="one tensor")
-        found: dict[str, Any] = {}
+        renamed: dict[str, Any] = {}
         for old, value in values.items():
             new: str = self.renames.get(str(old), str(old))
-            if new in found:
+            if new in renamed:
                 raise ConfigError(
                     f"{self.name} would call two features {new!r}", column=old, fix="Choose another name."
                 )
-            found[new] = value
-        return found
+            renamed[new] = value
+        return renamed
 
     def build(self, input_shape: Shape) -> None:
         """Builds what is before and after."""

@@ -64,7 +64,7 @@ class ResidualBlock(TabularBlock):
             raise ConfigError("ResidualBlock: strict", expected="False: a sum takes tensors", got="True")
         self.block = block
         self.activation = parse_activation(activation, "ResidualBlock")
-        self._activation_given = activation
+        self._activation_argument = activation
 
     @property
     def schema(self) -> Schema | None:
@@ -84,9 +84,11 @@ class ResidualBlock(TabularBlock):
             raise ConfigError(
                 f"{self.name} adds tensors", expected="one tensor", got="a dictionary", fix="Aggregate it first."
             )
-        given = build_layer(self.block, shape)
-        if given != shape:
-            raise ConfigError(f"{self.name} needs a block that keeps the shape", expected=str(shape), got=str(given))
+        output_shape = build_layer(self.block, shape)
+        if output_shape != shape:
+            raise ConfigError(
+                f"{self.name} needs a block that keeps the shape", expected=str(shape), got=str(output_shape)
+            )
         if isinstance(self.activation, keras.layers.Layer):
             build_layer(self.activation, shape)
         self.build_post(shape)
@@ -101,13 +103,13 @@ class ResidualBlock(TabularBlock):
         targets: Any = None,
     ) -> Any:
         """Gives the sum."""
-        told = {"training": training, "testing": testing, "features": features, "targets": targets}
-        total = inputs + call_layer(self.block, inputs, **told)
+        arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
+        total = inputs + call_layer(self.block, inputs, **arguments)
         if isinstance(self.activation, keras.layers.Layer):
-            total = call_layer(self.activation, total, **told)
+            total = call_layer(self.activation, total, **arguments)
         else:
             total = self.activation(total)
-        return self.post_call(total, **told)
+        return self.post_call(total, **arguments)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape, or what `post` makes of it."""
@@ -118,4 +120,4 @@ class ResidualBlock(TabularBlock):
         config = super().get_config()
         for inherited in ("pre", "aggregation", "is_input"):
             config.pop(inherited)
-        return {**config, "block": to_config(self.block), "activation": to_config(self._activation_given)}
+        return {**config, "block": to_config(self.block), "activation": to_config(self._activation_argument)}

@@ -64,8 +64,8 @@ class SequentialBlock(Block):
             self.set_context(self.context)
 
     def _chain(self) -> list[keras.layers.Layer]:
-        ahead = [layer for layer in (self.filter, self.pre_aggregation) if layer is not None]
-        return [*ahead, *self.layers]
+        first = [layer for layer in (self.filter, self.pre_aggregation) if layer is not None]
+        return [*first, *self.layers]
 
     def build(self, input_shape: Shape) -> None:
         """Builds every layer for what the one before it gives."""
@@ -81,8 +81,8 @@ class SequentialBlock(Block):
         targets: Any = None,
     ) -> Any:
         """Runs `inputs` through all layers."""
-        told = {"training": training, "testing": testing, "features": features, "targets": targets}
-        return call_layers(self._chain(), inputs, **told)
+        arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
+        return call_layers(self._chain(), inputs, **arguments)
 
     def call_outputs(self, outputs: Any, training: bool = False, **kwargs: Any) -> Any:
         """Lets every block change the `Prediction`, in order."""
@@ -112,9 +112,9 @@ class SequentialBlock(Block):
         if self.name == name:
             return self
         for layer in self.layers:
-            found = layer.select_by_name(name) if isinstance(layer, Block) else None
-            if found is not None or layer.name == name:
-                return found or layer
+            selected = layer.select_by_name(name) if isinstance(layer, Block) else None
+            if selected is not None or layer.name == name:
+                return selected or layer
         return None
 
     @property
@@ -130,18 +130,18 @@ class SequentialBlock(Block):
     @property
     def inputs(self) -> keras.layers.Layer | None:
         """The block that reads the features, if the chain begins with one."""
-        ahead = self._chain()[:1]
-        if ahead and isinstance(ahead[0], SequentialBlock):
-            return ahead[0].inputs
-        return ahead[0] if ahead and getattr(ahead[0], "is_input", False) else None
+        first = self._chain()[:1]
+        if first and isinstance(first[0], SequentialBlock):
+            return first[0].inputs
+        return first[0] if first and getattr(first[0], "is_input", False) else None
 
     @property
     def filter_features(self) -> list[str]:
         """Names of the features that the filter lets through which the chain begins with; none if there is none."""
-        ahead = self._chain()[:1]
-        if ahead and isinstance(ahead[0], SequentialBlock):
-            return ahead[0].filter_features
-        return ahead[0].feature_names if ahead and isinstance(ahead[0], Filter) else []
+        first = self._chain()[:1]
+        if first and isinstance(first[0], SequentialBlock):
+            return first[0].filter_features
+        return first[0].feature_names if first and isinstance(first[0], Filter) else []
 
     @property
     def is_tabular(self) -> bool:
@@ -151,11 +151,11 @@ class SequentialBlock(Block):
     @property
     def regularizers(self) -> list[Any]:
         """The regularizers of the layers inside, each once."""
-        found: dict[int, Any] = {}
+        unique: dict[int, Any] = {}
         for layer in self._chain():
             inner = layer.regularizers if isinstance(layer, SequentialBlock) else _regularizers(layer)
-            found.update({id(regularizer): regularizer for regularizer in inner})
-        return list(found.values())
+            unique.update({id(regularizer): regularizer for regularizer in inner})
+        return list(unique.values())
 
     def __len__(self) -> int:
         return len(self.layers)
@@ -177,9 +177,9 @@ class SequentialBlock(Block):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> SequentialBlock:
         """Makes the block from what `get_config` gave."""
-        given = dict(config)
-        layers = from_config(given.pop("layers"))
-        return cls(layers, **from_config(given))
+        arguments = dict(config)
+        layers = from_config(arguments.pop("layers"))
+        return cls(layers, **from_config(arguments))
 
 
 def _copy(layer: keras.layers.Layer) -> keras.layers.Layer:
@@ -187,5 +187,5 @@ def _copy(layer: keras.layers.Layer) -> keras.layers.Layer:
 
 
 def _regularizers(layer: keras.layers.Layer) -> list[Any]:
-    found = [value for name, value in vars(layer).items() if name.endswith("_regularizer")]
-    return [value for value in found if isinstance(value, keras.regularizers.Regularizer)]
+    attributes = [value for name, value in vars(layer).items() if name.endswith("_regularizer")]
+    return [value for value in attributes if isinstance(value, keras.regularizers.Regularizer)]

@@ -23,7 +23,7 @@ class _Sharing:
     """The layers that one configuration holds in several places: their numbers, and those made of it so far."""
 
     numbers: Mapping[int, int] = field(default_factory=dict)
-    made: dict[int, Any] = field(default_factory=dict)
+    layers: dict[int, Any] = field(default_factory=dict)
 
 
 _SHARING: contextvars.ContextVar[_Sharing | None] = contextvars.ContextVar("sharing", default=None)
@@ -39,11 +39,11 @@ def sharing(layers: Mapping[int, int] | None = None) -> Iterator[None]:
     if _SHARING.get() is not None:  # the model around this one has opened it
         yield
         return
-    before = _SHARING.set(_Sharing(layers or {}))
+    token = _SHARING.set(_Sharing(layers or {}))
     try:
         yield
     finally:
-        _SHARING.reset(before)
+        _SHARING.reset(token)
 
 
 def to_config(value: Any) -> Any:
@@ -59,8 +59,10 @@ def to_config(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     config = keras.saving.serialize_keras_object(value)
-    known = _SHARING.get()
-    return config if known is None or id(value) not in known.numbers else {**config, _SHARED: known.numbers[id(value)]}
+    shared = _SHARING.get()
+    return (
+        config if shared is None or id(value) not in shared.numbers else {**config, _SHARED: shared.numbers[id(value)]}
+    )
 
 
 def from_config(value: Any) -> Any:
@@ -71,18 +73,18 @@ def from_config(value: Any) -> Any:
         if _TAG in value:
             return Tags(value[_TAG])
         if "class_name" in value and "config" in value:
-            return _made(value)
+            return _deserialize(value)
         return {key: from_config(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [from_config(item) for item in value]
     return value
 
 
-def _made(config: Mapping[str, Any]) -> Any:
-    known, number = _SHARING.get(), config.get(_SHARED)
-    if known is not None and number in known.made:
-        return known.made[number]
-    made = keras.saving.deserialize_keras_object({key: value for key, value in config.items() if key != _SHARED})
-    if known is not None and number is not None:
-        known.made[number] = made
-    return made
+def _deserialize(config: Mapping[str, Any]) -> Any:
+    shared, number = _SHARING.get(), config.get(_SHARED)
+    if shared is not None and number in shared.layers:
+        return shared.layers[number]
+    layer = keras.saving.deserialize_keras_object({key: value for key, value in config.items() if key != _SHARED})
+    if shared is not None and number is not None:
+        shared.layers[number] = layer
+    return layer

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from emrys.blocks.core.aggregation import TabularAggregation, aggregation_registry, one_shape
+from emrys.blocks.core.aggregation import TabularAggregation, aggregation_registry, common_shape
 from emrys.blocks.core.block import parse_activation
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from emrys.blocks.core.serializing import to_config
@@ -43,13 +43,13 @@ class SumResidual(TabularAggregation):
         super().__init__(**kwargs)
         self.activation = parse_activation(activation, "SumResidual")
         self.shortcut_name = shortcut_name
-        self._activation_given = activation
+        self._activation_argument = activation
 
     def build(self, input_shape: Shape) -> None:
         """Checks the shapes."""
         self.compute_output_shape(input_shape)
         if isinstance(self.activation, keras.layers.Layer):
-            build_layer(self.activation, one_shape(self, input_shape))
+            build_layer(self.activation, common_shape(self, input_shape))
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -76,13 +76,13 @@ class SumResidual(TabularAggregation):
                 expected=f"{self.shortcut_name!r} and at least one more",
                 got=", ".join(map(repr, shapes)),
             )
-        shape = one_shape(self, shapes)
+        shape = common_shape(self, shapes)
         return shape if len(shapes) == 2 else {name: shape for name in shapes if name != self.shortcut_name}
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {
             **super().get_config(),
-            "activation": to_config(self._activation_given),
+            "activation": to_config(self._activation_argument),
             "shortcut_name": self.shortcut_name,
         }

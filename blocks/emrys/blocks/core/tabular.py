@@ -1,4 +1,4 @@
-"""What blocks on dictionaries of features share: something before, something after, an aggregation."""
+"""Blocks on dictionaries of features: `TabularBlock`, the base, and `Filter`."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class TabularBlock(Block):
     @classmethod
     def from_features(cls, features: Sequence[str], pre: Any = None, **kwargs: Any) -> Self:
         """Makes a block that gets only the features with these names; `pre` and `kwargs` are its arguments."""
-        only = Filter(list(features))
-        return cls(pre=[only, *_as_list(pre)] if pre is not None else only, **kwargs)
+        selection = Filter(list(features))
+        return cls(pre=[selection, *_as_list(pre)] if pre is not None else selection, **kwargs)
 
     @classmethod
     def from_schema(
@@ -77,9 +77,9 @@ class TabularBlock(Block):
         Raises:
             SchemaError: if there is none and `allow_none` is False.
         """
-        chosen = schema if tags is None else schema.select_by_tag(tags)
-        if len(chosen):
-            return cls.from_features(chosen.column_names, schema=chosen, **kwargs)
+        selected = schema if tags is None else schema.select_by_tag(tags)
+        if len(selected):
+            return cls.from_features(selected.column_names, schema=selected, **kwargs)
         if allow_none:
             return None
         got = ", ".join(schema.column_names) or "an empty schema"
@@ -87,11 +87,11 @@ class TabularBlock(Block):
 
     def set_pre(self, value: Any) -> None:
         """Sets what is applied to the input first; see the constructor."""
-        self.pre: keras.layers.Layer | None = _parsed(value, self.name, "pre")
+        self.pre: keras.layers.Layer | None = _as_block(value, self.name, "pre")
 
     def set_post(self, value: Any) -> None:
         """Sets what is applied to the result; see the constructor."""
-        self.post: keras.layers.Layer | None = _parsed(value, self.name, "post")
+        self.post: keras.layers.Layer | None = _as_block(value, self.name, "post")
 
     def set_aggregation(self, value: Any) -> None:
         """Sets what makes one tensor of the result: a name, a layer, or None."""
@@ -112,8 +112,8 @@ class TabularBlock(Block):
         Returns:
             Dictionary of the results.
         """
-        chosen = inputs if columns_to_filter is None else Filter(list(columns_to_filter))(inputs)
-        return {name: self(value) for name, value in chosen.items()}
+        selected = inputs if columns_to_filter is None else Filter(list(columns_to_filter))(inputs)
+        return {name: self(value) for name, value in selected.items()}
 
     @property
     def schema(self) -> Schema | None:
@@ -126,7 +126,7 @@ class TabularBlock(Block):
             if isinstance(layer, Block):
                 layer.set_schema(schema)
 
-    def _after(self) -> list[keras.layers.Layer]:
+    def _output_layers(self) -> list[keras.layers.Layer]:
         return [layer for layer in (self.post, self.aggregation) if layer is not None]
 
     def build_pre(self, input_shape: Shape) -> Shape:
@@ -136,7 +136,7 @@ class TabularBlock(Block):
 
     def build_post(self, shape: Shape) -> None:
         """Builds `post` and the aggregation for what the block itself gives."""
-        build_layers(self._after(), shape)
+        build_layers(self._output_layers(), shape)
 
     def pre_call(self, inputs: Any, transformations: Any = None, **kwargs: Any) -> Any:
         """Applies `pre`, or `transformations` instead."""
@@ -176,7 +176,7 @@ class TabularBlock(Block):
 
     def post_shape(self, shape: Shape) -> Shape:
         """Shape behind `post` and the aggregation."""
-        return shape_behind(self._after(), shape)
+        return shape_behind(self._output_layers(), shape)
 
     def build(self, input_shape: Shape) -> None:
         """Builds what is before and after."""
@@ -207,7 +207,7 @@ def _as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [] if value is None else [value]
 
 
-def _parsed(value: Any, owner: str, argument: str) -> keras.layers.Layer | None:
+def _as_block(value: Any, owner: str, argument: str) -> keras.layers.Layer | None:
     layers = [parse_layer(item, owner, argument) for item in _as_list(value)]
     return Block.parse(layers) if layers else None
 
@@ -320,8 +320,8 @@ class Filter(Block):
     def select_by_tag(self, tags: Tags | list[Tags]) -> Filter | None:
         """A filter for those of the columns selected that have one of `tags`, None where there is none."""
         schema = self.schema
-        chosen = Schema([]) if schema is None else schema.select_by_tag(tags)
-        return type(self)(chosen) if len(chosen) else None
+        selected = Schema([]) if schema is None else schema.select_by_tag(tags)
+        return type(self)(selected) if len(selected) else None
 
     def build(self, input_shape: Shape) -> None:
         """Checks that something is left."""
@@ -348,5 +348,5 @@ class Filter(Block):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        chosen = self.inputs if isinstance(self.inputs, Schema) else sorted(self.inputs, key=str)
-        return {**super().get_config(), "inputs": to_config(chosen), "pop": self.pop, "exclude": self.exclude}
+        selection = self.inputs if isinstance(self.inputs, Schema) else sorted(self.inputs, key=str)
+        return {**super().get_config(), "inputs": to_config(selection), "pop": self.pop, "exclude": self.exclude}

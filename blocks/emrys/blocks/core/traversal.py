@@ -47,8 +47,8 @@ def children(layer: keras.layers.Layer) -> list[Any]:
 
     A layer says so by a method `children()`; otherwise they are the layers among its public attributes.
     """
-    own = getattr(layer, "children", None)
-    return list(own()) if callable(own) else _attributes(layer)
+    method = getattr(layer, "children", None)
+    return list(method()) if callable(method) else _attributes(layer)
 
 
 def _attributes(layer: keras.layers.Layer) -> list[Any]:

@@ -84,13 +84,13 @@ class AverageEmbeddingsByWeightFeature(Block):
                 got=_kind(weights),
             )
         if isinstance(inputs, tf.RaggedTensor):
-            return self._of_ragged(inputs, weights)
+            return self._ragged_mean(inputs, weights)
         weights = tf.cast(weights, inputs.dtype)
         if len(weights.shape) < len(inputs.shape):
             weights = tf.expand_dims(weights, -1)
         return tf.reduce_sum(inputs * weights, self.axis) / tf.reduce_sum(weights, self.axis)
 
-    def _of_ragged(self, inputs: Any, weights: Any) -> Any:
+    def _ragged_mean(self, inputs: Any, weights: Any) -> Any:
         if self.axis != 1:
             raise ConfigError(f"{self.name}: axis", expected="1 for ragged embeddings", got=str(self.axis))
         flat = tf.reshape(tf.cast(weights.flat_values, inputs.dtype), (-1, 1))

@@ -47,6 +47,6 @@ def ContinuousEmbedding(  # noqa: N802 - looks like the class that it is used as
     for argument, layer in (("inputs", inputs), ("embedding_block", embedding_block)):
         if not isinstance(layer, keras.layers.Layer):
             raise ConfigError(f"ContinuousEmbedding: {argument}", expected="a layer", got=repr(layer))
-    before, after = parse_aggregation(continuous_aggregation), parse_aggregation(aggregation)
-    chain = [inputs, before, embedding_block, AsTabular(name), after]
+    aggregate_inputs, aggregate_output = parse_aggregation(continuous_aggregation), parse_aggregation(aggregation)
+    chain = [inputs, aggregate_inputs, embedding_block, AsTabular(name), aggregate_output]
     return SequentialBlock([layer for layer in chain if layer is not None], **kwargs)

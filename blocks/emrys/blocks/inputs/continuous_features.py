@@ -71,10 +71,10 @@ class ContinuousFeatures(TabularBlock):
 
     def select_by_tag(self, tags: Tags | list[Tags]) -> ContinuousFeatures | None:
         """The block for those of its features that have one of `tags`, None where there is none."""
-        chosen = Schema([]) if self._schema is None else self._schema.select_by_tag(tags)
-        if len(chosen) == 0:
+        selected = Schema([]) if self._schema is None else self._schema.select_by_tag(tags)
+        if len(selected) == 0:
             return None
-        return ContinuousFeatures.from_schema(chosen, pre=self.pre, post=self.post, aggregation=self.aggregation)
+        return ContinuousFeatures.from_schema(selected, pre=self.pre, post=self.post, aggregation=self.aggregation)
 
     def build(self, input_shape: Shape) -> None:
         """Checks that some of the features are there."""
@@ -90,8 +90,8 @@ class ContinuousFeatures(TabularBlock):
         targets: Any = None,
     ) -> Any:
         """Gives the features."""
-        told = {"training": training, "testing": testing, "features": features, "targets": targets}
-        return self.post_call(self._filter(self.pre_call(inputs, **told)), **told)
+        arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
+        return self.post_call(self._filter(self.pre_call(inputs, **arguments)), **arguments)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shapes of the features, or what the aggregation makes of them."""

@@ -55,13 +55,13 @@ class ContinuousPowers(TabularBlock):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Gives the features and their powers."""
-        found: dict[str, Any] = {}
+        outputs: dict[str, Any] = {}
         for name, value in self.pre_call(inputs, training=training).items():
-            found[name] = value
+            outputs[name] = value
             if _is_scalar(value.shape):
-                number = tf.cast(value, self.compute_dtype)
-                found |= {f"{name}_sqrt": tf.sqrt(number), f"{name}_pow": tf.square(number)}
-        return self.post_call(found, training=training)
+                scalar = tf.cast(value, self.compute_dtype)
+                outputs |= {f"{name}_sqrt": tf.sqrt(scalar), f"{name}_pow": tf.square(scalar)}
+        return self.post_call(outputs, training=training)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shapes of the features and their powers, or what the aggregation makes of them."""
@@ -70,12 +70,12 @@ class ContinuousPowers(TabularBlock):
     def _shapes(self, shapes: Shape) -> dict[str, Any]:
         if not isinstance(shapes, dict):
             raise ConfigError(f"{self.name} reads features by name", expected="a dictionary", got=f"shape {shapes}")
-        found: dict[str, Any] = {}
+        output_shapes: dict[str, Any] = {}
         for name, shape in shapes.items():
-            found[name] = shape
+            output_shapes[name] = shape
             if _is_scalar(shape):
-                found |= {f"{name}_sqrt": shape, f"{name}_pow": shape}
-        return found
+                output_shapes |= {f"{name}_sqrt": shape, f"{name}_pow": shape}
+        return output_shapes
 
 
 def _is_scalar(shape: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Embeddings of the categorical features of a batch."""
+"""`EmbeddingFeatures`: embeddings of features whose tables are configured one by one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.embedding_options import EmbeddingOptions
 from emrys.blocks.inputs.embedding_table import EmbeddingTable
-from emrys.blocks.inputs.embeddings import embeddable
+from emrys.blocks.inputs.embeddings import columns_with_domain
 from emrys.blocks.inputs.feature_config import FeatureConfig
 from emrys.blocks.inputs.feature_tables import make_tables, with_table_names
 from emrys.blocks.inputs.table_config import TableConfig
@@ -87,9 +87,16 @@ class EmbeddingFeatures(ParallelBlock):
         **kwargs: Any,
     ) -> None:
         features = with_table_names(feature_config)
-        made = dict(tables) if tables is not None else make_tables(features, schema, self._combines)
+        tables_by_name = dict(tables) if tables is not None else make_tables(features, schema, self._combines)
         super().__init__(
-            made, pre=pre, post=post, aggregation=aggregation, schema=schema, name=name, is_input=True, **kwargs
+            tables_by_name,
+            pre=pre,
+            post=post,
+            aggregation=aggregation,
+            schema=schema,
+            name=name,
+            is_input=True,
+            **kwargs,
         )
         self.feature_config = features
         self.add_default_pre = add_default_pre
@@ -123,18 +130,18 @@ class EmbeddingFeatures(ParallelBlock):
             SchemaError: if a column tagged CATEGORICAL has no domain, or there is none and `allow_none` is False.
         """
         options = EmbeddingOptions() if embedding_options is None else embedding_options
-        chosen = schema.excluding_by_name(select_targets(schema).column_names)
-        chosen = chosen if tags is None else chosen.select_by_tag(tags)
-        embedded = embeddable(chosen.select_by_tag(Tags.CATEGORICAL), cls.__name__)
-        chosen = chosen.select_by_name([column.name for column in embedded])
-        sizes, domains = categorical_cardinalities(chosen), categorical_domains(chosen)
-        if len(chosen) == 0:
+        columns = schema.excluding_by_name(select_targets(schema).column_names)
+        columns = columns if tags is None else columns.select_by_tag(tags)
+        with_domain = columns_with_domain(columns.select_by_tag(Tags.CATEGORICAL), cls.__name__)
+        columns = columns.select_by_name([column.name for column in with_domain])
+        sizes, domains = categorical_cardinalities(columns), categorical_domains(columns)
+        if len(columns) == 0:
             if allow_none:
                 return None
             raise SchemaError(f"{cls.__name__} finds nothing to embed", expected="columns tagged CATEGORICAL")
         features: dict[str, FeatureConfig] = {}
-        for column in chosen:
-            sharing = [other for other in chosen if domains[other.name] == domains[column.name]]
+        for column in columns:
+            sharing = [candidate for candidate in columns if domains[candidate.name] == domains[column.name]]
             initializer = options.initializer(*sharing)
             table = TableConfig(
                 sizes[column.name],
@@ -144,7 +151,7 @@ class EmbeddingFeatures(ParallelBlock):
                 name=domains[column.name],
             )
             features[column.name] = FeatureConfig(table, max_sequence_length or 0)
-        return cls(features, schema=chosen, l2_reg=options.embeddings_l2_reg, **kwargs)
+        return cls(features, schema=columns, l2_reg=options.embeddings_l2_reg, **kwargs)
 
     def build(self, input_shape: Shape) -> None:
         """Builds the tables."""
@@ -176,10 +183,10 @@ class EmbeddingFeatures(ParallelBlock):
     def compute_call_output_shape(self, input_shapes: Shape) -> dict[str, Any]:
         """Shapes of what the lookup gives, by feature name, before `post` and the aggregation."""
         shapes = prepared_shape(input_shapes) if self.add_default_pre else as_shape(input_shapes)
-        found: dict[str, Any] = {}
+        output_shapes: dict[str, Any] = {}
         for table in self.branches.values():
-            found.update(as_shape(table.compute_output_shape(shapes)))
-        return found
+            output_shapes.update(as_shape(table.compute_output_shape(shapes)))
+        return output_shapes
 
     def lookup_feature(self, name: str, val: Any, output_sequence: bool = False) -> Any:
         """Looks ids of one feature up.
@@ -194,8 +201,8 @@ class EmbeddingFeatures(ParallelBlock):
         """
         config = self.table_config(name)
         table = self.branches[str(config.name)]
-        keep = EmbeddingTable(table.dim, *table.schema.select_by_name(name), table=table)
-        rows = keep(val)
+        uncombined = EmbeddingTable(table.dim, *table.schema.select_by_name(name), table=table)
+        rows = uncombined(val)
         return rows if output_sequence or len(rows.shape) < 3 else combine(rows, config.combiner)
 
     def table_config(self, feature_name: str) -> TableConfig:
@@ -228,8 +235,8 @@ class EmbeddingFeatures(ParallelBlock):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Makes the block from what `get_config` gave."""
-        given = from_config(config)
-        return cls(dict(given.pop("feature_config")), tables=dict(given.pop("tables")), **given)
+        arguments = from_config(config)
+        return cls(dict(arguments.pop("feature_config")), tables=dict(arguments.pop("tables")), **arguments)
 
     def get_embedding_table(self, table_name: str | Tags, l2_normalization: bool = False) -> Any:
         """The rows of a table, a variable (number of ids, D); a tensor if they are scaled.
@@ -241,14 +248,14 @@ class EmbeddingFeatures(ParallelBlock):
         Raises:
             ConfigError: if there is no such table.
         """
-        rows = self._table_of(table_name).embeddings
+        rows = self._table(table_name).embeddings
         return l2_normalize(keras.ops.convert_to_tensor(rows)) if l2_normalization else rows
 
     def embedding_table_df(
         self, table_name: str | Tags, l2_normalization: bool = False, gpu: bool = True
     ) -> pd.DataFrame:
         """The rows of a table as a data frame; see `get_embedding_table` and `EmbeddingTable.to_df`."""
-        frame = self._table_of(table_name).to_df(gpu)
+        frame = self._table(table_name).to_df(gpu)
         if l2_normalization:
             rows = np.asarray(self.get_embedding_table(table_name, l2_normalization=True))
             frame = pd.DataFrame(rows, columns=frame.columns)
@@ -273,7 +280,7 @@ class EmbeddingFeatures(ParallelBlock):
         with atomic_file(export_path) as path:
             self.embedding_table_df(table_name, l2_normalization, gpu).to_parquet(path)
 
-    def _table_of(self, table_name: str | Tags) -> EmbeddingTable:
+    def _table(self, table_name: str | Tags) -> EmbeddingTable:
         tables: dict[str, EmbeddingTable] = self.branches
         for name, table in tables.items():
             if name == table_name or (isinstance(table_name, Tags) and len(table.schema.select_by_tag(table_name))):

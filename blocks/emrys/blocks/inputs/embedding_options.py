@@ -63,14 +63,14 @@ class EmbeddingOptions:
         Raises:
             ConfigError: if the columns are given different ones, or none.
         """
-        named = self.embedding_dims or {}
-        dims = {named[name] for name in _names(columns) if name in named}
+        dims_by_name = self.embedding_dims or {}
+        dims = {dims_by_name[name] for name in _names(columns) if name in dims_by_name}
         if len(dims) > 1:
             raise ConfigError(
                 "EmbeddingOptions: columns of one domain share a table",
                 column=columns[0].name,
                 expected="one dimension for all of them",
-                got=", ".join(f"{name} {named[name]}" for name in _names(columns) if name in named),
+                got=", ".join(f"{name} {dims_by_name[name]}" for name in _names(columns) if name in dims_by_name),
             )
         if dims:
             return dims.pop()
@@ -84,10 +84,10 @@ class EmbeddingOptions:
 
     def initializer(self, *columns: ColumnSchema) -> Any:
         """Initializer of the table that `columns` share, None for the default one."""
-        given = self.embeddings_initializers
-        if not isinstance(given, Mapping):
-            return given
-        return next((given[name] for name in _names(columns) if name in given), None)
+        initializers = self.embeddings_initializers
+        if not isinstance(initializers, Mapping):
+            return initializers
+        return next((initializers[name] for name in _names(columns) if name in initializers), None)
 
 
 def _names(columns: tuple[ColumnSchema, ...]) -> list[str]:

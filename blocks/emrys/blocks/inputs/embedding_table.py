@@ -1,4 +1,4 @@
-"""A table of embeddings, looked up by id."""
+"""`EmbeddingTable`: vectors looked up by id."""
 
 from __future__ import annotations
 
@@ -125,13 +125,13 @@ class EmbeddingTable(Block):
         if table is not None:
             self._check_sizes("table", _sizes(table))
 
-    def _check_sizes(self, argument: str, found: tuple[int, ...]) -> None:
-        wanted = (self.input_dim or (found or (0,))[0], self.dim)
-        if found != wanted:
+    def _check_sizes(self, argument: str, sizes: tuple[int, ...]) -> None:
+        expected = (self.input_dim or (sizes or (0,))[0], self.dim)
+        if sizes != expected:
             raise ConfigError(
                 f"EmbeddingTable {self.name!r}: {argument}",
-                expected=f"{wanted[0]} ids with {self.dim} values each",
-                got=f"shape {found}",
+                expected=f"{expected[0]} ids with {self.dim} values each",
+                got=f"shape {sizes}",
                 fix="One row for each id of the domain (its maximum + 1), as many columns as the dimension.",
             )
 
@@ -189,25 +189,25 @@ class EmbeddingTable(Block):
     def call(self, inputs: Any, training: bool | None = None, features: Any = None) -> Any:
         """Looks up `inputs`."""
         if not isinstance(inputs, dict):
-            outputs = {"": self._looked_up(None, inputs, features)}
+            outputs = {"": self._look_up_column(None, inputs, features)}
         else:
             names = [name for name in self._columns.names if name in inputs]
             batch = inputs if features is None else features
-            outputs = {name: self._looked_up(name, inputs[name], batch) for name in names}
+            outputs = {name: self._look_up_column(name, inputs[name], batch) for name in names}
         if self.l2_batch_regularization_factor:
             for output in outputs.values():
                 squares = tf.reduce_sum(tf.square(tf.cast(output, "float32")))
                 self.add_loss(self.l2_batch_regularization_factor * squares)
         return outputs if isinstance(inputs, dict) else outputs[""]
 
-    def _looked_up(self, name: str | None, ids: Any, features: Any) -> Any:
+    def _look_up_column(self, name: str | None, ids: Any, features: Any) -> Any:
         is_list = self._columns.is_list(name, ids.shape)
         if len(ids.shape) > 2 or (len(ids.shape) == 2 and not is_list):
             ids = tf.squeeze(ids, axis=2 if len(ids.shape) > 2 else 1)
         ragged = isinstance(ids, tf.RaggedTensor)
         owner = f"EmbeddingTable {self.name} (of {', '.join(self._columns.names)})"
-        numbers = ids.values if ragged else ids
-        rows = look_up(self.embeddings, numbers, self.input_dim, self.compute_dtype, owner)
+        flat_ids = ids.values if ragged else ids
+        rows = look_up(self.embeddings, flat_ids, self.input_dim, self.compute_dtype, owner)
         rows = ids.with_values(rows) if ragged else rows
         if not is_list or self.sequence_combiner is None:
             return rows
@@ -244,12 +244,12 @@ class EmbeddingTable(Block):
 
     def select_by_tag(self, tags: Tags | list[Tags]) -> Self | None:
         """The table for those of its columns that have one of `tags`, with the same rows; None if none has."""
-        chosen = self.schema.select_by_tag(tags)
-        if len(chosen) == 0 or len(chosen) == len(self.schema):
-            return self if len(chosen) else None
+        selected = self.schema.select_by_tag(tags)
+        if len(selected) == 0 or len(selected) == len(self.schema):
+            return self if len(selected) else None
         return type(self)(
             self.dim,
-            *chosen,
+            *selected,
             table=self,
             name=self.name,
             mask_zero=self.mask_zero,
@@ -259,19 +259,19 @@ class EmbeddingTable(Block):
 
     def copy(self) -> Self:
         """A new table with the same configuration, which starts as this one did."""
-        again = super().copy()
-        again.embeddings_initializer = self.embeddings_initializer
-        return again
+        table = super().copy()
+        table.embeddings_initializer = self.embeddings_initializer
+        return table
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        start = self.embeddings_initializer
-        values_are_weights = self.built and isinstance(start, TensorInitializer)
+        initializer = self.embeddings_initializer
+        values_are_weights = self.built and isinstance(initializer, TensorInitializer)
         return {
             **super().get_config(),
             "dim": self.dim,
             "schema": to_config(self.schema),
-            "embeddings_initializer": "uniform" if values_are_weights else to_config(start),
+            "embeddings_initializer": "uniform" if values_are_weights else to_config(initializer),
             "embeddings_regularizer": to_config(self.embeddings_regularizer),
             "activity_regularizer": to_config(self.activity_regularizer),
             "embeddings_constraint": to_config(self.embeddings_constraint),
@@ -284,8 +284,8 @@ class EmbeddingTable(Block):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Makes the table from what `get_config` gave."""
-        given = from_config(config)
-        return cls(given.pop("dim"), *given.pop("schema"), **given)
+        arguments = from_config(config)
+        return cls(arguments.pop("dim"), *arguments.pop("schema"), **arguments)
 
     @classmethod
     def from_pretrained(
@@ -390,7 +390,7 @@ class TableColumns:
                 fix="Give the column an int domain in the schema, or leave it out of the categorical columns.",
             )
         size = int(column.int_domain.max) + 1
-        domains = {domain_name(known) for known in self.schema}
+        domains = {domain_name(other) for other in self.schema}
         if self.size not in (0, size) or domains - {domain_name(column)}:
             raise SchemaError(
                 f"EmbeddingTable {table!r} holds columns of one domain",

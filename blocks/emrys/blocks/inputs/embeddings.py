@@ -1,4 +1,4 @@
-"""One embedding table for each domain of a schema."""
+"""`Embeddings`: one embedding table for each domain of a schema."""
 
 from __future__ import annotations
 
@@ -68,23 +68,25 @@ def Embeddings(  # noqa: N802 - looks like the class that it is used as
     """
     domains = categorical_domains(schema.select_by_tag(Tags.CATEGORICAL) or schema)
     tables: dict[str, EmbeddingTable] = {}
-    for column in embeddable(schema, block_name):
+    for column in columns_with_domain(schema, block_name):
         table_name = domains.get(column.name, column.int_domain.name or column.name)
         if table_name in tables:
             tables[table_name].add_feature(column)
             continue
         names = (table_name, column.name)
         arguments = {
-            "sequence_combiner": _of(sequence_combiner, names, "mean"),
-            "embeddings_initializer": _of(embeddings_initializer, names),
-            "embeddings_regularizer": _of(embeddings_regularizer, names),
-            "activity_regularizer": _of(activity_regularizer, names),
-            "trainable": _of(trainable, names),
-            "l2_batch_regularization_factor": _of(l2_batch_regularization_factor, names, 0.0),
+            "sequence_combiner": _value_for_table(sequence_combiner, names, "mean"),
+            "embeddings_initializer": _value_for_table(embeddings_initializer, names),
+            "embeddings_regularizer": _value_for_table(embeddings_regularizer, names),
+            "activity_regularizer": _value_for_table(activity_regularizer, names),
+            "trainable": _value_for_table(trainable, names),
+            "l2_batch_regularization_factor": _value_for_table(l2_batch_regularization_factor, names, 0.0),
         }
-        given = {key: value for key, value in arguments.items() if value is not None or key == "sequence_combiner"}
-        size = _of(dim, names) or infer_dim_fn(column)
-        tables[table_name] = table_cls(size, column, name=table_name, **{**given, **kwargs})
+        table_arguments = {
+            key: value for key, value in arguments.items() if value is not None or key == "sequence_combiner"
+        }
+        size = _value_for_table(dim, names) or infer_dim_fn(column)
+        tables[table_name] = table_cls(size, column, name=table_name, **{**table_arguments, **kwargs})
     if not tables:
         raise SchemaError(
             "Embeddings finds no categorical column with a domain",
@@ -94,14 +96,14 @@ def Embeddings(  # noqa: N802 - looks like the class that it is used as
     return ParallelBlock(tables, pre=pre, post=post, aggregation=aggregation, name=block_name, is_input=True)
 
 
-def _of(value: Any, names: tuple[str, ...], default: Any = None) -> Any:
+def _value_for_table(value: Any, names: tuple[str, ...], default: Any = None) -> Any:
     """The value for a table: the argument itself, or its entry under one of `names`."""
     if not isinstance(value, Mapping):
         return value
     return next((value[name] for name in names if name in value), default)
 
 
-def embeddable(schema: Schema, owner: str) -> list[ColumnSchema]:
+def columns_with_domain(schema: Schema, owner: str) -> list[ColumnSchema]:
     """The columns with a domain of ids; those without one, and continuous ones, are passed over.
 
     Args:
@@ -111,12 +113,12 @@ def embeddable(schema: Schema, owner: str) -> list[ColumnSchema]:
     Raises:
         SchemaError: if a column tagged CATEGORICAL has no domain: it would be lost in silence.
     """
-    found = []
+    columns = []
     for column in schema:
         categorical = Tags.CATEGORICAL in column.tags
         if column_cardinality(column) is not None:
             if categorical or Tags.CONTINUOUS not in column.tags:
-                found.append(column)
+                columns.append(column)
         elif categorical:
             raise SchemaError(
                 f"{owner} does not know how many ids there are",
@@ -124,4 +126,4 @@ def embeddable(schema: Schema, owner: str) -> list[ColumnSchema]:
                 expected="a domain with a maximum",
                 fix="Give the column an int domain in the schema, or take the tag CATEGORICAL off it.",
             )
-    return found
+    return columns

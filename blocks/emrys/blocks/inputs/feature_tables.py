@@ -50,7 +50,7 @@ def with_table_names(feature_config: Mapping[str, FeatureConfig]) -> dict[str, F
         raise ConfigError("EmbeddingFeatures: feature_config", expected=expected, got=repr(feature_config))
     names: dict[int, str] = {}
     tables: dict[str, TableConfig] = {}
-    found: dict[str, FeatureConfig] = {}
+    configs: dict[str, FeatureConfig] = {}
     for feature, config in feature_config.items():
         if not isinstance(config, FeatureConfig):
             raise ConfigError(
@@ -59,28 +59,30 @@ def with_table_names(feature_config: Mapping[str, FeatureConfig]) -> dict[str, F
         name = config.table.name or names.setdefault(id(config.table), feature)
         table = replace(config.table, name=name)
         first = tables.setdefault(name, table)
-        if _what(first) != _what(table):
+        if _describe(first) != _describe(table):
             raise ConfigError(
                 f"EmbeddingFeatures: two tables called {name!r} differ",
                 column=feature,
-                expected=_what(first),
-                got=_what(table),
+                expected=_describe(first),
+                got=_describe(table),
                 fix="Give them different names.",
             )
-        found[feature] = replace(config, table=table)
-    return found
+        configs[feature] = replace(config, table=table)
+    return configs
 
 
-def _what(table: TableConfig) -> str:
+def _describe(table: TableConfig) -> str:
     return f"{table.vocabulary_size} ids, dimension {table.dim}, combiner {table.combiner}"
 
 
 def _table(config: TableConfig, column: ColumnSchema, combines: bool) -> EmbeddingTable:
-    start = config.initializer
+    initializer = config.initializer
     return EmbeddingTable(
         config.dim,
         column,
-        embeddings_initializer=keras.initializers.TruncatedNormal(stddev=config.dim**-0.5) if start is None else start,
+        embeddings_initializer=keras.initializers.TruncatedNormal(stddev=config.dim**-0.5)
+        if initializer is None
+        else initializer,
         sequence_combiner=config.combiner if combines else None,
         name=config.name,
     )

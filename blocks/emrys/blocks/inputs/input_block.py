@@ -81,7 +81,7 @@ def InputBlock(  # noqa: N802 - looks like the class that it is used as
     """
     warnings.warn("InputBlock is deprecated: use InputBlockV2", DeprecationWarning, stacklevel=2)
     features = schema.excluding_by_name(select_targets(schema).column_names)
-    found = dict(branches or {})
+    all_branches = dict(branches or {})
     lists = features.select_by_tag(_tags(sequential_tags)) if split_sparse else Schema([])
     if split_sparse and len(lists) == 0:
         raise SchemaError(
@@ -90,31 +90,33 @@ def InputBlock(  # noqa: N802 - looks like the class that it is used as
             got=", ".join(features.column_names) or "no columns but targets",
         )
 
-    def parts(columns: Schema, lists_stay: bool) -> dict[str, keras.layers.Layer]:
-        made: dict[str, keras.layers.Layer | None] = {}
+    def feature_branches(columns: Schema, lists_stay: bool) -> dict[str, keras.layers.Layer]:
+        layers: dict[str, keras.layers.Layer | None] = {}
         continuous = columns.select_by_tag(_tags(continuous_tags)) if add_continuous_branch else Schema([])
         if len(continuous) and continuous_projection is not None:
-            made["continuous_projection"] = ContinuousProjection(continuous, continuous_projection)
+            layers["continuous_projection"] = ContinuousProjection(continuous, continuous_projection)
         elif len(continuous):
-            made["continuous"] = ContinuousFeatures.from_schema(continuous)
+            layers["continuous"] = ContinuousFeatures.from_schema(continuous)
         if add_embedding_branch:
             embeddings = SequenceEmbeddingFeatures if lists_stay else EmbeddingFeatures
-            made["categorical"] = embeddings.from_schema(columns, embedding_options, tags=_tags(categorical_tags))
-        return {name: layer for name, layer in made.items() if layer is not None}
+            layers["categorical"] = embeddings.from_schema(columns, embedding_options, tags=_tags(categorical_tags))
+        return {name: layer for name, layer in layers.items() if layer is not None}
 
     if not split_sparse:
-        return _together({**found, **parts(features, seq)}, features, pre, post, aggregation, kwargs)
+        return _parallel({**all_branches, **feature_branches(features, seq)}, features, pre, post, aggregation, kwargs)
     aggregation = "concat" if aggregation is None else aggregation
-    sparse: Block = _together(parts(lists, True), lists, None, None, aggregation, {})
+    sparse: Block = _parallel(feature_branches(lists, True), lists, None, None, aggregation, {})
     if not seq:
         sparse = sparse.connect(SequenceAggregator("mean") if seq_aggregator is None else seq_aggregator)
     context = features.excluding_by_name(lists.column_names)
-    if len(context) == 0 and not found:
+    if len(context) == 0 and not all_branches:
         return sparse
-    return _together({**found, **parts(context, False), "sparse": sparse}, features, pre, post, aggregation, kwargs)
+    return _parallel(
+        {**all_branches, **feature_branches(context, False), "sparse": sparse}, features, pre, post, aggregation, kwargs
+    )
 
 
-def _together(
+def _parallel(
     branches: dict[str, keras.layers.Layer],
     features: Schema,
     pre: Any,
@@ -128,12 +130,16 @@ def _together(
             expected="continuous or categorical columns",
             got=", ".join(features.column_names) or "no columns but targets",
         )
-    none = {"categorical": None, "continuous": None, "pretrained_embeddings": None}
-    made = InputBlockV2(features, **{**none, **branches}, pre=pre, post=post, aggregation=aggregation)
+    no_defaults = {"categorical": None, "continuous": None, "pretrained_embeddings": None}
+    block = InputBlockV2(features, **{**no_defaults, **branches}, pre=pre, post=post, aggregation=aggregation)
     if not kwargs:
-        return made
+        return block
     return ParallelBlock(
-        made.parallel_dict, pre=made.pre, post=made.post, aggregation=made.aggregation, **{"is_input": True, **kwargs}
+        block.parallel_dict,
+        pre=block.pre,
+        post=block.post,
+        aggregation=block.aggregation,
+        **{"is_input": True, **kwargs},
     )
 
 

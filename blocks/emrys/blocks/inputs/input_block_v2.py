@@ -67,7 +67,7 @@ def InputBlockV2(  # noqa: N802 - looks like the class that it is used as
         >>> tuple(inputs({"item": np.array([[7]]), "price": np.array([[0.5]])}).shape)
         (1, 9)
     """
-    asked: dict[str, Any] = {
+    requested: dict[str, Any] = {
         "categorical": categorical,
         "continuous": continuous,
         "pretrained_embeddings": pretrained_embeddings,
@@ -75,20 +75,20 @@ def InputBlockV2(  # noqa: N802 - looks like the class that it is used as
     }
     features = None if schema is None else schema.excluding_by_name(select_targets(schema).column_names)
     makers = {**_MAKERS, **(tag_to_block or {})}
-    made = {name: _branch(name, branch, features, makers) for name, branch in asked.items() if branch is not None}
-    found = {name: layer for name, layer in made.items() if layer is not None}
-    if not found:
+    layers = {name: _branch(name, branch, features, makers) for name, branch in requested.items() if branch is not None}
+    present = {name: layer for name, layer in layers.items() if layer is not None}
+    if not present:
         raise SchemaError(
             "InputBlockV2 has nothing to read",
-            expected=f"columns tagged {', '.join(tag.name for tag in asked.values() if isinstance(tag, Tags))}",
+            expected=f"columns tagged {', '.join(tag.name for tag in requested.values() if isinstance(tag, Tags))}",
             got="no schema" if features is None else ", ".join(features.column_names) or "no columns but targets",
             fix="Tag the columns, or give the branches as layers.",
         )
     if features is not None:
-        for layer in found.values():
+        for layer in present.values():
             if isinstance(layer, Block):
                 layer.set_schema(features)
-    return ParallelBlock(found, pre=pre, post=post, aggregation=aggregation, is_input=True)
+    return ParallelBlock(present, pre=pre, post=post, aggregation=aggregation, is_input=True)
 
 
 def _branch(

@@ -62,7 +62,7 @@ class PrepareListFeatures(Block):
         """Gives the features in their new form."""
         prepared: dict[str, Any] = {}
         for feature, tensor in inputs.items():
-            name, column = self._column_of(feature, inputs)
+            name, column = self._source_column(feature, inputs)
             if column is None:
                 prepared[feature] = tensor
             elif name == feature:
@@ -73,7 +73,7 @@ class PrepareListFeatures(Block):
                 prepared[name] = self._list(column, joined)
         return prepared
 
-    def _column_of(self, feature: str, features: Any) -> tuple[str, ColumnSchema | None]:
+    def _source_column(self, feature: str, features: Any) -> tuple[str, ColumnSchema | None]:
         names = self._columns.column_names
         for suffix in (VALUES, OFFSETS):
             name = feature.removesuffix(suffix)
@@ -102,7 +102,7 @@ class PrepareListFeatures(Block):
         shapes = as_shape(input_shape)
         prepared: dict[str, Any] = {}
         for feature, shape in shapes.items():
-            name, column = self._column_of(feature, shapes)
+            name, column = self._source_column(feature, shapes)
             if column is None:
                 prepared[feature] = shape
             elif name == feature:

@@ -70,7 +70,7 @@ def PretrainedEmbeddings(  # noqa: N802 - looks like the class that it is used a
                 if isinstance(sequence_combiner, Mapping)
                 else sequence_combiner
             ),
-            normalizer=_fresh(normalizer),
+            normalizer=_copy(normalizer),
         )
         for column in columns
     }
@@ -79,7 +79,7 @@ def PretrainedEmbeddings(  # noqa: N802 - looks like the class that it is used a
     )
 
 
-def _fresh(normalizer: keras.layers.Layer | None) -> keras.layers.Layer | None:
+def _copy(normalizer: keras.layers.Layer | None) -> keras.layers.Layer | None:
     if normalizer is None:
         return None
     return type(normalizer).from_config(normalizer.get_config())

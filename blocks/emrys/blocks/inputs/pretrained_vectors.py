@@ -73,7 +73,7 @@ class PretrainedVectors(Block):
         """The column."""
         return Schema([self.column])
 
-    def _shape_of(self, input_shape: Shape) -> tuple[int | None, ...]:
+    def _column_shape(self, input_shape: Shape) -> tuple[int | None, ...]:
         shapes = as_shape(input_shape)
         if self.column.name not in shapes:
             raise SchemaError(
@@ -98,7 +98,7 @@ class PretrainedVectors(Block):
 
     def build(self, input_shape: Shape) -> None:
         """Builds the layers."""
-        shape = self._shape_of(input_shape)
+        shape = self._column_shape(input_shape)
         if len(shape) == 3 and isinstance(self.sequence_combiner, keras.layers.Layer):
             build_layer(self.sequence_combiner, shape)
         shape = self._combined_shape(shape)
@@ -121,7 +121,7 @@ class PretrainedVectors(Block):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape by the column's name."""
-        shape = self._combined_shape(self._shape_of(input_shape))
+        shape = self._combined_shape(self._column_shape(input_shape))
         if self.output_dim is not None:
             shape = (*shape[:-1], self.output_dim)
         if self.normalizer is not None:
@@ -141,6 +141,6 @@ class PretrainedVectors(Block):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> PretrainedVectors:
         """Makes the block from what `get_config` gave."""
-        given = from_config(config)
-        (column,) = given.pop("schema")
-        return cls(column, **given)
+        arguments = from_config(config)
+        (column,) = arguments.pop("schema")
+        return cls(column, **arguments)

@@ -38,12 +38,12 @@ class TensorInitializer(keras.initializers.Initializer):
 
     def __init__(self, weights: Any) -> None:
         try:
-            found = keras.ops.convert_to_numpy(weights) if keras.ops.is_tensor(weights) else np.array(weights)
+            values = keras.ops.convert_to_numpy(weights) if keras.ops.is_tensor(weights) else np.array(weights)
         except ValueError as error:
-            raise _not_numbers(str(error)) from None
-        if not _is_numeric(found):
-            raise _not_numbers(f"{found.dtype} of shape {found.shape}")
-        self.weights = np.array(found)
+            raise _not_numeric(str(error)) from None
+        if not _is_numeric(values):
+            raise _not_numeric(f"{values.dtype} of shape {values.shape}")
+        self.weights = np.array(values)
 
     @classmethod
     def from_dataset(cls, data: Dataset | pd.DataFrame) -> TensorInitializer:
@@ -81,11 +81,11 @@ class TensorInitializer(keras.initializers.Initializer):
         Raises:
             ConfigError: if the shape is another one.
         """
-        wanted = tuple(int(size) for size in shape)
-        if wanted != self.weights.shape:
+        expected = tuple(int(size) for size in shape)
+        if expected != self.weights.shape:
             raise ConfigError(
                 "the given weights do not fit",
-                expected=f"weights of shape {wanted}",
+                expected=f"weights of shape {expected}",
                 got=f"{self.weights.shape}",
                 fix="One row for each id of the domain (its maximum + 1), as many columns as the dimension.",
             )
@@ -117,7 +117,7 @@ def _is_numeric(values: Array) -> bool:
     return values.dtype.kind in "biuf" or (values.dtype.kind == "V" and values.dtype.names is None)
 
 
-def _not_numbers(got: str) -> ConfigError:
+def _not_numeric(got: str) -> ConfigError:
     return ConfigError("these are no weights", expected="numbers in rows of one length", got=got)
 
 
@@ -127,9 +127,9 @@ def _column(name: str, values: Any) -> Array:
         row = int(np.flatnonzero(values.isnull().to_numpy())[0])
         raise DataError("a weight is missing", column=name, expected="a value in every row", got=f"none in row {row}")
     try:
-        found = np.array(values.to_list())
+        array = np.array(values.to_list())
     except ValueError:
-        found = np.array([], dtype=object)
-    if not _is_numeric(found):
+        array = np.array([], dtype=object)
+    if not _is_numeric(array):
         raise DataError("these are no weights", column=name, expected="numbers, or lists of one length of them")
-    return found.reshape(len(values), -1) if len(values) else found.reshape(0, 1)
+    return array.reshape(len(values), -1) if len(values) else array.reshape(0, 1)

@@ -117,7 +117,7 @@ class ItemRetrievalTask(ContrastiveOutput):
         """Sets `cache_query`, which has no effect."""
         self.cache_query = value
 
-    def _take_towers(self, shape: Shape) -> None:
+    def _use_dot_product(self, shape: Shape) -> None:
         """Takes the items under the name that the towers of the second generation give them, too."""
         second = isinstance(shape, dict) and "item" not in shape and "candidate" in shape
         if second and self.candidate_name == "item":

@@ -1,4 +1,4 @@
-"""CategoricalCrossEntropy."""
+"""Categorical cross-entropy, with one-hot targets or class ids."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ def keras_reduction(loss: str, reduction: str | None) -> str:
 
 @keras.saving.register_keras_serializable("emrys")
 class CategoricalCrossEntropy(keras.losses.CategoricalCrossentropy):
-    """Cross-entropy of scores over classes, with the target as numbers per class; logits by default.
+    """Cross-entropy of scores over classes, with one-hot targets or class ids; logits by default.
 
     For targets t and logits s of a row:
 
         loss = -sum(t * log(softmax(s)))
 
-    Targets are not normalised: in a row with several positives each adds its own log-probability.
+    Targets are not normalised: in a row with several positives each adds its own log-probability. Class ids give the
+    value of the same targets in one-hot form; without label smoothing, no (B, N) tensor of targets is created.
 
     Args:
         from_logits: Whether `y_pred` holds logits; otherwise probabilities. Default True.
@@ -48,7 +49,7 @@ class CategoricalCrossEntropy(keras.losses.CategoricalCrossentropy):
         dtype: Type of the computation. Default None: the default float type of Keras.
 
     Input shape:
-        `y_true` and `y_pred`: (B, N). `sample_weight`, optional: (B,).
+        `y_pred`: (B, N). `y_true`: (B, N), or class ids from 0 to N - 1, (B,) or (B, 1). `sample_weight`, optional: (B,).
 
     Output shape:
         A scalar, or (B,) with reduction "none".
@@ -81,6 +82,11 @@ class CategoricalCrossEntropy(keras.losses.CategoricalCrossentropy):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each row, before weights and reduction, (B,)."""
+        if _are_class_ids(y_true, y_pred):
+            class_ids = keras.ops.reshape(y_true, (-1,))
+            if not self.label_smoothing:
+                return keras.losses.sparse_categorical_crossentropy(class_ids, y_pred, from_logits=self.from_logits)
+            y_true = keras.ops.one_hot(keras.ops.cast(class_ids, "int64"), y_pred.shape[-1], dtype=y_pred.dtype)
         check_shape(f"y_true of {type(self).__name__}", y_true.shape, y_pred.shape)
         if not self.from_logits or self.label_smoothing:
             return super().call(y_true, y_pred)
@@ -89,6 +95,12 @@ class CategoricalCrossEntropy(keras.losses.CategoricalCrossentropy):
         total = keras.ops.sum(y_true, axis=self.axis, keepdims=True)
         share = keras.ops.divide_no_nan(y_true, total)
         return keras.ops.squeeze(total, self.axis) * super().call(share, y_pred)
+
+
+def _are_class_ids(y_true: Any, y_pred: Any) -> bool:
+    """Whether targets are class ids, (B,) or (B, 1), of scores (B, N) with N above 1."""
+    true, scores = tuple(y_true.shape), tuple(y_pred.shape)
+    return len(scores) == 2 and scores[1] != 1 and (len(true) == 1 or (len(true) == 2 and true[1] == 1))
 
 
 @keras.saving.register_keras_serializable("emrys")

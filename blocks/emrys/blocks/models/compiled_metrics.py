@@ -1,4 +1,4 @@
-"""Losses and metrics of a model's outputs."""
+"""Losses and metrics of a model's outputs, as `compile` configures them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.losses import CategoricalCrossEntropy, SparseCategoricalCrossEntropy, loss_registry
+from emrys.blocks.losses import CategoricalCrossEntropy, loss_registry
 from emrys.blocks.metrics import (
     ItemCoverageAt,
     NoveltyAt,
@@ -21,13 +21,13 @@ from emrys.blocks.metrics import (
     metrics_registry,
 )
 from emrys.blocks.outputs.model_output import ModelOutput
-from emrys.blocks.retrieval.top_k_layer import TopKPrediction, compared, hits
+from emrys.blocks.retrieval.top_k_layer import TopKPrediction, hits, with_relevance
 from emrys.blocks.retrieval.top_k_output import TopKOutput
 from emrys.blocks.utils.registry import Registry
 
 
 class CompiledLossAndMetrics:
-    """Compares what a model's outputs say with the targets.
+    """The losses and metrics of all outputs of a compiled model.
 
     With one output, metrics keep their names; with several, they are called `<output>/<metric>` (`<task>_<metric>` for
     a task of the first generation), and each output's loss is reported as `<output>_loss`.
@@ -48,7 +48,7 @@ class CompiledLossAndMetrics:
         weighted_metrics: Any = None,
         loss_weights: Mapping[str, float] | None = None,
     ) -> None:
-        #: What `compile` was told. Kept here: Keras takes metrics in an attribute of a model for the model's own.
+        #: The arguments of `compile`. As an attribute of the model, Keras would track the metrics among them twice.
         self.arguments = {
             "loss": loss,
             "metrics": metrics,
@@ -60,19 +60,22 @@ class CompiledLossAndMetrics:
         for argument, value in (("loss", loss), ("metrics", metrics), ("loss_weights", loss_weights)):
             self._check_names(argument, value)
         self._losses = {
-            name: get_loss(_chosen(loss, output, output.default_loss)) for name, output in self._outputs.items()
+            name: get_loss(_value_for_output(loss, output, output.default_loss))
+            for name, output in self._outputs.items()
         }
-        self._weights = {name: float(_chosen(loss_weights, output, 1.0)) for name, output in self._outputs.items()}
+        self._weights = {
+            name: float(_value_for_output(loss_weights, output, 1.0)) for name, output in self._outputs.items()
+        }
         self._metrics: dict[str, list[keras.metrics.Metric]] = {}
         self._weighted: dict[str, list[keras.metrics.Metric]] = {}
         for name, output in self._outputs.items():
             prefix = f"{name}{output.metric_separator}" if several else ""
-            usual = output.create_default_metrics() if metrics is None else []
-            self._metrics[name] = get_metrics(_chosen(metrics, output, usual), prefix)
-            self._weighted[name] = get_metrics(_chosen(weighted_metrics, output, []), prefix)
+            default = output.create_default_metrics() if metrics is None else []
+            self._metrics[name] = get_metrics(_value_for_output(metrics, output, default), prefix)
+            self._weighted[name] = get_metrics(_value_for_output(weighted_metrics, output, []), prefix)
         self._output_losses = {name: keras.metrics.Mean(name=f"{name}_loss") for name in self._outputs if several}
         self._regularization = keras.metrics.Mean(name="regularization_loss")
-        self._batch = _Last(name="loss_batch")
+        self._last_loss = _LastValue(name="loss_batch")
 
     def _check_names(self, argument: str, value: Any) -> None:
         if not isinstance(value, Mapping):
@@ -84,84 +87,89 @@ class CompiledLossAndMetrics:
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """All metrics, to be reported and reset by Keras."""
-        own = [*self._output_losses.values()]
+        """All metrics that Keras reports and resets."""
+        metrics = [*self._output_losses.values()]
         for name in self._outputs:
-            own += [*self._metrics[name], *self._weighted[name]]
-        return [*own, self._regularization, self._batch]
+            metrics += [*self._metrics[name], *self._weighted[name]]
+        return [*metrics, self._regularization, self._last_loss]
 
     def loss(self, y: Any, y_pred: Any, sample_weight: Any, features: Any, regularization: list[Any]) -> Any:
-        """The weighted sum of the outputs' losses, and of the `regularization` terms; a scalar."""
+        """Returns the weighted sum of the outputs' losses plus the `regularization` terms, a scalar."""
         total = tf.constant(0.0)
         for name, output in self._outputs.items():
-            found = _judged(output, y, y_pred, sample_weight, features)
-            numbers = _class_numbers(output, found)
-            if numbers is not None:
-                value = numbers.loss(self._losses[name], found.sample_weight)
+            prediction = _prediction(output, y, y_pred, sample_weight, features)
+            sparse = _sparse_targets(output, prediction)
+            if sparse is not None:
+                value = sparse.loss(self._losses[name], prediction.sample_weight)
             else:
-                value = self._losses[name](found.targets, found.outputs, sample_weight=found.sample_weight)
+                value = self._losses[name](
+                    prediction.targets, prediction.outputs, sample_weight=prediction.sample_weight
+                )
             value = tf.cast(value, "float32")
             if name in self._output_losses:
-                self._output_losses[name].update_state(value, sample_weight=tf.shape(found.outputs)[0])
+                self._output_losses[name].update_state(value, sample_weight=tf.shape(prediction.outputs)[0])
             total += self._weights[name] * value
         extra = tf.add_n([tf.cast(term, "float32") for term in regularization]) if regularization else tf.constant(0.0)
         self._regularization.update_state(extra)
-        self._batch.update_state(total + extra)
+        self._last_loss.update_state(total + extra)
         return total + extra
 
     def update(self, y: Any, y_pred: Any, sample_weight: Any, features: Any) -> None:
-        """Updates the metrics."""
+        """Updates the metrics with a batch."""
         for name, output in self._outputs.items():
-            found = _judged(output, y, y_pred, sample_weight, features)
-            numbers = _class_numbers(output, found)
-            if numbers is None:
-                found = output.for_metrics(found, _columns([*self._metrics[name], *self._weighted[name]]))
-            weighted = [(metric, found.sample_weight) for metric in self._weighted[name]]
+            prediction = _prediction(output, y, y_pred, sample_weight, features)
+            sparse = _sparse_targets(output, prediction)
+            if sparse is None:
+                metrics = [*self._metrics[name], *self._weighted[name]]
+                prediction = output.for_metrics(prediction, _largest_k(metrics))
+            weighted = [(metric, prediction.sample_weight) for metric in self._weighted[name]]
             for metric, weight in [*((metric, None) for metric in self._metrics[name]), *weighted]:
-                if numbers is not None:
-                    numbers.update(metric, weight)
+                if sparse is not None:
+                    sparse.update(metric, weight)
                 else:
-                    update_metric(metric, found.targets, found.outputs, weight)
+                    update_metric(metric, prediction.targets, prediction.outputs, weight)
 
     def update_every(self, steps: int, *batch: Any) -> None:
-        """Updates the metrics with the first batch of an epoch and every `steps`-th after it; with none for 0."""
+        """Updates the metrics with the first batch of an epoch and every `steps`-th one after it; never if 0."""
         if steps == 1:
             self.update(*batch)
         elif steps > 1:
-            due = tf.equal((self._batch.updates - 1) % steps, 0)
+            due = tf.equal((self._last_loss.updates - 1) % steps, 0)
             tf.cond(due, lambda: self.update(*batch), lambda: None)
 
 
-def _judged(output: ModelOutput, y: Any, y_pred: Any, sample_weight: Any, features: Any) -> Prediction:
+def _prediction(output: ModelOutput, y: Any, y_pred: Any, sample_weight: Any, features: Any) -> Prediction:
+    """The prediction of `output` with its target and sample weights."""
     outputs = y_pred[output.task_name] if isinstance(y_pred, Mapping) else y_pred
     if isinstance(outputs, Prediction):
-        found = output.weighted(outputs, sample_weight)
+        prediction = output.weighted(outputs, sample_weight)
     else:
-        found = output.with_target(outputs, y, features, sample_weight)
-    shape = found.outputs.shape
+        prediction = output.with_target(outputs, y, features, sample_weight)
+    shape = prediction.outputs.shape
     if len(shape) == 2 and shape[1] == 1:
-        # Targets may come as (B,): compared as they are, they would be broadcast to (B, B).
-        return found._replace(targets=tf.reshape(found.targets, tf.shape(found.outputs)))
-    return found
+        # Targets of shape (B,) would be broadcast against (B, 1) to (B, B).
+        return prediction._replace(targets=tf.reshape(prediction.targets, tf.shape(prediction.outputs)))
+    return prediction
 
 
-def _class_numbers(output: ModelOutput, found: Prediction) -> SparseTargets | None:
-    shape, target = found.outputs.shape, found.targets.shape
+def _sparse_targets(output: ModelOutput, prediction: Prediction) -> SparseTargets | None:
+    """The targets as class ids where the output takes them so; None for targets per class."""
+    shape, target = prediction.outputs.shape, prediction.targets.shape
     if not output.targets_are_ids or len(shape) != 2 or shape[1] == 1:
         return None
     if len(target) == 1 or target[-1] == 1:
-        return SparseTargets(found.targets, found.outputs, output.task_name)
+        return SparseTargets(prediction.targets, prediction.outputs, output.task_name)
     return None
 
 
-def _columns(metrics: list[keras.metrics.Metric]) -> int:
-    """Most results that ranking metrics among `metrics` look at, 0 without any."""
+def _largest_k(metrics: list[keras.metrics.Metric]) -> int:
+    """The largest cut-off of the ranking metrics among `metrics`; 0 if there are none."""
     inner = [each for metric in metrics for each in getattr(metric, "topk_metrics", [metric])]
     return max((metric.k for metric in inner if isinstance(metric, RankingMetric)), default=0)
 
 
-class _Last(keras.metrics.Metric):
-    """The last value, and how many there were."""
+class _LastValue(keras.metrics.Metric):
+    """The last value, and the number of updates."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name=name)
@@ -176,8 +184,8 @@ class _Last(keras.metrics.Metric):
         return tf.convert_to_tensor(self.value)
 
 
-def _chosen(value: Any, output: ModelOutput, default: Any) -> Any:
-    """What an argument of `compile` says for an output."""
+def _value_for_output(value: Any, output: ModelOutput, default: Any) -> Any:
+    """The entry of an argument of `compile` for one output."""
     if value is None:
         return default
     if isinstance(value, Mapping):
@@ -185,6 +193,10 @@ def _chosen(value: Any, output: ModelOutput, default: Any) -> Any:
     return value
 
 
+#: Losses that accept class ids besides one-hot targets; a subclass may have a `call` that does not.
+_ID_LOSSES = (CategoricalCrossEntropy,)
+
+#: Metrics of class ids.
 _SPARSE_METRICS = (
     keras.metrics.SparseCategoricalAccuracy,
     keras.metrics.SparseCategoricalCrossentropy,
@@ -193,70 +205,68 @@ _SPARSE_METRICS = (
 
 
 class SparseTargets:
-    """The numbers of the right classes beside the scores of all.
+    """Targets as class ids, with the logits of all classes.
 
     Args:
-        numbers: (B,) or (B, 1), from 0 to N - 1.
-        scores: (B, N)
-        owner: Name of the output, for the error that a number out of range is.
+        class_ids: (B,) or (B, 1), from 0 to N - 1.
+        logits: (B, N)
+        owner: Name of the output, for error messages.
     """
 
-    def __init__(self, numbers: Any, scores: Any, owner: str) -> None:
-        count = int(scores.shape[-1])
-        numbers = tf.reshape(tf.cast(numbers, "int64"), (-1,))
+    def __init__(self, class_ids: tf.Tensor, logits: tf.Tensor, owner: str) -> None:
+        count = int(logits.shape[-1])
+        class_ids = tf.reshape(tf.cast(class_ids, "int64"), (-1,))
         text = f"{owner}: a target is not the number of a class; expected 0 to {count - 1}"
-        known = [
-            tf.debugging.assert_greater_equal(numbers, tf.zeros((), numbers.dtype), text),
-            tf.debugging.assert_less(numbers, tf.constant(count, numbers.dtype), text),
+        checks = [
+            tf.debugging.assert_greater_equal(class_ids, tf.zeros((), class_ids.dtype), text),
+            tf.debugging.assert_less(class_ids, tf.constant(count, class_ids.dtype), text),
         ]
-        with tf.control_dependencies([check for check in known if check is not None]):
-            self.numbers = tf.identity(numbers)
-        self.scores = scores
+        with tf.control_dependencies([check for check in checks if check is not None]):
+            self.class_ids = tf.identity(class_ids)
+        self.logits = logits
         self._one_hot: Any = None
-        self._places: Any = None
+        self._ranks: Any = None
 
     @property
-    def one_hot(self) -> Any:
-        """The targets as numbers per class, (B, N), for what cannot do without."""
+    def one_hot(self) -> tf.Tensor:
+        """One-hot targets, (B, N), for losses and metrics that need them."""
         if self._one_hot is None:
-            self._one_hot = tf.one_hot(self.numbers, self.scores.shape[-1], dtype=self.scores.dtype)
+            self._one_hot = tf.one_hot(self.class_ids, self.logits.shape[-1], dtype=self.logits.dtype)
         return self._one_hot
 
     @property
-    def places(self) -> Any:
-        """How many classes come before the right one, (B,); among equal scores the right one comes last, NaN too."""
-        if self._places is None:
-            scores = tf.where(tf.math.is_nan(self.scores), float("-inf"), self.scores)
-            right = tf.gather(scores, self.numbers, batch_dims=1)[:, tf.newaxis]
-            self._places = tf.math.count_nonzero(scores >= right, axis=1) - 1
-        return self._places
+    def ranks(self) -> tf.Tensor:
+        """Rank of the target class, (B,), from 0. Among equal logits the target ranks last; NaN ranks last of all."""
+        if self._ranks is None:
+            logits = tf.where(tf.math.is_nan(self.logits), float("-inf"), self.logits)
+            target_logit = tf.gather(logits, self.class_ids, batch_dims=1)[:, tf.newaxis]
+            self._ranks = tf.math.count_nonzero(logits >= target_logit, axis=1) - 1
+        return self._ranks
 
-    def loss(self, loss: keras.losses.Loss, sample_weight: Any) -> Any:
-        """The value of `loss`."""
-        if type(loss) is CategoricalCrossEntropy and not loss.label_smoothing:
-            loss = SparseCategoricalCrossEntropy(loss.from_logits, reduction=loss.reduction, dtype=loss.dtype)
-        sparse = isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
-        return loss(self.numbers if sparse else self.one_hot, self.scores, sample_weight=sample_weight)
+    def loss(self, loss: keras.losses.Loss, sample_weight: Any) -> tf.Tensor:
+        """Returns the value of `loss`, from class ids where it accepts them and from one-hot targets elsewhere."""
+        accepts_ids = isinstance(loss, keras.losses.SparseCategoricalCrossentropy) or type(loss) in _ID_LOSSES
+        return loss(self.class_ids if accepts_ids else self.one_hot, self.logits, sample_weight=sample_weight)
 
     def update(self, metric: keras.metrics.Metric, sample_weight: Any = None) -> None:
-        """Updates `metric`."""
+        """Updates `metric` with the batch."""
         ranking = metric.topk_metrics if isinstance(metric, TopKMetricsAggregator) else [metric]
         if all(isinstance(each, RankingMetric) for each in ranking) and not metric.pre_sorted:
             weights = None if sample_weight is None else tf.reshape(sample_weight, (-1,))
             for each in ranking:
-                found = tf.one_hot(self.places, each.k, dtype=each.dtype)
-                each.update_ranked(found, tf.ones_like(found[:, 0]), weights)
+                matches = tf.one_hot(self.ranks, each.k, dtype=each.dtype)
+                each.update_ranked(matches, tf.ones_like(matches[:, 0]), weights)
             return
         if type(metric) is keras.metrics.Accuracy:
-            # It compares numbers with numbers, and never finds a score equal to a target.
-            update_metric(metric, self.numbers, tf.argmax(self.scores, axis=1), sample_weight)
+            # It compares ids with ids: no logit equals a target.
+            update_metric(metric, self.class_ids, tf.argmax(self.logits, axis=1), sample_weight)
             return
-        target = self.numbers if isinstance(metric, _SPARSE_METRICS) else self.one_hot
-        update_metric(metric, target, self.scores, sample_weight)
+        target = self.class_ids if isinstance(metric, _SPARSE_METRICS) else self.one_hot
+        update_metric(metric, target, self.logits, sample_weight)
 
 
 def update_metric(metric: keras.metrics.Metric, target: Any, outputs: Any, sample_weight: Any = None) -> None:
-    """Updates a metric, which has to know of weights only where there are some."""
+    """Updates a metric; `sample_weight` is passed only if there is one, since not every metric accepts it."""
     if sample_weight is None:
         metric.update_state(target, outputs)
     else:
@@ -267,7 +277,7 @@ class FunctionLoss(keras.losses.Loss):
     """A function of targets and predictions, averaged over the batch with the sample weights.
 
     Args:
-        function: Gives a value for each row, from targets and predictions.
+        function: Called with targets and predictions; returns a value for each row.
     """
 
     def __init__(self, function: Any) -> None:
@@ -275,86 +285,85 @@ class FunctionLoss(keras.losses.Loss):
         self._function = function
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The function's values."""
+        """Returns the function's values, one for each row."""
         return self._function(keras.ops.cast(y_true, y_pred.dtype), y_pred)
 
 
 def get_loss(loss: Any) -> keras.losses.Loss:
-    """The loss of a name (in `loss_registry`, else that of Keras), of a function, or the loss itself.
+    """Returns a loss, given the loss itself, a function, or a name in `loss_registry` or in Keras.
 
     Raises:
-        ConfigError: if there is none of that name.
+        ConfigError: if the name is unknown.
     """
-    found = _look_up(loss, loss_registry, keras.losses.get, "loss")
-    return found if isinstance(found, keras.losses.Loss) else FunctionLoss(found)
+    resolved = _resolve(loss, loss_registry, keras.losses.get, "loss")
+    return resolved if isinstance(resolved, keras.losses.Loss) else FunctionLoss(resolved)
 
 
 def get_metric(metric: Any) -> keras.metrics.Metric:
-    """The metric of a name (in `metrics_registry`, else that of Keras), of a function, or the metric itself.
+    """Returns a metric, given the metric itself, a function, or a name in `metrics_registry` or in Keras.
 
     Raises:
-        ConfigError: if there is none of that name, or it cannot be made without arguments.
+        ConfigError: if the name is unknown, or the metric requires arguments.
     """
-    found = _look_up(metric, metrics_registry, keras.metrics.get, "metric")
-    if isinstance(found, keras.metrics.Metric):
-        return found
-    return keras.metrics.MeanMetricWrapper(fn=found, name=getattr(found, "__name__", "metric"))
+    resolved = _resolve(metric, metrics_registry, keras.metrics.get, "metric")
+    if isinstance(resolved, keras.metrics.Metric):
+        return resolved
+    return keras.metrics.MeanMetricWrapper(fn=resolved, name=getattr(resolved, "__name__", "metric"))
 
 
 def get_metrics(metrics: Any, prefix: str) -> list[keras.metrics.Metric]:
-    """The metrics of one output.
+    """Returns the metrics of one output.
 
     Args:
-        metrics: One, or a list: names, functions, metrics.
-        prefix: What their names begin with, where several outputs each need metrics of their own; "" takes those
-            given as they are.
+        metrics: One metric or a list: names, functions, metrics.
+        prefix: Prefix of their names, for models with several outputs; with "" the metrics are not copied.
     """
-    made = [get_metric(metric) for metric in (metrics if isinstance(metrics, (list, tuple)) else [metrics])]
-    return [_prefixed(metric, prefix) for metric in made] if prefix else made
+    resolved = [get_metric(metric) for metric in (metrics if isinstance(metrics, (list, tuple)) else [metrics])]
+    return [_prefixed(metric, prefix) for metric in resolved] if prefix else resolved
 
 
 def _prefixed(metric: keras.metrics.Metric, prefix: str) -> keras.metrics.Metric:
     if isinstance(metric, TopKMetricsAggregator):
-        # Its results go by the names of the metrics inside.
+        # Its results have the names of its inner metrics.
         inner = [_prefixed(each, prefix) for each in metric.topk_metrics]
         return TopKMetricsAggregator(*inner, pre_sorted=metric.pre_sorted, name=prefix + metric.name)
     config = metric.get_config()
-    # Not `metric.name`: ranking metrics add their cut-off to the name that they are given.
+    # Not `metric.name`: ranking metrics append their cut-off to the `name` argument.
     return type(metric).from_config({**config, "name": prefix + config["name"]})
 
 
-def _look_up(value: Any, registry: Registry[Any], of_keras: Callable[[Any], Any], what: str) -> Any:
+def _resolve(value: Any, registry: Registry[Any], keras_get: Callable[[Any], Any], kind: str) -> Any:
     if not isinstance(value, str):
-        return of_keras(value)
+        return keras_get(value)
     if value in registry:
         try:
             return registry.parse(value)
         except TypeError:
             raise ConfigError(
-                f"compile: the {what} {value!r} cannot be made without arguments",
-                fix=f"Give the {what} itself instead of its name.",
+                f"compile: the {kind} {value!r} requires arguments",
+                fix=f"Give the {kind} itself instead of its name.",
             ) from None
     try:
-        return of_keras(value)
+        return keras_get(value)
     except ValueError:
         near = difflib.get_close_matches(value, registry.keys(), n=1)
         raise ConfigError(
-            f"compile: unknown {what} {value!r}",
-            expected=f"one of {', '.join(sorted(registry.keys()))}, or a {what} of Keras",
+            f"compile: unknown {kind} {value!r}",
+            expected=f"one of {', '.join(sorted(registry.keys()))}, or a {kind} of Keras",
             fix=f"Did you mean {near[0]!r}?" if near else None,
         ) from None
 
 
-_OF_ITEMS = (ItemCoverageAt, NoveltyAt, PopularityBiasAt)
+#: Metrics of the recommended items, whatever the targets.
+_ITEM_METRICS = (ItemCoverageAt, NoveltyAt, PopularityBiasAt)
 
 
 class CompiledTopKMetrics(CompiledLossAndMetrics):
-    """Compares the best candidates with the right items.
+    """The loss and metrics of a top-k output, which compare the top K candidates with the relevant items.
 
-    Ranking metrics take the candidates in the order in which they are given, ties included, and count all right items,
-    found or not. `ItemCoverageAt`, `NoveltyAt` and `PopularityBiasAt` take the identifiers; other metrics take the
-    scores and, as targets, whether each candidate is right. The output's default metrics look at K candidates where
-    they would look at more.
+    Ranking metrics take the candidates in order, ties included, and count all relevant items, retrieved or not.
+    `ItemCoverageAt`, `NoveltyAt` and `PopularityBiasAt` take the identifiers; other metrics take the scores and, as
+    targets, the relevance of each candidate. A default metric with a cut-off above K gets the cut-off K.
 
     Args:
         output: The model's output.
@@ -362,7 +371,7 @@ class CompiledTopKMetrics(CompiledLossAndMetrics):
         **kwargs: Further arguments of `CompiledLossAndMetrics`.
 
     Raises:
-        ConfigError: if a metric that was asked for looks at more candidates than there are.
+        ConfigError: if the cut-off of a metric is larger than K.
     """
 
     def __init__(self, output: TopKOutput, metrics: Any = None, **kwargs: Any) -> None:
@@ -370,7 +379,10 @@ class CompiledTopKMetrics(CompiledLossAndMetrics):
         self.arguments["metrics"] = metrics
         self._output = output
         for metric in [*self._metrics[output.task_name], *self._weighted[output.task_name]]:
-            if isinstance(metric, (RankingMetric, TopKMetricsAggregator, *_OF_ITEMS)) and metric.k > output.to_call.k:
+            if (
+                isinstance(metric, (RankingMetric, TopKMetricsAggregator, *_ITEM_METRICS))
+                and metric.k > output.to_call.k
+            ):
                 raise ConfigError(
                     f"{metric.name} looks at more candidates than there are",
                     expected=f"a cut-off up to {output.to_call.k}",
@@ -379,15 +391,15 @@ class CompiledTopKMetrics(CompiledLossAndMetrics):
                 )
 
     def loss(self, y: Any, y_pred: Any, sample_weight: Any, features: Any, regularization: list[Any]) -> Any:
-        """The loss of the scores of the best candidates; a scalar."""
-        prediction = compared(y_pred, self._targets(y))
+        """Returns the loss of the scores of the top K candidates, a scalar."""
+        prediction = with_relevance(y_pred, self._targets(y))
         prediction = prediction._replace(outputs=self._output.scale(prediction.outputs, True))
         return super().loss(y, prediction, sample_weight, features, regularization)
 
     def update(self, y: Any, y_pred: TopKPrediction, sample_weight: Any, features: Any) -> None:
-        """Updates the metrics."""
-        found, counts = hits(y_pred.identifiers, self._targets(y))
-        weighted = self._output.weighted(compared(y_pred, self._targets(y)), sample_weight)
+        """Updates the metrics with a batch."""
+        matches, counts = hits(y_pred.identifiers, self._targets(y))
+        weighted = self._output.weighted(with_relevance(y_pred, self._targets(y)), sample_weight)
         name = self._output.task_name
         weights = None if weighted.sample_weight is None else tf.reshape(weighted.sample_weight, (-1,))
         pairs = [
@@ -397,8 +409,8 @@ class CompiledTopKMetrics(CompiledLossAndMetrics):
         for metric, weight in pairs:
             if isinstance(metric, (RankingMetric, TopKMetricsAggregator)):
                 for each in _parts(metric):
-                    each.update_ranked(tf.cast(found, each.dtype), tf.cast(counts, each.dtype), weight)
-            elif isinstance(metric, _OF_ITEMS):
+                    each.update_ranked(tf.cast(matches, each.dtype), tf.cast(counts, each.dtype), weight)
+            elif isinstance(metric, _ITEM_METRICS):
                 metric.update_state(y_pred.identifiers, sample_weight=weight)
             else:
                 update_metric(metric, weighted.targets, weighted.outputs, weight)
@@ -407,15 +419,18 @@ class CompiledTopKMetrics(CompiledLossAndMetrics):
         if y is None:
             raise ConfigError(
                 f"{self._output.task_name} has nothing to compare with",
-                expected="targets, ids of the right items",
+                expected="targets, ids of the relevant items",
                 fix="Tag the column as a target in the schema, or name it in TopKEncoder(target=).",
             )
         return self._output.targets_of(y)
 
 
 def _defaults(output: TopKOutput) -> list[keras.metrics.Metric]:
-    most, usual = output.to_call.k, output.create_default_metrics()
-    return [type(one)(most) if isinstance(one, RankingMetric) and one.k > most else one for one in usual]
+    k = output.to_call.k
+    return [
+        type(metric)(k) if isinstance(metric, RankingMetric) and metric.k > k else metric
+        for metric in output.create_default_metrics()
+    ]
 
 
 def _parts(metric: RankingMetric | TopKMetricsAggregator) -> list[keras.metrics.Metric]:

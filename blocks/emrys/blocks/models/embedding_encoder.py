@@ -111,14 +111,14 @@ class EmbeddingEncoder(Encoder):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Makes the encoder from what `get_config` gave."""
-        given = dict(config)
-        frozen = given.pop("frozen", [])
+        config_values = dict(config)
+        frozen = config_values.pop("frozen", [])
         with sharing():
-            found = from_config(given)
-        table, _ = found.pop("blocks")
-        found.pop("schema")
-        encoder = cls(table.schema, table.dim, table=table, **found)
-        encoder._freezer().freeze_numbers(frozen)
+            arguments = from_config(config_values)
+        table, _ = arguments.pop("blocks")
+        arguments.pop("schema")
+        encoder = cls(table.schema, table.dim, table=table, **arguments)
+        encoder._freezer().freeze_indices(frozen)
         return encoder
 
 

@@ -1,4 +1,4 @@
-"""Blocks that make a vector of a query or of a candidate."""
+"""`Encoder`: features of a query or a candidate to a vector."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ class Encoder(Model):
         prep_features: bool = True,
         **kwargs: Any,
     ) -> None:
-        given = kwargs.pop("schema", None)
+        schema_argument = kwargs.pop("schema", None)
         first = InputBlockV2(inputs) if isinstance(inputs, Schema) else inputs
-        schema = inputs if isinstance(inputs, Schema) else given
+        schema = inputs if isinstance(inputs, Schema) else schema_argument
         super().__init__(first, *blocks, pre=pre, post=post, schema=schema, prep_features=prep_features, **kwargs)
         # Without `compile`, Keras would let XLA compile predictions, anew for each number of elements of lists.
         self.jit_compile = False

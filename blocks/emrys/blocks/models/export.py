@@ -67,9 +67,9 @@ def save_serving(model: Model, path: str | os.PathLike[str]) -> None:
 
     def serve(tensors: dict[str, Any]) -> dict[str, Any]:
         predictions = model(prepare(tensors), training=False)
-        named = getattr(predictions, "_asdict", None)  # ids and scores of a top-k layer
-        if named is not None:
-            return dict(named())
+        as_dict = getattr(predictions, "_asdict", None)  # ids and scores of a top-k layer
+        if as_dict is not None:
+            return dict(as_dict())
         return dict(predictions) if isinstance(predictions, dict) else {names[0]: predictions}
 
     archive = keras.export.ExportArchive()

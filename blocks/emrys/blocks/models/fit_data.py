@@ -55,7 +55,7 @@ def batches(
         if batch_size is None:
             raise ConfigError("a data set needs a batch size", fix="Give batch_size=.")
         whole = None if pre is None else getattr(x, "schema", None)
-        x = Loader(x, batch_size=batch_size, schema=whole or _with_targets(schema, x), shuffle=shuffle)
+        x = Loader(x, batch_size=batch_size, schema=whole or _add_targets(schema, x), shuffle=shuffle)
     rows = all_rows(x, y, sample_weight)
     if rows is not None:
         yield _batched(rows, batch_size, shuffle)
@@ -76,12 +76,12 @@ def batches(
         raise ConfigError("cannot make batches of this", expected=expected, got=type(x).__name__)
 
 
-def _with_targets(schema: Schema | None, data: Any) -> Schema | None:
+def _add_targets(schema: Schema | None, data: Any) -> Schema | None:
     """A schema that only says what blocks read, with the targets that the data set knows."""
-    known = getattr(data, "schema", None)
-    if schema is None or known is None or len(select_targets(schema)):
+    data_schema = getattr(data, "schema", None)
+    if schema is None or data_schema is None or len(select_targets(schema)):
         return schema
-    targets = [column for column in select_targets(known) if column.name not in schema.column_names]
+    targets = [column for column in select_targets(data_schema) if column.name not in schema.column_names]
     return schema + Schema(targets)
 
 
@@ -96,7 +96,7 @@ def all_rows(x: Any, y: Any = None, sample_weight: Any = None) -> tuple[Any, ...
     return (x, y) if sample_weight is None else (x, y, sample_weight)
 
 
-def split_off(rows: tuple[Any, ...] | None, share: float) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+def split_validation(rows: tuple[Any, ...] | None, share: float) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Parts rows from the last `share` of them, as Keras does for `validation_split`.
 
     Raises:
@@ -108,12 +108,12 @@ def split_off(rows: tuple[Any, ...] | None, share: float) -> tuple[tuple[Any, ..
         raise ConfigError("fit: validation_split", expected="rows and targets in memory", fix="Give validation_data.")
     arrays = tf.nest.map_structure(_array, rows)
     count = int(tf.nest.flatten(arrays)[0].shape[0])
-    kept = int(count * (1.0 - share))
-    if kept in (0, count):
+    num_train = int(count * (1.0 - share))
+    if num_train in (0, count):
         raise ConfigError("fit: validation_split leaves a part without rows", got=f"{share} of {count} rows")
     return (
-        tf.nest.map_structure(lambda array: array[:kept], arrays),
-        tf.nest.map_structure(lambda array: array[kept:], arrays),
+        tf.nest.map_structure(lambda array: array[:num_train], arrays),
+        tf.nest.map_structure(lambda array: array[num_train:], arrays),
     )
 
 
@@ -133,17 +133,17 @@ def with_class_weights(data: Any, class_weight: Mapping[int, float]) -> Any:
             got=", ".join(targets),
             fix="Put ColumnBasedSampleWeight(binary_class_weights=) behind each output.",
         )
-    numbers, weights = zip(*sorted(class_weight.items()), strict=True)
+    class_ids, weights = zip(*sorted(class_weight.items()), strict=True)
     table = tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(tf.constant(numbers, "int64"), tf.constant(weights, "float32")), 1.0
+        tf.lookup.KeyValueTensorInitializer(tf.constant(class_ids, "int64"), tf.constant(weights, "float32")), 1.0
     )
 
     def weigh(features: Any, targets: Any, weights: Any = None) -> tuple[Any, Any, Any]:
         classes = _classes(targets)
-        found = table.lookup(classes)
+        row_weights = table.lookup(classes)
         if weights is not None:
-            found *= tf.reshape(tf.cast(weights, found.dtype), tf.shape(found))
-        return features, targets, found
+            row_weights *= tf.reshape(tf.cast(weights, row_weights.dtype), tf.shape(row_weights))
+        return features, targets, row_weights
 
     return data.map(weigh, num_parallel_calls=tf.data.AUTOTUNE)
 
@@ -163,8 +163,8 @@ def _batched(rows: tuple[Any, ...], batch_size: int | None, shuffle: bool) -> tf
     data: Any = rows if len(rows) > 1 else rows[0]
     if batch_size is None:
         return tf.data.Dataset.from_tensors(data)
-    rows_of = tf.data.Dataset.from_tensor_slices(data)
-    return (rows_of.shuffle(rows_of.cardinality()) if shuffle else rows_of).batch(batch_size)
+    dataset = tf.data.Dataset.from_tensor_slices(data)
+    return (dataset.shuffle(dataset.cardinality()) if shuffle else dataset).batch(batch_size)
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class BatchTransform:
     layer: keras.layers.Layer
 
     @classmethod
-    def of(cls, pre: Any) -> BatchTransform:
+    def from_argument(cls, pre: Any) -> BatchTransform:
         """The transform of the argument `pre=`.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Which layers of a model are not trained."""
+"""Frozen blocks of a model."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def blocks_by_name(blocks: Iterable[keras.layers.Layer], names: str | Sequence[s
         ConfigError: if a name is not there.
     """
     layers = layers_inside(blocks)
-    found: list[keras.layers.Layer] = []
+    selected: list[keras.layers.Layer] = []
     for name in [names] if isinstance(names, str) else names:
-        own = [layer for layer in layers if name in (layer.name, getattr(layer, "task_name", None))]
-        if not own:
+        matches = [layer for layer in layers if name in (layer.name, getattr(layer, "task_name", None))]
+        if not matches:
             raise ConfigError(
                 f"the model has no block called {name!r}",
                 expected=f"one of {', '.join(sorted({layer.name for layer in layers}))}",
             )
-        found += [layer for layer in own if layer not in found]
-    return found
+        selected += [layer for layer in matches if layer not in selected]
+    return selected
 
 
 class Freezer:
@@ -51,9 +51,9 @@ class Freezer:
         return [layer for key, layer in self._frozen.items() if key not in within]
 
     @property
-    def numbers(self) -> list[int]:
+    def layer_indices(self) -> list[int]:
         """The frozen layers by their place among all layers of the model."""
-        return [number for number, layer in enumerate(layers_inside(self._blocks)) if id(layer) in self._frozen]
+        return [index for index, layer in enumerate(layers_inside(self._blocks)) if id(layer) in self._frozen]
 
     def select(self, blocks: Any) -> list[keras.layers.Layer]:
         """Blocks given themselves or by name, or a list of either.
@@ -61,18 +61,18 @@ class Freezer:
         Raises:
             ConfigError: if one is not in the model, or is neither.
         """
-        given = list(blocks) if isinstance(blocks, (list, tuple, set)) else [blocks]
-        known = {id(layer) for layer in layers_inside(self._blocks)}
-        found: list[keras.layers.Layer] = []
-        for block in given:
+        requested = list(blocks) if isinstance(blocks, (list, tuple, set)) else [blocks]
+        layer_ids = {id(layer) for layer in layers_inside(self._blocks)}
+        selected: list[keras.layers.Layer] = []
+        for block in requested:
             if isinstance(block, str):
-                found += blocks_by_name(self._blocks, block)
-            elif isinstance(block, keras.layers.Layer) and id(block) in known:
-                found.append(block)
+                selected += blocks_by_name(self._blocks, block)
+            elif isinstance(block, keras.layers.Layer) and id(block) in layer_ids:
+                selected.append(block)
             else:
                 got = getattr(block, "name", None) or repr(block)
                 raise ConfigError("blocks to freeze", expected="blocks of this model, or their names", got=got)
-        return found
+        return selected
 
     def freeze(self, blocks: Any) -> None:
         """Freezes blocks with all that is in them."""
@@ -80,10 +80,10 @@ class Freezer:
             self._frozen[id(layer)] = layer
         self.apply()
 
-    def freeze_numbers(self, numbers: Iterable[int]) -> None:
+    def freeze_indices(self, layer_indices: Iterable[int]) -> None:
         """Freezes the layers that `numbers` gave for a model of the same configuration."""
         layers = layers_inside(self._blocks)
-        self._frozen.update({id(layers[number]): layers[number] for number in numbers})
+        self._frozen.update({id(layers[index]): layers[index] for index in layer_indices})
         self.apply()
 
     def unfreeze(self, blocks: Any) -> None:
@@ -101,27 +101,27 @@ class Freezer:
         """Trains all frozen blocks again."""
         self.unfreeze(self.frozen)
 
-    def remember(self, optimizer: Any) -> None:
+    def record_build(self, optimizer: Any) -> None:
         """Keeps in mind, before a change, what was frozen when `optimizer` was built: it has no state of that."""
         if getattr(optimizer, "built", False) and self._built_with[0] is not optimizer:
-            self._built_with = (optimizer, self.numbers)
+            self._built_with = (optimizer, self.layer_indices)
 
-    def numbers_behind(self, optimizer: Any) -> list[int]:
+    def indices_at_build(self, optimizer: Any) -> list[int]:
         """What was frozen when `optimizer` was built."""
-        return self._built_with[1] if self._built_with[0] is optimizer else self.numbers
+        return self._built_with[1] if self._built_with[0] is optimizer else self.layer_indices
 
     @contextlib.contextmanager
-    def as_behind(self, optimizer_numbers: Sequence[int]) -> Iterator[None]:
+    def frozen_as(self, indices: Sequence[int]) -> Iterator[None]:
         """Freezes the layers of these numbers and no others, for as long as it is open."""
         layers = layers_inside(self._blocks)
-        before = [layer.trainable for layer in layers]
+        trainable_before = [layer.trainable for layer in layers]
         # Setting an outer layer sets those inside it too; they come after it, and have the last word.
-        for number, layer in enumerate(layers):
-            layer.trainable = number not in optimizer_numbers and (before[number] or id(layer) in self._frozen)
+        for index, layer in enumerate(layers):
+            layer.trainable = index not in indices and (trainable_before[index] or id(layer) in self._frozen)
         try:
             yield
         finally:
-            for layer, trainable in zip(layers, before, strict=True):
+            for layer, trainable in zip(layers, trainable_before, strict=True):
                 layer.trainable = trainable
 
     def apply(self) -> None:

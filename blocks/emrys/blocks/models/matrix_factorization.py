@@ -77,27 +77,31 @@ def MatrixFactorizationModelV2(  # noqa: N802 - looks like the class that it is 
             column,
             dim,
             embeddings_initializer=_initializer(embeddings_initializers, column),
-            embeddings_l2_batch_regularization=_of(embeddings_l2_batch_regularization, column, 0.0),
-            post=own,
+            embeddings_l2_batch_regularization=_value_for_column(embeddings_l2_batch_regularization, column, 0.0),
+            post=post_layer,
         )
-        for column, own in ((query, layer), (candidate, _again(layer)))
+        for column, post_layer in ((query, layer), (candidate, _copy(layer)))
     ]
     if outputs is None:
         outputs = default_contrastive_output(candidate, negative_samplers, logits_temperature)
     return RetrievalModelV2(query=encoders[0], candidate=encoders[1], output=resolve_outputs(outputs), **kwargs)
 
 
-def _of(value: Any, column: ColumnSchema, default: Any) -> Any:
+def _value_for_column(value: Any, column: ColumnSchema, default: Any) -> Any:
     return value.get(column.name, default) if isinstance(value, Mapping) else value
 
 
 def _initializer(value: Any, column: ColumnSchema) -> Any:
     """An initializer of its own for a table: one that two tables have draws the same numbers for both."""
-    found = _of(value, column, None)
-    if found is None:
+    initializer = _value_for_column(value, column, None)
+    if initializer is None:
         return "uniform"
-    return found.clone() if isinstance(found, keras.initializers.Initializer) and found is value else found
+    return (
+        initializer.clone()
+        if isinstance(initializer, keras.initializers.Initializer) and initializer is value
+        else initializer
+    )
 
 
-def _again(layer: keras.layers.Layer | None) -> keras.layers.Layer | None:
+def _copy(layer: keras.layers.Layer | None) -> keras.layers.Layer | None:
     return None if layer is None else keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))

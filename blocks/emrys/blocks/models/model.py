@@ -30,7 +30,7 @@ from emrys.blocks.models.fit_data import (
     BatchTransform,
     all_rows,
     batches,
-    split_off,
+    split_validation,
     with_class_weights,
 )
 from emrys.blocks.models.freezing import Freezer, blocks_by_name
@@ -147,8 +147,8 @@ class Model(keras.Model):
             SchemaError: if there is neither an output nor a target in the schema.
         """
         outputs = resolve_outputs(prediction_tasks, schema)
-        named = Model(outputs).model_outputs
-        features = schema.excluding_by_name([output.target for output in named])
+        model_outputs = Model(outputs).model_outputs
+        features = schema.excluding_by_name([output.target for output in model_outputs])
         inputs = InputBlockV2(features, aggregation=aggregation, **kwargs) if input_block is None else input_block
         return cls(inputs, block, outputs)
 
@@ -157,8 +157,8 @@ class Model(keras.Model):
         """The columns of a batch: those given, else those that the blocks read."""
         if self._schema is not None:
             return self._schema
-        found = (getattr(block, "schema", None) for block in self._chain())
-        return next((schema for schema in found if schema is not None), None)
+        schemas = (getattr(block, "schema", None) for block in self._chain())
+        return next((schema for schema in schemas if schema is not None), None)
 
     @property
     def model_outputs(self) -> list[ModelOutput]:
@@ -285,8 +285,8 @@ class Model(keras.Model):
             "targets": context.targets if targets is None else targets,
         }
         outputs, weights = features, None
-        *before, last = self._chain()
-        for layer in before:
+        *layers, last = self._chain()
+        for layer in layers:
             outputs = call_layer(layer, outputs, **arguments)
             if has_targets(outputs):
                 outputs = Prediction(*outputs)
@@ -476,7 +476,7 @@ class Model(keras.Model):
             self._train_metrics_steps = train_metrics_steps
             self._retrace()  # the compiled step contains the number
         if validation_split and validation_data is None:
-            x, validation_data = split_off(all_rows(x, y, sample_weight), validation_split)
+            x, validation_data = split_validation(all_rows(x, y, sample_weight), validation_split)
             y = sample_weight = None
         kwargs: dict[str, Any] = {}
         with contextlib.ExitStack() as stack:
@@ -609,17 +609,17 @@ class Model(keras.Model):
             A `Prediction` whose fields are dictionaries by task name.
         """
         outputs = self(x, training=training, context=StepContext(y, testing))
-        found = {}
+        predictions = {}
         for output in self.model_outputs:
-            own = outputs[output.task_name] if isinstance(outputs, Mapping) else outputs
-            if isinstance(own, Prediction):
-                found[output.task_name] = output.weighted(own, sample_weight)
+            prediction = outputs[output.task_name] if isinstance(outputs, Mapping) else outputs
+            if isinstance(prediction, Prediction):
+                predictions[output.task_name] = output.weighted(prediction, sample_weight)
             elif y is None:
-                found[output.task_name] = Prediction(own)
+                predictions[output.task_name] = Prediction(prediction)
             else:
-                found[output.task_name] = output.with_target(own, y, self.prepared(x), sample_weight)
+                predictions[output.task_name] = output.with_target(prediction, y, self.prepared(x), sample_weight)
         fields = ("outputs", "targets", "sample_weight")
-        return Prediction(*({name: getattr(each, field) for name, each in found.items()} for field in fields))
+        return Prediction(*({name: getattr(each, field) for name, each in predictions.items()} for field in fields))
 
     def _sequence_transforms(self, pre: Any, x: Any) -> list[SequenceTransform]:
         """The transforms that make targets of sequences: ahead of the model, in the loader, and inside."""
@@ -633,7 +633,7 @@ class Model(keras.Model):
         if pre is None:  # within the validation of `fit`, that of `fit` stays
             yield
             return
-        before, self._batch_transform = self._batch_transform, BatchTransform.of(pre)
+        previous, self._batch_transform = self._batch_transform, BatchTransform.from_argument(pre)
         self._retrace()
         try:
             shapes = None if self.built else self._batch_transform.output_shapes(data, self.prepared)
@@ -641,7 +641,7 @@ class Model(keras.Model):
                 self.build(shapes)
             yield
         finally:
-            self._batch_transform = before
+            self._batch_transform = previous
             self._retrace()
 
     def _retrace(self) -> None:
@@ -667,7 +667,7 @@ class Model(keras.Model):
         Raises:
             ConfigError: if one is not in the model.
         """
-        self._freezer().remember(getattr(self, "optimizer", None))
+        self._freezer().record_build(getattr(self, "optimizer", None))
         self._freezer().freeze(blocks)
         self._retrace()
 
@@ -680,13 +680,13 @@ class Model(keras.Model):
         Raises:
             ConfigError: if one is not in the model.
         """
-        self._freezer().remember(getattr(self, "optimizer", None))
+        self._freezer().record_build(getattr(self, "optimizer", None))
         self._freezer().unfreeze(blocks)
         self._retrace()
 
     def unfreeze_all_frozen_blocks(self) -> None:
         """Trains all blocks again. `compile` the model afterwards, as with Keras."""
-        self._freezer().remember(getattr(self, "optimizer", None))
+        self._freezer().record_build(getattr(self, "optimizer", None))
         self._freezer().unfreeze_all()
         self._retrace()
 
@@ -751,11 +751,11 @@ class Model(keras.Model):
     def _weighted(self, outputs: Any, weights: Any) -> Any:
         """The outputs with the weights that a layer before them gave the rows."""
         for output in self.model_outputs:
-            found = outputs.get(output.task_name) if isinstance(outputs, Mapping) else outputs
-            if not isinstance(found, Prediction):
+            prediction = outputs.get(output.task_name) if isinstance(outputs, Mapping) else outputs
+            if not isinstance(prediction, Prediction):
                 continue
-            found = output.weighted(found, weights)
-            outputs = {**outputs, output.task_name: found} if isinstance(outputs, Mapping) else found
+            prediction = output.weighted(prediction, weights)
+            outputs = {**outputs, output.task_name: prediction} if isinstance(outputs, Mapping) else prediction
         return outputs
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -768,17 +768,19 @@ class Model(keras.Model):
         if not self.compiled:
             return {}
         arguments = to_config({**self._compiled_parts.arguments, **self._compile_options})
-        frozen = [] if self._frozen_layers is None else self._frozen_layers.numbers_behind(self.optimizer)
+        frozen = [] if self._frozen_layers is None else self._frozen_layers.indices_at_build(self.optimizer)
         return {"optimizer": to_config(self.optimizer), **arguments, "frozen": frozen}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Calls `compile` with what `get_compile_config` gave, with optimizer state for the same weights."""
-        given = dict(config)
-        frozen = given.pop("frozen", None)
+        arguments = dict(config)
+        frozen = arguments.pop("frozen", None)
         with contextlib.ExitStack() as stack:
             if frozen or self._frozen_layers is not None:
-                stack.enter_context(self._freezer().as_behind(self._freezer().numbers if frozen is None else frozen))
-            self.compile(**from_config(given))
+                stack.enter_context(
+                    self._freezer().frozen_as(self._freezer().layer_indices if frozen is None else frozen)
+                )
+            self.compile(**from_config(arguments))
             if self.built:
                 self.optimizer.build(self.trainable_variables)
 
@@ -793,24 +795,24 @@ class Model(keras.Model):
                 "post": to_config(self.post),
                 "schema": to_config(self._schema),
                 "prep_features": self.prep_features,
-                "frozen": [] if self._frozen_layers is None else self._frozen_layers.numbers,
+                "frozen": [] if self._frozen_layers is None else self._frozen_layers.layer_indices,
             }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Makes the model from what `get_config` gave."""
-        given = dict(config)
-        frozen = given.pop("frozen", [])
+        config_values = dict(config)
+        frozen = config_values.pop("frozen", [])
         with sharing():
-            found = from_config(given)
-        model = cls(*found.pop("blocks"), **found)
+            arguments = from_config(config_values)
+        model = cls(*arguments.pop("blocks"), **arguments)
         if frozen:
-            model._freezer().freeze_numbers(frozen)
+            model._freezer().freeze_indices(frozen)
         return model
 
 
 def _by_target(outputs: Any) -> dict[str | None, Any]:
-    found: dict[str | None, list[Any]] = {}
+    by_target: dict[str | None, list[Any]] = {}
     for output in outputs:
-        found.setdefault(output.target, []).append(output)
-    return {target: each[0] if len(each) == 1 else each for target, each in found.items()}
+        by_target.setdefault(output.target, []).append(output)
+    return {target: each[0] if len(each) == 1 else each for target, each in by_target.items()}

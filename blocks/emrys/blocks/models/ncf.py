@@ -56,15 +56,15 @@ def NCFModel(  # noqa: N802 - looks like the class that it is used as
         He et al., "Neural Collaborative Filtering", WWW 2017, https://arxiv.org/abs/1708.05031.
     """
     outputs = resolve_outputs(prediction_tasks, schema)
-    ids = Schema([_one(schema, Tags.USER_ID), _one(schema, Tags.ITEM_ID)])
-    regularised: dict[str, Any] = {"l2_batch_regularization_factor": embeddings_l2_reg}
+    ids = Schema([_only_column(schema, Tags.USER_ID), _only_column(schema, Tags.ITEM_ID)])
+    regularization: dict[str, Any] = {"l2_batch_regularization_factor": embeddings_l2_reg}
     product = SequentialBlock(
-        Embeddings(ids, dim=embedding_dim, block_name="mf_embeddings", **{**regularised, **kwargs}),
+        Embeddings(ids, dim=embedding_dim, block_name="mf_embeddings", **{**regularization, **kwargs}),
         ElementWiseMultiply(),
         block_name="mf",
     )
     deep = SequentialBlock(
-        Embeddings(ids, dim=embedding_dim, block_name="mlp_embeddings", **regularised),
+        Embeddings(ids, dim=embedding_dim, block_name="mlp_embeddings", **regularization),
         ConcatFeatures(),
         mlp_block,
         block_name="mlp",
@@ -73,12 +73,12 @@ def NCFModel(  # noqa: N802 - looks like the class that it is used as
     return Model(body, outputs, schema=schema)
 
 
-def _one(schema: Schema, tag: Tags) -> Any:
-    found = list(schema.select_by_tag(tag))
-    if len(found) != 1:
+def _only_column(schema: Schema, tag: Tags) -> Any:
+    columns = list(schema.select_by_tag(tag))
+    if len(columns) != 1:
         raise SchemaError(
             f"NCFModel needs one column tagged {tag.name}",
             expected="one",
-            got=", ".join(column.name for column in found) or f"none among {', '.join(schema.column_names)}",
+            got=", ".join(column.name for column in columns) or f"none among {', '.join(schema.column_names)}",
         )
-    return found[0]
+    return columns[0]

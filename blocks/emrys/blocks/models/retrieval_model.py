@@ -1,4 +1,4 @@
-"""Models that find items for a query."""
+"""`RetrievalModelV2`: a query encoder with a candidate encoder, or with an output that holds item vectors."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class RetrievalModelV2(Model):
         super().__init__(encoder, last, pre=pre, post=post, **kwargs)
         self.query_name = query_name
         self.candidate_name = candidate_name
-        self._two = candidate is not None
+        self._has_candidate_encoder = candidate is not None
 
     @property
     def encoder(self) -> keras.layers.Layer:
@@ -110,13 +110,15 @@ class RetrievalModelV2(Model):
     @property
     def has_candidate_encoder(self) -> bool:
         """Whether candidates are encoded from their features."""
-        return self._two
+        return self._has_candidate_encoder
 
     @property
     def query_encoder(self) -> keras.layers.Layer:
         """Encodes queries."""
         encoder = self.encoder
-        return encoder[self.query_name] if isinstance(encoder, ParallelBlock) and self._two else encoder
+        return (
+            encoder[self.query_name] if isinstance(encoder, ParallelBlock) and self._has_candidate_encoder else encoder
+        )
 
     @property
     def candidate_encoder(self) -> keras.layers.Layer:
@@ -126,7 +128,7 @@ class RetrievalModelV2(Model):
             ConfigError: if there is none.
         """
         encoder = self.encoder
-        if not isinstance(encoder, ParallelBlock) or not self._two:
+        if not isinstance(encoder, ParallelBlock) or not self._has_candidate_encoder:
             raise ConfigError(
                 f"{self.name} has no candidate encoder",
                 expected="a model with candidate=",
@@ -155,7 +157,7 @@ class RetrievalModelV2(Model):
             ConfigError: if there is no data, or the query encoder is no `Encoder`.
             DataError: if the data lacks a column.
         """
-        return encoded(self.query_encoder, "query", dataset, index or Tags.USER_ID, batch_size, **kwargs)
+        return encode_rows(self.query_encoder, "query", dataset, index or Tags.USER_ID, batch_size, **kwargs)
 
     def candidate_embeddings(
         self, dataset: Any = None, index: Index | None = None, batch_size: int = 1024, **kwargs: Any
@@ -177,8 +179,10 @@ class RetrievalModelV2(Model):
             ConfigError: if there is no data, or neither an `Encoder` nor an output that holds the vectors.
             DataError: if the data lacks a column, or has an id that the output does not know.
         """
-        if self._two:
-            return encoded(self.candidate_encoder, "candidate", dataset, index or Tags.ITEM_ID, batch_size, **kwargs)
+        if self._has_candidate_encoder:
+            return encode_rows(
+                self.candidate_encoder, "candidate", dataset, index or Tags.ITEM_ID, batch_size, **kwargs
+            )
         output = self.model_outputs[0]
         if not hasattr(output, "to_dataset"):
             raise ConfigError(
@@ -187,7 +191,7 @@ class RetrievalModelV2(Model):
                 got=type(output).__name__,
             )
         rows = output.to_dataset()
-        return rows if dataset is None else chosen_rows(rows, dataset, index or Tags.ITEM_ID)
+        return rows if dataset is None else rows_of_ids(rows, dataset, index or Tags.ITEM_ID)
 
     def to_top_k_encoder(
         self,
@@ -215,20 +219,20 @@ class RetrievalModelV2(Model):
             The encoder, to be compiled where it is to judge.
         """
         vectors = self.candidate_embeddings(candidates, candidate_id, batch_size)
-        if self._two:
+        if self._has_candidate_encoder:
             encoder = self.candidate_encoder
             return TopKEncoder(
                 self.query_encoder, strategy, candidates=vectors, candidate_encoder=encoder, k=k, **kwargs
             )
         if not isinstance(strategy, TopKOutput):
             strategy = TopKOutput(strategy, k=k, target=kwargs.pop("target", None))
-        ahead = [strategy.pre, self.model_outputs[0].pre]
+        query_layers = [strategy.pre, self.model_outputs[0].pre]
         bias = candidate_bias(self.model_outputs[0].to_call)
         if bias is not None:
             vectors = with_bias(vectors, bias)
-            ahead.append(ScoredWithBias())
-        ahead = [layer for layer in ahead if layer is not None]
-        strategy.pre = SequentialBlock(ahead) if ahead else None
+            query_layers.append(ScoredWithBias())
+        query_layers = [layer for layer in query_layers if layer is not None]
+        strategy.pre = SequentialBlock(query_layers) if query_layers else None
         return TopKEncoder(self.query_encoder, strategy, candidates=vectors, k=k, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
@@ -239,7 +243,7 @@ class RetrievalModelV2(Model):
             return {
                 **config,
                 "query": to_config(self.query_encoder),
-                "candidate": to_config(self.candidate_encoder) if self._two else None,
+                "candidate": to_config(self.candidate_encoder) if self._has_candidate_encoder else None,
                 "output": to_config(self.blocks[-1]),
                 "query_name": self.query_name,
                 "candidate_name": self.candidate_name,
@@ -248,15 +252,15 @@ class RetrievalModelV2(Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         """Makes the model from what `get_config` gave."""
-        given = dict(config)
-        frozen = given.pop("frozen", [])
+        config_values = dict(config)
+        frozen = config_values.pop("frozen", [])
         order = ("query", "candidate", "pre", "output", "post")  # a shared layer is made where it comes first
         with sharing():
-            made = {name: from_config(given.pop(name)) for name in order}
-            made |= from_config(given)
-        model = cls(**made)
+            arguments = {name: from_config(config_values.pop(name)) for name in order}
+            arguments |= from_config(config_values)
+        model = cls(**arguments)
         if frozen:
-            model._freezer().freeze_numbers(frozen)
+            model._freezer().freeze_indices(frozen)
         return model
 
 
@@ -271,12 +275,12 @@ def check_tower_sizes(owner: str, towers: Mapping[str, keras.layers.Layer]) -> N
         ConfigError: if the sizes differ.
     """
     sizes = {name: vector_size(tower) for name, tower in towers.items()}
-    known = {name: size for name, size in sizes.items() if size is not None}
-    if len(set(known.values())) > 1:
+    known_sizes = {name: size for name, size in sizes.items() if size is not None}
+    if len(set(known_sizes.values())) > 1:
         raise ConfigError(
-            f"{owner} compares the vectors of {' and '.join(known)}",
+            f"{owner} compares the vectors of {' and '.join(known_sizes)}",
             expected="both of one size",
-            got=" and ".join(f"{size} ({name})" for name, size in known.items()),
+            got=" and ".join(f"{size} ({name})" for name, size in known_sizes.items()),
             fix="End both towers with the same dimension.",
         )
 
@@ -303,8 +307,8 @@ Index: TypeAlias = str | ColumnSchema | Schema | Tags
 _ROWS_AT_ONCE = 65_536
 
 
-def encoded(
-    encoder: keras.layers.Layer, what: str, dataset: Any, index: Index, batch_size: int, **kwargs: Any
+def encode_rows(
+    encoder: keras.layers.Layer, role: str, dataset: Any, index: Index, batch_size: int, **kwargs: Any
 ) -> Dataset:
     """Encodes all rows of a data set, or all ids of an `EmbeddingEncoder` where `dataset` is None.
 
@@ -321,7 +325,7 @@ def encoded(
     """
     if not isinstance(encoder, Encoder):
         raise ConfigError(
-            f"the {what} encoder does not say which columns it reads",
+            f"the {role} encoder does not say which columns it reads",
             expected="an Encoder",
             got=type(encoder).__name__,
             fix="Wrap it: mm.Encoder(<inputs>, <layers>).",
@@ -330,17 +334,17 @@ def encoded(
         if not isinstance(encoder, EmbeddingEncoder):
             columns = ", ".join(encoder.schema.column_names) if encoder.schema is not None else "its features"
             raise ConfigError(
-                f"{what}_embeddings needs data",
+                f"{role}_embeddings needs data",
                 expected=f"rows with {columns}",
                 got="none",
-                fix=f"Give one row for each {what}.",
+                fix=f"Give one row for each {role}.",
             )
         index = str(encoder.table.schema.first.name)
         dataset = pa.table({index: np.arange(encoder.table.input_dim, dtype=np.int64)})
     return encoder.encode(dataset, index=index, batch_size=batch_size, **kwargs)
 
 
-def chosen_rows(vectors: Dataset, dataset: Any, index: Index) -> Dataset:
+def rows_of_ids(vectors: Dataset, dataset: Any, index: Index) -> Dataset:
     """The vectors of the ids in a data set, one row for each of its rows.
 
     Args:

@@ -1,4 +1,4 @@
-"""The best candidates for queries of raw features."""
+"""`TopKEncoder`: the best candidates of a catalogue for queries."""
 
 from __future__ import annotations
 
@@ -414,18 +414,22 @@ def _loader(
 ) -> Loader:
     if batch_size is None:
         raise ConfigError("a data set needs a batch size", fix="Give batch_size=.")
-    there = getattr(x, "schema", None)
-    there = there if isinstance(there, Schema) and len(there) else Loader(x, batch_size).schema
-    own = Schema([]) if schema is None else schema
-    tagged = list(there.select_by_tag(Tags.TARGET).column_names)
-    targets = [target] if target is not None and target in there.column_names else tagged
-    queries = [seen.query_column] if seen is not None else []
-    names = own.column_names or there.excluding_by_name(targets).column_names
+    data_schema = getattr(x, "schema", None)
+    data_schema = data_schema if isinstance(data_schema, Schema) and len(data_schema) else Loader(x, batch_size).schema
+    query_schema = Schema([]) if schema is None else schema
+    tagged = list(data_schema.select_by_tag(Tags.TARGET).column_names)
+    targets = [target] if target is not None and target in data_schema.column_names else tagged
+    query_columns = [seen.query_column] if seen is not None else []
+    names = query_schema.column_names or data_schema.excluding_by_name(targets).column_names
     columns = {
-        name: own[name] if name in own.column_names else there[name] for name in names if name in there.column_names
+        name: query_schema[name] if name in query_schema.column_names else data_schema[name]
+        for name in names
+        if name in data_schema.column_names
     }
-    columns |= {name: there[name] for name in queries if name in there.column_names and name not in columns}
-    read = Schema([*columns.values(), *(_as_ids(there[name]) for name in targets)])
+    columns |= {
+        name: data_schema[name] for name in query_columns if name in data_schema.column_names and name not in columns
+    }
+    read = Schema([*columns.values(), *(_as_ids(data_schema[name]) for name in targets)])
     return Loader(x, batch_size, label_names=targets, feature_columns=list(columns), shuffle=False, schema=read)
 
 
@@ -438,12 +442,12 @@ def _with_seen_items(data: Any, seen: SeenItems, schema: Schema | None) -> Any:
     if not isinstance(data, tf.data.Dataset):
         raise ConfigError("seen items are added to a tf.data.Dataset, a Loader or data", got=type(data).__name__)
 
-    there = data.element_spec[0] if isinstance(data.element_spec, tuple) else data.element_spec
-    if seen.query_column not in there:
+    element_spec = data.element_spec[0] if isinstance(data.element_spec, tuple) else data.element_spec
+    if seen.query_column not in element_spec:
         raise ConfigError(
             "the batches do not say whose queries they are",
             expected=f"the column {seen.query_column!r}, that of the seen items",
-            got=", ".join(there),
+            got=", ".join(element_spec),
         )
 
     def add(*batch: Any) -> Any:

@@ -126,17 +126,17 @@ def item_table(inputs: keras.layers.Layer, items: ColumnSchema) -> EmbeddingTabl
     )
 
 
-def _sampler(items: ColumnSchema, number: int, lowest: int) -> PopularityBasedSamplerV2:
-    count = number_of_ids(items)
-    if number > count - lowest:
+def _sampler(items: ColumnSchema, num_sampled: int, min_id: int) -> PopularityBasedSamplerV2:
+    num_ids = number_of_ids(items)
+    if num_sampled > num_ids - min_id:
         raise ConfigError(
             f"{_OWNER}: num_sampled",
             column=items.name,
-            expected=f"at most {count - lowest}, the number of ids from min_sampled_id={lowest} on",
-            got=str(number),
+            expected=f"at most {num_ids - min_id}, the number of ids from min_sampled_id={min_id} on",
+            got=str(num_sampled),
             fix="Draw fewer, or use all: outputs=mm.CategoricalOutput(...).",
         )
-    return PopularityBasedSamplerV2(max_id=count, min_id=lowest, max_num_samples=number)
+    return PopularityBasedSamplerV2(max_id=num_ids, min_id=min_id, max_num_samples=num_sampled)
 
 
 def _vector_size(output: keras.layers.Layer) -> int | None:
@@ -146,11 +146,11 @@ def _vector_size(output: keras.layers.Layer) -> int | None:
 
 
 def _check_size(query: Encoder, size: int | None) -> None:
-    found = vector_size(query)
-    if None not in (found, size) and found != size:
+    query_size = vector_size(query)
+    if None not in (query_size, size) and query_size != size:
         raise ConfigError(
             f"{_OWNER}: top_block gives vectors of another size than the items have",
             expected=f"{size}",
-            got=f"{found}",
-            fix=f"End top_block with {size}, or give the table of the items the dimension {found}.",
+            got=f"{query_size}",
+            fix=f"End top_block with {size}, or give the table of the items the dimension {query_size}.",
         )

@@ -50,32 +50,32 @@ def candidate_matrix(layer: keras.layers.Layer) -> Any:
     Raises:
         ConfigError: if the layer is not built yet, or holds none.
     """
-    layer = _scoring(layer)
+    layer = _scoring_layer(layer)
     if isinstance(layer, EmbeddingTablePrediction):
-        found = layer.table.embeddings
+        vectors = layer.table.embeddings
     elif isinstance(layer, CategoricalTarget):
-        found = keras.ops.transpose(layer.kernel) if layer.built else None
+        vectors = keras.ops.transpose(layer.kernel) if layer.built else None
     else:
-        found = getattr(layer, "embeddings", None)
-    if found is None:
+        vectors = getattr(layer, "embeddings", None)
+    if vectors is None:
         raise ConfigError(f"{layer.name} holds no vectors of items", fix="Build it first; two towers hold none.")
-    return keras.ops.convert_to_numpy(found)
+    return keras.ops.convert_to_numpy(vectors)
 
 
 def candidate_bias(layer: keras.layers.Layer) -> Any:
     """What is added to the scores of all items, (N,); None where nothing is."""
-    bias = getattr(_scoring(layer), "bias", None)
-    found = None if bias is None else keras.ops.convert_to_numpy(bias)
-    return found if found is not None and found.any() else None
+    bias = getattr(_scoring_layer(layer), "bias", None)
+    values = None if bias is None else keras.ops.convert_to_numpy(bias)
+    return values if values is not None and values.any() else None
 
 
-def nothing_of_bias(layer: keras.layers.Layer) -> Any:
+def zero_bias_gradient(layer: keras.layers.Layer) -> Any:
     """A zero that the bias of `layer` has a gradient of: one of no rows, which leaves it as it is."""
     bias = getattr(layer, "bias", None)
     return 0.0 if bias is None else tf.reduce_sum(tf.cast(tf.gather(bias, tf.zeros([0], tf.int64)), "float32"))
 
 
-def _scoring(layer: keras.layers.Layer) -> keras.layers.Layer:
+def _scoring_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
     """The layer itself, or that inside which scores."""
     return layer.prediction if isinstance(layer, ItemsPredictionWeightTying) and layer.built else layer
 

@@ -1,4 +1,4 @@
-"""Predicting which of many classes is right."""
+"""`CategoricalOutput`: scores of all classes, or of all items."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emrys.blocks.metrics import AvgPrecisionAt, MRRAt, NDCGAt, PrecisionAt, Rec
 from emrys.blocks.outputs.candidate_weights import candidate_dataset
 from emrys.blocks.outputs.categorical_target import CategoricalTarget, only_column
 from emrys.blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
-from emrys.blocks.outputs.model_output import Metrics, ModelOutput, with_judges
+from emrys.blocks.outputs.model_output import Metrics, ModelOutput, without_default_metrics
 
 if TYPE_CHECKING:
     from merlin.io import Dataset
@@ -102,7 +102,7 @@ class CategoricalOutput(ModelOutput):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        config = with_judges(self, super().get_config(), default_categorical_prediction_metrics)
+        config = without_default_metrics(self, super().get_config(), default_categorical_prediction_metrics)
         config["target_name"] = config.pop("target")
         return config
 

@@ -82,7 +82,7 @@ class CategoricalTarget(keras.layers.Dense):
         return tf.cast(super().call(inputs, training=training), "float32")
 
 
-def only_column(feature: ColumnSchema | Schema, what: str) -> ColumnSchema:
+def only_column(feature: ColumnSchema | Schema, owner: str) -> ColumnSchema:
     """The column itself, or the only one of a schema.
 
     Raises:
@@ -93,6 +93,6 @@ def only_column(feature: ColumnSchema | Schema, what: str) -> ColumnSchema:
     columns = list(feature)
     if len(columns) != 1:
         raise SchemaError(
-            f"{what} takes one column", expected="a schema of one", got=", ".join(feature.column_names) or "none"
+            f"{owner} takes one column", expected="a schema of one", got=", ".join(feature.column_names) or "none"
         )
     return columns[0]

@@ -57,7 +57,7 @@ class ColumnBasedSampleWeight(SampleWeight):
                 got="neither",
             )
         self.weight_column_name = weight_column_name
-        self.binary_class_weights = None if binary_class_weights is None else _two(binary_class_weights)
+        self.binary_class_weights = None if binary_class_weights is None else _class_weights(binary_class_weights)
 
     def row_weights(self, targets: Any, features: Any, target_name: str | None) -> Any:
         """The weight of each row, (B, 1)."""
@@ -93,10 +93,10 @@ class ColumnBasedSampleWeight(SampleWeight):
         }
 
 
-def _two(weights: Sequence[float]) -> list[float]:
-    found = [float(weight) for weight in weights]
-    if len(found) != 2 or not all(0 <= weight < float("inf") for weight in found):
+def _class_weights(weights: Sequence[float]) -> list[float]:
+    numbers = [float(weight) for weight in weights]
+    if len(numbers) != 2 or not all(0 <= weight < float("inf") for weight in numbers):
         raise ConfigError(
             "ColumnBasedSampleWeight: binary_class_weights", expected="two numbers from 0", got=repr(weights)
         )
-    return found
+    return numbers

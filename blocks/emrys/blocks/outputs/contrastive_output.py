@@ -1,4 +1,4 @@
-"""Telling the right item from sampled ones."""
+"""`ContrastiveOutput`: scores of the positive item against sampled negatives."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from emrys.blocks.outputs.candidate_weights import (
     candidate_dataset,
     candidate_rows,
     has_candidate_weights,
-    nothing_of_bias,
+    zero_bias_gradient,
 )
 from emrys.blocks.outputs.categorical_output import as_scoring_layer, default_categorical_prediction_metrics
 from emrys.blocks.outputs.contrastive_sample_weight import ContrastiveSampleWeight
 from emrys.blocks.outputs.dot_product import DotProduct
 from emrys.blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
-from emrys.blocks.outputs.model_output import Metrics, ModelOutput, SampleWeight, with_judges
+from emrys.blocks.outputs.model_output import Metrics, ModelOutput, SampleWeight, without_default_metrics
 from emrys.blocks.sampling.candidate_sampler import (
     NO_EMBEDDING,
     Candidate,
@@ -142,8 +142,8 @@ class ContrastiveOutput(ModelOutput):
         layer, columns = as_scoring_layer(to_call, "ContrastiveOutput")
         if isinstance(layer, EmbeddingTablePrediction):
             columns = layer.table.schema
-        known = None if columns is None else _id_column(columns)
-        target = kwargs.pop("target", target_name) or (None if known is None else str(known.name))
+        own_column = None if columns is None else _id_column(columns)
+        target = kwargs.pop("target", target_name) or (None if own_column is None else str(own_column.name))
         if default_loss == "categorical_crossentropy" and _weighs_pairs(post):
             # Each score is a row of its own there, of which a softmax would make 1.
             default_loss = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -158,14 +158,14 @@ class ContrastiveOutput(ModelOutput):
             logits_temperature=logits_temperature,
             **kwargs,
         )
-        found = _id_column(schema) if schema is not None else known
-        if found is None:
+        id_column = _id_column(schema) if schema is not None else own_column
+        if id_column is None:
             raise ConfigError(
                 f"{self.task_name} does not know the column of the items' ids",
                 fix="Give schema=, a schema of that column.",
             )
         #: The column of the items' ids.
-        self.col_schema = found
+        self.col_schema = id_column
         self.query_name = query_name
         self.candidate_name = candidate_name
         self.downscore_false_negatives = downscore_false_negatives
@@ -191,7 +191,7 @@ class ContrastiveOutput(ModelOutput):
             if isinstance(layer, Block):
                 layer.set_schema(schema)
 
-    def _take_towers(self, shape: Shape) -> None:
+    def _use_dot_product(self, shape: Shape) -> None:
         """Compares the two of the input, where a column was given and the input is that of two towers."""
         towers = isinstance(shape, dict) and all(key in shape for key in self.keys)
         if towers and not isinstance(self.to_call, DotProduct):
@@ -202,7 +202,7 @@ class ContrastiveOutput(ModelOutput):
         shape = as_shape(input_shape)
         if self.pre is not None:
             shape = build_layer(self.pre, shape)
-        self._take_towers(shape)
+        self._use_dot_product(shape)
         scores = build_layer(self.to_call, shape)
         query = shape[self.query_name] if isinstance(shape, dict) else shape
         domain = self.col_schema.int_domain
@@ -216,7 +216,7 @@ class ContrastiveOutput(ModelOutput):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the scores without training or testing."""
         shape = as_shape(input_shape)
-        self._take_towers(shape if self.pre is None else as_shape(self.pre.compute_output_shape(shape)))
+        self._use_dot_product(shape if self.pre is None else as_shape(self.pre.compute_output_shape(shape)))
         return super().compute_output_shape(shape)
 
     def to_dataset(self, gpu: bool | None = None) -> Dataset:
@@ -232,7 +232,7 @@ class ContrastiveOutput(ModelOutput):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        config = with_judges(self, super().get_config(), default_categorical_prediction_metrics)
+        config = without_default_metrics(self, super().get_config(), default_categorical_prediction_metrics)
         config["target_name"] = config.pop("target")
         return {
             **config,
@@ -266,34 +266,34 @@ class ContrastiveOutput(ModelOutput):
         targets: Any = None,
     ) -> Any:
         """Gives the `Prediction` in training and testing, otherwise scores alone."""
-        told = {"training": training, "testing": testing, "features": features, "targets": targets}
+        arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
         if not (training or testing) or (self.has_candidate_weights and targets is None):
             return super().call(inputs, training, testing, features)
         if self.pre is not None:
-            inputs = call_layer(self.pre, inputs, **told)
-        found = self.call_contrastive(inputs, features, targets, bool(training), bool(testing))
-        found = found._replace(outputs=self.scale(found.outputs, compared=True))
-        return self._after(found, **told)
+            inputs = call_layer(self.pre, inputs, **arguments)
+        prediction = self.call_contrastive(inputs, features, targets, bool(training), bool(testing))
+        prediction = prediction._replace(outputs=self.scale(prediction.outputs, compared=True))
+        return self._apply_post(prediction, **arguments)
 
-    def _after(self, found: Prediction, targets: Any, features: Any, **told: Any) -> Prediction:
+    def _apply_post(self, prediction: Prediction, targets: Any, features: Any, **arguments: Any) -> Prediction:
         """What `post` makes of the prediction."""
         chain = self.post.layers if isinstance(self.post, SequentialBlock) else [self.post] if self.post else []
         for layer in chain:
             if isinstance(layer, SampleWeight):
-                found = self.weighted(found, layer.row_weights(targets, features, self.target))
+                prediction = self.weighted(prediction, layer.row_weights(targets, features, self.target))
             elif isinstance(layer, Block):
-                found = call_layer(layer, found, targets=targets, features=features, **told)
+                prediction = call_layer(layer, prediction, targets=targets, features=features, **arguments)
             else:
-                found = found._replace(outputs=call_layer(layer, found.outputs, **told))
-        return found
+                prediction = prediction._replace(outputs=call_layer(layer, prediction.outputs, **arguments))
+        return prediction
 
     def weighted(self, prediction: Prediction, sample_weight: Any) -> Prediction:
         """The prediction with the batch's sample weights, times those that rows, or single scores, have."""
-        own = prediction.sample_weight
-        if own is None or sample_weight is None:
+        own_weight = prediction.sample_weight
+        if own_weight is None or sample_weight is None:
             return super().weighted(prediction, sample_weight)
-        weight = tf.reshape(tf.cast(self._own(sample_weight, "sample weight"), own.dtype), (-1, 1))
-        return prediction._replace(sample_weight=tf.reshape(own, (tf.shape(weight)[0], -1)) * weight)
+        weight = tf.reshape(tf.cast(self._own(sample_weight, "sample weight"), own_weight.dtype), (-1, 1))
+        return prediction._replace(sample_weight=tf.reshape(own_weight, (tf.shape(weight)[0], -1)) * weight)
 
     def for_metrics(self, prediction: Prediction, columns: int) -> Prediction:
         """The scores side by side, (B, at least `columns`): where there are fewer, the lowest possible ones follow."""
@@ -338,14 +338,14 @@ class ContrastiveOutput(ModelOutput):
         positive = Candidate(ids_as_column(ids), dict(features or {}))
         embedding = inputs[self.candidate_name] if towers else self.embedding_lookup(positive.id)
         positive = positive.with_embedding(embedding)
-        told = {"features": features, "training": training, "testing": testing}
-        drawn, positive = self._drawing().draw(positive, **told)
-        found = self.outputs(query, positive, joined(drawn))
+        arguments = {"features": features, "training": training, "testing": testing}
+        negatives, positive = self._drawing().draw(positive, **arguments)
+        prediction = self.outputs(query, positive, joined(negatives))
         # Sampled scores have no bias. Keras would warn about a weight that no gradient reaches.
-        found = found._replace(outputs=found.outputs + nothing_of_bias(self.to_call))
+        prediction = prediction._replace(outputs=prediction.outputs + zero_bias_gradient(self.to_call))
         if not any(sampler.chooses for sampler in self.negative_samplers):
-            return found
-        return keep_chosen(found, drawn, self.negative_samplers, self.store_negative_ids)
+            return prediction
+        return select_negatives(prediction, negatives, self.negative_samplers, self.store_negative_ids)
 
     def _ids(self, features: Any) -> Any:
         name = self.col_schema.name
@@ -372,22 +372,22 @@ class ContrastiveOutput(ModelOutput):
         Raises:
             ConfigError: if embeddings are missing, or probabilities that the correction needs.
         """
-        for what, candidate in (("positive", positive), ("negative", negative)):
+        for kind, candidate in (("positive", positive), ("negative", negative)):
             if not candidate.has_embedding:
-                raise ConfigError(f"{self.task_name}: the {what} items have no embeddings", fix=NO_EMBEDDING)
+                raise ConfigError(f"{self.task_name}: the {kind} items have no embeddings", fix=NO_EMBEDDING)
         query = tf.cast(query_embedding, self.compute_dtype)
         vectors = tf.cast(negative.embedding, self.compute_dtype)
-        others = tf.cast(tf.matmul(query, vectors, transpose_b=True), "float32")
+        negative_scores = tf.cast(tf.matmul(query, vectors, transpose_b=True), "float32")
         pairs = tf.cast(query, "float32") * tf.cast(positive.embedding, "float32")
-        right = tf.reduce_sum(pairs, axis=-1, keepdims=True)
+        positive_scores = tf.reduce_sum(pairs, axis=-1, keepdims=True)
         if self.logq_sampling_correction:
             factor = self.logits_temperature if self.logq_after_temperature else 1.0
-            right -= factor * log_probabilities(positive, self.task_name)
-            others -= factor * tf.transpose(log_probabilities(negative, self.task_name))
+            positive_scores -= factor * log_probabilities(positive, self.task_name)
+            negative_scores -= factor * tf.transpose(log_probabilities(negative, self.task_name))
         if self.downscore_false_negatives:
-            others = down_score(others, positive.id, negative.id, self.false_negative_score)
-        found = one_positive(tf.concat([right, others], axis=1))
-        return found._replace(negative_candidate_ids=negative.id) if self.store_negative_ids else found
+            negative_scores = down_score(negative_scores, positive.id, negative.id, self.false_negative_score)
+        prediction = one_positive(tf.concat([positive_scores, negative_scores], axis=1))
+        return prediction._replace(negative_candidate_ids=negative.id) if self.store_negative_ids else prediction
 
     def sample_negatives(
         self, positive: Candidate, features: Any, training: bool = False, testing: bool = False
@@ -407,8 +407,8 @@ class ContrastiveOutput(ModelOutput):
             ConfigError: if there is no sampler, several to correct for, or one gives no embeddings where they are
                 needed.
         """
-        drawn, positive = self._drawing().draw(positive, features=features, training=training, testing=testing)
-        return joined(drawn), positive
+        negatives, positive = self._drawing().draw(positive, features=features, training=training, testing=testing)
+        return joined(negatives), positive
 
     def _drawing(self) -> Drawing:
         return Drawing(
@@ -484,8 +484,8 @@ def one_positive(scores: Any) -> Prediction:
     return Prediction(scores, tf.concat([first, tf.zeros_like(scores[:, 1:])], axis=1))
 
 
-def keep_chosen(
-    found: Prediction, drawn: list[Candidate], samplers: list[CandidateSampler], with_ids: bool
+def select_negatives(
+    prediction: Prediction, negatives: list[Candidate], samplers: list[CandidateSampler], with_ids: bool
 ) -> Prediction:
     """Leaves each row those negatives that the samplers choose for it.
 
@@ -498,20 +498,23 @@ def keep_chosen(
     Returns:
         Scores (B, 1 + K), ids (B, K).
     """
-    scores, rows = found.outputs, tf.shape(found.outputs)[0]
-    kept, ids, start = [scores[:, :1]], [], 1
-    for sampler, candidate in zip(samplers, drawn, strict=True):
+    scores, rows = prediction.outputs, tf.shape(prediction.outputs)[0]
+    selected_scores, ids, start = [scores[:, :1]], [], 1
+    for sampler, candidate in zip(samplers, negatives, strict=True):
         number = candidate.id.shape[0] or tf.shape(candidate.id)[0]
-        part = scores[:, start : start + number]
-        own = tf.repeat(tf.transpose(candidate.id), rows, axis=0)
+        sampler_scores = scores[:, start : start + number]
+        row_ids = tf.repeat(tf.transpose(candidate.id), rows, axis=0)
         if sampler.chooses:
-            chosen = sampler.choose(part)
-            part, own = tf.gather(part, chosen, batch_dims=1), tf.gather(own, chosen, batch_dims=1)
-        kept.append(part)
-        ids.append(own)
+            columns = sampler.choose(sampler_scores)
+            sampler_scores, row_ids = (
+                tf.gather(sampler_scores, columns, batch_dims=1),
+                tf.gather(row_ids, columns, batch_dims=1),
+            )
+        selected_scores.append(sampler_scores)
+        ids.append(row_ids)
         start += number
-    found = one_positive(tf.concat(kept, axis=1))
-    return found._replace(negative_candidate_ids=tf.concat(ids, axis=1)) if with_ids else found
+    prediction = one_positive(tf.concat(selected_scores, axis=1))
+    return prediction._replace(negative_candidate_ids=tf.concat(ids, axis=1)) if with_ids else prediction
 
 
 def default_contrastive_output(ids: ColumnSchema, samplers: Samplers | None, temperature: float) -> ContrastiveOutput:

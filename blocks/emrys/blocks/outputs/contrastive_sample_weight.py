@@ -58,8 +58,8 @@ class ContrastiveSampleWeight(Block):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.pos_class_weight = pos_class_weight if isinstance(pos_class_weight, str) else _numbers(pos_class_weight)
-        self.neg_class_weight = _numbers(neg_class_weight)
+        self.pos_class_weight = pos_class_weight if isinstance(pos_class_weight, str) else _as_numbers(pos_class_weight)
+        self.neg_class_weight = _as_numbers(neg_class_weight)
         self.candidate_tag_id = candidate_tag_id
         self._schema = schema
         self.built = True  # nothing to build; Keras would look for the shapes of a prediction's missing fields
@@ -86,8 +86,8 @@ class ContrastiveSampleWeight(Block):
         if not isinstance(outputs, Prediction) or not (training or testing):
             return outputs
         scores = outputs.outputs
-        positive = tf.broadcast_to(self._of_positives(features, targets), tf.shape(scores[:, :1]))
-        negative = tf.broadcast_to(self._of_negatives(outputs.negative_candidate_ids), tf.shape(scores[:, 1:]))
+        positive = tf.broadcast_to(self._positive_weights(features, targets), tf.shape(scores[:, :1]))
+        negative = tf.broadcast_to(self._negative_weights(outputs.negative_candidate_ids), tf.shape(scores[:, 1:]))
         weights = tf.concat([positive, negative], axis=1)
         if outputs.sample_weight is not None:
             weights *= tf.reshape(tf.cast(outputs.sample_weight, weights.dtype), (-1, 1))
@@ -97,7 +97,7 @@ class ContrastiveSampleWeight(Block):
             sample_weight=weights,
         )
 
-    def _of_positives(self, features: Any, targets: Any) -> Any:
+    def _positive_weights(self, features: Any, targets: Any) -> Any:
         weights = self.pos_class_weight
         if isinstance(weights, str):
             if weights not in (features or {}):
@@ -113,7 +113,7 @@ class ContrastiveSampleWeight(Block):
         ids = positive_ids(self, self._schema, self.candidate_tag_id, features, targets)
         return tf.gather(tf.constant(weights, "float32"), tf.reshape(ids, (-1, 1)))
 
-    def _of_negatives(self, ids: Any) -> Any:
+    def _negative_weights(self, ids: Any) -> Any:
         if np.ndim(self.neg_class_weight) == 0:
             return tf.constant(self.neg_class_weight, "float32")
         return tf.gather(tf.constant(self.neg_class_weight, "float32"), negative_ids(self, ids))
@@ -164,11 +164,11 @@ def negative_ids(owner: Block, ids: Any) -> Any:
     return tf.transpose(ids) if ids.shape[-1] == 1 else ids
 
 
-def _numbers(weights: Any) -> Any:
+def _as_numbers(weights: Any) -> Any:
     """Weights as a number, or a list of numbers by id."""
     if keras.ops.is_tensor(weights):
         weights = keras.ops.convert_to_numpy(weights)
-    found = np.asarray(weights)
-    if found.dtype.kind not in "iuf" or found.ndim > 1 or not np.isfinite(found).all():
+    values = np.asarray(weights)
+    if values.dtype.kind not in "iuf" or values.ndim > 1 or not np.isfinite(values).all():
         raise ConfigError("ContrastiveSampleWeight: a weight", expected="a number, or numbers (N,)", got=repr(weights))
-    return found.astype("float64").tolist()
+    return values.astype("float64").tolist()

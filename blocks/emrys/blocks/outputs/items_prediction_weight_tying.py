@@ -1,4 +1,4 @@
-"""Scores of all items by the rows of the input's table."""
+"""`ItemsPredictionWeightTying`: scores of all items by the rows of the input's embedding table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model predicts about one target, and how that is with_target."""
+"""Model outputs: the base `ModelOutput`, sample weights, and the binary and regression outputs."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ class ModelOutput(Block):
     @classmethod
     def get_task_name(cls, target_name: str | None) -> str:
         """Name of an output of this class for `target_name`."""
-        own = camelcase_to_snakecase(cls.__name__)
-        return f"{target_name}/{own}" if target_name else own
+        name = camelcase_to_snakecase(cls.__name__)
+        return f"{target_name}/{name}" if target_name else name
 
     @staticmethod
     def parallel_block(outputs: Sequence[ModelOutput]) -> ParallelBlock:
@@ -125,9 +125,9 @@ class ModelOutput(Block):
         compared = bool(training or testing)
         if self.pre is not None:
             inputs = call_layer(self.pre, inputs, targets=targets, **step)
-        own = self._own(targets, "target") if compared and targets is not None else None
-        if len(getattr(inputs, "shape", ())) == 3 and is_sequence(inputs, own, features):
-            return self._predict_elements(inputs, own, targets, step)
+        target = self._own(targets, "target") if compared and targets is not None else None
+        if len(getattr(inputs, "shape", ())) == 3 and is_sequence(inputs, target, features):
+            return self._predict_elements(inputs, target, targets, step)
         outputs = self._predict(inputs, targets, step)
         return self.with_target(outputs, targets, features) if compared and targets is not None else outputs
 
@@ -137,11 +137,11 @@ class ModelOutput(Block):
             outputs = self.scale(outputs, bool(step["training"] or step["testing"]))
         return outputs if self.post is None else call_layer(self.post, outputs, **step)
 
-    def _predict_elements(self, inputs: Any, own: Any, targets: Any, step: dict[str, Any]) -> Any:
+    def _predict_elements(self, inputs: Any, target: Any, targets: Any, step: dict[str, Any]) -> Any:
         """Predictions for the elements of lists, (B, L, D): where there is a target, only for those that have one."""
-        if own is None:
+        if target is None:
             return inputs.with_values(self._predict(inputs.values, targets, step))
-        positions = masked_positions(inputs, own, step["features"], self.target, self.name)
+        positions = masked_positions(inputs, target, step["features"], self.target, self.name)
         outputs = self._predict(positions.vectors, positions.targets, step)
         prediction = self.with_target(outputs, targets, step["features"])
         weight = prediction.sample_weight
@@ -170,8 +170,8 @@ class ModelOutput(Block):
         """
         weight = None
         for block in sample_weights(self.post):
-            found = block.row_weights(targets, features, self.target)
-            weight = found if weight is None else weight * found
+            row_weight = block.row_weights(targets, features, self.target)
+            weight = row_weight if weight is None else weight * row_weight
         return self.weighted(Prediction(outputs, self._own(targets, "target"), weight), sample_weight)
 
     def weighted(self, prediction: Prediction, sample_weight: Any) -> Prediction:
@@ -183,11 +183,11 @@ class ModelOutput(Block):
         """
         if sample_weight is None:
             return prediction
-        weight, own = self._own(sample_weight, "sample weight"), prediction.sample_weight
+        weight, own_weight = self._own(sample_weight, "sample weight"), prediction.sample_weight
         if prediction.rows is not None:
             weight = tf.gather(tf.reshape(weight, (-1, 1)), prediction.rows)
-        if own is not None:
-            weight = own * tf.reshape(tf.cast(weight, own.dtype), tf.shape(own))
+        if own_weight is not None:
+            weight = own_weight * tf.reshape(tf.cast(weight, own_weight.dtype), tf.shape(own_weight))
         return prediction._replace(sample_weight=weight)
 
     def for_metrics(self, prediction: Prediction, columns: int) -> Prediction:
@@ -232,9 +232,9 @@ class ModelOutput(Block):
         }
 
 
-def with_judges(output: ModelOutput, config: dict[str, Any], usual: Metrics) -> dict[str, Any]:
+def without_default_metrics(output: ModelOutput, config: dict[str, Any], default: Metrics) -> dict[str, Any]:
     """Leaves the function that makes the metrics out of a configuration, where it is the `usual` one."""
-    if output.default_metrics_fn is usual:
+    if output.default_metrics_fn is default:
         config.pop("default_metrics_fn")
     return config
 
@@ -284,7 +284,7 @@ class SampleWeight(Block, abc.ABC):
 def sample_weights(layer: Any) -> list[SampleWeight]:
     """What weighs rows in `layer`: itself, or layers of the chain that it is."""
     if isinstance(layer, SequentialBlock):
-        return [found for inner in layer.layers for found in sample_weights(inner)]
+        return [block for inner in layer.layers for block in sample_weights(inner)]
     return [layer] if isinstance(layer, SampleWeight) else []
 
 
@@ -358,7 +358,7 @@ class BinaryOutput(ModelOutput):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        config = with_judges(self, super().get_config(), default_binary_metrics)
+        config = without_default_metrics(self, super().get_config(), default_binary_metrics)
         config.pop("to_call")
         return config
 
@@ -416,7 +416,7 @@ class RegressionOutput(ModelOutput):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        config = with_judges(self, super().get_config(), default_regression_metrics)
+        config = without_default_metrics(self, super().get_config(), default_regression_metrics)
         for inherited in ("to_call", "logits_temperature"):
             config.pop(inherited)
         return config

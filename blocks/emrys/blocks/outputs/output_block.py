@@ -56,12 +56,12 @@ def OutputBlock(  # noqa: N802 - looks like the class that it is used as
         >>> mm.OutputBlock(Schema([click]), task_blocks=mm.MLPBlock([8])).task_name
         'click/binary_output'
     """
-    outputs = _given(model_outputs)
+    outputs = _existing_outputs(model_outputs)
     known = {output.target for output in outputs.values()}
     for column in select_targets(schema):
         if column.name not in known:
-            made = _output(column)
-            outputs[made.task_name] = made
+            output = _output(column)
+            outputs[output.task_name] = output
     if not outputs:
         raise SchemaError(
             "the schema has no target",
@@ -69,7 +69,7 @@ def OutputBlock(  # noqa: N802 - looks like the class that it is used as
             got=", ".join(schema.column_names),
             fix="Tag the target column, or give the outputs yourself.",
         )
-    _put_before(outputs, task_blocks)
+    _add_task_blocks(outputs, task_blocks)
     if len(outputs) > 1:
         return ParallelBlock(outputs, pre=pre, post=post)
     (output,) = outputs.values()
@@ -78,14 +78,14 @@ def OutputBlock(  # noqa: N802 - looks like the class that it is used as
     return output
 
 
-def _given(model_outputs: Any) -> dict[str, ModelOutput]:
+def _existing_outputs(model_outputs: Any) -> dict[str, ModelOutput]:
     if isinstance(model_outputs, ParallelBlock):
         model_outputs = model_outputs.parallel_dict
     if model_outputs is None or isinstance(model_outputs, ModelOutput):
         model_outputs = [] if model_outputs is None else [model_outputs]
-    named = model_outputs.items() if isinstance(model_outputs, Mapping) else ((None, each) for each in model_outputs)
+    items = model_outputs.items() if isinstance(model_outputs, Mapping) else ((None, each) for each in model_outputs)
     outputs: dict[str, ModelOutput] = {}
-    for name, output in named:
+    for name, output in items:
         if not isinstance(output, ModelOutput):
             raise ConfigError("OutputBlock: model_outputs", expected="outputs", got=type(output).__name__)
         outputs[name or output.task_name] = output
@@ -108,18 +108,20 @@ def _output(column: ColumnSchema) -> ModelOutput:
     )
 
 
-def _put_before(outputs: dict[str, ModelOutput], task_blocks: Any) -> None:
+def _add_task_blocks(outputs: dict[str, ModelOutput], task_blocks: Any) -> None:
     if not isinstance(task_blocks, Mapping):
         for output in outputs.values():
             output.pre = _chain(None if task_blocks is None else _copy(task_blocks), output.pre)
         return
-    left = dict(task_blocks)
+    remaining = dict(task_blocks)
     for output in outputs.values():
         for name in (output.target, output.task_name):
-            output.pre = _chain(left.pop(name, None), output.pre)
-    if left:
+            output.pre = _chain(remaining.pop(name, None), output.pre)
+    if remaining:
         known = sorted({name for output in outputs.values() for name in (output.target, output.task_name) if name})
-        raise ConfigError(f"OutputBlock: task_blocks names {next(iter(left))!r}", expected=f"one of {', '.join(known)}")
+        raise ConfigError(
+            f"OutputBlock: task_blocks names {next(iter(remaining))!r}", expected=f"one of {', '.join(known)}"
+        )
 
 
 def _chain(first: Any, second: Any) -> Any:

@@ -80,15 +80,15 @@ class PopularityLogitsCorrection(Block):
         self._schema = schema
         self.candidate_tag_id = candidate_tag_id
         self.reg_factor = reg_factor
-        self._number = number_of_ids(next(iter(ids)))
-        self._start = self._checked(
-            np.ones(self._number) if item_freq_probs is None else item_freq_probs,
+        self._num_ids = number_of_ids(next(iter(ids)))
+        self._initial_probs = self._probabilities(
+            np.ones(self._num_ids) if item_freq_probs is None else item_freq_probs,
             is_prob_distribution and item_freq_probs is not None,
         )
         self.build()
 
-    def _checked(self, item_freq_probs: Any, is_prob_distribution: bool) -> Any:
-        return as_probabilities(item_freq_probs, is_prob_distribution, "PopularityLogitsCorrection", self._number)
+    def _probabilities(self, item_freq_probs: Any, is_prob_distribution: bool) -> Any:
+        return as_probabilities(item_freq_probs, is_prob_distribution, "PopularityLogitsCorrection", self._num_ids)
 
     @classmethod
     def from_parquet(
@@ -133,14 +133,14 @@ class PopularityLogitsCorrection(Block):
         """Makes the probabilities, (N,)."""
         if getattr(self, "candidate_probs", None) is None:
             self.candidate_probs = self.add_weight(
-                shape=(self._number,),
+                shape=(self._num_ids,),
                 initializer="zeros",
                 dtype="float32",
                 trainable=False,
                 autocast=False,
                 name="candidate_probs",
             )
-            self.candidate_probs.assign(self._start)
+            self.candidate_probs.assign(self._initial_probs)
         self.built = True
 
     def get_candidate_probs(self) -> Any:
@@ -149,7 +149,7 @@ class PopularityLogitsCorrection(Block):
 
     def update(self, item_freq_probs: Any, is_prob_distribution: bool = False) -> None:
         """Replaces the frequencies; see the constructor."""
-        self.candidate_probs.assign(self._checked(item_freq_probs, is_prob_distribution))
+        self.candidate_probs.assign(self._probabilities(item_freq_probs, is_prob_distribution))
 
     def call(
         self,
@@ -164,11 +164,11 @@ class PopularityLogitsCorrection(Block):
             return outputs
         ids = positive_ids(self, self._schema, self.candidate_tag_id, features, targets)
         table = self.candidate_probs.value
-        right = tf.gather(table, tf.reshape(ids, (-1, 1)))
-        others = tf.gather(table, negative_ids(self, outputs.negative_candidate_ids))
-        others = tf.broadcast_to(others, tf.shape(outputs.outputs[:, 1:]))
-        logs = tf.math.log(tf.concat([right, others], axis=1) + EPSILON)
-        return outputs._replace(outputs=outputs.outputs - self.reg_factor * logs)
+        positive_probs = tf.gather(table, tf.reshape(ids, (-1, 1)))
+        negative_probs = tf.gather(table, negative_ids(self, outputs.negative_candidate_ids))
+        negative_probs = tf.broadcast_to(negative_probs, tf.shape(outputs.outputs[:, 1:]))
+        log_probs = tf.math.log(tf.concat([positive_probs, negative_probs], axis=1) + EPSILON)
+        return outputs._replace(outputs=outputs.outputs - self.reg_factor * log_probs)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

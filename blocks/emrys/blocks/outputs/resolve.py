@@ -1,4 +1,4 @@
-"""Resolution of `prediction_tasks=` to the outputs that end a model."""
+"""Resolution of `prediction_tasks=` to the outputs of a model."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ def resolve_outputs(prediction_tasks: Any, schema: Schema | None = None) -> kera
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"prediction_tasks: two outputs are called {name!r}", fix="Give them names or targets.")
-    kinds = {output.parallel_block for output in outputs}
-    return outputs[0].parallel_block(outputs) if len(kinds) == 1 else ModelOutput.parallel_block(outputs)
+    block_types = {output.parallel_block for output in outputs}
+    return outputs[0].parallel_block(outputs) if len(block_types) == 1 else ModelOutput.parallel_block(outputs)

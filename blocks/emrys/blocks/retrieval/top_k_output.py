@@ -1,4 +1,4 @@
-"""Predicting the best candidates of a catalogue."""
+"""Output of a model that ranks a whole catalogue, and top-k layers by name."""
 
 from __future__ import annotations
 
@@ -11,40 +11,58 @@ from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.outputs.categorical_output import default_categorical_prediction_metrics
 from emrys.blocks.outputs.categorical_target import only_column
-from emrys.blocks.outputs.model_output import Metrics, ModelOutput, with_judges
+from emrys.blocks.outputs.model_output import Metrics, ModelOutput, without_default_metrics
 from emrys.blocks.retrieval.approximate_top_k import ApproximateTopK
 from emrys.blocks.retrieval.brute_force import BruteForce
 from emrys.blocks.retrieval.top_k_layer import TopKLayer
 
+#: Top-k layers by name.
+STRATEGIES: dict[str, type[TopKLayer]] = {"brute-force-topk": BruteForce, "approximate-topk": ApproximateTopK}
+
+
+def as_top_k_layer(value: Any, k: int) -> TopKLayer:
+    """Creates a top-k layer by name, with `k` results; a layer is returned unchanged.
+
+    Raises:
+        ConfigError: if the value is neither.
+    """
+    if isinstance(value, TopKLayer):
+        return value
+    if isinstance(value, str) and value in STRATEGIES:
+        return STRATEGIES[value](k=k)
+    expected = f"a top-k layer or one of {', '.join(map(repr, STRATEGIES))}"
+    got = repr(value) if isinstance(value, str) else type(value).__name__
+    raise ConfigError("unknown top-k layer", expected=expected, got=got)
+
 
 @keras.saving.register_keras_serializable("emrys")
 class TopKOutput(ModelOutput):
-    """The K best of all candidates for each query, and whether the right ones are among them.
+    """Output with the K best candidates of each query; in evaluation they are compared with the relevant items.
 
     Args:
         to_call: A top-k layer, such as `BruteForce`, or its name: `"brute-force-topk"` or `"approximate-topk"`.
         candidates: Vectors (N, D), whose ids are the row numbers, or a `merlin.io.Dataset` or data frame of vectors
-            indexed by their ids. Default: those that the layer has; they can be indexed later.
-        k: Number of results, K, where `to_call` is a name; a layer has its own. Default: 10.
-        target: Name of the target with the ids of the right items, or its column. Default: the batch's only target.
+            indexed by their ids. Default: those of the layer, which can be indexed later.
+        k: Number of results, K, if `to_call` is a name; a layer has its own. Default: 10.
+        target: Name or column of the target with the ids of the relevant items. Default: the only target of the batch.
         pre: Layer before the search. Default: none.
-        post: Layer behind it, which takes a `TopKPrediction`. Default: none.
-        logits_temperature: What the scores are divided by where they are compared with a target. Default: 1.
+        post: Layer after it, called on a `TopKPrediction`. Default: none.
+        logits_temperature: Divisor of the scores in evaluation. Default: 1.
         name: Task name of the output. Default: `<target>/top_k_output`.
-        default_loss: Loss that is used when `compile` names none. Default: `"categorical_crossentropy"`, of the K
-            scores.
-        default_metrics_fn: Gives the metrics used when `compile` names none; `TopKEncoder` lowers a
-            cut-off beyond K to K. Default: recall, MRR, NDCG, MAP and precision at 10.
+        default_loss: Loss if `compile` gets none. Default: `"categorical_crossentropy"` of the K scores.
+        default_metrics_fn: Creates the metrics if `compile` gets none; `TopKEncoder` lowers cut-offs above K to K.
+            Default: recall, MRR, NDCG, MAP and precision at 10.
 
     Input shape:
         Queries (B, D)
 
     Output shape:
-        `TopKPrediction` of scores and identifiers, (B, K) each. Called with `targets` and `testing`, a `Prediction` of
-        scores (B, K) and of targets (B, K) that are 1 where the candidate is right.
+        `TopKPrediction` of scores and identifiers, (B, K) each. With `targets` and `testing`, a `Prediction` of scores
+        (B, K) and of targets (B, K) that are 1 where the candidate is relevant.
 
     Raises:
-        ConfigError: if `to_call` is no top-k layer and no name of one, or the candidates have NaN or ids twice.
+        ConfigError: if `to_call` is neither a top-k layer nor the name of one, or the candidates have NaN or duplicate
+            ids.
     """
 
     to_call: TopKLayer
@@ -96,24 +114,24 @@ class TopKOutput(ModelOutput):
         targets: Any = None,
         seen_items: Any = None,
     ) -> Any:
-        """Finds the best candidates, without `seen_items`, lists of ids (B, None)."""
+        """Finds the best candidates, excluding `seen_items`, lists of ids (B, None)."""
         if self.pre is not None:
             inputs = call_layer(self.pre, inputs, training=training, testing=testing, features=features)
-        compared = bool(testing) and targets is not None
-        if compared:
-            targets, inputs = self.targets_of(targets), self.scale(inputs, compared)
+        evaluated = bool(testing) and targets is not None
+        if evaluated:
+            targets, inputs = self.targets_of(targets), self.scale(inputs, evaluated)
         outputs = call_layer(
-            self.to_call, inputs, targets=targets if compared else None, testing=compared, seen_items=seen_items
+            self.to_call, inputs, targets=targets if evaluated else None, testing=evaluated, seen_items=seen_items
         )
-        if self.post is None or compared:
+        if self.post is None or evaluated:
             return outputs
         return call_layer(self.post, outputs, training=training, testing=testing, features=features)
 
     def targets_of(self, targets: Any) -> Any:
-        """The output's own target among those of a batch.
+        """Selects the target of this output among those of a batch.
 
         Raises:
-            ConfigError: if it is not there, or there are several and the output does not say which is its own.
+            ConfigError: if it is missing, or there are several targets and the output has no target name.
         """
         return self._own(targets, "target")
 
@@ -123,23 +141,5 @@ class TopKOutput(ModelOutput):
         return self.to_call.compute_output_shape(shape if self.pre is None else self.pre.compute_output_shape(shape))
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments. The candidates are in the file beside the weights."""
-        return with_judges(self, super().get_config(), default_categorical_prediction_metrics)
-
-
-STRATEGIES: dict[str, type[TopKLayer]] = {"brute-force-topk": BruteForce, "approximate-topk": ApproximateTopK}
-
-
-def as_top_k_layer(value: Any, k: int) -> TopKLayer:
-    """A layer from its name, with `k` results; a layer is taken as it is.
-
-    Raises:
-        ConfigError: if it is neither.
-    """
-    if isinstance(value, TopKLayer):
-        return value
-    if isinstance(value, str) and value in STRATEGIES:
-        return STRATEGIES[value](k=k)
-    expected = f"a top-k layer or one of {', '.join(map(repr, STRATEGIES))}"
-    got = repr(value) if isinstance(value, str) else type(value).__name__
-    raise ConfigError("the top-k layer is not known", expected=expected, got=got)
+        """The constructor's arguments; the candidates are saved with the weights."""
+        return without_default_metrics(self, super().get_config(), default_categorical_prediction_metrics)
