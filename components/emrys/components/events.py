@@ -1,4 +1,4 @@
-"""What surrounds the work of a step: events for whoever watches, and errors on one line."""
+"""Events that a step reports on standard error, and errors on one line."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ from typing import Any
 
 from emrys.blocks.errors import EmrysError
 
-#: Lines of standard error that begin with this are events; the rest is log. `pipelines` shows them as progress.
+#: Lines of standard error that begin with this prefix are events; `pipelines` shows them as progress.
 EVENT_PREFIX = "emrys-event "
 
 
 def emit(step: str, event: str, **fields: Any) -> None:
-    """Reports something to whoever runs the step, as one line of JSON on standard error.
+    """Writes an event as one line of JSON to standard error.
 
     Args:
         step: Name of the step.
         event: `start`, `progress` (with `done` and `total`), `message` (with `text`), `end`, or `error`.
-        **fields: JSON values that go with the event.
+        **fields: Further JSON values of the event.
     """
     line = json.dumps({"step": step, "event": event, **fields}, sort_keys=True)
     print(EVENT_PREFIX + line, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
-def running(step: str) -> Iterator[None]:
-    """Surrounds the work of a step: reports its start and end, and names the step in its errors.
+def step_events(step: str) -> Iterator[None]:
+    """Reports the start, the end and the errors of a step, and adds the name of the step to its errors.
 
-    A full disk and a file that may not be written become an `EmrysError` too. The error is reported as an event and
-    raised on, so that the runner sees the step fail.
+    A full disk and a missing write permission become an `EmrysError`. Errors are raised again after they are reported.
 
     Args:
         step: Name of the step.
@@ -45,11 +44,11 @@ def running(step: str) -> Iterator[None]:
         emit(step, "error", text=str(error), exit_status=error.exit_status)
         raise
     except OSError as error:
-        told = _explain(step, error)
-        if told is None:
+        explained = _explain(step, error)
+        if explained is None:
             raise
-        emit(step, "error", text=str(told), exit_status=told.exit_status)
-        raise told from error
+        emit(step, "error", text=str(explained), exit_status=explained.exit_status)
+        raise explained from error
     emit(step, "end")
 
 
@@ -63,10 +62,10 @@ def _explain(step: str, error: OSError) -> EmrysError | None:
 
 @contextlib.contextmanager
 def one_line_errors(step: str) -> Iterator[None]:
-    """Surrounds the body of a component; whatever goes wrong in it is reported as an event.
+    """Reports any error in the body of a KFP component as an event.
 
-    An `EmrysError` then ends the process with its one line and status 1, which is all that Kubeflow looks at; the
-    event carries the exit status that a command line should give. Any other error is a bug and keeps its traceback.
+    An `EmrysError` ends the process with its one-line message and status 1, the only status that Kubeflow looks at; the
+    event carries the exit status for a command line. Any other error is a bug and keeps its traceback.
 
     Args:
         step: Name of the step.

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from emrys.blocks.errors import ConfigError
-from emrys.components.contracts.settings import column_settings, nearest
+from emrys.components.contracts.settings import column_settings, suggestion
 from emrys.components.infer_schema.config import ColumnOverride
 from emrys.components.validate.config import ValidateConfig
 
@@ -20,10 +20,10 @@ class Limits:
 
 def test_the_nearest_name():
     known = ["drift", "null_drift", "rows"]
-    assert nearest(["drift", "drfit", "rwos"], known) == "Did you mean 'drift'?"
-    assert nearest(["drift", "rows"], known) is None
-    assert nearest(["xyz"], known) is None
-    assert nearest([3], known) is None
+    assert suggestion(["drift", "drfit", "rwos"], known) == "Did you mean 'drift'?"
+    assert suggestion(["drift", "rows"], known) is None
+    assert suggestion(["xyz"], known) is None
+    assert suggestion([3], known) is None
 
 
 def test_settings_of_a_column():

@@ -14,7 +14,7 @@ from emrys.components.ingest.step import IngestConfig
 from emrys.components.ingest.step import run as ingest
 from emrys.components.preprocess.config import features_for
 from emrys.components.preprocess.step import run as preprocess
-from emrys.components.retrieval.queries import Log
+from emrys.components.retrieval.queries import InteractionLog
 from emrys.components.train.step import TrainConfig
 from emrys.components.train.step import run as train
 
@@ -39,7 +39,7 @@ def fit(root: Path, architecture: Architecture, config: TrainConfig = FAST, **si
     return trained
 
 
-def log(*rows: tuple[int, int, int]) -> Log:
+def log(*rows: tuple[int, int, int]) -> InteractionLog:
     """Rows of user, item and label."""
     users, items, liked = zip(*rows, strict=True)
-    return Log(np.array(users), np.array(items), np.array(liked, bool))
+    return InteractionLog(np.array(users), np.array(items), np.array(liked, bool))

@@ -36,7 +36,7 @@ def test_items_that_go_with_the_last_one():
 
 
 def test_the_last_item_is_the_latest_that_was_liked():
-    train = log(*zip(TRAIN.users, TRAIN.items, TRAIN.liked, strict=True), (6, 10, 1), (6, 12, 1), (6, 11, 0))
+    train = log(*zip(TRAIN.users, TRAIN.items, TRAIN.positive, strict=True), (6, 10, 1), (6, 12, 1), (6, 11, 0))
     queries = Queries.of(train, log((6, 13, 1)), CATALOGUE)
     # 6 liked 12 last, which 3 liked with 13 and 6 with 10; 10 has been had and 11 too, though it was not liked.
     assert recommend_by_last_item(train, queries, CATALOGUE, 3).tolist() == [[3, -1, -1]]

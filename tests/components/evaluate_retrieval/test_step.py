@@ -106,6 +106,7 @@ def test_what_the_export_needs_is_beside_it(made, evaluation):
 
 
 @pytest.mark.parametrize("model", ["matrix-factorization", "youtube-dnn"])
+@pytest.mark.slow
 def test_every_architecture_is_evaluated(made, evaluation, tmp_path, model):
     found = evaluate(made, tmp_path / "out", model=model).metrics
     assert 0 < found["recall_at_20"] < 1

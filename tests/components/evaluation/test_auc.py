@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from emrys.components.ingest.ranking import auc
+from emrys.components.evaluation.weighted_metrics import auc
 
 
 def test_by_hand():

@@ -9,7 +9,7 @@ from emrys.blocks.io import write_json
 from emrys.components.contracts.evaluation import Evaluation
 from emrys.components.contracts.measured_rows import MeasuredRows
 from emrys.components.evaluation.bootstrap import lower_bound
-from emrys.components.evaluation.weighted_metrics import Auc, Mean
+from emrys.components.evaluation.weighted_metrics import WeightedAuc, WeightedMean
 from emrys.components.gate.config import GateConfig
 from emrys.components.gate.step import markdown, run
 
@@ -161,21 +161,21 @@ class TestMeasures:
         scores = np.round(draw.random(400) + 0.2 * labels, 1)
         draws = draw.integers(0, 3, (5, 30)).astype(float)
         expected = [roc_auc_score(labels, scores, sample_weight=row[units]) for row in draws]
-        np.testing.assert_allclose(Auc(scores, labels, units).of(draws), expected)
+        np.testing.assert_allclose(WeightedAuc(scores, labels, units).of(draws), expected)
 
     def test_a_resample_with_one_class_has_no_auc(self):
-        found = Auc(np.array([0.1, 0.9]), np.array([0.0, 1.0]), np.array([0, 1])).of(np.array([[1.0, 0.0], [1.0, 1.0]]))
+        found = WeightedAuc(np.array([0.1, 0.9]), np.array([0.0, 1.0]), np.array([0, 1])).of(np.array([[1.0, 0.0], [1.0, 1.0]]))
         assert np.isnan(found[0])
         assert found[1] == 1.0
 
     def test_mean_by_hand(self):
         # Unit 0 drawn twice: (2 * (1 + 2) + 6) / (2 * 2 + 1) = 12 / 5.
-        found = Mean(np.array([1.0, 2.0, 6.0, np.nan]), np.array([0, 0, 1, 1]), 2).of(np.array([[2.0, 1.0]]))
+        found = WeightedMean(np.array([1.0, 2.0, 6.0, np.nan]), np.array([0, 0, 1, 1]), 2).of(np.array([[2.0, 1.0]]))
         assert found.tolist() == [2.4]
 
     def test_users_are_drawn_and_not_rows(self):
         # 100 users with 20 equal rows each: the bound is that of 100 numbers, not of 2,000.
         values = np.random.default_rng(2).normal(0, 1, 100)
-        measure = Mean(np.repeat(values, 20), np.repeat(np.arange(100), 20), 100)
+        measure = WeightedMean(np.repeat(values, 20), np.repeat(np.arange(100), 20), 100)
         found = lower_bound(measure.of, 100, confidence=0.95, resamples=2000, seed=0)
         assert found.estimate - found.lower == pytest.approx(1.645 * values.std() / 10, rel=0.15)

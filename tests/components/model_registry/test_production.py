@@ -1,7 +1,7 @@
 import pytest
 
 from emrys.blocks.errors import ConfigError
-from emrys.components.model_registry.production import in_production
+from emrys.components.model_registry.production import production_version
 from emrys.components.model_registry.registry import Registry
 
 
@@ -22,7 +22,7 @@ def promoted(tmp_path):
 
 def test_what_is_in_production_is_here_for_as_long_as_the_block_runs(promoted, capfd):
     root, name = promoted
-    with in_production(root, "films", "evaluate") as live:
+    with production_version(root, "films", "evaluate") as live:
         assert live.version == name
         found = [(folder / "file").read_text(encoding="utf-8") for folder in (live.workflow, live.schema, live.model)]
         assert found == ["one workflow", "one schema", "one model"]
@@ -32,17 +32,17 @@ def test_what_is_in_production_is_here_for_as_long_as_the_block_runs(promoted, c
 
 
 def test_nothing_is_in_production(tmp_path, capfd):
-    with in_production(str(tmp_path / "registry"), "films", "evaluate") as live:
+    with production_version(str(tmp_path / "registry"), "films", "evaluate") as live:
         assert live is None
     assert f"nothing is in production in {Registry(tmp_path / 'registry', 'films').store.uri}" in capfd.readouterr().err
 
 
 def test_no_registry_is_given(capfd):
-    with in_production("", "films", "evaluate") as live:
+    with production_version("", "films", "evaluate") as live:
         assert live is None
     assert capfd.readouterr().err == ""
 
 
 def test_a_name_that_cannot_be(tmp_path):
-    with pytest.raises(ConfigError, match="name of the model"), in_production(str(tmp_path), "a/b", "evaluate"):
+    with pytest.raises(ConfigError, match="name of the model"), production_version(str(tmp_path), "a/b", "evaluate"):
         pass

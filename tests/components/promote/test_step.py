@@ -118,7 +118,7 @@ def test_what_has_not_passed_is_not_promoted(make_run, tmp_path):
 
 def test_a_decision_about_another_evaluation(make_run, tmp_path):
     outputs = {**make_run(), "decision": make_run("second", content="b")["decision"]}
-    with pytest.raises(ArtifactError, match="the gate decided about another evaluation"):
+    with pytest.raises(ArtifactError, match="the gate decision belongs to another evaluation"):
         run(outputs, str(tmp_path / "registry"), "ranking")
 
 

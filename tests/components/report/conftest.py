@@ -8,7 +8,6 @@ import pytest
 from emrys.components.contracts.evaluation import Evaluation
 from emrys.components.model_registry.registry import Registry
 from emrys.components.report.page import RunPage
-from tests.components.reporting.reading import Page
 from tests.components.report.made import (
     RANKING,
     RETRIEVAL,
@@ -20,6 +19,7 @@ from tests.components.report.made import (
     write_run,
     write_schema,
 )
+from tests.components.reporting.reading import Page
 
 
 class Made(NamedTuple):

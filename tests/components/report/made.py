@@ -9,7 +9,7 @@ import numpy as np
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.io import write_json
-from emrys.components.contracts.evaluation import Evaluation
+from emrys.components.contracts.evaluation import Evaluation, EvaluationResult
 from emrys.components.contracts.feature_schema import FeatureSchema
 from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
 from emrys.components.contracts.measured_rows import MeasuredRows
@@ -18,7 +18,6 @@ from emrys.components.contracts.triton_repository import TritonRepository
 from emrys.components.evaluate.config import EvaluateConfig
 from emrys.components.evaluate.interactions import Interactions
 from emrys.components.evaluate.scorecard import evaluate_scores, measured_rows
-from emrys.components.evaluate.step import curves_of
 from emrys.components.gate.config import GateConfig
 from emrys.components.gate.step import run as gate
 from emrys.components.report.page import RunPage
@@ -67,12 +66,8 @@ def write_ranking(path: Path, good: bool = True, production: str | None = None, 
         "versions": {"numpy": "1.2.3"},
         "production": production,
     }
-    with Evaluation.create(path, metadata) as work:
-        write_json(work / "metrics.json", card.metrics)
-        write_json(work / "curves.json", curves_of(card))
-        measured_rows(card, test, train, slices).write(work / "rows.parquet")
-        (work / "report.html").write_text("", encoding="utf-8")
-    return Evaluation(path)
+    result = EvaluationResult(card.metrics, card.curves, measured_rows(card, test, train, slices))
+    return Evaluation.write(path, result, "", metadata)
 
 
 def write_retrieval(path: Path) -> Evaluation:
@@ -105,12 +100,8 @@ def write_retrieval(path: Path) -> Evaluation:
         "versions": {"numpy": "1.2.3"},
         "production": None,
     }
-    with Evaluation.create(path, metadata) as work:
-        write_json(work / "metrics.json", metrics)
-        write_json(work / "curves.json", {"recall": {scorer: [0.1, 0.2, 0.3] for scorer in lifts}})
-        rows.write(work / "rows.parquet")
-        (work / "report.html").write_text("", encoding="utf-8")
-    return Evaluation(path)
+    curves = {"recall": {scorer: [0.1, 0.2, 0.3] for scorer in lifts}}
+    return Evaluation.write(path, EvaluationResult(metrics, curves, rows), "", metadata)
 
 
 def write_repository(path: Path) -> TritonRepository:

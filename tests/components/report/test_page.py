@@ -8,8 +8,8 @@ from sklearn.metrics import roc_auc_score
 
 from emrys.components.contracts.gate_decision import GateDecision
 from emrys.components.contracts.statistics import Statistics
-from tests.components.reporting.reading import Page
 from tests.components.report.made import RANKING, column, write_page, write_ranking, write_run
+from tests.components.reporting.reading import Page
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=y>"
 

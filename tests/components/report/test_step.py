@@ -3,8 +3,8 @@ from kfp import dsl
 
 from emrys.blocks.errors import ArtifactError
 from emrys.components.report.component import report as component
-from tests.components.reporting.reading import Page
 from tests.components.report.made import write_page
+from tests.components.reporting.reading import Page
 
 
 def test_what_kubeflow_sees():
@@ -43,7 +43,7 @@ def test_the_component_with_and_without_what_is_exported(promoted, tmp_path, exp
 def test_a_decision_about_another_evaluation(promoted, failed, tmp_path):
     with pytest.raises(ArtifactError) as caught:
         write_page({**promoted.run, "decision": failed.run["decision"]}, tmp_path / "page")
-    assert str(caught.value) == f"report: {failed.run['decision']}: the gate decided about another evaluation"
+    assert str(caught.value) == f"report: {failed.run['decision']}: the gate decision belongs to another evaluation"
     assert list(tmp_path.iterdir()) == []
 
 

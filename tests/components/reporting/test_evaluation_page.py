@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from emrys.components.contracts.evaluation import EvaluationResult
 from emrys.components.contracts.measured_rows import MeasuredRows
 from emrys.components.evaluate.config import EvaluateConfig
 from emrys.components.evaluate.interactions import Interactions
 from emrys.components.evaluate.scorecard import Scorecard, evaluate_scores, measured_rows
-from emrys.components.evaluate.step import curves_of
 from emrys.components.reporting.evaluation_page import EvaluationPage
 from emrys.components.reporting.evaluation_view import RankingView
 from emrys.components.reporting.facts import ColumnFacts, SplitFacts
@@ -43,7 +43,7 @@ def shown():
     gender = np.array(["F", "M"], object)[test.users % 2]
     metadata = {"target": "rating_binary", "config": dataclasses.asdict(config)}
     rows = measured_rows(card, test, train, {"gender": gender})
-    view = RankingView(card.metrics, curves_of(card), metadata, rows)
+    view = RankingView(EvaluationResult(card.metrics, card.curves, rows), metadata)
     page = EvaluationPage(
         step="evaluate",
         view=view,

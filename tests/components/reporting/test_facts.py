@@ -1,11 +1,9 @@
-import platform
 from types import SimpleNamespace
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emrys.components.reporting.facts import ColumnFacts, SplitFacts, plain_facts, versions
+from emrys.components.reporting.facts import ColumnFacts, SplitFacts, plain_facts
 
 
 def test_a_split_in_a_line(tmp_path):
@@ -46,10 +44,3 @@ def test_columns_of_a_schema():
 def test_plain_facts_leave_out_what_is_nested_or_unknown():
     metadata = {"dataset": "ml", "time_range": {"train": [1, 2]}, "seed": 3, "best_auc": None, "columns": ["a"]}
     assert plain_facts(metadata) == {"dataset": "ml", "seed": "3"}
-
-
-def test_versions():
-    found = versions()
-    assert found["python"] == platform.python_version()
-    assert found["numpy"] == np.__version__
-    assert {"emrys", "keras"} <= set(found)

@@ -5,12 +5,12 @@ import pytest
 
 from emrys.blocks.errors import DataError
 from emrys.components.retrieval.catalogue import Catalogue
-from emrys.components.retrieval.queries import Log, Queries
+from emrys.components.retrieval.queries import InteractionLog, Queries
 
 
 def log(*rows):
     users, items, liked = zip(*rows, strict=True)
-    return Log(np.array(users), np.array(items), np.array(liked, bool))
+    return InteractionLog(np.array(users), np.array(items), np.array(liked, bool))
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_the_catalogue_has_each_item_once_with_what_its_first_row_says(catalogue
     assert catalogue.keys.tolist() == [10, 20, 30]
     assert catalogue.features.to_pydict() == {"movieId": [3, 4, 5], "genres": [[7, 8], [6], []]}
     assert catalogue.rows.tolist() == [1, 0, 4]
-    assert catalogue.places([30, 10, 50, 99, 60]).tolist() == [2, 0, -1, -1, -1]
+    assert catalogue.positions([30, 10, 50, 99, 60]).tolist() == [2, 0, -1, -1, -1]
 
 
 def test_a_catalogue_without_items(tmp_path):
@@ -48,7 +48,7 @@ def test_queries_are_the_users_who_like_something_new(catalogue):
     # 3 likes what it has had, 4 likes nothing. 1 has had 10 too.
     assert queries.users.tolist() == [1, 2, 9]
     assert queries.rows.tolist() == [1, 0, 2]  # the first of each in test
-    assert [queries.right.slice(i, i + 1).values.tolist() for i in range(3)] == [[1], [2], [0]]
-    assert queries.totals.tolist() == [1, 1, 2]  # 50 cannot be recommended, and counts
+    assert [queries.relevant.slice(i, i + 1).values.tolist() for i in range(3)] == [[1], [2], [0]]
+    assert queries.relevant_counts.tolist() == [1, 1, 2]  # 50 cannot be recommended, and counts
     assert [queries.seen.slice(i, i + 1).values.tolist() for i in range(3)] == [[0, 2], [1, 0], []]
-    assert [queries.liked.slice(i, i + 1).values.tolist() for i in range(3)] == [[0], [1, 0], []]
+    assert [queries.positives.slice(i, i + 1).values.tolist() for i in range(3)] == [[0], [1, 0], []]

@@ -39,7 +39,7 @@ def test_two_writers(root, tmp_path):
     assert first.read("pointer").content == b"3"
     second.replace("other", b"6", None)
     (tmp_path / "local").write_bytes(b"7")
-    with pytest.raises(ConflictError, match="another file stands there already"):
+    with pytest.raises(ConflictError, match="a different file of this name exists already"):
         first.upload(tmp_path / "local", "pointer")
 
 
@@ -51,7 +51,7 @@ def test_a_missing_file(root, tmp_path):
 
 @pytest.mark.parametrize(
     ("uri", "text"),
-    [("s3://bucket", "no such storage"), ("gs:///a", "names no bucket"), ("file://host/a", "another machine")],
+    [("s3://bucket", "not supported"), ("gs:///a", "has no bucket"), ("file://host/a", "another machine")],
 )
 def test_other_uris(uri, text):
     with pytest.raises(ConfigError, match=text):

@@ -8,7 +8,7 @@ from merlin.schema import Schema
 import emrys.blocks as mm
 from emrys.blocks.inputs.embedding_table import embedding_tables
 from emrys.components.contracts.transformed import Transformed
-from emrys.components.train.averaging import averaged, count_ids
+from emrys.components.train.averaging import averaged_weights, count_ids
 
 
 def _ids(name, top, domain=None, **counts):
@@ -64,7 +64,7 @@ def test_rows_of_unseen_ids_are_the_mean_of_the_others_for_a_while(data):
     _set(items, [10, 1, 2, 3, 50])
     _set(genres, [9, 3, 6, 90])
     before = model.get_weights()
-    with averaged(model, [items, genres], count_ids(data.file("train"), [items, genres])):
+    with averaged_weights(model, [items, genres], count_ids(data.file("train"), [items, genres])):
         # item and last together: 1 once, 2 three times, 3 twice -> (1 * 1 + 3 * 2 + 2 * 3) / 6 = 13 / 6
         assert _rows(items) == pytest.approx([13 / 6, 1, 2, 3, 13 / 6])
         # 1 twice, 2 once -> (2 * 3 + 6) / 3 = 4
@@ -77,7 +77,7 @@ def test_own_weights_are_back_after_an_error(data):
     model = _model()
     tables = embedding_tables([model])
     _set(tables[0], [10, 1, 2, 3, 50])
-    with pytest.raises(KeyboardInterrupt), averaged(model, tables, count_ids(data.file("train"), tables)):
+    with pytest.raises(KeyboardInterrupt), averaged_weights(model, tables, count_ids(data.file("train"), tables)):
         raise KeyboardInterrupt
     assert _rows(tables[0]) == [10, 1, 2, 3, 50]
 
@@ -87,7 +87,7 @@ def test_a_table_without_any_id_stays_as_it_is(data):
     tables = embedding_tables([model])
     _set(tables[1], [9, 3, 6, 90])
     counts = {**count_ids(data.file("train"), tables), "genres": np.zeros(4, np.int64)}
-    with averaged(model, tables, counts):
+    with averaged_weights(model, tables, counts):
         assert _rows(tables[1]) == [9, 3, 6, 90]
 
 
@@ -100,7 +100,7 @@ def test_a_table_that_is_not_trained_stays_as_it_is(data):
     items, genres = embedding_tables([model])
     _set(items, [10, 1, 2, 3, 50])
     _set(genres, [9, 3, 6, 90])
-    with averaged(model, [items, genres], count_ids(data.file("train"), [items, genres])):
+    with averaged_weights(model, [items, genres], count_ids(data.file("train"), [items, genres])):
         assert _rows(items)[0] == pytest.approx(13 / 6)
         assert _rows(genres) == [9, 3, 6, 90]
     assert _rows(genres) == [9, 3, 6, 90]
@@ -121,7 +121,7 @@ def test_the_moving_averages_are_what_is_used():
     for _ in range(2):
         model.train_on_batch({"item": np.array([[1]])}, {"y": np.array([[0.0]], "float32")})
     assert [_rows(table), kernel.numpy().item(), bias.numpy().item()] == [[7, 0.5625, 8], 0.5625, -0.375]
-    with averaged(model, [table], {"item": np.array([0, 2, 0])}):
+    with averaged_weights(model, [table], {"item": np.array([0, 2, 0])}):
         assert _rows(table) == [0.53125, 0.53125, 0.53125]  # 0 and 2 never occur: the mean of the others' averages
         assert [kernel.numpy().item(), bias.numpy().item()] == [0.53125, -0.4375]
         assert model({"item": np.array([[2]])}).numpy().item() == 0.53125**2 - 0.4375

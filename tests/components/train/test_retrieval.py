@@ -16,9 +16,9 @@ from emrys.components.build_model.step import run as build_model
 from emrys.components.contracts.feature_schema import FeatureSchema
 from emrys.components.contracts.model import ModelArtifact
 from emrys.components.contracts.transformed import Transformed
-from emrys.components.train.catalogue_validation import HeldBack
+from emrys.components.train.catalogue_validation import CatalogueValidation
 from emrys.components.train.epochs import Epochs
-from emrys.components.train.positives import liked_rows
+from emrys.components.train.positives import write_positives
 from emrys.components.train.step import TrainConfig, run
 from tests.components.train.ratings import state_of, write_data, write_schema
 
@@ -54,7 +54,7 @@ def test_the_metric_is_that_of_the_model_that_is_kept(inputs: Path, trained: Mod
         epoch["val_recall_at_50"] for epoch in trained.history
     )  # fmt: skip
     schema = FeatureSchema(inputs / "schema").schema
-    again = HeldBack(Transformed(inputs / "data"), schema, "rating_binary", trained.load())()
+    again = CatalogueValidation(Transformed(inputs / "data"), schema, "rating_binary", trained.load())()
     assert again["val_recall_at_50"] == pytest.approx(best["val_recall_at_50"], abs=1e-6)
     assert again["val_ndcg_at_10"] == pytest.approx(best["val_ndcg_at_10"], abs=1e-6)
 
@@ -99,11 +99,11 @@ def test_a_metric_that_a_model_does_not_have(inputs: Path, tmp_path: Path) -> No
     assert not (tmp_path / "out").exists()
 
 
-def test_liked_rows_keep_their_order_and_columns(tmp_path: Path) -> None:
+def test_write_positives_keep_their_order_and_columns(tmp_path: Path) -> None:
     table = pa.table({"a": np.arange(6), "liked": pa.array([1, 0, 1, 1, 0, 1], pa.int8()), "l": [[1], [], [2, 3]] * 2})
     pq.write_table(table, tmp_path / "in.parquet", row_group_size=2)
-    found = pq.read_table(liked_rows(tmp_path / "in.parquet", "liked", tmp_path / "out.parquet"))
+    found = pq.read_table(write_positives(tmp_path / "in.parquet", "liked", tmp_path / "out.parquet"))
     assert found.to_pydict() == {"a": [0, 2, 3, 5], "liked": [1] * 4, "l": [[1], [2, 3], [1], [2, 3]]}
     pq.write_table(table.filter(pa.array([False, True, False, False, True, False])), tmp_path / "none.parquet")
     with pytest.raises(DataError, match="column 'liked': no label is positive"):
-        liked_rows(tmp_path / "none.parquet", "liked", tmp_path / "x.parquet")
+        write_positives(tmp_path / "none.parquet", "liked", tmp_path / "x.parquet")

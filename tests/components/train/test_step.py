@@ -52,6 +52,7 @@ def test_what_is_written(trained, inputs):
     assert [path.name for path in trained.path.parent.iterdir()] == ["out"]  # no checkpoints are left
 
 
+@pytest.mark.slow
 def test_ids_that_never_occur_get_the_mean_of_the_others(trained, inputs):
     model = trained.load()
     tables = {table.name: table.embeddings.numpy() for table in embedding_tables([model])}
@@ -92,6 +93,7 @@ def test_another_seed_gives_another_model_and_one_epoch_is_enough(trained, input
     assert other.history[0]["loss"] != trained.history[0]["loss"]
 
 
+@pytest.mark.slow
 def test_a_loss_that_diverges(inputs, tmp_path):
     with pytest.raises(EmrysError) as caught:
         train(inputs, replace(FAST, learning_rate=1e6), tmp_path / "out")

@@ -1,1 +1,1 @@
-"""Step: an untrained model from a schema."""
+"""Step build_model: builds an untrained model from a schema."""

@@ -1,4 +1,4 @@
-"""Contract of the step build_model with Kubeflow Pipelines."""
+"""KFP component of the step build_model."""
 
 from kfp import dsl
 
@@ -25,20 +25,20 @@ def build_model(
 
     Args:
         schema: Schema of the transformed data.
-        bottom_layers: Widths of the layers over the continuous features; `embedding_dim` is added as the last one.
-        top_layers: Widths of the layers over the interactions.
+        bottom_layers: Widths of the layers for the continuous features; `embedding_dim` is appended.
+        top_layers: Widths of the layers after the interactions.
         architecture: `dlrm`, `two-tower`, `matrix-factorization` or `youtube-dnn`.
         tower_layers: Widths of the layers of the towers of a retrieval model.
         embedding_dim: Width of the embeddings.
-        dropout: Share of values dropped behind each top layer, or of the embeddings of a query.
+        dropout: Dropout rate after each top layer, or of the embeddings of a query.
         embeddings_l2: Weight of the squared embeddings of a batch in the loss.
         learning_rate: Learning rate of the optimizer.
-        ema_momentum: Momentum of the moving average of the weights that is judged and served; 0 for none.
-        seed: Seed of the first weights.
+        ema_momentum: Momentum of the moving average of the weights for evaluation and serving; 0 for none.
+        seed: Seed of the initial weights.
 
     Returns:
         model: The untrained model as `model.keras`, and its summary.
-        summary: The summary for people.
+        summary: The summary as Markdown.
     """
     from pathlib import Path
 

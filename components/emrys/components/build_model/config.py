@@ -1,4 +1,4 @@
-"""What can be chosen about a model."""
+"""Settings of the step build_model."""
 
 from __future__ import annotations
 
@@ -12,42 +12,40 @@ STEP = "build_model"
 
 
 class Architecture(enum.StrEnum):
-    """What kind of model is built."""
+    """Architecture of the model."""
 
-    #: Ranks a user's items: the interactions of all features.
+    #: Ranking: interactions of all features.
     DLRM = "dlrm"
-    #: Finds items: a network of what is known of the user, and one of what is known of the item.
+    #: Retrieval: one network for the user features, one for the item features.
     TWO_TOWER = "two-tower"
-    #: Finds items: a vector for each user and each item, by their ids alone.
+    #: Retrieval: a vector for each user id and each item id.
     MATRIX_FACTORIZATION = "matrix-factorization"
-    #: Finds items: the user's history through a network; users need not be known.
+    #: Retrieval: a network for the user's history; new users need no id.
     YOUTUBE_DNN = "youtube-dnn"
 
     @classmethod
     def _missing_(cls, value: object) -> Architecture:
-        known = ", ".join(one.value for one in cls)
+        known = ", ".join(each.value for each in cls)
         raise ConfigError("architecture cannot be used", step=STEP, expected=known, got=repr(value))
 
 
 @dataclass(frozen=True)
 class BuildModelConfig:
-    """What the model looks like and how it is optimised.
+    """Architecture, sizes and optimizer of the model.
 
     Attributes:
-        architecture: What is built; an `Architecture` or its value.
+        architecture: An `Architecture` or its value.
         target: Column that a ranking model predicts.
         embedding_dim: Dimension of every embedding.
-        bottom_layers: Of `dlrm`: sizes of the layers that the continuous features go through; `embedding_dim` is added
-            as the last one.
-        top_layers: Of `dlrm`: sizes of the layers behind the interactions.
-        tower_layers: Of `two-tower` and `youtube-dnn`: sizes of the layers of a tower; the last one is linear, and its
-            size that of the vectors that are compared.
-        dropout: Share of values that are dropped: behind each top layer of `dlrm`, of the embeddings of a query.
+        bottom_layers: For `dlrm`: widths of the layers for the continuous features; `embedding_dim` is appended.
+        top_layers: For `dlrm`: widths of the layers after the interactions.
+        tower_layers: For `two-tower` and `youtube-dnn`: widths of the layers of a tower; the last one is linear and
+            determines the dimension of the vectors.
+        dropout: Dropout rate after each top layer of `dlrm`, or of the embeddings of a query.
         embeddings_l2: Weight of the squared embeddings of a batch in the loss.
-        learning_rate: Of the Adam optimizer.
-        ema_momentum: Of the moving average of the weights that the model is judged and served with; 0 for the weights
-            themselves.
-        seed: Of the initial weights.
+        learning_rate: Learning rate of Adam.
+        ema_momentum: Momentum of the moving average of the weights for evaluation and serving; 0 for none.
+        seed: Seed of the initial weights.
     """
 
     architecture: Architecture = Architecture.DLRM
@@ -77,6 +75,6 @@ class BuildModelConfig:
                 raise ConfigError(name, step=STEP, expected="0 to below 1", got=str(getattr(self, name)))
         if not 0 <= self.seed < 2**32:
             raise ConfigError("seed", step=STEP, expected="0 to below 2**32", got=str(self.seed))
-        if not (self.learning_rate > 0 and self.embeddings_l2 >= 0):  # so that NaN is refused too
+        if not (self.learning_rate > 0 and self.embeddings_l2 >= 0):  # rejects NaN too
             got = f"learning_rate {self.learning_rate}, embeddings_l2 {self.embeddings_l2}"
             raise ConfigError("optimisation", step=STEP, expected="a rate above 0 and a weight from 0", got=got)

@@ -1,4 +1,4 @@
-"""Retrieval models that fit a schema."""
+"""Builders of retrieval models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emrys.components.build_model.config import STEP, Architecture, BuildModelCo
 
 
 def build_two_tower(schema: Schema, config: BuildModelConfig) -> mm.RetrievalModelV2:
-    """What is known of the user, the history among it, against what is known of the item."""
+    """Two-tower model: user features with the history, and item features."""
     towers = [
         mm.Encoder(_inputs(schema.select_by_tag(tag), config, dropout), _layers(config))
         for tag, dropout in ((Tags.USER, config.dropout), (Tags.ITEM, 0.0))
@@ -22,7 +22,7 @@ def build_two_tower(schema: Schema, config: BuildModelConfig) -> mm.RetrievalMod
 
 
 def build_matrix_factorization(schema: Schema, config: BuildModelConfig) -> mm.RetrievalModelV2:
-    """The ids of users and items, and nothing else."""
+    """Matrix factorization of the user ids and item ids."""
     ids = Schema([_only(schema, Tags.USER_ID), _only(schema, Tags.ITEM_ID)])
     return mm.MatrixFactorizationModelV2(
         ids, dim=config.embedding_dim, embeddings_l2_batch_regularization=config.embeddings_l2
@@ -30,7 +30,7 @@ def build_matrix_factorization(schema: Schema, config: BuildModelConfig) -> mm.R
 
 
 def build_youtube_dnn(schema: Schema, config: BuildModelConfig) -> mm.RetrievalModelV2:
-    """The history and what else is known of the user, but for the id, against a vector for every item."""
+    """YouTube DNN: the history and other user features without the id, and a vector for every item."""
     item = _only(schema, Tags.ITEM_ID)
     user = schema.select_by_tag(Tags.USER)
     user = user.excluding_by_name(user.select_by_tag(Tags.USER_ID).column_names)
@@ -51,7 +51,7 @@ def build_youtube_dnn(schema: Schema, config: BuildModelConfig) -> mm.RetrievalM
     )
 
 
-#: What builds each retrieval model.
+#: Builder of each retrieval architecture.
 BUILDERS: dict[Architecture, Callable[[Schema, BuildModelConfig], mm.RetrievalModelV2]] = {
     Architecture.TWO_TOWER: build_two_tower,
     Architecture.MATRIX_FACTORIZATION: build_matrix_factorization,
@@ -74,11 +74,11 @@ def _layers(config: BuildModelConfig) -> keras.layers.Layer:
 
 
 def _only(schema: Schema, tag: Tags) -> ColumnSchema:
-    found = list(schema.select_by_tag(tag))
-    if len(found) != 1:
+    columns = list(schema.select_by_tag(tag))
+    if len(columns) != 1:
         raise SchemaError(
-            f"a retrieval model needs one column tagged {tag.name}",
+            f"a retrieval model needs exactly one column tagged {tag.name}",
             step=STEP,
-            got=", ".join(column.name for column in found) or "none",
+            got=", ".join(column.name for column in columns) or "none",
         )
-    return found[0]
+    return columns[0]

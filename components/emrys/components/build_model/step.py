@@ -1,11 +1,10 @@
-"""Making an untrained model that fits a schema."""
+"""Builds an untrained model from a schema."""
 
 from __future__ import annotations
 
 import io
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import keras
 from merlin.schema import Schema, Tags
@@ -16,17 +15,17 @@ from emrys.components.build_model.config import STEP, Architecture, BuildModelCo
 from emrys.components.build_model.retrieval import BUILDERS
 from emrys.components.contracts.feature_schema import FeatureSchema
 from emrys.components.contracts.model import ModelArtifact
-from emrys.components.events import emit, running
+from emrys.components.events import emit, step_events
 
 __all__ = ["Architecture", "BuildModelConfig", "build_dlrm", "build_model", "run"]
 
 
 def build_dlrm(schema: Schema, config: BuildModelConfig) -> mm.Model:
-    """Makes a compiled DLRM with weights for the features of `schema`.
+    """Builds a compiled DLRM for the features of a schema.
 
     Args:
         schema: Features and targets.
-        config: Its sizes.
+        config: Settings.
 
     Returns:
         The model, built.
@@ -57,31 +56,31 @@ def build_dlrm(schema: Schema, config: BuildModelConfig) -> mm.Model:
         top_block=mm.MLPBlock(list(config.top_layers), dropout=config.dropout or None),
         prediction_tasks=mm.BinaryOutput(schema[config.target]),
     )
-    return _ready(model, features, config)
+    return _compile(model, features, config)
 
 
 def build_retrieval(schema: Schema, config: BuildModelConfig) -> mm.RetrievalModelV2:
-    """Makes a compiled retrieval model with weights for the features of `schema` that it reads.
+    """Builds a compiled retrieval model for the features of a schema.
 
     Args:
         schema: Features and targets.
-        config: Its architecture and sizes.
+        config: Settings.
 
     Returns:
         The model, built.
 
     Raises:
-        SchemaError: if a column is missing that the architecture needs.
+        SchemaError: if the architecture needs a column that is missing.
     """
     features = schema.excluding_by_name(mm.select_targets(schema).column_names)
     keras.utils.set_random_seed(config.seed)
     model = BUILDERS[config.architecture](features, config)
-    read: Any = model.input_schema
-    return _ready(model, features.select_by_name(read.column_names), config)
+    input_schema: Schema = model.input_schema
+    return _compile(model, features.select_by_name(input_schema.column_names), config)
 
 
-def _ready(model: mm.Model, features: Schema, config: BuildModelConfig) -> mm.Model:
-    """Compiled, and with weights."""
+def _compile(model: mm.Model, features: Schema, config: BuildModelConfig) -> mm.Model:
+    """Compiles and builds a model."""
     average = {"use_ema": True, "ema_momentum": config.ema_momentum} if config.ema_momentum else {}
     model.compile(optimizer=keras.optimizers.Adam(config.learning_rate, **average))
     model.build({column.name: (None, None if column.is_list else 1) for column in features})
@@ -89,7 +88,7 @@ def _ready(model: mm.Model, features: Schema, config: BuildModelConfig) -> mm.Mo
 
 
 def build_model(schema: Schema, config: BuildModelConfig) -> mm.Model:
-    """Makes the model that the configuration asks for."""
+    """Builds the model of a configuration."""
     return (build_dlrm if config.architecture is Architecture.DLRM else build_retrieval)(schema, config)
 
 
@@ -98,17 +97,17 @@ def run(schema: Path, config: BuildModelConfig, output: Path) -> ModelArtifact:
 
     Args:
         schema: Artifact with the schema.
-        config: What the model looks like.
-        output: Where the model artifact shall stand.
+        config: Settings.
+        output: Folder of the model artifact.
 
     Returns:
         The artifact.
     """
-    with running(STEP):
+    with step_events(STEP):
         model = build_model(FeatureSchema(schema).schema, config)
         metadata = {"config": asdict(config), "parameters": int(model.count_params()), "trained": False}
         summary = describe(model)
-        # Saved without slots it would be loaded with a warning; built before the summary it would be counted there.
+        # Without slots, loading would warn. Built before the summary, the optimizer would be counted there.
         model.optimizer.build(model.trainable_variables)
         with ModelArtifact.create(output, metadata) as folder:
             model.save(folder / "model.keras")
@@ -118,7 +117,7 @@ def run(schema: Path, config: BuildModelConfig, output: Path) -> ModelArtifact:
 
 
 def describe(model: keras.Model) -> str:
-    """The summary that Keras prints, as text."""
+    """Summary of a Keras model as text."""
     text = io.StringIO()
     model.summary(print_fn=lambda line, **_: text.write(line + "\n"), expand_nested=True, line_length=100)
     return text.getvalue()

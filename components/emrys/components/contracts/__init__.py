@@ -1,4 +1,4 @@
-"""What passes between steps: one class per type of artifact, which owns the layout of its folder."""
+"""Contracts between steps: one class per type of artifact, column roles, and shared checks of settings."""
 
 from emrys.components.contracts.artifact import Artifact
 from emrys.components.contracts.evaluation import Evaluation

@@ -1,4 +1,4 @@
-"""Which columns the evaluation looks at."""
+"""Roles of columns (user id, item id, binary target), derived from the tags of a schema."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def tags_of(column: Any) -> frozenset[str]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Roles:
-    """Names of the columns that carry a role.
+class ColumnRoles:
+    """Names of the columns with a role.
 
     Args:
         user: User id.
@@ -28,18 +28,18 @@ class Roles:
     target: str
 
     @classmethod
-    def of(cls, schema: Any, target: str | None = None) -> Roles:
+    def of(cls, schema: Any, target: str | None = None) -> ColumnRoles:
         """Finds the columns by their tags.
 
         Args:
             schema: Merlin schema of the transformed data.
-            target: Name of the label, where several columns could be it.
+            target: Name of the label, needed if the schema has several binary targets.
 
         Raises:
-            SchemaError: if a role has no column.
+            SchemaError: if a role has no column, or several.
         """
         tags = {column.name: tags_of(column) for column in schema}
-        binary = [name for name, found in tags.items() if "binary_classification" in found]
+        binary = [name for name, names in tags.items() if "binary_classification" in names]
         if target is not None and target not in binary:
             raise SchemaError(
                 "the target is not in the schema",
@@ -49,7 +49,7 @@ class Roles:
             )
         if target is None and len(binary) != 1:
             raise SchemaError(
-                "the schema does not name one target",
+                "the schema must have exactly one binary target",
                 expected="one column with the tag binary_classification",
                 got=", ".join(binary) or "none",
                 fix="Tag it, or name the target in the configuration." if binary else "Tag it in the schema step.",
@@ -58,11 +58,11 @@ class Roles:
 
 
 def _with_id(tags: dict[str, frozenset[str]], kind: str) -> str:
-    found = [name for name, has in tags.items() if {kind, "id"} <= has or f"{kind}_id" in has]
-    if len(found) != 1:
+    ids = [name for name, names in tags.items() if {kind, "id"} <= names or f"{kind}_id" in names]
+    if len(ids) != 1:
         raise SchemaError(
-            f"the schema does not name one {kind} id",
+            f"the schema must have exactly one {kind} id",
             expected=f"one column with the tag {kind}_id",
-            got=", ".join(found) or "none",
+            got=", ".join(ids) or "none",
         )
-    return found[0]
+    return ids[0]

@@ -1,4 +1,4 @@
-"""What is known about the values of one column, small enough to be kept from run to run."""
+"""Statistics of one column, small enough to be kept from run to run."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, Self
 
 
 class ColumnKind(enum.StrEnum):
-    """How the values of a column are meant, which decides how they are counted and compared."""
+    """Kind of the values of a column, which decides how they are counted and compared."""
 
-    IDENTIFIER = "identifier"  # whole numbers that name something
+    IDENTIFIER = "identifier"  # integer ids
     LABEL = "label"  # 0 or 1
     NUMBER = "number"
     TIME = "time"  # seconds since 1970
@@ -21,19 +21,19 @@ class ColumnKind(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Numbers:
-    """The distribution of numbers; nulls and what is not finite are left out.
+    """Distribution of the finite numbers of a column.
 
     Args:
-        count: How many there are; at least 1.
-        min: The least.
-        max: The greatest.
-        mean: Their mean.
-        std: Their standard deviation, of the whole.
-        zeros: How many are 0.
-        quantiles: By their share in per cent, such as `50` for the median; linear between two values.
+        count: Number of values, at least 1.
+        min: Minimum.
+        max: Maximum.
+        mean: Mean.
+        std: Population standard deviation.
+        zeros: Number of zeros.
+        quantiles: Percentiles by name, such as `50` for the median; linearly interpolated.
         edges: (bins + 1,) ascending ends of the bins of the histogram, the first at most `min`, the last at least
             `max`. A bin holds its lower end; the last one also its upper.
-        counts: (bins,) how many lie in each bin.
+        counts: (bins,) number of values in each bin.
     """
 
     count: int
@@ -48,18 +48,18 @@ class Numbers:
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Self:
-        """Reads what `dataclasses.asdict` and JSON made of it."""
+        """Restores the instance from the JSON of `dataclasses.asdict`."""
         return cls(**{**content, "edges": tuple(content["edges"]), "counts": tuple(content["counts"])})
 
 
 @dataclasses.dataclass(frozen=True)
 class Values:
-    """How often values occur; of a list, its elements.
+    """Frequencies of values; for lists, of their elements.
 
     Args:
-        count: How many there are, each as often as it occurs.
-        distinct: How many different ones.
-        top: The most frequent, with their counts, in falling order; equally frequent ones by their value.
+        count: Number of values.
+        distinct: Number of distinct values.
+        top: The most frequent values with their counts, in descending order; ties in the order of the values.
     """
 
     count: int
@@ -68,26 +68,26 @@ class Values:
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Self:
-        """Reads what `dataclasses.asdict` and JSON made of it."""
+        """Restores the instance from the JSON of `dataclasses.asdict`."""
         top = tuple((value, count) for value, count in content["top"])
         return cls(count=content["count"], distinct=content["distinct"], top=top)
 
 
 @dataclasses.dataclass(frozen=True)
 class ColumnStatistics:
-    """One column of the train split.
+    """Statistics of one column of the train split.
 
     Args:
         name: The column.
         type: Its Arrow type.
-        kind: How its values are meant.
+        kind: Kind of its values.
         rows: Number of rows.
-        nulls: Rows without a value; NaN is none.
+        nulls: Rows without a value; NaN counts as null.
         infinite: Rows with an infinite value.
-        distinct: How many different values; of a list, different elements.
-        numbers: The distribution of a number or a time; None for others, and where there is no value.
-        values: The values of an identifier, a label, a text or a list; None for others.
-        lengths: The lengths of lists; None for others, and where there is no list.
+        distinct: Number of distinct values; for lists, of distinct elements.
+        numbers: Distribution of numbers or times; None for other kinds, and without any value.
+        values: Frequencies of identifiers, labels, texts or elements of lists; None for other kinds.
+        lengths: Distribution of the lengths of lists; None for other kinds, and without any list.
     """
 
     name: str
@@ -108,7 +108,7 @@ class ColumnStatistics:
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Self:
-        """Reads what `dataclasses.asdict` and JSON made of it."""
+        """Restores the instance from the JSON of `dataclasses.asdict`."""
         parts: dict[str, Any] = {"kind": ColumnKind(content["kind"])}
         for name, reader in (("numbers", Numbers.of), ("values", Values.of), ("lengths", Numbers.of)):
             parts[name] = None if content[name] is None else reader(content[name])

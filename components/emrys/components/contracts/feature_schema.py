@@ -1,4 +1,4 @@
-"""The artifact of the step infer_schema: the schema of the transformed data."""
+"""Artifact of the step infer_schema: the schema of the transformed data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from emrys.blocks.errors import ArtifactError
 from emrys.components.contracts.artifact import Artifact
 
-if TYPE_CHECKING:  # Merlin imports TensorFlow, if that is installed; opening an artifact should not
+if TYPE_CHECKING:  # Merlin imports TensorFlow if it is installed; opening an artifact should not
     from merlin.schema import Schema
 
 _FILE = "schema.pbtxt"
@@ -19,8 +19,7 @@ _FILE = "schema.pbtxt"
 class FeatureSchema(Artifact):
     """`schema.pbtxt`: a Merlin schema as protobuf text of tensorflow-metadata.
 
-    Metadata: `roles` (role of every column by name), `data` and `workflow` (fingerprints of what it was inferred
-    from).
+    Metadata: `roles` (role of every column by name), `data` and `workflow` (fingerprints of its inputs).
 
     Args:
         path: The folder.
@@ -34,12 +33,12 @@ class FeatureSchema(Artifact):
 
     @classmethod
     def write(cls, path: str | os.PathLike[str], schema: Schema, metadata: Mapping[str, Any]) -> FeatureSchema:
-        """Writes a schema, whole or not at all; equal schemas give equal bytes.
+        """Writes a schema atomically; equal schemas give equal bytes.
 
         Args:
-            path: Where the artifact shall stand.
+            path: Folder of the artifact.
             schema: The schema.
-            metadata: What the manifest carries.
+            metadata: Metadata for the manifest.
 
         Returns:
             The artifact.

@@ -1,4 +1,4 @@
-"""The other artifact of the step preprocess: the fitted workflow."""
+"""Artifact of the step preprocess: the fitted feature workflow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emrys.components.contracts.artifact import Artifact
 class FittedWorkflowArtifact(Artifact):
     """`workflow.json` and its Parquet tables, as `emrys.blocks.workflow.FittedWorkflow` writes them.
 
-    Metadata: `config` (of the step), `splits` (fingerprint of what it was fitted on), `raw_columns` and
+    Metadata: `config` (of the step), `splits` (fingerprint of the splits that it was fitted on), `raw_columns` and
     `output_columns`.
 
     Args:

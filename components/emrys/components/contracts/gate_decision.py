@@ -1,4 +1,4 @@
-"""What the gate step leaves behind: whether the model passed, and why."""
+"""Artifact of the step gate: its decision and the checks behind it."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ class GateDecision(Artifact):
 
     @property
     def reasons(self) -> list[str]:
-        """Why it may not, a line for each check that failed; empty where it may."""
+        """One line per failed check; empty if the model passed."""
         return list(self.decision["reasons"])

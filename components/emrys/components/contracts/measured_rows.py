@@ -1,4 +1,4 @@
-"""The rows behind an evaluation's metrics, for those who have to judge how certain these are."""
+"""Metric values per test row, from which the gate and the reports compute bounds and slices."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 
 from emrys.blocks.errors import ArtifactError
 
-#: The scorer that is judged, and the one that is in production.
+#: The evaluated model, and the model in production.
 MODEL, PRODUCTION = "model", "production"
-#: Names of the scorers for people, in the order in which they are shown.
+#: Display names of the scorers, in display order.
 SCORERS = {
     MODEL: "Model",
     "mean_baseline": "User mean + item mean",
@@ -27,20 +27,23 @@ SCORERS = {
     PRODUCTION: "In production",
 }
 
+#: Metrics for which a lower value is better.
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "calibration_error", "mse", "rmse"})
+
 Array = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)
 class MeasuredRows:
-    """What was measured on each test row or query, for the model and for each that it is compared with.
+    """Metric values of each test row or query, for the model and the scorers that it is compared with.
 
     Args:
-        units: (N,) int64, who the row is about, numbered from 0: a user or a query. Units are drawn in a bootstrap.
-        values: (N,) float64 by metric and scorer; a metric of the whole unit stands in one of its rows and is NaN in
-            the others. The metric of all rows is the mean.
-        scores: (N,) float64 by scorer, where the AUC is to be judged.
+        units: (N,) int64, user or query of each row, numbered from 0. The bootstrap resamples units.
+        values: (N,) float64 by metric and scorer. A metric of a whole unit is in one of its rows and NaN in the others.
+            The overall metric is the mean.
+        scores: (N,) float64 by scorer, for the AUC.
         labels: (N,) 0 or 1, with `scores`.
-        slices: (N,) texts by name, such as `user` with `new` and `old`; None where a row is in no slice.
+        slices: (N,) texts by name, such as `user` with `new` and `old`; None if a row is in no slice.
     """
 
     units: npt.NDArray[np.int64]
@@ -51,12 +54,12 @@ class MeasuredRows:
 
     @property
     def scorers(self) -> list[str]:
-        """Everything that was measured: the model, baselines, perhaps production."""
+        """Names of the scorers: the model, baselines, and production if there is one."""
         return sorted({scorer for _, scorer in self.values} | set(self.scores))
 
     @property
     def unit_count(self) -> int:
-        """How many units there are."""
+        """Number of units."""
         return int(self.units.max(initial=-1)) + 1
 
     @property
@@ -70,13 +73,13 @@ class MeasuredRows:
         if self.labels is not None:
             columns["label"] = pa.array(self.labels)
         columns |= {f"score/{scorer}": pa.array(values) for scorer, values in self.scores.items()}
-        columns |= {f"value/{metric}/{scorer}": pa.array(found) for (metric, scorer), found in self.values.items()}
+        columns |= {f"value/{metric}/{scorer}": pa.array(values) for (metric, scorer), values in self.values.items()}
         columns |= {f"slice/{name}": pa.array(texts, pa.string()) for name, texts in self.slices.items()}
         pq.write_table(pa.table(columns), path)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
-        """Reads what `write` wrote.
+        """Reads a file that `write` wrote.
 
         Raises:
             ArtifactError: if the file is missing or damaged.

@@ -1,4 +1,4 @@
-"""A Keras model between steps."""
+"""Artifact of the steps build_model and train: a Keras model."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ class ModelArtifact(Artifact):
         file = self.path / "history.json"
         rows = read_json(file)
         if not isinstance(rows, list) or not all(isinstance(row, dict) and "epoch" in row for row in rows):
-            raise ArtifactError("the history of the training is damaged", path=file, expected="one dict an epoch")
+            raise ArtifactError("the training history is damaged", path=file, expected="one dict an epoch")
         return rows
 
     def load(self) -> Any:
-        """Loads the model, compiled as it was.
+        """Loads the compiled model.
 
         Raises:
             ArtifactError: if Keras cannot read the file.
         """
-        # Only here: the artifact is also opened where there is no TensorFlow.
+        # heavy import: the artifact is also opened in images without TensorFlow
         import emrys.blocks as mm
 
         try:

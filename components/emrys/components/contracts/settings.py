@@ -1,4 +1,4 @@
-"""Names that a configuration gives, held against those that are known."""
+"""Checks that the settings of several steps share: suggestions for misspelt names, and settings per column."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from typing import Any, TypeVar
 
 from emrys.blocks.errors import ConfigError
 
-Kind = TypeVar("Kind")
+Settings = TypeVar("Settings")
 
 
-def nearest(names: Iterable[object], known: Iterable[str]) -> str | None:
-    """What to say of the first of some names that is not known: the nearest known one.
+def suggestion(names: Iterable[object], known: Iterable[str]) -> str | None:
+    """Suggests a known name for the first unknown one.
 
     Args:
-        names: What was given.
-        known: What may be given.
+        names: Names from a configuration.
+        known: Valid names.
 
     Returns:
-        A question; None where all are known, or none is near.
+        A question, or None if every name is known or no known name is similar.
     """
-    there = list(known)
-    unknown = next((str(name) for name in names if name not in there), None)
-    near = difflib.get_close_matches(unknown, there, n=1, cutoff=0.5) if unknown else []
-    return f"Did you mean {near[0]!r}?" if near else None
+    valid = list(known)
+    unknown = next((str(name) for name in names if name not in valid), None)
+    similar = difflib.get_close_matches(unknown, valid, n=1, cutoff=0.5) if unknown else []
+    return f"Did you mean {similar[0]!r}?" if similar else None
 
 
-def column_settings(kind: type[Kind], what: str, column: str, value: Any) -> Kind:
-    """The settings of a column: a dataclass, or a mapping of its arguments as configuration files have it.
+def column_settings(kind: type[Settings], what: str, column: str, value: Settings | Mapping[str, Any]) -> Settings:
+    """Converts the settings of one column to their dataclass.
 
     Args:
         kind: The dataclass.
-        what: What the settings are called in an error.
+        what: Name of the settings in error messages.
         column: The column.
-        value: The settings.
+        value: An instance of the dataclass, or a mapping of its arguments from a configuration file.
 
     Returns:
-        The settings.
+        The instance.
 
     Raises:
-        ConfigError: naming the column, and the nearest name where one is not known.
+        ConfigError: with the column, and a suggestion for an unknown name.
     """
     if isinstance(value, kind):
         return value
@@ -52,7 +52,7 @@ def column_settings(kind: type[Kind], what: str, column: str, value: Any) -> Kin
             column=column,
             expected=f"some of {', '.join(known)}",
             got=repr(value),
-            fix=nearest(value, known) if isinstance(value, Mapping) else None,
+            fix=suggestion(value, known) if isinstance(value, Mapping) else None,
         )
     try:
         return kind(**value)

@@ -1,4 +1,4 @@
-"""The artifact of the step ingest: rating logs in three parts."""
+"""Artifact of the step ingest: the raw splits train, valid and test."""
 
 from __future__ import annotations
 
@@ -14,27 +14,47 @@ from emrys.blocks.datasets.log_schema import LOG_SCHEMA, REQUIRED_COLUMNS
 from emrys.blocks.errors import ArtifactError
 from emrys.components.contracts.artifact import Artifact
 
-__all__ = ["HISTORY", "SPLITS", "SPLIT_SCHEMA", "TARGET", "Splits"]
-
+SPLITS = ("train", "valid", "test")
 TARGET = "rating_binary"
-#: Columns of the Parquet files in order; feature columns that the data set lacks are left out.
+#: Columns of the Parquet files in order; feature columns are optional.
 SPLIT_SCHEMA = LOG_SCHEMA.insert(len(REQUIRED_COLUMNS), pa.field(TARGET, pa.int8()))
-#: Column that may stand behind them: items that the user liked in train, without the row's own.
+#: Optional last column: items with a positive rating of the user in train, without the item of the row itself.
 HISTORY = pa.field("history", pa.list_(pa.int64()))
 _KNOWN = SPLIT_SCHEMA.append(HISTORY)
 
 _ROW_GROUP = 65_536
 
 
+class SplitFiles(Artifact):
+    """Base class of artifacts with the files `train.parquet`, `valid.parquet` and `test.parquet`."""
+
+    required = tuple(f"{split}.parquet" for split in SPLITS)
+
+    def file(self, split: str) -> Path:
+        """Path of the Parquet file of `split`: train, valid or test."""
+        if split not in SPLITS:
+            raise ArtifactError("no such split", path=self.path, expected=", ".join(SPLITS), got=repr(split))
+        return self.path / f"{split}.parquet"
+
+    def read(self, split: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Reads a split, or some of its columns."""
+        return pq.read_table(self.file(split), columns=None if columns is None else list(columns))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns, in order."""
+        return tuple(pq.read_schema(self.file("train")).names)
+
+
 class Splits(SplitFiles):
     """`train.parquet`, `valid.parquet` and `test.parquet`: raw columns and the target.
 
-    Columns are those of `SPLIT_SCHEMA`, in its order, and `HISTORY` behind them where it was asked for.
+    The columns are those of `SPLIT_SCHEMA`, in its order, optionally followed by `HISTORY`.
 
     Metadata: `dataset` (its name or path), `split` (the method) and `seed`; `columns`; `rows`, `positives` (rows with
     a rating above 3) and `time_range` (first and last second since 1970) by split; `content` (SHA-256 of the values,
-    whatever writes the Parquet files); `best_auc` by split, or None where it is not known; and `config` (settings
-    of the step).
+    independent of the Parquet writer); `best_auc` by split, or None if it is not known; and `config` (settings of
+    the step).
 
     Args:
         path: The folder.
@@ -52,12 +72,12 @@ class Splits(SplitFiles):
 
     @classmethod
     def write(cls, path: str | os.PathLike[str], tables: Mapping[str, pa.Table], metadata: Mapping[str, Any]) -> Splits:
-        """Writes one table per split, whole or not at all.
+        """Writes one table per split, atomically.
 
         Args:
-            path: Where the artifact shall stand.
+            path: Folder of the artifact.
             tables: Table of every split, with columns as in `SPLIT_SCHEMA`.
-            metadata: What the manifest carries.
+            metadata: Metadata for the manifest.
 
         Returns:
             The artifact.
@@ -80,34 +100,10 @@ def _check_schema(schema: pa.Schema, path: Path) -> None:
             raise ArtifactError("the column is missing", path=path, column=name)
     for field in schema:
         if field.name not in _KNOWN.names:
-            raise ArtifactError("no such column belongs into a split", path=path, column=field.name)
+            raise ArtifactError("a split has no such column", path=path, column=field.name)
         wanted = _KNOWN.field(field.name).type
-        # The name of a list's element differs between writers; equality of the value types is what counts.
+        # Writers name the element of a list differently: only the types are compared.
         if not field.type.equals(wanted):
             raise ArtifactError(
                 "the column has the wrong type", path=path, column=field.name, expected=str(wanted), got=str(field.type)
             )
-
-
-SPLITS = ("train", "valid", "test")
-
-
-class SplitFiles(Artifact):
-    """An artifact with `train.parquet`, `valid.parquet` and `test.parquet`."""
-
-    required = tuple(f"{split}.parquet" for split in SPLITS)
-
-    def file(self, split: str) -> Path:
-        """Path of the Parquet file of `split`: train, valid or test."""
-        if split not in SPLITS:
-            raise ArtifactError("no such split", path=self.path, expected=", ".join(SPLITS), got=repr(split))
-        return self.path / f"{split}.parquet"
-
-    def read(self, split: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """Reads a split, or some of its columns."""
-        return pq.read_table(self.file(split), columns=None if columns is None else list(columns))
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns, in order."""
-        return tuple(pq.read_schema(self.file("train")).names)

@@ -1,4 +1,4 @@
-"""What the validate step leaves behind: what the columns hold, and what is wrong with them."""
+"""Artifact of the step validate: statistics of the columns, and findings."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from emrys.components.contracts.column_statistics import ColumnStatistics
 
 
 class Statistics(Artifact):
-    """Statistics of the raw splits, and what was found wrong with them.
+    """Statistics of the raw splits, and findings of the checks.
 
-    Files: `statistics.json` (rows by split; what is known of each column of train), `validation.json` (`verdict`,
-    `findings`, `drift`, `configuration`), `report.html` (one self-contained page) and, for each column that drifted,
-    `plots/<column>.svg`: an element for a page, in whose colours it is drawn.
+    Files: `statistics.json` (rows by split; statistics of each column of train), `validation.json` (`verdict`,
+    `findings`, `drift`, `configuration`), `report.html` (one self-contained page) and, for each drifted column,
+    `plots/<column>.svg`: an SVG element that takes the colours of the page around it.
 
-    Metadata: `verdict`; `inputs` (fingerprints of what was looked at); `dataset` (its name); `splits` (rows, share of
-    positives and first and last day of each), `data` and `ingest` (what the splits say of themselves, and the settings
-    that they were made with).
+    Metadata: `verdict`; `inputs` (fingerprints of the inputs); `dataset` (its name); `splits` (rows, share of positives
+    and first and last day of each), `data` and `ingest` (metadata of the splits, and the settings of ingest).
 
     Args:
         path: The folder.
@@ -47,16 +46,16 @@ class Statistics(Artifact):
         plots: Mapping[str, str],
         metadata: Mapping[str, Any],
     ) -> Statistics:
-        """Writes the artifact, whole or not at all.
+        """Writes the artifact atomically.
 
         Args:
-            path: Where it shall stand.
+            path: Folder of the artifact.
             rows: Number of rows by split.
-            columns: What is known of each column.
+            columns: Statistics of each column.
             validation: Content of `validation.json`, with its `verdict`.
             report: The page.
             plots: An SVG element by column.
-            metadata: What the manifest carries.
+            metadata: Metadata for the manifest.
 
         Returns:
             The artifact.
@@ -78,7 +77,7 @@ class Statistics(Artifact):
 
     @property
     def columns(self) -> dict[str, ColumnStatistics]:
-        """What is known of each column of the train split, in the order of the columns."""
+        """Statistics of each column of the train split, in the order of the columns."""
         file = self.path / "statistics.json"
         try:
             columns = [ColumnStatistics.of(column) for column in read_json(file)["columns"]]
@@ -93,12 +92,12 @@ class Statistics(Artifact):
 
     @property
     def verdict(self) -> str:
-        """`passed`, or `marked` where something is wrong and the step was told to go on."""
+        """`passed`, or `marked` if there are errors and the settings let the run continue."""
         return str(self.validation["verdict"])
 
     @property
     def findings(self) -> list[dict[str, Any]]:
-        """What was found: dicts of `check`, `column`, `severity`, `problem`, `expected` and `got`."""
+        """Findings: dicts of `check`, `column`, `severity`, `problem`, `expected` and `got`."""
         return list(self.validation["findings"])
 
     @property
@@ -108,6 +107,6 @@ class Statistics(Artifact):
 
     @property
     def plots(self) -> dict[str, str]:
-        """By column that drifted, its picture as an SVG element."""
+        """SVG element of each drifted column, by column."""
         names = sorted(name for name in self.files if name.startswith("plots/"))
         return {Path(name).stem: (self.path / name).read_text(encoding="utf-8") for name in names}

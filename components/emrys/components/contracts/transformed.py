@@ -1,4 +1,4 @@
-"""The artifact of the step preprocess: the splits after the workflow."""
+"""Artifact of the step preprocess: the transformed splits."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from emrys.components.contracts.splits import SplitFiles
 
 
 class Transformed(SplitFiles):
-    """`train.parquet`, `valid.parquet` and `test.parquet`: features and targets, row by row those of the splits.
+    """`train.parquet`, `valid.parquet` and `test.parquet`: features and targets, row by row as in the raw splits.
 
-    Metadata: `rows` of every split, `columns` (features), `targets`, `splits` and `workflow` (fingerprints of what it
-    was made from and with).
+    Metadata: `rows` of every split, `columns` (features), `targets`, `splits` and `workflow` (fingerprints of its
+    inputs).
 
     Args:
         path: The folder.

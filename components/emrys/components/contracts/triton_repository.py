@@ -1,4 +1,4 @@
-"""The model repository that a Triton server loads."""
+"""Artifact of the export steps: a model repository for Triton."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from emrys.components.contracts.artifact import Artifact
 
 
 class TritonRepository(Artifact):
-    """An exported ensemble, which scores rows or recommends items.
+    """An exported ensemble that scores rows or recommends items.
 
-    `models` is what a Triton server takes as its model repository: the ensemble, its transform and its model.
-    `README.md` says how to serve and to ask it. The metadata names the ensemble (`name`, `version`), its inputs, and
-    what the parity gate found (`parity`); that of a retrieval ensemble also has `outputs`, `k`, `items` (their number)
+    `models` is the model repository for a Triton server: the ensemble, its transform and its model. `README.md`
+    explains how to serve and query it. The metadata holds `name` and `version` of the ensemble, its inputs, and the
+    result of the parity check (`parity`); for a retrieval ensemble also `outputs`, `k`, `items` (their number)
     and `search` (`exact` or `approximate`).
     """
 

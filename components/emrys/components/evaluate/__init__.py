@@ -1,1 +1,1 @@
-"""The evaluate step: how good the model is, beside what it has to beat."""
+"""Step evaluate: evaluates a ranking model on the test split."""

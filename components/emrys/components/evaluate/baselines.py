@@ -1,4 +1,4 @@
-"""What a ranker must beat: popularity, and the means of the user and of the item."""
+"""Baselines of ranking: popularity, and a regression on the mean labels of user and item."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def popularity_scores(train: Interactions, items: Codes) -> Array:
         items: (N,) items to score.
 
     Returns:
-        (N,) counts, 0 for items that train does not know.
+        (N,) counts, 0 for unknown items.
     """
     known = train.items >= 0
     size = _size(train.items, items)
@@ -30,16 +30,16 @@ def popularity_scores(train: Interactions, items: Codes) -> Array:
 
 
 def smoothed_means(keys: Codes, labels: Array, query: Codes, smoothing: float, prior: float) -> Array:
-    """Mean label of each key, drawn towards a prior.
+    """Mean label of each key, smoothed towards a prior.
 
     mean(key) = (Σ labels of key + smoothing · prior) / (rows of key + smoothing)
 
     Args:
-        keys: (M,) key of each known row, negative for none.
+        keys: (M,) key of each labelled row, negative for none.
         labels: (M,) labels of these rows.
         query: (N,) keys to look up.
         smoothing: Weight of the prior, in rows.
-        prior: What stands for a key that is negative or has no rows.
+        prior: Prior mean; also the result for keys without rows.
 
     Returns:
         (N,) means.
@@ -56,24 +56,24 @@ def smoothed_means(keys: Codes, labels: Array, query: Codes, smoothing: float, p
 def mean_scores(train: Interactions, test: Interactions, config: EvaluateConfig) -> Array:
     """Scores test rows by a logistic regression on the mean label of the user and of the item.
 
-    The regression is fitted on train. There the means of a row come from the other folds, so that no row sees its own
-    label; on test they come from the whole of train.
+    The regression is fitted on out-of-fold means of the train rows, so that no row sees its own label. The means of
+    the test rows come from all train rows.
 
     Args:
         train: Train rows.
-        test: Rows to score; their labels are not looked at.
-        config: Gives `smoothing`, `folds` and `seed`.
+        test: Rows to score; their labels are not used.
+        config: Settings, of which `smoothing`, `folds` and `seed` are used.
 
     Returns:
         (N,) probabilities.
     """
-    # One prior for all folds: the mean of the other folds alone would be low where the labels of the fold are high.
+    # One prior for all folds: the mean of the other folds would be low exactly when the labels of the fold are high.
     prior = float(train.labels.mean())
     fold = np.random.default_rng(config.seed).permutation(len(train)) % config.folds
     seen = np.empty((len(train), 2))
     unseen = np.empty((len(test), 2))
-    for column, (known, asked) in enumerate(((train.users, test.users), (train.items, test.items))):
-        unseen[:, column] = smoothed_means(known, train.labels, asked, config.smoothing, prior)
+    for column, (known, query) in enumerate(((train.users, test.users), (train.items, test.items))):
+        unseen[:, column] = smoothed_means(known, train.labels, query, config.smoothing, prior)
         for number in range(config.folds):
             inside, outside = fold == number, fold != number
             seen[inside, column] = smoothed_means(

@@ -1,4 +1,4 @@
-"""Contract of the step evaluate with Kubeflow Pipelines."""
+"""KFP component of the step evaluate."""
 
 from kfp import dsl
 
@@ -19,15 +19,15 @@ def evaluate(
     registry: str = "",
     model_name: str = "ranking",
 ) -> None:
-    """Evaluates the trained model on the test split, with baselines beside it.
+    """Evaluates the trained model on the test split, next to baselines.
 
     Args:
-        splits: Raw rows; the baselines learn from those of train.
+        splits: Raw rows; the baselines are fitted on those of train.
         data: Transformed rows.
         model: The trained model.
         schema: Schema of the transformed rows.
-        k: Length of the list that the per-user metrics look at.
-        registry: Folder or bucket whose model in production is evaluated beside; empty for none.
+        k: Length of the list for the per-user metrics.
+        registry: Folder or bucket of a registry, whose model in production is evaluated as well; empty for none.
         model_name: Name of the model in the registry.
 
     Returns:

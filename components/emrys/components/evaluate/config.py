@@ -1,4 +1,4 @@
-"""What can be chosen about an evaluation."""
+"""Settings of the step evaluate."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ class EvaluateConfig:
     """Settings of the evaluate step.
 
     Args:
-        k: Length of the list that the per-user metrics look at.
+        k: Length of the list for the per-user metrics.
         bins: Number of calibration bins; each holds about the same number of rows.
-        batch_size: Rows that the model scores at once.
+        batch_size: Rows of a batch.
         smoothing: Strength of the prior in the user and item means of the baseline, as a number of rows.
-        folds: Folds in which the baseline's means are taken on train, so that no row sees its own label.
-        seed: Seed of the assignment of train rows to folds.
-        target: Binary column to evaluate; by default the one that the schema tags as binary classification.
-        registry: Folder or bucket whose model in production is evaluated beside; empty for none.
+        folds: Folds of the out-of-fold means of the baseline on train.
+        seed: Seed of the folds.
+        target: Binary label to evaluate. Default: the column that the schema tags as binary target.
+        registry: Folder or bucket of a registry, whose model in production is evaluated as well; empty for none.
         model_name: Name of the model in the registry.
     """
 

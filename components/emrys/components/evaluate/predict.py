@@ -1,4 +1,4 @@
-"""Scores of a stored model."""
+"""Scores of the trained model and of the model in production."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emrys.blocks.errors import ArtifactError
 from emrys.blocks.workflow import FittedWorkflow
 from emrys.components.contracts.feature_schema import FeatureSchema
 from emrys.components.contracts.model import ModelArtifact
-from emrys.components.model_registry.production import Production
+from emrys.components.model_registry.production import ProductionVersion
 
 
 def predict_scores(model: Path, file: Path, schema: Any, target: str, batch_size: int) -> npt.NDArray[np.float64]:
@@ -24,8 +24,8 @@ def predict_scores(model: Path, file: Path, schema: Any, target: str, batch_size
         model: Model artifact.
         file: Parquet file.
         schema: Merlin schema of the file.
-        target: Label whose output is wanted, where the model has several.
-        batch_size: Rows scored at once.
+        target: Label whose output is used if the model has several.
+        batch_size: Rows of a batch.
 
     Returns:
         (N, 1) scores.
@@ -33,7 +33,7 @@ def predict_scores(model: Path, file: Path, schema: Any, target: str, batch_size
     Raises:
         ArtifactError: if the model has no output for the target.
     """
-    from emrys.blocks.loader import Loader  # TensorFlow comes with it
+    from emrys.blocks.loader import Loader  # heavy import: TensorFlow
 
     network = ModelArtifact(model).load()
     rows = Loader(file, batch_size=batch_size, schema=schema, shuffle=False).to_tf_dataset()
@@ -41,12 +41,12 @@ def predict_scores(model: Path, file: Path, schema: Any, target: str, batch_size
 
 
 def pick_output(outputs: Any, target: str, model: Path) -> npt.NDArray[np.float64]:
-    """Takes the scores of one target out of what a model returned.
+    """Selects the output of one target.
 
     Args:
         outputs: An array, or a dict of arrays by output name.
         target: The target.
-        model: Where the model came from, for the error.
+        model: Path of the model, for the error.
 
     Raises:
         ArtifactError: if there is no output for the target.
@@ -65,14 +65,16 @@ def pick_output(outputs: Any, target: str, model: Path) -> npt.NDArray[np.float6
     return np.asarray(outputs, np.float64)
 
 
-def production_scores(live: Production, raw: Path, target: str, batch_size: int) -> npt.NDArray[np.float64]:
-    """What the model in production says of raw rows, with the workflow that it was promoted with.
+def production_scores(
+    production: ProductionVersion, raw: Path, target: str, batch_size: int
+) -> npt.NDArray[np.float64]:
+    """Scores raw rows with the model in production and its own workflow.
 
     Args:
-        live: The version in production.
+        production: The version in production.
         raw: Raw test split.
-        target: The label, whose column the scores are read with.
-        batch_size: Rows that the model scores at once.
+        target: Column of the label.
+        batch_size: Rows of a batch.
 
     Returns:
         (N,) probabilities.
@@ -81,13 +83,13 @@ def production_scores(live: Production, raw: Path, target: str, batch_size: int)
         ArtifactError: if the version is damaged.
     """
     table = pq.read_table(raw, partitioning=None)
-    transformed = FittedWorkflow.load(live.workflow).transform_table(table)
-    schema = FeatureSchema(live.schema).schema
-    for name in schema.column_names:  # the workflow leaves labels as they are
+    transformed = FittedWorkflow.load(production.workflow).transform_table(table)
+    schema = FeatureSchema(production.schema).schema
+    for name in schema.column_names:  # labels do not go through the workflow
         if name not in transformed.column_names and name in table.column_names:
             transformed = transformed.append_column(name, table[name])
     with tempfile.TemporaryDirectory(prefix="emrys-production-") as folder:
         rows = Path(folder) / "rows.parquet"
         pq.write_table(transformed, rows)
-        scores = predict_scores(ModelArtifact(live.model).path, rows, schema, target, batch_size)
+        scores = predict_scores(ModelArtifact(production.model).path, rows, schema, target, batch_size)
     return np.asarray(scores, np.float64).reshape(-1)

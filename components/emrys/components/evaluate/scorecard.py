@@ -1,9 +1,10 @@
-"""A model beside its baselines, on the same rows and by the same measures."""
+"""Metrics of the model and of the baselines on the same test rows."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,31 +17,30 @@ from emrys.components.evaluate.config import EvaluateConfig
 from emrys.components.evaluate.interactions import Interactions
 from emrys.components.evaluation.classification_metrics import Calibration, RocCurve
 from emrys.components.evaluation.ranking_metrics import UserRanking, rank_per_user
+from emrys.components.evaluation.weighted_metrics import auc
 
 Array = npt.NDArray[np.float64]
 
-#: Scores this close to 0 and 1 are moved here before their logarithm is taken, as Keras does.
+#: Scores are clipped to this distance from 0 and 1 before the logarithm, as in Keras.
 CLIP = 1e-7
 
 
 @dataclasses.dataclass(frozen=True)
 class Performance:
-    """How one way of scoring does on the test rows.
+    """Metrics of one scorer on the test rows.
 
     Args:
-        name: Name in the report.
-        key: Prefix of its metrics, empty for the model.
+        scorer: Name of the scorer, such as `model` or `popularity`.
         auc: Area under the ROC curve.
         ranking: Per-user metrics.
         roc: Points of the ROC curve.
-        calibration: Calibration of its probabilities; None where the scores are none.
-        log_loss: Mean negative log likelihood, natural logarithm; None where the scores are no probabilities.
-        brier: Mean squared error of the probabilities; None where the scores are none.
-        scores: (N,) what the rows were ordered by.
+        calibration: Calibration of its probabilities; None if the scores are not probabilities.
+        log_loss: Mean negative log likelihood, natural logarithm; None if the scores are not probabilities.
+        brier: Mean squared error of the probabilities; None if the scores are not probabilities.
+        scores: (N,) scores of the rows.
     """
 
-    name: str
-    key: str
+    scorer: str
     auc: float
     ranking: UserRanking
     roc: RocCurve
@@ -49,32 +49,42 @@ class Performance:
     brier: float | None = None
     scores: Array = dataclasses.field(default_factory=lambda: np.zeros(0), compare=False, repr=False)
 
-    def named(self, k: int) -> Iterator[tuple[str, float]]:
-        """Its metrics under their flat names.
+    @property
+    def name(self) -> str:
+        """Display name of the scorer."""
+        return SCORERS[self.scorer]
+
+    @property
+    def prefix(self) -> str:
+        """Prefix of the names of its metrics; empty for the model."""
+        return "" if self.scorer == MODEL else f"{self.scorer}_"
+
+    def metrics(self, k: int) -> Iterator[tuple[str, float]]:
+        """Names and values of its metrics.
 
         Args:
-            k: Length of the list, which is part of the names.
+            k: Length of the list, part of the names.
         """
-        yield f"{self.key}auc", self.auc
+        yield f"{self.prefix}auc", self.auc
         if self.log_loss is not None and self.brier is not None and self.calibration is not None:
-            yield f"{self.key}log_loss", self.log_loss
-            yield f"{self.key}brier", self.brier
-            yield f"{self.key}calibration_error", self.calibration.error
-        yield f"{self.key}ndcg_at_{k}", self.ranking.ndcg
-        yield f"{self.key}mrr_at_{k}", self.ranking.mrr
-        yield f"{self.key}recall_at_{k}", self.ranking.recall
+            yield f"{self.prefix}log_loss", self.log_loss
+            yield f"{self.prefix}brier", self.brier
+            yield f"{self.prefix}calibration_error", self.calibration.error
+        yield f"{self.prefix}ndcg_at_{k}", self.ranking.ndcg
+        yield f"{self.prefix}mrr_at_{k}", self.ranking.mrr
+        yield f"{self.prefix}recall_at_{k}", self.ranking.recall
 
 
 @dataclasses.dataclass(frozen=True)
 class Scorecard:
-    """Everything that an evaluation measured.
+    """Metrics of the model and of the scorers that it is compared with.
 
     Args:
         model: The model.
-        baselines: What it is compared with.
-        counts: Rows, users and so on.
+        baselines: The baselines, and the model in production if there is one.
+        counts: Numbers of rows and users.
         k: Length of the list.
-        best_auc: The best AUC that these rows allow, where it is known.
+        best_auc: The highest AUC that is possible on these rows; None if it is not known.
         histogram: Rows of each label in 20 equally wide bins of the model's score: negatives, positives.
     """
 
@@ -87,20 +97,33 @@ class Scorecard:
 
     @property
     def closeness(self) -> float | None:
-        """Share of the way from a coin flip (AUC 0.5) to the best AUC that the model went."""
+        """AUC of the model on a scale from 0 (AUC 0.5) to 1 (`best_auc`); None if that is not known."""
         if self.best_auc is None or self.best_auc <= 0.5:
             return None
         return (self.model.auc - 0.5) / (self.best_auc - 0.5)
 
     @property
     def metrics(self) -> dict[str, float]:
-        """All numbers, flat: the model's without a prefix, the baselines' with theirs, and the counts."""
-        result = {name: value for one in (self.model, *self.baselines) for name, value in one.named(self.k)}
+        """Metrics of all scorers by name, and the counts."""
+        result = {name: value for each in (self.model, *self.baselines) for name, value in each.metrics(self.k)}
         if self.best_auc is not None:
             result["best_auc"] = self.best_auc
         if self.closeness is not None:
             result["share_of_best_auc"] = self.closeness
         return {**result, **self.counts}
+
+    @property
+    def curves(self) -> dict[str, Any]:
+        """ROC curves, calibration and score histogram, as dicts of lists."""
+        calibration = self.model.calibration
+        negative, positive = self.histogram
+        baseline = self.baselines[0]
+        return {
+            "roc": dataclasses.asdict(self.model.roc),
+            f"{baseline.prefix}roc": dataclasses.asdict(baseline.roc),
+            "calibration": None if calibration is None else dataclasses.asdict(calibration),
+            "histogram": {"negative": negative, "positive": positive},
+        }
 
 
 def evaluate_scores(
@@ -111,35 +134,37 @@ def evaluate_scores(
     best_auc: float | None = None,
     production: npt.NDArray[np.float64] | None = None,
 ) -> Scorecard:
-    """Measures the scores of the test rows, and the baselines on the same rows.
+    """Computes the metrics of the model and of the baselines on the test rows.
 
     Args:
         scores: (N,) or (N, 1) probabilities, in the order of `test`.
-        test: The rows.
-        train: What the baselines learn from.
+        test: Test rows.
+        train: Train rows for the baselines.
         config: Settings.
-        best_auc: The best AUC that these rows allow, where it is known.
-        production: (N,) probabilities of the model in production, where there is one.
+        best_auc: The highest AUC that is possible on these rows; None if it is not known.
+        production: (N,) probabilities of the model in production; None if there is none.
 
     Raises:
-        ArtifactError: if the scores are not one probability a row.
+        ArtifactError: if the scores are not one probability per row.
         DataError: if no user has a relevant row.
     """
     values = np.asarray(scores, np.float64)
     values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
     if values.shape != (len(test),):
-        raise ArtifactError("the model gave no score per row", expected=f"({len(test)}, 1)", got=f"{np.shape(scores)}")
+        raise ArtifactError(
+            "the model must return one score per row", expected=f"({len(test)}, 1)", got=f"{np.shape(scores)}"
+        )
     odd = np.flatnonzero(~np.isfinite(values))
     if len(odd):
         raise ArtifactError(
-            "the model gave scores that are no numbers",
+            "the model returned scores that are not finite",
             expected="probabilities",
             got=f"{len(odd)} of NaN or infinity, the first in row {odd[0]}",
-            fix="Look for a diverged training: a lower learning rate may help.",
+            fix="Check whether the training diverged; a lower learning rate may help.",
         )
     if values.min() < 0 or values.max() > 1:
         raise ArtifactError(
-            "the scores are no probabilities",
+            "the scores are not probabilities",
             expected="values from 0 to 1",
             got=f"{values.min():g} to {values.max():g}",
             fix="End the model in a BinaryOutput.",
@@ -147,7 +172,7 @@ def evaluate_scores(
     constant = np.full(len(test), train.labels.mean())
     model = _measure(MODEL, values, test, config)
     if not model.ranking.users:
-        raise DataError("no user has a relevant row in the test split", fix="Use more data or another way to split.")
+        raise DataError("no user has a positive row in the test split", fix="Use more data or another way to split.")
     others = () if production is None else (_measure("production", production, test, config),)
     return Scorecard(
         model=model,
@@ -168,9 +193,8 @@ def _measure(
     scorer: str, scores: Array, test: Interactions, config: EvaluateConfig, probabilities: bool = True
 ) -> Performance:
     result = Performance(
-        name=SCORERS[scorer],
-        key="" if scorer == MODEL else f"{scorer}_",
-        auc=float(metrics.roc_auc_score(test.labels, scores)),
+        scorer=scorer,
+        auc=auc(scores, test.labels),
         ranking=rank_per_user(test.users, scores, test.labels, config.k),
         roc=RocCurve.of(scores, test.labels),
         scores=scores,
@@ -210,43 +234,43 @@ Texts = npt.NDArray[np.object_]
 def measured_rows(
     card: Scorecard, test: Interactions, train: Interactions, slices: Mapping[str, Texts]
 ) -> MeasuredRows:
-    """Puts down AUC, log loss and NDCG row by row, for the model and all baselines.
+    """Metric values per row, for the gate and the reports.
 
     Args:
-        card: What was measured, with the scores.
-        test: The rows.
-        train: Rows that the model was trained on: users and items among them are `known`, others `new`.
-        slices: (N,) levels of other slices by name.
+        card: The metrics and scores.
+        test: Test rows.
+        train: Train rows; their users and items are `known`, all others `new`.
+        slices: (N,) texts of further slices by name.
     """
     values = {}
-    everything = {MODEL if one is card.model else one.key.rstrip("_"): one for one in (card.model, *card.baselines)}
-    for name, one in everything.items():
-        values[f"ndcg_at_{card.k}", name] = _once_a_user(one, test)
-        if one.log_loss is not None:
-            values["log_loss", name] = _log_loss(one.scores, test.labels)
+    everything = (card.model, *card.baselines)
+    for each in everything:
+        values[f"ndcg_at_{card.k}", each.scorer] = _ndcg_in_first_row(each, test)
+        if each.log_loss is not None:
+            values["log_loss", each.scorer] = _log_loss(each.scores, test.labels)
     return MeasuredRows(
         units=_units(test.users),
         values=values,
-        scores={name: one.scores for name, one in everything.items()},
+        scores={each.scorer: each.scores for each in everything},
         labels=test.labels,
         slices={"user": _known(test.users, train.users), "item": _known(test.items, train.items), **slices},
     )
 
 
 def _units(users: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Users numbered from 0; a row without a user is a unit of its own."""
-    nobody = users < 0
-    own = np.where(nobody, users.max(initial=0) + 1 + np.cumsum(nobody), users)
-    return np.unique(own, return_inverse=True)[1].astype(np.int64)
+    """Numbers the users from 0; a row without a user is a unit of its own."""
+    unknown = users < 0
+    units = np.where(unknown, users.max(initial=0) + 1 + np.cumsum(unknown), users)
+    return np.unique(units, return_inverse=True)[1].astype(np.int64)
 
 
-def _once_a_user(one: Performance, test: Interactions) -> Array:
-    """The NDCG of each user in the first of the user's rows, NaN in the others."""
-    found = np.full(len(test), np.nan)
+def _ndcg_in_first_row(performance: Performance, test: Interactions) -> Array:
+    """NDCG of each user in the first row of the user, NaN in the others."""
+    values = np.full(len(test), np.nan)
     users, first = np.unique(test.users, return_index=True)
-    place = np.searchsorted(users, one.ranking.codes)
-    found[first[place]] = one.ranking.ndcgs
-    return found
+    index = np.searchsorted(users, performance.ranking.codes)
+    values[first[index]] = performance.ranking.ndcgs
+    return values
 
 
 def _log_loss(scores: Array, labels: Array) -> Array:

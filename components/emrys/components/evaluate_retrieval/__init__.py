@@ -1,1 +1,1 @@
-"""Step: how good the recommendations of a retrieval model are."""
+"""Step evaluate_retrieval: evaluates the recommendations of a retrieval model over the whole catalogue."""

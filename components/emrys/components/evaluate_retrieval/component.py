@@ -1,4 +1,4 @@
-"""Contract of the step evaluate_retrieval with Kubeflow Pipelines."""
+"""KFP component of the step evaluate_retrieval."""
 
 from kfp import dsl
 
@@ -22,19 +22,19 @@ def evaluate_retrieval(
     registry: str = "",
     model_name: str = "retrieval",
 ) -> None:
-    """Evaluates the trained model over the whole catalogue, without what users have had, with baselines beside it.
+    """Evaluates the trained model over the whole catalogue, without the items that users have seen, next to baselines.
 
     Args:
-        splits: Raw rows; the baselines learn from those of train.
+        splits: Raw rows; the baselines are fitted on those of train.
         data: Transformed rows.
         model: The trained model.
         schema: Schema of the transformed rows.
-        k: Length of the list that NDCG, MRR, coverage and novelty look at.
-        recall_k: Length of the list that recall looks at.
+        k: Length of the list for NDCG, MRR, coverage and novelty.
+        recall_k: Length of the list for recall.
         exact_up_to: Catalogues up to this size are searched exactly, larger ones approximately.
-        recall_target: Share of the exact results that the approximate search is tuned to.
-        recall_floor: Share of them below which the step fails.
-        registry: Folder or bucket whose model in production is evaluated beside; empty for none.
+        recall_target: Share of the exact results that the approximate search aims at.
+        recall_floor: Share of the exact results below which the step fails.
+        registry: Folder or bucket of a registry, whose model in production is evaluated as well; empty for none.
         model_name: Name of the model in the registry.
 
     Returns:

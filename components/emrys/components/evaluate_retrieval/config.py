@@ -1,4 +1,4 @@
-"""What can be chosen about the evaluation of a retrieval model."""
+"""Settings of the step evaluate_retrieval."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class EvaluateRetrievalConfig:
     """Settings of the evaluate_retrieval step.
 
     Args:
-        k: Length of the list that NDCG, MRR, coverage and novelty look at.
-        recall_k: Length of the list that recall looks at.
-        batch_size: Queries that the model answers at once.
+        k: Length of the list for NDCG, MRR, coverage and novelty.
+        recall_k: Length of the list for recall.
+        batch_size: Queries of a batch.
         exact_up_to: Catalogues up to this size are searched exactly, larger ones approximately.
-        recall_target: Share of the exact results that the approximate search is tuned to.
-        recall_floor: Share of them below which the step fails; measured on the test queries.
-        target: Binary column that says what is right; by default the one that the schema tags so.
-        registry: Folder or bucket whose model in production is evaluated beside; empty for none.
+        recall_target: Share of the exact results that the approximate search aims at.
+        recall_floor: Share of the exact results, measured on the test queries, below which the step fails.
+        target: Binary label of relevant items. Default: the column that the schema tags as binary target.
+        registry: Folder or bucket of a registry, whose model in production is evaluated as well; empty for none.
         model_name: Name of the model in the registry.
     """
 
@@ -53,5 +53,5 @@ class EvaluateRetrievalConfig:
 
     @property
     def longest(self) -> int:
-        """Items that are recommended for each query."""
+        """Number of items to recommend to each query."""
         return max(self.k, self.recall_k)

@@ -1,1 +1,1 @@
-"""Metrics that several steps share: ranking and classification metrics, slices and the bootstrap."""
+"""Evaluation room: ranking and classification metrics, slices, bootstrap, and the inputs of the evaluation steps."""

@@ -1,4 +1,4 @@
-"""How low a number may really be, given that other users could have come."""
+"""Lower confidence bounds by the bootstrap over users."""
 
 from __future__ import annotations
 
@@ -13,41 +13,38 @@ Array = npt.NDArray[np.float64]
 
 
 class Bound(NamedTuple):
-    """A number, and the value that it exceeds with the confidence asked for."""
+    """An estimate and its lower confidence bound."""
 
     estimate: float
     lower: float
 
 
-def lower_bound(
-    measure: Callable[[Array], Array], units: int, *, confidence: float, resamples: int, seed: int
-) -> Bound:
-    """Bounds a measure from below by the percentile bootstrap over units (Efron 1979).
+def lower_bound(metric: Callable[[Array], Array], units: int, *, confidence: float, resamples: int, seed: int) -> Bound:
+    """Lower confidence bound of a metric by the percentile bootstrap over units (Efron 1979).
 
-    Users are drawn, not rows: the rows of a user resemble each other, and taking them for independent would make the
-    bound too tight. A difference of two measures under the same draws gives the paired bootstrap.
+    Units are users, not rows: the rows of a user resemble each other, and treating them as independent would make the
+    bound too tight. The difference of two metrics under the same draws gives the paired bootstrap.
 
     Args:
-        measure: (R, U) draws per unit to (R,) values.
-        units: U, how many units there are.
-        confidence: Such as 0.95; the bound is one-sided.
+        metric: (R, U) draws per unit to (R,) values.
+        units: Number of units, U.
+        confidence: Confidence of the one-sided bound, such as 0.95.
         resamples: Number of resamples.
-        seed: Of the draws.
+        seed: Seed of the draws.
 
     Returns:
-        The value for the units as they are, and its lower bound; NaN where it cannot be measured.
+        The value with every unit counted once, and its lower bound; NaN if it is not defined.
     """
-    estimate = float(measure(np.ones((1, units)))[0])
+    estimate = float(metric(np.ones((1, units)))[0])
     if units < 2 or not np.isfinite(estimate):
         return Bound(estimate, float("nan"))
 
     def statistic(drawn: npt.NDArray[np.int64], axis: int = -1) -> Array:
         rows = np.atleast_2d(np.moveaxis(drawn, axis, -1))
-        return measure(np.stack([np.bincount(row, minlength=units) for row in rows]).astype(np.float64)).reshape(
-            drawn.shape[:-1]
-        )
+        draws = np.stack([np.bincount(row, minlength=units) for row in rows]).astype(np.float64)
+        return metric(draws).reshape(drawn.shape[:-1])
 
-    found = stats.bootstrap(
+    result = stats.bootstrap(
         (np.arange(units),),
         statistic,
         vectorized=True,
@@ -58,7 +55,7 @@ def lower_bound(
         batch=max(1, 2_000_000 // units),
         random_state=np.random.default_rng(seed),
     )
-    # A resample that cannot be measured (a slice with one class, say) says nothing in favour of the model.
-    values = found.bootstrap_distribution
+    # Resamples without a value (a slice with one class, for example) must not count in favour of the model.
+    values = result.bootstrap_distribution
     lower = float("nan") if np.isnan(values).mean() > 0.01 else float(np.nanquantile(values, 1 - confidence))
     return Bound(estimate, lower)

@@ -1,4 +1,4 @@
-"""The ROC curve, thinned so that it can be stored and drawn."""
+"""ROC curve and calibration of scores, in a form that is stored and drawn."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class RocCurve:
 
     @classmethod
     def of(cls, scores: Array, labels: Array, points: int = 200) -> RocCurve:
-        """Computes the curve and keeps at most `points` points, spread evenly along it.
+        """Computes the curve, thinned to at most `points` points at even distances along it.
 
         Args:
             scores: (N,) finite scores.
             labels: (N,) 0 or 1, both present.
-            points: Most points to keep, at least 2; both ends are among them.
+            points: Maximum number of points, at least 2; both ends are kept.
         """
         fpr, tpr, thresholds = metrics.roc_curve(labels, scores)
         thresholds = thresholds.astype(np.float64)
-        thresholds[0] = np.nextafter(scores.max(), np.inf)  # scikit-learn says infinity, which KFP refuses
+        thresholds[0] = np.nextafter(scores.max(), np.inf)  # scikit-learn returns infinity, which KFP rejects
         if len(fpr) > points:
-            along = fpr + tpr  # the way along the curve in steps right and up: from 0 to 2
+            along = fpr + tpr  # length of the curve in steps right and up, from 0 to 2
             keep = np.unique(np.searchsorted(along, np.linspace(0.0, along[-1], points)).clip(0, len(fpr) - 1))
             keep[-1] = len(fpr) - 1
             fpr, tpr, thresholds = fpr[keep], tpr[keep], thresholds[keep]
@@ -47,7 +47,7 @@ class RocCurve:
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """Rows binned by score.
+    """Mean score and share of positive rows, by bins of the score.
 
     Args:
         predicted: Mean score of each bin, ascending.
@@ -63,7 +63,7 @@ class Calibration:
     def of(cls, scores: Array, labels: Array, bins: int) -> Calibration:
         """Bins the rows by the quantiles of the scores.
 
-        Equal scores stay in one bin, so there may be fewer bins than asked for.
+        Equal scores share a bin, so that there may be fewer bins than requested.
 
         Args:
             scores: (N,) probabilities.

@@ -1,4 +1,4 @@
-"""A metric in each slice of the test rows."""
+"""Slices of the test rows, and metrics in each slice."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ import pyarrow.parquet as pq
 
 from emrys.components.contracts.column_roles import tags_of
 from emrys.components.contracts.measured_rows import MeasuredRows
-from emrys.components.evaluation.weighted_metrics import measure_of, plain
+from emrys.components.evaluation.weighted_metrics import metric_of
 
 
 @dataclasses.dataclass(frozen=True)
 class Slice:
-    """One level of one slice.
+    """A metric on the rows with one value of a column.
 
     Args:
-        name: Name of the slice, such as a column.
-        level: Its level.
-        rows: How many rows it has.
-        units: How many users or queries it has.
-        values: The metric by scorer; None where it cannot be measured.
+        name: Name of the slicing column.
+        level: Value of the column.
+        rows: Number of rows.
+        units: Number of users or queries.
+        values: The metric by scorer; None if it is not defined.
     """
 
     name: str
@@ -39,54 +39,54 @@ class Slice:
 
     @property
     def title(self) -> str:
-        """What it is called."""
+        """Column and value, as shown in reports."""
         return f"{self.name} {self.level}"
 
 
-def slices_by(rows: MeasuredRows, metric: str, scorers: Sequence[str]) -> list[Slice]:
-    """Measures scorers in every slice, as the gate does.
+def slice_metrics(rows: MeasuredRows, metric: str, scorers: Sequence[str]) -> list[Slice]:
+    """Metrics of several scorers in every slice.
 
     Args:
-        rows: What was measured on each row.
+        rows: Metric values per row.
         metric: Name of the metric.
-        scorers: Whom to measure.
+        scorers: Names of the scorers.
 
     Returns:
-        The slices in which the first of the scorers can be measured: by name, and the largest level first.
+        The slices in which the metric of the first scorer is defined, by name and descending number of rows.
     """
-    found = []
+    slices = []
     for name, texts in sorted(rows.slices.items()):
         for level in sorted({text for text in texts if text is not None}):
             mask = texts == level
             values = {scorer: _value(rows, metric, scorer, mask) for scorer in scorers}
             if values[scorers[0]] is not None:
-                found.append(Slice(name, level, int(mask.sum()), len(np.unique(rows.units[mask])), values))
-    return sorted(found, key=lambda one: (one.name, -one.rows))
+                slices.append(Slice(name, level, int(mask.sum()), len(np.unique(rows.units[mask])), values))
+    return sorted(slices, key=lambda each: (each.name, -each.rows))
 
 
-def _value(rows: MeasuredRows, metric: str, scorer: str, mask: np.ndarray) -> float | None:  # type: ignore[type-arg]
-    measure = measure_of(rows, metric, scorer, mask)
-    value = float("nan") if measure is None else plain(measure, rows)
+def _value(rows: MeasuredRows, metric: str, scorer: str, mask: npt.NDArray[np.bool_]) -> float | None:
+    measured = metric_of(rows, metric, scorer, mask)
+    value = float("nan") if measured is None else measured.value(rows.unit_count)
     return value if math.isfinite(value) else None
 
 
-#: Columns with more levels than this are no slices.
-MOST_LEVELS = 25
+#: Maximum number of distinct values of a slicing column.
+MAX_LEVELS = 25
 
 
-def slices_of(raw: Path, schema: Any) -> dict[str, npt.NDArray[np.object_]]:
-    """The level of each row in the categorical columns that have few.
+def column_slices(raw: Path, schema: Any) -> dict[str, npt.NDArray[np.object_]]:
+    """Values of the categorical columns with few distinct values.
 
     Args:
         raw: Raw test split.
-        schema: Schema of the transformed rows; ids are left out by their tags.
+        schema: Schema of the transformed rows; columns tagged as ids are ignored.
 
     Returns:
-        (N,) texts by column, None where the value is null.
+        (N,) texts by column, None for null.
     """
     wanted = [column.name for column in schema if "categorical" in tags_of(column) and "id" not in tags_of(column)]
-    there = pq.read_schema(raw)
-    scalar = [name for name in wanted if name in there.names and not pa.types.is_list(there.field(name).type)]
+    columns = pq.read_schema(raw)
+    scalar = [name for name in wanted if name in columns.names and not pa.types.is_list(columns.field(name).type)]
     table = pq.read_table(raw, columns=scalar, partitioning=None)
-    small = [name for name in scalar if pc.count_distinct(table[name]).as_py() <= MOST_LEVELS]
+    small = [name for name in scalar if pc.count_distinct(table[name]).as_py() <= MAX_LEVELS]
     return {name: np.array(table[name].cast(pa.string()).to_pylist(), dtype=object) for name in small}

@@ -1,4 +1,4 @@
-"""What the gate measures, as functions of how often each user was drawn."""
+"""AUC and means of measured rows, computed for many bootstrap resamples at once."""
 
 from __future__ import annotations
 
@@ -12,54 +12,62 @@ from emrys.components.contracts.measured_rows import MeasuredRows
 Array = npt.NDArray[np.float64]
 Units = npt.NDArray[np.int64]
 
-#: Numbers that one product of draws and rows may hold at once.
+#: Most elements of an array of draws times rows.
 _BLOCK = 8_000_000
 
 
-class Measure(abc.ABC):
-    """A metric of the test rows where each unit (a user, a query) counts as often as it was drawn."""
+class WeightedMetric(abc.ABC):
+    """A metric in which each unit (a user or a query) counts as often as it was drawn."""
 
     @abc.abstractmethod
-    def of(self, draws: Array) -> Array:
-        """The metric.
+    def resampled(self, draws: Array) -> Array:
+        """Values of the metric.
 
         Args:
             draws: (R, U) how often each of the U units was drawn in each of R resamples.
 
         Returns:
-            (R,), NaN where a resample cannot be measured.
+            (R,) values, NaN if the metric is not defined for a resample.
         """
 
+    def value(self, units: int) -> float:
+        """The metric with every unit counted once; NaN if it is not defined.
 
-class Mean(Measure):
-    """The mean of a value; rows where it is NaN have none.
+        Args:
+            units: Number of units, U.
+        """
+        return float(self.resampled(np.ones((1, units)))[0])
+
+
+class WeightedMean(WeightedMetric):
+    """Mean of a value; rows with NaN are ignored.
 
     Args:
-        values: (N,) a value per row.
-        units: (N,) which unit each row belongs to, 0 to U - 1.
-        count: U.
+        values: (N,) value of each row.
+        units: (N,) unit of each row, 0 to U - 1.
+        count: Number of units, U.
     """
 
     def __init__(self, values: Array, units: Units, count: int) -> None:
-        there = np.isfinite(values)
-        self._sums = np.bincount(units[there], weights=values[there], minlength=count)
-        self._rows = np.bincount(units[there], minlength=count).astype(np.float64)
+        present = np.isfinite(values)
+        self._sums = np.bincount(units[present], weights=values[present], minlength=count)
+        self._rows = np.bincount(units[present], minlength=count).astype(np.float64)
 
-    def of(self, draws: Array) -> Array:
-        """The mean, (R,)."""
+    def resampled(self, draws: Array) -> Array:
+        """(R,) means."""
         rows = draws @ self._rows
         return np.divide(draws @ self._sums, rows, out=np.full(len(draws), np.nan), where=rows > 0)
 
 
-class Auc(Measure):
-    """The area under the ROC curve: the share of pairs of a positive and a negative row in the right order.
+class WeightedAuc(WeightedMetric):
+    """Area under the ROC curve: share of the pairs of a positive and a negative row in the right order.
 
-    Equal scores count half.
+    Ties count half.
 
     Args:
-        scores: (N,) what rows are ordered by.
+        scores: (N,) scores.
         labels: (N,) 0 or 1.
-        units: (N,) which unit each row belongs to, 0 to U - 1.
+        units: (N,) unit of each row, 0 to U - 1.
     """
 
     def __init__(self, scores: Array, labels: Array, units: Units) -> None:
@@ -67,48 +75,57 @@ class Auc(Measure):
         self._units = units[order]
         self._positive = labels[order] > 0
         ordered = scores[order]
-        #: First and last row of the tie of each row.
+        # first row and end of the tie of each row
         self._first = np.searchsorted(ordered, ordered, side="left")
-        self._behind = np.searchsorted(ordered, ordered, side="right")
+        self._end = np.searchsorted(ordered, ordered, side="right")
 
-    def of(self, draws: Array) -> Array:
-        """The area, (R,)."""
+    def resampled(self, draws: Array) -> Array:
+        """(R,) areas."""
         step = max(1, _BLOCK // max(1, len(self._units)))
         return np.concatenate([self._block(draws[start : start + step]) for start in range(0, len(draws), step)])
 
     def _block(self, draws: Array) -> Array:
         weights = draws[:, self._units]
         negative = np.cumsum(np.where(self._positive, 0.0, weights), axis=1)
-        negative = np.concatenate([np.zeros((len(draws), 1)), negative], axis=1)  # of the rows before each place
-        below = (negative[:, self._first] + negative[:, self._behind]) / 2
+        negative = np.concatenate([np.zeros((len(draws), 1)), negative], axis=1)  # of the rows before each row
+        below = (negative[:, self._first] + negative[:, self._end]) / 2
         positives = np.where(self._positive, weights, 0.0)
         pairs = positives.sum(axis=1) * negative[:, -1]
-        found = (positives * below).sum(axis=1)
-        return np.divide(found, pairs, out=np.full(len(draws), np.nan), where=pairs > 0)
+        ordered_pairs = (positives * below).sum(axis=1)
+        return np.divide(ordered_pairs, pairs, out=np.full(len(draws), np.nan), where=pairs > 0)
 
 
-def measure_of(rows: MeasuredRows, metric: str, scorer: str, mask: npt.NDArray[np.bool_]) -> Measure | None:
-    """A metric of a scorer in some of the rows of an evaluation.
+def auc(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Area under the ROC curve; ties count half.
 
     Args:
-        rows: What was measured.
-        metric: Name of the metric.
-        scorer: Name of the scorer.
-        mask: (N,) which rows.
+        scores: (N,) scores.
+        labels: (N,) 0 or 1.
 
     Returns:
-        The measure over all units of the rows; None where there are no such rows, or it was not measured.
+        The area, NaN if there is only one class.
+    """
+    rows = np.asarray(scores, np.float64)
+    return WeightedAuc(rows, np.asarray(labels, np.float64), np.zeros(len(rows), np.int64)).value(1)
+
+
+def metric_of(rows: MeasuredRows, metric: str, scorer: str, mask: npt.NDArray[np.bool_]) -> WeightedMetric | None:
+    """A metric of a scorer on some rows of an evaluation.
+
+    Args:
+        rows: Metric values per row.
+        metric: Name of the metric.
+        scorer: Name of the scorer.
+        mask: (N,) rows to use.
+
+    Returns:
+        The metric, or None if there are no such rows or the metric was not measured.
     """
     if not mask.any():
         return None
     values = rows.values.get((metric, scorer))
     if values is not None:
-        return Mean(values[mask], rows.units[mask], rows.unit_count)
+        return WeightedMean(values[mask], rows.units[mask], rows.unit_count)
     if metric == "auc" and scorer in rows.scores and rows.labels is not None:
-        return Auc(rows.scores[scorer][mask], rows.labels[mask], rows.units[mask])
+        return WeightedAuc(rows.scores[scorer][mask], rows.labels[mask], rows.units[mask])
     return None
-
-
-def plain(measure: Measure, rows: MeasuredRows) -> float:
-    """The metric of the rows as they are, every unit once; NaN where it cannot be measured."""
-    return float(measure.of(np.ones((1, rows.unit_count)))[0])

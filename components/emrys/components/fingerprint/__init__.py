@@ -1,1 +1,1 @@
-"""The fingerprint step: names the content of the data, so that what depends on it is run again when it changes."""
+"""Step fingerprint: identifies the content of a data set, so that later steps run again when it changes."""

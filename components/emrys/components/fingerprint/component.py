@@ -1,4 +1,4 @@
-"""Contract of the step fingerprint with Kubeflow Pipelines."""
+"""KFP component of the step fingerprint."""
 
 from kfp import dsl
 
@@ -7,7 +7,7 @@ from emrys.components.images import PREPROCESS_IMAGE
 
 @dsl.component(base_image=PREPROCESS_IMAGE, install_kfp_package=False)
 def fingerprint(dataset: str) -> str:
-    """Names the content of the data, so that equal data is not ingested again and changed data is.
+    """Computes a fingerprint of the data, so that ingest runs again exactly when the data has changed.
 
     Args:
         dataset: A name, a path, or gs://bucket/folder.

@@ -1,1 +1,1 @@
-"""The gate: whether a model is good enough to be exported and promoted."""
+"""Step gate: decides whether a model is good enough to be exported and promoted."""

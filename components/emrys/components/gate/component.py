@@ -1,4 +1,4 @@
-"""Contract of the step gate with Kubeflow Pipelines."""
+"""KFP component of the step gate."""
 
 from kfp import dsl
 
@@ -24,21 +24,21 @@ def gate(
     """Decides whether the model may be exported and promoted.
 
     Args:
-        evaluation: What was measured.
-        thresholds: By metric what the model has to reach; with none it does not pass.
-        metric: What it is compared by with the baselines, with production and in slices.
-        baseline_metrics: Further metrics by which it is compared with the baselines.
-        baseline_margin: How much better than every baseline it has to be.
-        production_margin: How much better than the model in production; below 0, how much worse it may be.
-        slice_margin: The same for the worst slice.
+        evaluation: The evaluation.
+        thresholds: Minimum value per metric, or maximum if lower is better; an empty mapping never passes.
+        metric: Metric for comparisons with the baselines, with production and in slices.
+        baseline_metrics: Further metrics for comparisons with the baselines.
+        baseline_margin: Minimum lift over every baseline.
+        production_margin: Minimum lift over the model in production; negative to allow a loss.
+        slice_margin: Minimum lift in every slice.
         min_slice_size: Slices with fewer users or queries than this are ignored.
         confidence: Confidence of the lower bounds.
-        resamples: Resamples of the bootstrap.
+        resamples: Number of resamples of the bootstrap.
         seed: Seed of the bootstrap.
 
     Returns:
-        decision: The decision, and why.
-        summary: The decision for people.
+        decision: The decision and the checks behind it.
+        summary: The decision as Markdown.
         Output: Whether the model passed.
     """
     from pathlib import Path
@@ -60,6 +60,6 @@ def gate(
             resamples=resamples,
             seed=seed,
         )
-        found = run(Path(evaluation.path), config, Path(decision.path))
-        Path(summary.path).write_text(markdown(found), encoding="utf-8")
-        return found.passed
+        result = run(Path(evaluation.path), config, Path(decision.path))
+        Path(summary.path).write_text(markdown(result), encoding="utf-8")
+        return result.passed

@@ -1,4 +1,4 @@
-"""What a model has to reach."""
+"""Settings of the step gate."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from emrys.blocks.errors import ConfigError
 
 @dataclass(frozen=True)
 class GateConfig:
-    """What a model has to reach to be exported.
+    """Thresholds and margins of the gate.
 
-    Every comparison is made on the lower bound of a one-sided confidence interval, so that a lift that may be chance
-    does not pass. What cannot be measured does not pass.
+    Every comparison uses the lower bound of a one-sided confidence interval, so that a lift that may be due to chance
+    does not pass. A metric that was not measured does not pass.
 
     Attributes:
-        metric: What the model is compared by with the baselines, with production and in slices.
-        thresholds: By metric what it has to be at least, or at most where lower is better. There has to be one.
-        baseline_metrics: Further metrics by which it is compared with the baselines.
-        baseline_margin: How much better than every baseline the model has to be.
-        production_margin: How much better than the model in production it has to be; below 0, how much worse it may be.
-        slice_margin: The same for the worst slice, against production where there is one, else the best baseline.
+        metric: Metric for comparisons with the baselines, with production and in slices.
+        thresholds: Minimum value per metric, or maximum if lower is better; an empty mapping never passes.
+        baseline_metrics: Further metrics for comparisons with the baselines.
+        baseline_margin: Minimum lift over every baseline.
+        production_margin: Minimum lift over the model in production; negative to allow a loss.
+        slice_margin: Minimum lift in every slice, over production or, without production, the best baseline.
         min_slice_size: Slices with fewer users or queries than this are ignored.
-        confidence: Of the interval.
-        resamples: Of the bootstrap.
-        seed: Of the bootstrap.
+        confidence: Confidence of the lower bounds.
+        resamples: Number of resamples of the bootstrap.
+        seed: Seed of the bootstrap.
     """
 
     metric: str = "auc"

@@ -1,4 +1,4 @@
-"""Decides whether a model is good enough to be exported and promoted."""
+"""Decides whether a model is good enough to be exported and promoted, and summarises the decision."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from emrys.blocks.io import write_json
 from emrys.components.contracts.evaluation import Evaluation
 from emrys.components.contracts.gate_decision import GateDecision
-from emrys.components.events import emit, running
+from emrys.components.events import emit, step_events
 from emrys.components.gate.checks import all_checks
 from emrys.components.gate.config import GateConfig
 
@@ -17,14 +17,14 @@ STEP = "gate"
 
 
 def run(evaluation: Path, config: GateConfig, output: Path) -> GateDecision:
-    """Holds an evaluation against what the model has to reach.
+    """Checks an evaluation against the thresholds and margins.
 
-    A model that does not pass is no error of the step: the decision says so, and what comes behind does not run.
+    A model that does not pass is not an error of the step; the pipeline skips the later steps then.
 
     Args:
-        evaluation: What was measured.
-        config: What the model has to reach.
-        output: Where the decision shall stand.
+        evaluation: The evaluation.
+        config: Thresholds and margins.
+        output: Folder of the decision.
 
     Returns:
         The decision.
@@ -32,7 +32,7 @@ def run(evaluation: Path, config: GateConfig, output: Path) -> GateDecision:
     Raises:
         ArtifactError: if the evaluation is damaged.
     """
-    with running(STEP):
+    with step_events(STEP):
         measured = Evaluation(evaluation)
         checks = all_checks(measured.rows, config)
         reasons = [check.reason for check in checks if not check.passed]
@@ -52,7 +52,7 @@ def run(evaluation: Path, config: GateConfig, output: Path) -> GateDecision:
 
 
 def markdown(decision: GateDecision) -> str:
-    """The decision as a heading, the reasons, and a table of all checks."""
+    """Formats the decision as Markdown: heading, reasons, and a table of all checks."""
     content = decision.decision
     lines = [f"# The model {'passed' if decision.passed else 'did not pass'} the gate", ""]
     lines += [*(f"- {reason}" for reason in decision.reasons), ""] if decision.reasons else []

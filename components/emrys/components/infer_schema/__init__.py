@@ -1,1 +1,1 @@
-"""The step infer_schema: the Merlin schema of the transformed data."""
+"""Step infer_schema: infers the Merlin schema of the transformed data."""

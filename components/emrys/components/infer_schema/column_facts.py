@@ -1,4 +1,4 @@
-"""What the transformed data says of a column, held against what the workflow says."""
+"""Types, ranges and list lengths of the transformed columns, checked against the workflow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REPEAT = "Run the preprocess step again."
 
 @dataclass
 class ColumnFacts:
-    """What was seen in a column.
+    """Facts about the values of a column.
 
     Args:
         dtype: Type of the values.
@@ -37,8 +37,8 @@ class ColumnFacts:
     shortest: int | None = None
     longest: int | None = None
 
-    def see(self, values: pa.ChunkedArray, train: bool) -> None:
-        """Takes in some rows."""
+    def update(self, values: pa.ChunkedArray, train: bool) -> None:
+        """Adds rows."""
         if self.is_list:
             if train and len(values):
                 lengths = pc.min_max(pc.list_value_length(values)).as_py()
@@ -50,18 +50,18 @@ class ColumnFacts:
             self.low, self.high = min(self.low, ends["min"]), max(self.high, ends["max"])
 
 
-def look_over(data: Transformed, workflow: FittedWorkflow) -> dict[str, ColumnFacts]:
+def read_column_facts(data: Transformed, workflow: FittedWorkflow) -> dict[str, ColumnFacts]:
     """Reads all splits once and checks them.
 
     Args:
         data: The transformed data.
-        workflow: The workflow that made it.
+        workflow: The workflow of the transformation.
 
     Returns:
-        What was seen, by column: features first, then targets.
+        Facts by column: features first, then targets.
 
     Raises:
-        DataError: if a column is missing or too many, of the wrong type, or holds what the workflow cannot have made.
+        DataError: if a column is missing, unknown or of the wrong type, or has values that the workflow cannot produce.
     """
     features = {column.name: column for column in workflow.output_columns}
     facts: dict[str, ColumnFacts] = {}
@@ -74,8 +74,8 @@ def look_over(data: Transformed, workflow: FittedWorkflow) -> dict[str, ColumnFa
                 table = file.read_row_group(group)
                 for name in (*features, *workflow.targets):
                     _check_values(path, name, table[name], features.get(name))
-                    fact = facts.setdefault(name, _empty(table[name].type))
-                    fact.see(table[name], split == "train")
+                    fact = facts.setdefault(name, _no_facts(table[name].type))
+                    fact.update(table[name], split == "train")
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"the Parquet file cannot be read ({error})", path=path, fix=_REPEAT) from None
     for name, column in features.items():
@@ -83,9 +83,9 @@ def look_over(data: Transformed, workflow: FittedWorkflow) -> dict[str, ColumnFa
     return facts
 
 
-def _empty(found: pa.DataType) -> ColumnFacts:
-    is_list = pa.types.is_list(found)
-    value = found.value_type if is_list else found
+def _no_facts(dtype: pa.DataType) -> ColumnFacts:
+    is_list = pa.types.is_list(dtype)
+    value = dtype.value_type if is_list else dtype
     return ColumnFacts({"float": "float32", "double": "float64"}.get(str(value), str(value)), is_list)
 
 
@@ -100,18 +100,18 @@ def _check_columns(path: Path, schema: pa.Schema, features: dict[str, OutputColu
     for field in schema:
         if field.name in targets:
             if not (pa.types.is_integer(field.type) or pa.types.is_floating(field.type)):
-                raise _refuse_type(path, field, "a number")
+                raise _wrong_type(path, field, "a number")
             continue
         if field.name not in features:
-            raise DataError("the workflow does not make the column", path=path, column=field.name, fix=_REPEAT)
+            raise DataError("the workflow does not produce the column", path=path, column=field.name, fix=_REPEAT)
         column = features[field.name]
         scalar = pa.int64() if column.dtype == "int64" else pa.float32()
         is_list = pa.types.is_list(field.type)
         if is_list != column.is_list or (field.type.value_type if is_list else field.type) != scalar:
-            raise _refuse_type(path, field, f"list<{scalar}>" if column.is_list else str(scalar))
+            raise _wrong_type(path, field, f"list<{scalar}>" if column.is_list else str(scalar))
 
 
-def _refuse_type(path: Path, field: pa.Field, expected: str) -> DataError:
+def _wrong_type(path: Path, field: pa.Field, expected: str) -> DataError:
     got = str(field.type)
     return DataError("the column has the wrong type", path=path, column=field.name, expected=expected, got=got)
 
@@ -132,7 +132,7 @@ def _check_ids(path: Path, column: OutputColumn, facts: ColumnFacts) -> None:
     if column.cardinality is not None and (facts.low < 0 or facts.high >= column.cardinality):
         seen = int(facts.low if facts.low < 0 else facts.high)
         raise DataError(
-            "the column holds an id that the workflow does not give",
+            "the column holds an id that the workflow does not assign",
             path=path,
             column=column.name,
             expected=f"0 to {column.cardinality - 1}",

@@ -1,4 +1,4 @@
-"""Contract of the step infer_schema with Kubeflow Pipelines."""
+"""KFP component of the step infer_schema."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ def infer_schema(
 
     Args:
         data: Transformed rows.
-        workflow: The fitted workflow that made them.
-        overrides: What to set by hand, by column.
+        workflow: The fitted workflow of the transformation.
+        overrides: Overrides by column.
 
     Returns:
         schema: The schema as `schema.pbtxt`.

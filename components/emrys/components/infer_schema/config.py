@@ -1,4 +1,4 @@
-"""What can be chosen about the schema."""
+"""Settings of the step infer_schema."""
 
 from __future__ import annotations
 
@@ -10,29 +10,7 @@ from typing import Any
 from emrys.blocks.errors import ConfigError
 from emrys.components.contracts.settings import column_settings
 
-
-@dataclass(frozen=True)
-class SchemaConfig:
-    """Settings of the infer_schema step.
-
-    Args:
-        overrides: What is set by hand, by column: a `ColumnOverride`, or a mapping of its arguments.
-    """
-
-    overrides: Mapping[str, ColumnOverride | Mapping[str, Any]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.overrides, Mapping):
-            raise ConfigError("overrides cannot be used", expected="a mapping by column", got=f"{self.overrides!r}")
-        made = {name: ColumnOverride.of(name, value) for name, value in self.overrides.items()}
-        object.__setattr__(self, "overrides", made)
-
-    def of(self, column: str) -> ColumnOverride:
-        """What is set by hand about `column`."""
-        return ColumnOverride.of(column, self.overrides.get(column, {}))
-
-
-#: What a column can be, and the tags that say so.
+#: Tags of each role of a column.
 ROLES: dict[str, tuple[str, ...]] = {
     "user_id": ("user", "id"),
     "item_id": ("item", "id"),
@@ -49,15 +27,15 @@ _DTYPES = ("int8", "int16", "int32", "int64", "float16", "float32", "float64")
 
 @dataclass(frozen=True)
 class ColumnOverride:
-    """What takes the place of what was inferred; what is None stays as inferred.
+    """Override of the schema of one column; None keeps the inferred value.
 
     Args:
-        tags: All tags of the column, but for those of `role` where that is given too.
-        role: One of `ROLES`; it brings its tags.
+        tags: All tags of the column, in addition to those of `role` if that is set too.
+        role: One of `ROLES`, with its tags.
         dtype: Type of the values.
         min: Lower end of the domain.
         max: Upper end of the domain.
-        drop: Whether to leave the column out of the schema.
+        drop: Whether to remove the column from the schema.
     """
 
     tags: tuple[str, ...] | None = None
@@ -71,7 +49,7 @@ class ColumnOverride:
         if self.tags is not None:
             if isinstance(self.tags, str) or not all(isinstance(tag, str) and tag for tag in self.tags):
                 raise ConfigError("tags cannot be used", expected="a list of names", got=f"{self.tags!r}")
-            object.__setattr__(self, "tags", tuple(self.tags))  # JSON brings lists
+            object.__setattr__(self, "tags", tuple(self.tags))  # JSON has lists
         if self.role is not None and self.role not in ROLES:
             raise ConfigError("role cannot be used", expected=", ".join(ROLES), got=f"{self.role!r}")
         if self.dtype is not None and self.dtype not in _DTYPES:
@@ -89,9 +67,30 @@ class ColumnOverride:
 
     @classmethod
     def of(cls, column: str, value: ColumnOverride | Mapping[str, Any]) -> ColumnOverride:
-        """Takes an override, or a mapping of its arguments as configuration files have it.
+        """Converts a mapping from a configuration file to an override.
 
         Raises:
-            ConfigError: naming the column.
+            ConfigError: with the column.
         """
-        return column_settings(cls, "the override", column, value)
+        return column_settings(ColumnOverride, "the override", column, value)
+
+
+@dataclass(frozen=True)
+class SchemaConfig:
+    """Settings of the infer_schema step.
+
+    Args:
+        overrides: Overrides by column, each a `ColumnOverride` or a mapping of its arguments.
+    """
+
+    overrides: Mapping[str, ColumnOverride | Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.overrides, Mapping):
+            raise ConfigError("overrides cannot be used", expected="a mapping by column", got=f"{self.overrides!r}")
+        overrides = {name: ColumnOverride.of(name, value) for name, value in self.overrides.items()}
+        object.__setattr__(self, "overrides", overrides)
+
+    def of(self, column: str) -> ColumnOverride:
+        """Override of a column, possibly empty."""
+        return ColumnOverride.of(column, self.overrides.get(column, {}))

@@ -1,4 +1,4 @@
-"""Inferring what a column is: of the user, of the item, or of neither."""
+"""Inference of the role of each column: user, item or context."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ _USER_PREFIXES = ("user", "customer", "member", "visitor")
 _ITEM_PREFIXES = ("item", "movie", "product", "article", "song", "book")
 
 
-def infer_roles(workflow: FittedWorkflow, train: Path, given: Mapping[str, str]) -> dict[str, str]:
-    """Gives every feature a role.
+def infer_roles(workflow: FittedWorkflow, train: Path, configured: Mapping[str, str]) -> dict[str, str]:
+    """Infers the role of every feature.
 
-    The role of a raw column goes by its name; where that says nothing, a column that has one value for every user
-    (item) of the train split is of the user (item). What is encoded from a raw column is of the same side.
+    The role of a raw column follows from its name. If the name is unknown, a column with a single value for every user
+    (or item) of the train split belongs to the user (or item). An encoding has the role of its raw column.
 
     Args:
-        workflow: The workflow that made the data.
+        workflow: The workflow of the transformation.
         train: Transformed train split.
-        given: Roles set by hand, by column.
+        configured: Roles from the settings, by column.
 
     Returns:
         `user_id`, `item_id`, `user`, `item`, `history` or `context`, by output column.
 
     Raises:
-        SchemaError: if two columns are the user id, or the item id.
+        SchemaError: if several columns could be the user id, or the item id.
     """
     outputs = workflow.output_columns
-    ids = {role: _id_column(outputs, given, role) for role in ("user_id", "item_id")}
+    ids = {role: _id_column(outputs, configured, role) for role in ("user_id", "item_id")}
     raw = {name: role.removesuffix("_id") for role, name in ids.items() if name is not None}
     roles: dict[str, str] = {}
     for column in outputs:
-        own = given.get(column.name)
+        own = configured.get(column.name)
         if own is None and column.is_list and ids["item_id"] is not None and column.domain == ids["item_id"]:
             own = "history"
         if own is None and column.source not in raw:
@@ -55,20 +55,20 @@ def infer_roles(workflow: FittedWorkflow, train: Path, given: Mapping[str, str])
     return roles
 
 
-def _id_column(outputs: tuple[OutputColumn, ...], given: Mapping[str, str], role: str) -> str | None:
+def _id_column(outputs: tuple[OutputColumn, ...], configured: Mapping[str, str], role: str) -> str | None:
     candidates = [column.name for column in outputs if column.cardinality is not None and not column.is_list]
-    found = [name for name in candidates if given.get(name) == role]
-    if not found:
+    matches = [name for name in candidates if configured.get(name) == role]
+    if not matches:
         names = _USER_IDS if role == "user_id" else _ITEM_IDS
-        found = [name for name in candidates if name not in given and _plain(name) in names]
-    if len(found) > 1:
+        matches = [name for name in candidates if name not in configured and _plain(name) in names]
+    if len(matches) > 1:
         raise SchemaError(
             f"several columns could be the {role.replace('_', ' ')}",
             expected="one",
-            got=", ".join(found),
+            got=", ".join(matches),
             fix=f"Set the role {role!r} of one of them, and another role of the others, in the overrides.",
         )
-    return found[0] if found else None
+    return matches[0] if matches else None
 
 
 def _plain(name: str) -> str:
@@ -92,6 +92,6 @@ def _by_data(column: OutputColumn, train: Path, ids: Mapping[str, str | None]) -
 
 
 def _is_determined(train: Path, column: str, by: str) -> bool:
-    """Whether `column` has one value for every value of `by`."""
+    """Whether `column` has a single value for each value of `by`."""
     seen = pq.read_table(train, columns=[by, column]).group_by(by).aggregate([(column, "min"), (column, "max")])
     return bool(pc.all(pc.equal(seen[f"{column}_min"], seen[f"{column}_max"])).as_py())

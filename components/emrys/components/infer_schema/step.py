@@ -1,9 +1,9 @@
-"""Infers the Merlin schema of the transformed data from the data and the workflow that made it."""
+"""Infers the Merlin schema of the transformed data from the data and its workflow."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
@@ -13,14 +13,16 @@ from emrys.blocks.workflow.request import nearest
 from emrys.components.contracts.feature_schema import FeatureSchema
 from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
 from emrys.components.contracts.transformed import Transformed
-from emrys.components.events import emit, running
-from emrys.components.infer_schema.column_facts import ColumnFacts, look_over
+from emrys.components.events import emit, step_events
+from emrys.components.infer_schema.column_facts import ColumnFacts, read_column_facts
 from emrys.components.infer_schema.config import ROLES, ColumnOverride, SchemaConfig
 from emrys.components.infer_schema.roles import infer_roles
-from emrys.components.preprocess.without_tensorflow import without_tensorflow
+from emrys.components.merlin_imports import import_without_tensorflow
 
-with without_tensorflow():
-    from merlin.schema import ColumnSchema, Schema
+if TYPE_CHECKING:
+    from merlin.schema import ColumnSchema
+
+schemas = import_without_tensorflow("merlin.schema")
 
 __all__ = ["ColumnOverride", "SchemaConfig", "run"]
 
@@ -32,29 +34,29 @@ def run(data: Path, workflow: Path, config: SchemaConfig, output: Path) -> Featu
 
     Args:
         data: The transformed data.
-        workflow: The fitted workflow that made it.
-        config: What is set by hand.
-        output: Where the `FeatureSchema` artifact shall stand.
+        workflow: The fitted workflow of the transformation.
+        config: Settings.
+        output: Folder of the `FeatureSchema` artifact.
 
     Returns:
         The artifact.
 
     Raises:
-        EmrysError: if the data contradicts the workflow or the settings; nothing is then written.
+        EmrysError: if the data contradicts the workflow or the settings; nothing is written then.
     """
-    with running(STEP):
+    with step_events(STEP):
         transformed, fitted = Transformed(data), FittedWorkflowArtifact(workflow)
-        made_with = transformed.metadata.get("workflow", fitted.fingerprint)
-        if made_with != fitted.fingerprint:
+        data_workflow = transformed.metadata.get("workflow", fitted.fingerprint)
+        if data_workflow != fitted.fingerprint:
             raise ArtifactError(
-                "the data was made by another workflow",
+                "the data was transformed by another workflow",
                 path=transformed.path,
                 expected=fitted.fingerprint[:12],
-                got=made_with[:12],
+                got=data_workflow[:12],
                 fix="Take both from the same run of the preprocess step.",
             )
-        emit(STEP, "progress", done=0, total=2, text="looking over the transformed splits")
-        facts = look_over(transformed, fitted.workflow)
+        emit(STEP, "progress", done=0, total=2, text="reading the transformed splits")
+        facts = read_column_facts(transformed, fitted.workflow)
         roles = _roles(transformed, fitted.workflow, config, facts)
         features = {column.name: column for column in fitted.workflow.output_columns}
         columns = [
@@ -63,14 +65,14 @@ def run(data: Path, workflow: Path, config: SchemaConfig, output: Path) -> Featu
             if not config.of(name).drop
         ]
         if not columns:
-            raise SchemaError("no column is left in the schema", fix="Drop fewer columns in the overrides.")
-        about = {
+            raise SchemaError("the schema has no columns", fix="Drop fewer columns in the overrides.")
+        metadata = {
             "roles": {column.name: roles[column.name] for column in columns},
             "data": transformed.fingerprint,
             "workflow": fitted.fingerprint,
         }
         emit(STEP, "progress", done=1, total=2, text="writing the schema")
-        FeatureSchema.write(output, Schema(columns), about)
+        FeatureSchema.write(output, schemas.Schema(columns), metadata)
         emit(STEP, "progress", done=2, total=2, text=f"{len(columns)} columns")
         return FeatureSchema(output)
 
@@ -81,12 +83,12 @@ def _roles(
     for name in config.overrides:
         if name not in facts:
             hint = nearest(name, facts) or f"The columns are {', '.join(facts)}."
-            raise ConfigError("an override names no column of the data", column=name, fix=hint)
-    given = {name: role for name in facts if (role := config.of(name).role) is not None}
-    roles = infer_roles(workflow, data.file("train"), given)
+            raise ConfigError("there is no such column to override", column=name, fix=hint)
+    configured = {name: role for name in facts if (role := config.of(name).role) is not None}
+    roles = infer_roles(workflow, data.file("train"), configured)
     for name in workflow.targets:
         is_binary = set(pc.unique(data.read("train", [name])[name]).to_pylist()) <= {0, 1}
-        roles[name] = given.get(name, "binary_classification" if is_binary else "regression")
+        roles[name] = configured.get(name, "binary_classification" if is_binary else "regression")
     return roles
 
 
@@ -102,11 +104,11 @@ def _column_schema(
     if domain is not None:
         properties["domain"] = domain
     if facts.is_list:
-        # Merlin takes equal ends for a fixed length, which other rows need not have.
+        # Merlin treats equal bounds as a fixed length, which later rows may not have.
         shortest = 0 if facts.shortest == facts.longest else facts.shortest
         properties["value_count"] = {"min": shortest, "max": facts.longest}
     try:
-        return ColumnSchema(
+        return schemas.ColumnSchema(
             name,
             tags=sorted(tags),
             properties=properties,
@@ -114,8 +116,8 @@ def _column_schema(
             is_list=facts.is_list,
             is_ragged=facts.is_list,
         )
-    except ValueError as error:  # tags that exclude each other
-        raise SchemaError(f"the tags do not fit together ({error})", column=name, got=", ".join(tags)) from None
+    except ValueError as error:  # contradictory tags
+        raise SchemaError(f"the tags contradict each other ({error})", column=name, got=", ".join(tags)) from None
 
 
 def _dtype(name: str, facts: ColumnFacts, override: ColumnOverride) -> str:

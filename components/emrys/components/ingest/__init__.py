@@ -1,1 +1,1 @@
-"""The step ingest: a data set becomes rating logs in three parts."""
+"""Step ingest: reads a data set and splits it into train, valid and test."""

@@ -1,4 +1,4 @@
-"""What has to hold of the three splits before they are written."""
+"""Checks of the three splits before they are written."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from emrys.components.ingest.config import SplitMethod
 
 
 def check_splits(tables: Mapping[str, pa.Table], method: SplitMethod, path: str | None) -> None:
-    """Refuses splits that nothing can be learnt from, or that let the future into train.
+    """Rejects splits that cannot be used for training or evaluation.
 
     Args:
         tables: Table of every split.
-        method: How it was split.
-        path: Path of the data set for messages, where it has one.
+        method: Split method.
+        path: Path of the data set for error messages, or None.
 
     Raises:
-        DataError: if a split has no rows or one class only, if a column of train holds nothing, or if splits in time
-            order overlap.
+        DataError: if a split has no rows or only one class, if a column of train has no values, or if splits by time
+            overlap.
     """
     for name in SPLITS:
         if not tables[name].num_rows:
@@ -31,7 +31,7 @@ def check_splits(tables: Mapping[str, pa.Table], method: SplitMethod, path: str 
                 f"the {name} split has no rows",
                 path=path,
                 expected="at least one",
-                fix="Raise its fraction, give more ratings, or split in another way.",
+                fix="Increase its fraction, use more ratings, or another split method.",
             )
     if method is SplitMethod.TIME:
         _check_order(tables, path)
@@ -44,16 +44,16 @@ def check_splits(tables: Mapping[str, pa.Table], method: SplitMethod, path: str 
                 column=TARGET,
                 expected="ratings above 3 and others",
                 got=f"{tables[name].num_rows} rows, all {classes[0]}",
-                fix="Give more ratings, or split in another way.",
+                fix="Use more ratings, or another split method.",
             )
     for column in tables["train"].column_names:
-        if column not in (*REQUIRED_COLUMNS, TARGET) and _holds_nothing(tables["train"][column]):
+        if column not in (*REQUIRED_COLUMNS, TARGET) and _is_empty(tables["train"][column]):
             raise DataError(
                 "every value is null in the train split",
                 path=path,
                 column=column,
                 expected="a value in some rows",
-                fix="Fill the column, or leave it out.",
+                fix="Fill the column, or remove it.",
             )
 
 
@@ -64,16 +64,16 @@ def _check_order(tables: Mapping[str, pa.Table], path: str | None) -> None:
             first = pc.min(tables[later]["timestamp"]).as_py()
             if last > first:
                 raise DataError(
-                    f"{earlier} goes on after {later} has begun",
+                    f"{earlier} has rows later than the first row of {later}",
                     path=path,
                     column="timestamp",
                     expected=f"no row of {earlier} after {first}, the first of {later}",
                     got=str(last),
-                    fix="Split in time order, or choose another way to split.",
+                    fix="Split by time, or choose another split method.",
                 )
 
 
-def _holds_nothing(column: pa.ChunkedArray) -> bool:
+def _is_empty(column: pa.ChunkedArray) -> bool:
     if column.null_count == len(column):
         return True
     return pa.types.is_list(column.type) and not pc.sum(pc.list_value_length(column)).as_py()

@@ -1,4 +1,4 @@
-"""The columns of a Parquet file that a user brings: their names, types and values."""
+"""Selection and conversion of the columns of a user's Parquet file."""
 
 from __future__ import annotations
 
@@ -14,26 +14,29 @@ from emrys.blocks.datasets import LOG_SCHEMA, REQUIRED_COLUMNS
 from emrys.blocks.errors import DataError
 from emrys.components.contracts.splits import TARGET
 
-#: Seconds from 1970 to the year 3000: what lies beyond is in milliseconds.
+#: Seconds from 1970 to the year 3000; larger values are milliseconds.
 _LATEST = 32_503_680_000
 
 
 def choose_columns(names: Sequence[str], path: Path) -> tuple[list[str], list[str]]:
-    """The columns of `LOG_SCHEMA` that are there, in its order, and those that are left out.
+    """Selects the columns of `LOG_SCHEMA`.
+
+    Returns:
+        The known columns in the order of `LOG_SCHEMA`, and the unknown columns.
 
     Raises:
-        DataError: if a column occurs twice, if a required one is missing, or if one that is missing stands there under
-            a name much like its own.
+        DataError: if a column occurs twice, if a required one is missing, or if an unknown column has a name similar to
+            a missing one.
     """
     chosen = [name for name in LOG_SCHEMA.names if name in names]
     others = [name for name in names if name not in LOG_SCHEMA.names and name != TARGET]
     for name in chosen:
         if names.count(name) > 1:
-            raise DataError("the column is there twice", path=path, column=name, fix="Keep one of them.")
+            raise DataError("the column occurs twice", path=path, column=name, fix="Keep one of them.")
     for name in LOG_SCHEMA.names:
         if name in chosen:
             continue
-        # A column that may be missing is taken for misnamed only where there is next to no doubt.
+        # For an optional column the name must be almost equal to count as misspelt.
         similar = _most_like(name, others, 0.7 if name in REQUIRED_COLUMNS else 0.87)
         if similar is not None:
             raise DataError(
@@ -55,16 +58,16 @@ def choose_columns(names: Sequence[str], path: Path) -> tuple[list[str], list[st
 
 
 def convert_columns(table: pa.Table, path: Path) -> pa.Table:
-    """Brings every column to its type in `LOG_SCHEMA`.
+    """Converts every column to its type in `LOG_SCHEMA`.
 
-    Numbers may come in any width, a timestamp also as a date with time. NaN and empty texts become null.
+    Numbers may have any width, timestamps may also be Arrow timestamps. NaN and empty texts become null.
 
     Args:
         table: Columns of `LOG_SCHEMA`.
-        path: Where the table is from, for messages.
+        path: File of the table, for error messages.
 
     Raises:
-        DataError: if a column is of another kind, or holds values that it may not hold.
+        DataError: if a column has the wrong type or values that are not allowed.
     """
     columns = {name: _convert(table[name], LOG_SCHEMA.field(name), path) for name in table.column_names}
     for name in REQUIRED_COLUMNS:
@@ -94,7 +97,7 @@ def convert_columns(table: pa.Table, path: Path) -> pa.Table:
 
 
 def _most_like(name: str, others: Sequence[str], cutoff: float) -> str | None:
-    """The one among `others` that is `name` but for case, signs between words, or a slip."""
+    """Name among `others` that equals `name` except for case, separators or a typing error."""
     plain = {other.lower().replace("_", "").replace("-", "").replace(" ", ""): other for other in others}
     close = difflib.get_close_matches(name.lower().replace("_", ""), plain, n=1, cutoff=cutoff)
     return plain[close[0]] if close else None
@@ -102,7 +105,7 @@ def _most_like(name: str, others: Sequence[str], cutoff: float) -> str | None:
 
 def _convert(column: pa.ChunkedArray, field: pa.Field, path: Path) -> pa.ChunkedArray:
     try:
-        column.validate(full=True)  # texts that are not UTF-8, for one
+        column.validate(full=True)  # for example texts that are not UTF-8
     except (pa.ArrowInvalid, IndexError) as error:
         raise DataError(
             f"the column is damaged ({error})", path=path, column=field.name, fix="Write it again."
@@ -145,7 +148,7 @@ def _is_number(dtype: pa.DataType) -> bool:
     return pa.types.is_integer(dtype) or pa.types.is_floating(dtype) or pa.types.is_decimal(dtype)
 
 
-#: By the type in `LOG_SCHEMA`: what may be converted to it, and its name.
+#: For each type in `LOG_SCHEMA`: the predicate for convertible types, and its name in messages.
 _KINDS: dict[pa.DataType, tuple[Callable[[pa.DataType], bool], str]] = {
     pa.int64(): (_is_number, "whole numbers"),
     pa.float32(): (_is_number, "numbers"),
@@ -159,7 +162,7 @@ def _fits(dtype: pa.DataType, field: pa.Field) -> bool:
 
 
 def _without_empty_elements(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Lists of texts without nulls and empty texts among their elements; a null list stays null."""
+    """Removes nulls and empty texts from lists of texts; a null list stays null."""
     lists = column.combine_chunks()
     elements = lists.flatten()
     kept = pc.fill_null(pc.not_equal(elements, ""), False)

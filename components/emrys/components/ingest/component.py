@@ -1,4 +1,4 @@
-"""Contract of the step ingest with Kubeflow Pipelines."""
+"""KFP component of the step ingest."""
 
 from kfp import dsl
 
@@ -23,14 +23,15 @@ def ingest(
     Args:
         dataset: A name (`synthetic`, `ml-100k`, `ml-1m`), or the path of a MovieLens zip, of its folder, or of Parquet
             files with the same columns.
-        split: How rows are split: `time`, `random` or `per_user`.
-        valid_fraction: Share of the rows that is valid.
-        test_fraction: Share of the rows that is test.
+        split: Split method: `time`, `random` or `per_user`.
+        valid_fraction: Share of the rows in valid.
+        test_fraction: Share of the rows in test.
         synthetic_rows: Number of rows of the synthetic data set.
-        cache_dir: Folder that keeps downloads; empty for the user's cache folder.
+        cache_dir: Folder of downloads; empty for the user's cache folder.
         seed: Seed of the synthetic data and of a random split.
-        history: Most items of each row's history, the items that its user liked in train; 0 for no histories.
-        content: Fingerprint of the data set; nothing is done with it, but a result is reused for equal data alone.
+        history: Maximum length of the history of each row, the items with a positive rating of the user in train; 0 for
+            no histories.
+        content: Fingerprint of the data set. It is not used, but makes Kubeflow reuse results for equal data only.
 
     Returns:
         splits: Parquet files of raw rows: train, valid and test.

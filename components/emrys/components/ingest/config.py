@@ -1,4 +1,4 @@
-"""What can be chosen about ingest."""
+"""Settings of the step ingest."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import enum
 
 from emrys.blocks.errors import ConfigError
 
+#: Names of built-in data sets. A name always stands for the same rows: downloads are checked against checksums.
+DATASET_NAMES = ("synthetic", "ml-100k", "ml-1m")
+
 
 class SplitMethod(enum.StrEnum):
-    """How rows are shared out among train, valid and test."""
+    """Method to split rows into train, valid and test."""
 
-    #: The last rows of the whole log are test, those before them valid; rows of one second stay together.
+    #: By time over the whole log: the last rows are test, those before them valid; a second is never divided.
     TIME = "time"
-    #: Any row may go anywhere.
+    #: At random.
     RANDOM = "random"
-    #: The last rows of every user are test, those before them valid.
+    #: By time for each user: the last rows of the user are test, those before them valid.
     PER_USER = "per_user"
 
     @classmethod
@@ -32,13 +35,13 @@ class IngestConfig:
         dataset: `synthetic`, `ml-100k`, `ml-1m`, or a path: the zip archive or the folder of a MovieLens release, a
             Parquet file or a folder of Parquet files with the columns of `LOG_SCHEMA`. A folder that holds
             `train.parquet`, `valid.parquet` and `test.parquet` keeps that split.
-        split: How to split; a `SplitMethod` or its value.
-        valid_fraction: Share of the rows (per user, where it is split so) that is valid.
-        test_fraction: Share of the rows that is test.
-        seed: Of the synthetic data and of the random split.
+        split: Split method, a `SplitMethod` or its value.
+        valid_fraction: Share of the rows (for `per_user`, of each user) in valid.
+        test_fraction: Share of the rows in test.
+        seed: Seed of the synthetic data and of the random split.
         synthetic_rows: Number of rows of the synthetic data set.
-        cache_dir: Where fetched archives are kept; None or empty for `~/.cache/emrys`.
-        history: Most items of the column `history`, see `with_histories`; 0 for no such column.
+        cache_dir: Folder of downloaded archives; None or empty for `~/.cache/emrys`.
+        history: Maximum length of the lists in the column `history`, see `with_histories`; 0 for no such column.
     """
 
     dataset: str = "synthetic"

@@ -1,4 +1,4 @@
-"""A fingerprint of values, whatever file they are written to."""
+"""Fingerprint of the values of tables, independent of the file format."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ROWS = 1 << 18
 def fingerprint(tables: Mapping[str, pa.Table]) -> str:
     """SHA-256 over names, types, order, nulls and values of the tables.
 
-    Chunks, row groups, compression and the version of the Parquet writer do not matter.
+    Chunks, row groups, compression and the version of the Parquet writer have no effect.
 
     Args:
         tables: Tables by name, with columns of numbers, texts and lists of texts.

@@ -1,4 +1,4 @@
-"""From the name or path of a data set to its rows."""
+"""Reading a data set by name, path or URI."""
 
 from __future__ import annotations
 
@@ -18,68 +18,81 @@ from emrys.blocks.errors import DataError
 from emrys.components.contracts.splits import SPLITS
 from emrys.components.events import emit
 from emrys.components.ingest.columns import choose_columns, convert_columns
-from emrys.components.ingest.config import IngestConfig
+from emrys.components.ingest.config import DATASET_NAMES, IngestConfig
 from emrys.components.storage.open_store import open_store
 
-_NAMES = ("synthetic", "ml-100k", "ml-1m")
+
+@dataclasses.dataclass(frozen=True)
+class RatingLog:
+    """A data set that is not split yet.
+
+    Attributes:
+        table: Columns of `LOG_SCHEMA`; feature columns are optional.
+        probability: True P(rating > 3) of each row; None if it is not known.
+        split_rows: Rows of each split; None if the data set is not split yet.
+    """
+
+    table: pa.Table
+    probability: npt.NDArray[np.float64] | None = None
+    split_rows: dict[str, npt.NDArray[np.int64]] | None = None
 
 
-def read_log(config: IngestConfig) -> Log:
-    """Reads the data set that `config` names.
+def read_log(config: IngestConfig) -> RatingLog:
+    """Reads the data set of a configuration.
 
     Raises:
-        DataError: if it is not there or cannot be used.
-        EmrysError: if it cannot be fetched.
+        DataError: if it does not exist or cannot be used.
+        EmrysError: if it cannot be downloaded.
     """
     if config.dataset == "synthetic":
         drawn = movielens_like(config.synthetic_rows, seed=config.seed)
-        return Log(drawn.table, drawn.probability)
-    if config.dataset in _NAMES:
+        return RatingLog(drawn.table, drawn.probability)
+    if config.dataset in DATASET_NAMES:
         archive = fetch_movielens(config.dataset, config.cache_dir or None, progress=_Percent(config.dataset))
-        return Log(load_movielens(archive))
+        return RatingLog(load_movielens(archive))
     if "://" in config.dataset:
-        with fetched(config.dataset) as folder:
+        with _downloaded(config.dataset) as folder:
             return _read_path(folder, config.dataset)
     return _read_path(Path(config.dataset).expanduser(), config.dataset)
 
 
-def _read_path(path: Path, dataset: str) -> Log:
+def _read_path(path: Path, dataset: str) -> RatingLog:
     if not path.exists():
         raise DataError(
-            "there is no such data set", path=dataset, expected=f"{', '.join(_NAMES)} or the path of a data set"
+            "there is no such data set", path=dataset, expected=f"{', '.join(DATASET_NAMES)} or the path of a data set"
         )
     if path.is_dir():
         files = sorted(file for file in path.glob("*.parquet") if file.is_file() and file.name[0] not in "._")
-        return _read_parquet(files) if files else Log(load_movielens(path))
+        return _read_parquet(files) if files else RatingLog(load_movielens(path))
     if path.stat().st_size == 0:
         raise DataError("the file is empty", path=path, expected="a zip archive or a Parquet file")
     if path.suffix.lower() == ".parquet":
         return _read_parquet([path])
     if path.suffix.lower() == ".zip":
-        return Log(load_movielens(path))
+        return RatingLog(load_movielens(path))
     raise DataError(
         "not a data set", path=path, expected="a .zip archive of MovieLens, a .parquet file, or a folder of either"
     )
 
 
-def _read_parquet(files: list[Path]) -> Log:
+def _read_parquet(files: list[Path]) -> RatingLog:
     tables = [_read_file(file) for file in files]
     names = tables[0].column_names
     for file, table in zip(files, tables, strict=True):
         if table.column_names != names:
             raise DataError(
-                "the file has other columns than its neighbour",
+                "the columns of the file differ from those of the other files",
                 path=file,
                 expected=f"those of {files[0].name}: {', '.join(names)}",
                 got=", ".join(table.column_names),
             )
     by_name = {file.stem: table.num_rows for file, table in zip(files, tables, strict=True)}
-    given = None
+    split_rows = None
     if set(by_name) == set(SPLITS):
         ends = np.cumsum(list(by_name.values()))
-        given = {name: np.arange(end - by_name[name], end) for name, end in zip(by_name, ends, strict=True)}
-        _tell("the data set comes in train, valid and test; its split is kept")
-    return Log(pa.concat_tables(tables), given=given)
+        split_rows = {name: np.arange(end - by_name[name], end) for name, end in zip(by_name, ends, strict=True)}
+        _report("the data set is already split into train, valid and test")
+    return RatingLog(pa.concat_tables(tables), split_rows=split_rows)
 
 
 def _read_file(file: Path) -> pa.Table:
@@ -92,22 +105,20 @@ def _read_file(file: Path) -> pa.Table:
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise DataError(
-            f"not a whole Parquet file ({error})", path=file, fix="Write it again, or take it away."
-        ) from None
+        raise DataError(f"not a whole Parquet file ({error})", path=file, fix="Write it again, or remove it.") from None
     if not table.num_rows:
         raise DataError("the file has no rows", path=file, expected="at least one rating")
     if ignored:
-        _tell(f"{file.name}: columns that mean nothing here are left out: {', '.join(ignored)}")
+        _report(f"{file.name}: ignoring unknown columns: {', '.join(ignored)}")
     return convert_columns(table.select(names), file)
 
 
-def _tell(text: str) -> None:
+def _report(text: str) -> None:
     emit("ingest", "message", text=text)
 
 
 class _Percent:
-    """Reports a download, but no more than a hundred times."""
+    """Reports the progress of a download, at most once per cent."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -120,36 +131,21 @@ class _Percent:
             emit("ingest", "progress", done=done, total=total or done, text=f"fetching {self._what}")
 
 
-@dataclasses.dataclass(frozen=True)
-class Log:
-    """A data set on its way through ingest.
-
-    Attributes:
-        table: Columns of `LOG_SCHEMA`; feature columns that the data set lacks are left out.
-        probability: The true P(rating > 3) of every row, where it is known.
-        given: Rows of every split, where the data set came split already.
-    """
-
-    table: pa.Table
-    probability: npt.NDArray[np.float64] | None = None
-    given: dict[str, npt.NDArray[np.int64]] | None = None
-
-
 _SUFFIXES = (".parquet", ".zip", ".data", ".user", ".item", ".dat", ".genre")
 
 
 @contextlib.contextmanager
-def fetched(uri: str) -> Iterator[Path]:
-    """Copies the files of a data set from a bucket.
+def _downloaded(uri: str) -> Iterator[Path]:
+    """Downloads the files of a data set from a bucket to a temporary folder.
 
     Args:
-        uri: `gs://bucket/folder`, or one file there.
+        uri: `gs://bucket/folder`, or one file in it.
 
     Yields:
-        The folder, or the file, where it is one.
+        The folder, or the file.
 
     Raises:
-        DataError: if there is nothing.
+        DataError: if there are no files.
         StorageError: if the bucket cannot be read.
     """
     parent, _, last = uri.rstrip("/").rpartition("/")

@@ -1,4 +1,4 @@
-"""Which rows go into train, valid and test."""
+"""Assignment of rows to train, valid and test."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Rows = npt.NDArray[np.int64]
 
 
 def split_rows(timestamp: Rows, user: Rows, config: IngestConfig) -> dict[str, Rows]:
-    """Shares the rows out among the splits.
+    """Assigns every row to a split.
 
     Args:
-        timestamp: Time of every row, shape (rows,).
-        user: User of every row, shape (rows,).
-        config: The method, the fractions and the seed.
+        timestamp: (rows,) time of each row.
+        user: (rows,) user of each row.
+        config: Settings: method, fractions and seed.
 
     Returns:
-        Row numbers of train, valid and test, each in the order of time; rows of one time keep their order.
+        Row numbers of train, valid and test, each in the order of time; rows of the same time keep their order.
     """
     in_time = np.argsort(timestamp, kind="stable")
     if config.split is SplitMethod.TIME:
@@ -34,14 +34,14 @@ def split_rows(timestamp: Rows, user: Rows, config: IngestConfig) -> dict[str, R
 
 
 def _by_time(timestamp: Rows, config: IngestConfig) -> Rows:
-    """Part (0, 1 or 2) of every row of a log in time order; rows of one time are in one part."""
+    """Part (0, 1 or 2) of each row of a log in time order; rows of the same time are in the same part."""
     rows = len(timestamp)
     starts = [_between_times(timestamp, start) for start in _starts(rows, config)]
     return np.searchsorted(starts, np.arange(rows), side="right")
 
 
 def _between_times(timestamp: Rows, start: int) -> int:
-    """The place nearest to `start` at which a new time begins."""
+    """Index nearest to `start` at which the time changes."""
     if start >= len(timestamp):
         return len(timestamp)
     before = int(np.searchsorted(timestamp, timestamp[start], side="left"))
@@ -55,19 +55,19 @@ def _at_random(rows: int, config: IngestConfig) -> Rows:
 
 
 def _per_user(user: Rows, config: IngestConfig) -> Rows:
-    """Part of every row of a log in time order; the last rows of every user are test."""
+    """Part of each row of a log in time order; the last rows of each user are test."""
     by_user = np.argsort(user, kind="stable")
     _, first, inverse, count = np.unique(user[by_user], return_index=True, return_inverse=True, return_counts=True)
-    place = np.arange(len(user)) - first[inverse]
+    index = np.arange(len(user)) - first[inverse]  # within the rows of the user
     test = np.floor(count * config.test_fraction + 0.5).astype(np.int64)
     valid = np.floor(count * config.valid_fraction + 0.5).astype(np.int64)
     left = (count - test)[inverse]
     part = np.empty(len(user), np.int64)
-    part[by_user] = (place >= left - valid[inverse]).astype(np.int64) + (place >= left)
+    part[by_user] = (index >= left - valid[inverse]).astype(np.int64) + (index >= left)
     return part
 
 
 def _starts(rows: int, config: IngestConfig) -> tuple[int, int]:
-    """Where valid and test begin."""
+    """First row of valid and of test."""
     test = rows - math.floor(rows * config.test_fraction + 0.5)
     return test - math.floor(rows * config.valid_fraction + 0.5), test

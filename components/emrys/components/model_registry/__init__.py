@@ -1,1 +1,1 @@
-"""Where models that passed the gate are kept, and which of them is in production."""
+"""Model registry: versions of models that passed the gate, and a pointer to the version in production."""

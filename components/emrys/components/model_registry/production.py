@@ -1,4 +1,4 @@
-"""The version in production, to be held against a new one."""
+"""Downloading the version in production, to compare a new model with it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _PARTS = ("workflow", "schema", "model")
 
 
 @dataclass(frozen=True)
-class Production:
-    """What scores rows as production does.
+class ProductionVersion:
+    """Local copy of the version in production.
 
     Attributes:
         version: Name of the version.
-        workflow: Folder of the workflow that it was promoted with.
+        workflow: Folder of its workflow.
         schema: Folder of its schema.
         model: Folder of its model.
     """
@@ -32,29 +32,31 @@ class Production:
 
 
 @contextlib.contextmanager
-def in_production(registry: str, name: str, step: str) -> Iterator[Production | None]:
-    """Fetches the version in production for as long as the block runs.
+def production_version(registry: str, name: str, step: str) -> Iterator[ProductionVersion | None]:
+    """Downloads the version in production to a temporary folder.
 
     Args:
         registry: Folder or bucket of the registry; empty for none.
-        name: Name of the model there.
-        step: Step that tells which version it is.
+        name: Name of the model in the registry.
+        step: Step that reports the version in its log.
 
     Yields:
-        The version; None where nothing is in production.
+        The version; None if nothing is in production.
 
     Raises:
         ArtifactError: if the version is damaged.
         StorageError: if the registry cannot be read.
     """
-    known = Registry(registry, name) if registry else None
-    version = None if known is None else known.current()
-    if known is None or version is None:
-        if known is not None:
-            emit(step, "message", text=f"nothing is in production in {known.store.uri}")
+    if not registry:
+        yield None
+        return
+    models = Registry(registry, name)
+    version = models.current()
+    if version is None:
+        emit(step, "message", text=f"nothing is in production in {models.store.uri}")
         yield None
         return
     emit(step, "message", text=f"comparing with {version.name}, which is in production")
     with tempfile.TemporaryDirectory(prefix="emrys-production-") as folder:
-        parts = {part: known.fetch(version, Path(folder) / part, part) for part in _PARTS}
-        yield Production(version.name, **parts)
+        parts = {part: models.fetch(version, Path(folder) / part, part) for part in _PARTS}
+        yield ProductionVersion(version.name, **parts)

@@ -1,8 +1,7 @@
-"""Versions of what is served, in a folder or a bucket, and a pointer to the one in production."""
+"""Registry of model versions in a folder or a bucket."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 from emrys.blocks.errors import ArtifactError, ConfigError
 from emrys.blocks.io import atomic_directory
 from emrys.components.model_registry.version import Pointer, Version
+from emrys.components.storage.hashing import checksum, combined_digest
 from emrys.components.storage.open_store import open_store
 
 MANIFEST = "manifest.json"
@@ -22,9 +22,9 @@ POINTER = "current.json"
 class Registry:
     """The versions of one model.
 
-    Files come first and the manifest last, so that a version exists whole or not at all; the pointer is one small
-    file that is replaced only if nobody else has moved it since it was read. A writer that is killed leaves files
-    that no reader sees; `tidy` removes them.
+    A version is written files first, manifest last: without a manifest there is no version. The pointer to the version
+    in production is one small file that is replaced by compare-and-swap. A writer that is killed leaves files without
+    a manifest; `tidy` removes them.
 
     Layout: `<root>/<name>/versions/<version>/<part>/...`, `<root>/<name>/versions/<version>/manifest.json`,
     `<root>/<name>/current.json`.
@@ -34,7 +34,7 @@ class Registry:
         name: Name of the model, such as `ranking`.
 
     Raises:
-        ConfigError: if the name cannot be a folder's, or the root is of another kind.
+        ConfigError: if the name or the root is not valid.
     """
 
     def __init__(self, root: str | os.PathLike[str], name: str) -> None:
@@ -49,58 +49,60 @@ class Registry:
         return [self.version(name) for name in names]
 
     def version(self, name: str) -> Version:
-        """One version.
+        """Reads one version.
 
         Raises:
-            ArtifactError: if there is none of that name.
+            ArtifactError: if there is no such version.
         """
         file = f"versions/{name}/{MANIFEST}"
-        found = self.store.read(file)
-        if found is None:
-            known = [known.split("/")[1] for known in self.store.names("versions/") if _is_manifest(known)]
+        stored = self.store.read(file)
+        if stored is None:
+            known = [other.split("/")[1] for other in self.store.names("versions/") if _is_manifest(other)]
             raise ArtifactError(
                 f"{self.name} has no version {name!r}",
                 path=self.store.uri,
                 expected=f"one of {', '.join(known[-5:])}" if known else "a version; there is none yet",
             )
-        return Version.from_json(found.content, self.store.location(file))
+        return Version.from_json(stored.content, self.store.location(file))
 
     def pointer(self) -> Pointer | None:
-        """Which version is in production, and which were; None where none has been promoted."""
+        """The pointer to the version in production; None if no version was promoted yet."""
         return self._pointer()[0]
 
     def _pointer(self) -> tuple[Pointer | None, str | None]:
-        found = self.store.read(POINTER)
-        if found is None:
+        stored = self.store.read(POINTER)
+        if stored is None:
             return None, None
-        return Pointer.from_json(found.content, self.store.location(POINTER)), found.token
+        return Pointer.from_json(stored.content, self.store.location(POINTER)), stored.token
 
     def current(self) -> Version | None:
-        """The version in production; None where none has been promoted."""
+        """The version in production; None if no version was promoted yet."""
         pointer = self.pointer()
         return None if pointer is None else self.version(pointer.version)
 
     def add(self, parts: Mapping[str, Path], facts: Mapping[str, Any] | None = None) -> Version:
-        """Makes a version; one with the very same files is given back instead of a second one.
+        """Adds a version, or returns the existing version with the same files.
 
         Args:
             parts: Folder or file of each artifact by its name, such as `model`.
-            facts: What the manifest carries besides, JSON.
+            facts: Further JSON values for the manifest.
 
         Returns:
-            The version. It is not in production yet.
+            The version, which is not in production yet.
 
         Raises:
             ArtifactError: if a part is missing.
-            StorageError: if it cannot be written; no version is seen then.
+            StorageError: if it cannot be written; no version is added then.
         """
         local = dict(_files(parts))
-        described = {name: _describe(file) for name, file in local.items()}
-        fingerprint = _fingerprint(described)
+        checksums = {name: checksum(file) for name, file in local.items()}
+        digest = combined_digest((name, checksums[name]["sha256"]) for name in sorted(checksums))[:8]
         for known in self.store.names("versions/"):
-            if _is_manifest(known) and known.split("/")[1].endswith(f"-{fingerprint}"):
+            if _is_manifest(known) and known.split("/")[1].endswith(f"-{digest}"):
                 return self.version(known.split("/")[1])
-        version = Version(f"{_stamp()}-{fingerprint}", described, dict(facts or {}))
+        version = Version(
+            f"{_stamp()}-{digest}", {name: dict(value) for name, value in checksums.items()}, dict(facts or {})
+        )
         for name, file in local.items():
             self.store.upload(file, f"versions/{version.name}/{name}")
         self.store.create(f"versions/{version.name}/{MANIFEST}", version.to_json())
@@ -111,14 +113,14 @@ class Registry:
 
         Args:
             name: The version.
-            dry_run: Whether only to say what would be done.
+            dry_run: Whether to leave the pointer unchanged.
 
         Returns:
-            The pointer as it is, or would be.
+            The new pointer.
 
         Raises:
             ArtifactError: if there is no such version.
-            ConflictError: if somebody else moved the pointer at the same moment.
+            ConflictError: if another process moved the pointer at the same time.
         """
         version = self.version(name)
         before, token = self._pointer()
@@ -128,10 +130,10 @@ class Registry:
         return self._move(Pointer(version.name, previous, _now()), token, dry_run)
 
     def rollback(self, dry_run: bool = False) -> Pointer:
-        """Puts the version into production that was there before this one.
+        """Puts the previous version back into production.
 
         Raises:
-            ArtifactError: if there was none before.
+            ArtifactError: if there is no previous version.
         """
         before, token = self._pointer()
         if before is None or not before.previous:
@@ -153,36 +155,36 @@ class Registry:
 
         Args:
             version: The version.
-            target: The folder; it appears whole or not at all.
-            part: The artifact that is wanted. Default: all, each in a folder of its name.
+            target: The folder, which is written atomically.
+            part: Name of one artifact. Default: all, each in a folder of its name.
 
         Returns:
-            The folder, or the file where the part is one.
+            The folder.
 
         Raises:
-            ArtifactError: if the version has no such part, or a file is not what the manifest says.
+            ArtifactError: if the version has no such part, or a checksum does not match.
         """
         if part is not None and part not in version.parts:
             raise ArtifactError(
                 f"version {version.name} has no {part!r}", path=self.store.uri, expected=f"one of {version.parts}"
             )
         with atomic_directory(target) as work:
-            for name, described in version.files.items():
+            for name, expected in version.files.items():
                 owner, _, inner = name.partition("/")
                 if part in (None, owner):
                     file = work / (name if part is None else inner)
                     self.store.download(f"versions/{version.name}/{name}", file)
-                    _check(file, described, self.store.location(f"versions/{version.name}/{name}"))
+                    _check(file, expected, self.store.location(f"versions/{version.name}/{name}"))
         return target
 
     def tidy(self, older_than: timedelta = timedelta(days=1)) -> list[str]:
-        """Removes what writers that were killed have left.
+        """Removes the files of unfinished versions.
 
         Args:
-            older_than: Younger files may belong to a writer that is still at work.
+            older_than: Minimum age; younger files may belong to a running writer.
 
         Returns:
-            Names of the versions that never came to be.
+            Names of the unfinished versions.
         """
         removed = self.unfinished(older_than)
         for name in removed:
@@ -191,7 +193,7 @@ class Registry:
         return removed
 
     def unfinished(self, older_than: timedelta = timedelta(days=1)) -> list[str]:
-        """What `tidy` would remove."""
+        """Names of versions without a manifest, which `tidy` would remove."""
         files = self.store.names("versions/")
         whole = {file.split("/")[1] for file in files if _is_manifest(file)}
         before = _stamp(older_than)
@@ -215,33 +217,20 @@ def _files(parts: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
             yield f"{part}/{PurePosixPath(file.relative_to(path).as_posix())}", file
 
 
-def _describe(file: Path) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return {"bytes": file.stat().st_size, "sha256": digest.hexdigest()}
-
-
-def _fingerprint(described: Mapping[str, Mapping[str, Any]]) -> str:
-    lines = "".join(f"{name}\0{described[name]['sha256']}\0" for name in sorted(described))
-    return hashlib.sha256(lines.encode()).hexdigest()[:8]
-
-
-def _check(file: Path, described: Mapping[str, Any], where: str) -> None:
-    got = _describe(file)
-    if got != dict(described):
+def _check(file: Path, expected: Mapping[str, Any], where: str) -> None:
+    got = checksum(file)
+    if got != dict(expected):
         raise ArtifactError(
             "the file is not the one that was added",
             path=where,
-            expected=f"SHA-256 {described['sha256']}",
+            expected=f"SHA-256 {expected['sha256']}",
             got=got["sha256"],
-            fix="Go back to another version, and add this one again.",
+            fix="Roll back to another version, and add this one again.",
         )
 
 
 def _stamp(ago: timedelta = timedelta(0)) -> str:
-    """A moment as versions are named after it: UTC, to the millisecond."""
+    """Time stamp of a version name: UTC, in milliseconds."""
     return f"{(datetime.now(UTC) - ago).strftime('%Y%m%dT%H%M%S.%f')[:-3]}Z"
 
 

@@ -1,4 +1,4 @@
-"""What the registry says of a version, and of the one in production."""
+"""Manifest of a version, and the pointer to the version in production."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from emrys.blocks.errors import ArtifactError
 
 @dataclass(frozen=True)
 class Version:
-    """An immutable set of artifacts that belong together.
+    """An immutable set of artifacts of one run.
 
     Attributes:
-        name: When it was added and what is in it, such as `20260131T081500.250Z-1f0e4c22`; names sort in time.
+        name: Time when it was added and a digest of its files, such as `20260131T081500.250Z-1f0e4c22`.
         files: Size in bytes and SHA-256 of each file, by `<part>/<path>`.
-        facts: What is worth knowing: metrics, the gate's decision, versions, the revision.
+        facts: Further JSON values: metrics, fingerprints, versions.
     """
 
     name: str
@@ -25,42 +25,32 @@ class Version:
 
     @property
     def parts(self) -> list[str]:
-        """The artifacts, such as `model` and `workflow`."""
+        """Names of the artifacts, such as `model` and `workflow`."""
         return sorted({file.split("/")[0] for file in self.files})
 
     @property
-    def fingerprint(self) -> str:
-        """The end of the name, which is the same for the same files."""
-        return self.name.rsplit("-", 1)[-1]
-
-    @property
-    def added_at(self) -> str:
-        """When it was added, UTC, as in its name."""
-        return self.name.rsplit("-", 1)[0]
-
-    @property
     def size(self) -> int:
-        """Size of all files in bytes."""
+        """Total size of the files in bytes."""
         return sum(int(file["bytes"]) for file in self.files.values())
 
     def to_json(self) -> bytes:
-        """The manifest."""
+        """Writes the manifest as JSON."""
         return _json(asdict(self))
 
     @classmethod
     def from_json(cls, content: bytes, where: str) -> Self:
-        """Reads a manifest; `where` is for the message when it is none."""
+        """Reads a manifest; `where` is its location for error messages."""
         return cls(**_read(content, where, {"name", "files", "facts"}))
 
 
 @dataclass(frozen=True)
 class Pointer:
-    """Which version is in production.
+    """Pointer to the version in production.
 
     Attributes:
-        version: Its name.
-        previous: Those that were so before, oldest first; a rollback goes to the last of them.
-        moved_at: When it became so, UTC.
+        version: Name of the version.
+        previous: Earlier versions in production, oldest first; a rollback returns to the last one.
+        moved_at: Time of the promotion, UTC.
     """
 
     version: str
@@ -68,12 +58,12 @@ class Pointer:
     moved_at: str = ""
 
     def to_json(self) -> bytes:
-        """The pointer file."""
+        """Writes the pointer as JSON."""
         return _json(asdict(self))
 
     @classmethod
     def from_json(cls, content: bytes, where: str) -> Self:
-        """Reads a pointer file; `where` is for the message when it is none."""
+        """Reads a pointer; `where` is its location for error messages."""
         values = _read(content, where, {"version", "previous", "moved_at"})
         return cls(**{**values, "previous": tuple(values["previous"])})
 

@@ -1,1 +1,1 @@
-"""The step preprocess: fits the workflow on the train split and applies it to all splits."""
+"""Step preprocess: fits the feature workflow on the train split and applies it to all splits."""

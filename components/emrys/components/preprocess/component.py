@@ -1,4 +1,4 @@
-"""Contract of the step preprocess with Kubeflow Pipelines."""
+"""KFP component of the step preprocess."""
 
 from kfp import dsl
 
@@ -24,11 +24,11 @@ def preprocess(
         smoothing: Weight of the overall mean in a target encoding, in rows.
         freq_threshold: Values seen in fewer train rows than this count as unseen.
         seed: Seed of the folds of the target encoding.
-        features: What is made of the rows: `ranking`, or `retrieval` for histories and no target encodings.
+        features: Set of features: `ranking`, or `retrieval` with histories and without target encodings.
 
     Returns:
-        data: Parquet files of transformed rows: train, valid and test, row by row the raw ones.
-        workflow: The fitted workflow as data: its definition and its statistics.
+        data: Parquet files of transformed rows: train, valid and test, row by row as the raw ones.
+        workflow: The fitted workflow: its definition and its statistics.
     """
     from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What can be chosen about the preprocessing."""
+"""Settings of the step preprocess."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from emrys.blocks.errors import ConfigError
 
-#: Names that NVTabular gives to columns of its own.
+#: Names of internal columns of NVTabular.
 _RESERVED = frozenset({"labels", "order", "__tmp__", "__fold__"})
 
 
@@ -20,21 +20,21 @@ class PreprocessConfig:
         categorical: Columns of int64 or strings that become ids.
         categorical_lists: Columns of lists that become lists of ids.
         continuous: Columns of numbers that are filled and normalised.
-        target_encoded: Columns that are encoded by the mean of `encoding_target`; the results, `TE_<column>_<target>`,
-            are normalised.
-        encoding_target: Column whose mean is taken.
+        target_encoded: Columns that are encoded by the mean of `encoding_target`; the features,
+            `TE_<column>_<target>`, are normalised.
+        encoding_target: Target of the encodings.
         history: Column of lists of earlier items, which become lists of ids of `history_of`; empty for none.
         history_of: Categorical column whose keys the lists hold.
         target: Column to predict.
-        extra_targets: Columns that are carried along beside it.
+        extra_targets: Further columns that are copied unchanged.
         folds: Number of folds for the out-of-fold encodings of the train rows; 1 for none.
         fold_seed: Seed of the folds.
         smoothing: Weight of the overall mean in a target encoding, in rows.
-        freq_threshold: Values seen in fewer train rows than this get the id of unseen values.
-        max_size: Upper bound of the number of ids of a column, the reserved ones included; None for no bound.
-        fill: What stands in for a missing number; None for the column's train mean.
-        rows_per_partition: Rows that are worked on at once, rounded up to whole row groups; it bounds the memory, and
-            the folds depend on it.
+        freq_threshold: Values in fewer train rows than this get the id of unseen values.
+        max_size: Maximum number of ids of a column, including the reserved ones; None for no limit.
+        fill: Replacement of missing numbers; None for the train mean of the column.
+        rows_per_partition: Rows of a partition, rounded up to whole row groups; it limits the memory, and the folds
+            depend on it.
     """
 
     categorical: tuple[str, ...] = ("userId", "movieId", "title", "gender", "age", "occupation", "zipcode")
@@ -73,17 +73,17 @@ class PreprocessConfig:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """All columns that are carried along untouched, in order."""
+        """Columns that are copied unchanged, in order."""
         return (self.target, *self.extra_targets)
 
     @property
     def features(self) -> tuple[str, ...]:
-        """All raw columns that features are made from, each once."""
+        """Distinct raw columns of the features."""
         return tuple(dict.fromkeys((*self.categorical, *self.lists, *self.continuous, *self.target_encoded)))
 
     @property
     def lists(self) -> tuple[str, ...]:
-        """All raw columns of lists."""
+        """Raw columns with lists."""
         return (*self.categorical_lists, *((self.history,) if self.history else ()))
 
     def _check_overlaps(self) -> None:
@@ -91,9 +91,9 @@ class PreprocessConfig:
             raise ConfigError(
                 "history_of is no categorical column", column=self.history_of, expected=", ".join(self.categorical)
             )
-        made = (*self.categorical, *self.lists, *self.continuous, *self.targets)
-        for name in made:
-            if made.count(name) > 1:
+        used = (*self.categorical, *self.lists, *self.continuous, *self.targets)
+        for name in used:
+            if used.count(name) > 1:
                 raise ConfigError("a column is used twice", column=name, fix="Name it as one kind of column.")
         for name in self.target_encoded:
             if name in (*self.lists, *self.continuous, *self.targets, self.encoding_target):
@@ -126,8 +126,8 @@ def _check_number(argument: str, value: object) -> None:
         raise ConfigError(f"{argument} cannot be used", expected="a number", got=f"{value!r}")
 
 
-#: What is said of the columns, by what the features are for. A retrieval model has no target encodings: they would
-#: bring the label of a row into what is known of its user and its item. A title is another name for a movie's id.
+#: Settings of the columns by task. A retrieval model has no target encodings, which would leak the label of a row into
+#: its query and its item, and no titles, which duplicate the movie id.
 _FEATURES: dict[str, dict[str, Any]] = {
     "ranking": {},
     "retrieval": {
@@ -139,11 +139,11 @@ _FEATURES: dict[str, dict[str, Any]] = {
 
 
 def features_for(task: str, **settings: Any) -> PreprocessConfig:
-    """The settings for the features of a task.
+    """Settings for the features of a task.
 
     Args:
         task: `ranking` or `retrieval`.
-        **settings: What is set otherwise than by default.
+        **settings: Settings that replace the defaults.
 
     Raises:
         ConfigError: if there is no such task.

@@ -1,4 +1,4 @@
-"""Fitting the workflow with NVTabular, and taking over what it learnt as data."""
+"""Fits the feature workflow with NVTabular and converts its statistics to a `FittedWorkflow`."""
 
 from __future__ import annotations
 
@@ -23,19 +23,18 @@ from emrys.blocks.workflow import (
     RawColumn,
     TargetEncoding,
 )
+from emrys.components.merlin_imports import import_without_tensorflow
 from emrys.components.preprocess.config import PreprocessConfig
 from emrys.components.preprocess.frames import quietly, to_collection, to_frame
 from emrys.components.preprocess.offline import to_table
 from emrys.components.preprocess.raw_split import RawSplit
 from emrys.components.preprocess.survey import Survey
-from emrys.components.preprocess.without_tensorflow import without_tensorflow
 
-with without_tensorflow():
-    import nvtabular as nvt
-    from merlin.io import Dataset
-    from nvtabular import ops as nvt_ops
+nvt = import_without_tensorflow("nvtabular")
+nvt_ops = import_without_tensorflow("nvtabular.ops")
+Dataset = import_without_tensorflow("merlin.io").Dataset
 
-#: A standard deviation this small beside the mean is rounding.
+#: A standard deviation below this share of the mean is a rounding error.
 _ROUNDING = 1e-7
 
 
@@ -44,10 +43,9 @@ class Fitting:
 
     Args:
         train: The train split.
-        survey: Facts about it.
-        config: The settings.
-        folder: An empty folder for the tables that NVTabular writes while it fits and reads while it encodes the
-            train rows.
+        survey: Facts about the train split.
+        config: Settings.
+        folder: An empty folder for the tables of NVTabular.
     """
 
     def __init__(self, train: RawSplit, survey: Survey, config: PreprocessConfig, folder: Path) -> None:
@@ -60,23 +58,23 @@ class Fitting:
         self.workflow = FittedWorkflow(ops, config.targets)
 
     def encode_train(self, table: pa.Table) -> pa.Table:
-        """Target-encodes a part of the train split, every row with the statistics of the other folds.
+        """Target-encodes a part of the train split with out-of-fold statistics.
 
-        NVTabular gives a row its fold by its place in the part, so the parts must be those that were fitted on.
+        NVTabular derives the fold of a row from its index in the part, so the parts must be those of the fit.
 
         Args:
-            table: A part of the train split, as `RawSplit.read` gives it.
+            table: A part of the train split, as returned by `RawSplit.read`.
 
         Returns:
-            The normalised encodings, float32; without a column where nothing is target-encoded.
+            The normalised encodings, float32; without columns if there is no target encoding.
         """
         columns = [op.output for op in self.workflow.ops if isinstance(op, TargetEncoding)]
         if self._encoder is None:
             return table.select([])
         keys = self._columns(self._config.target_encoded)
         with quietly():
-            made = self._encoder.transform(to_frame(table, keys, [self._config.encoding_target]))
-        return to_table(made, columns)
+            encoded = self._encoder.transform(to_frame(table, keys, [self._config.encoding_target]))
+        return to_table(encoded, columns)
 
     def _columns(self, names: Sequence[str]) -> tuple[RawColumn, ...]:
         return tuple(self._raw[name] for name in names)
@@ -89,26 +87,28 @@ class Fitting:
         names = (*self._config.categorical, *self._config.categorical_lists)
         if not names:
             return []
-        # Ties, the threshold and the upper bound are left to `_order`: NVTabular sorts equally frequent values at will.
+        # `_order` handles ties, the threshold and the upper bound: NVTabular does not order ties.
         op = nvt_ops.Categorify(out_path=str(self._folder / "categories"), cat_cache=None)
         self._fit(list(names) >> op, names)
-        made: list[Categorify] = []
+        categorified: list[Categorify] = []
         for column in self._columns(names):
-            found = pq.read_table(op.categories[column.name], columns=[column.name, f"{column.name}_size"])
-            categories = _order(_keyed(found, column, ["count"]), self._config)
+            table = pq.read_table(op.categories[column.name], columns=[column.name, f"{column.name}_size"])
+            categories = _order(_keyed(table, column, ["count"]), self._config)
             threshold, bound = self._config.freq_threshold, self._config.max_size
-            made.append(Categorify(column.name, _key_type(column), categories, column.is_list, threshold, bound))
-        return [*made, *self._history(made)]
+            categorified.append(
+                Categorify(column.name, _key_type(column), categories, column.is_list, threshold, bound)
+            )
+        return [*categorified, *self._history(categorified)]
 
-    def _history(self, made: Sequence[Categorify]) -> list[Categorify]:
-        """The lists of items, with the ids of the items."""
+    def _history(self, categorified: Sequence[Categorify]) -> list[Categorify]:
+        """Encodes histories with the ids of their items."""
         if not self._config.history:
             return []
         column = self._raw[self._config.history]
-        items = next(op for op in made if op.column == self._config.history_of)
+        items = next(op for op in categorified if op.column == self._config.history_of)
         if column.dtype != items.dtype:
             raise DataError(
-                "a history does not hold the keys of its items",
+                "the type of the history differs from the type of its items",
                 path=self._train.path,
                 column=column.name,
                 expected=f"lists of {items.dtype}, as {items.column} is",
@@ -146,12 +146,12 @@ class Fitting:
         )
         norm = nvt_ops.Normalize(out_dtype="float32")
         self._encoder = self._fit(list(names) >> op >> norm, names, (config.encoding_target,))
-        made: list[FittedOp] = []
+        encodings: list[FittedOp] = []
         for column in self._columns(names):
             name = f"TE_{column.name}_{config.encoding_target}"
             norm.stds[name] = _std(norm.means[name], norm.stds[name])
             groups = _keyed(pq.read_table(op.stats[column.name]), column, ["count", "sum"], keep_null=True)
-            made.append(
+            encodings.append(
                 TargetEncoding(
                     column=column.name,
                     dtype=_key_type(column),
@@ -165,7 +165,7 @@ class Fitting:
                     fold_seed=config.fold_seed,
                 )
             )
-        return made
+        return encodings
 
 
 def _key_type(column: RawColumn) -> Any:
@@ -173,15 +173,15 @@ def _key_type(column: RawColumn) -> Any:
 
 
 def _std(mean: float, std: float) -> float:
-    """0 for a constant column: NVTabular's sum of squares leaves NaN, or what is left of rounding."""
+    """0 for a constant column, where the sum of squares of NVTabular gives NaN or a rounding error."""
     return std if math.isfinite(std) and std > _ROUNDING * abs(mean) else 0.0
 
 
 def _keyed(table: pa.Table, column: RawColumn, names: list[str], keep_null: bool = False) -> pa.Table:
-    """NVTabular's table as ours: `value`, then `names`; the value that says null becomes null, or is left out."""
+    """Converts a table of NVTabular to the columns `value` and `names`; the null key becomes null or is removed."""
     null, kind = (NULL_INT, pa.int64()) if column.dtype == "int64" else ("", pa.string())
     types = {"count": pa.int64(), "sum": pa.float64()}
-    arrays = [table.column(1 + place).cast(types[name]) for place, name in enumerate(names)]
+    arrays = [table.column(1 + index).cast(types[name]) for index, name in enumerate(names)]
     values = table.column(0).cast(kind)
     is_null = pc.equal(values, null)
     if keep_null:
@@ -190,7 +190,7 @@ def _keyed(table: pa.Table, column: RawColumn, names: list[str], keep_null: bool
 
 
 def _order(categories: pa.Table, config: PreprocessConfig) -> pa.Table:
-    """Most frequent first, equally frequent ones by value; without those too rare or too many."""
+    """Sorts by descending frequency, ties by value, and applies the frequency threshold and the upper bound."""
     kept = categories.filter(pc.greater_equal(categories["count"], config.freq_threshold))
     kept = kept.sort_by([("count", "descending"), ("value", "ascending")])
     return kept if config.max_size is None else kept.slice(0, config.max_size - FIRST_KNOWN)

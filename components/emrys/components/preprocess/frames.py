@@ -1,4 +1,4 @@
-"""Arrow tables to the pandas frames that NVTabular works on, and dask to walk over them."""
+"""Conversion of Arrow tables to pandas and dask frames for NVTabular."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from emrys.components.preprocess.raw_split import RawSplit
 
 
 def to_frame(table: pa.Table, columns: Iterable[RawColumn], targets: Iterable[str] = ()) -> pd.DataFrame:
-    """Makes a frame in which no key is null.
+    """Converts a table to a frame without null keys.
 
-    NVTabular 23.8 miscounts null keys in target encodings, turns integers with nulls into floats, and fails on a
-    partition where all keys are null. So a null key is the value that says null in a request: -2**63 or "".
+    NVTabular 23.8 miscounts null keys in target encodings, converts integers with nulls to floats, and fails on a
+    partition with only null keys. So null keys are replaced by the null value of requests: -2**63 or "".
 
     Args:
-        table: Cleaned columns: missing keys are null, no element of a list is.
+        table: Cleaned columns: missing keys are null, elements of lists are not null.
         columns: The columns to take.
         targets: Columns to take as float64.
 
@@ -43,7 +43,7 @@ def to_frame(table: pa.Table, columns: Iterable[RawColumn], targets: Iterable[st
 
 
 def to_collection(split: RawSplit, columns: tuple[RawColumn, ...], targets: tuple[str, ...]) -> dd.DataFrame:
-    """A dask frame with one partition per part of the split; a part is read when it is worked on.
+    """Dask frame with one lazily read partition per part of the split.
 
     Args:
         split: The split.
@@ -60,7 +60,7 @@ def to_collection(split: RawSplit, columns: tuple[RawColumn, ...], targets: tupl
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Surrounds work of dask and NVTabular: in this thread alone, and without their warnings to developers."""
+    """Context that runs dask in the current thread and ignores the warnings of dask and NVTabular."""
     with dask.config.set(scheduler="synchronous"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,4 @@
-"""The offline transform: an NVTabular workflow that is rebuilt from the stored statistics, never fitted."""
+"""Offline transform with NVTabular, rebuilt from the statistics of a fitted workflow."""
 
 from __future__ import annotations
 
@@ -26,19 +26,18 @@ from emrys.blocks.workflow import (
 )
 from emrys.blocks.workflow.request import nearest
 from emrys.blocks.workflow.tables import cast_column, clean_column
+from emrys.components.merlin_imports import import_without_tensorflow
 from emrys.components.preprocess.frames import quietly, to_frame
-from emrys.components.preprocess.without_tensorflow import without_tensorflow
 
-with without_tensorflow():
-    import nvtabular as nvt
-    from merlin.schema import ColumnSchema, Schema
-    from nvtabular import ops as nvt_ops
+nvt = import_without_tensorflow("nvtabular")
+nvt_ops = import_without_tensorflow("nvtabular.ops")
+schemas = import_without_tensorflow("merlin.schema")
 
 
 class OfflineWorkflow:
-    """An `nvtabular.Workflow` whose operators carry the statistics of a fitted workflow.
+    """An `nvtabular.Workflow` with the statistics of a fitted workflow.
 
-    Its operators read their tables from a folder of its own, which `close` removes.
+    Its operators read their tables from a temporary folder, which `close` removes.
 
     Args:
         fitted: The fitted workflow.
@@ -59,7 +58,7 @@ class OfflineWorkflow:
         """Applies the workflow.
 
         Args:
-            table: Holds the raw columns; others are left out.
+            table: Table with the raw columns; other columns are ignored.
 
         Returns:
             The output columns, in order: int64, float32, or list<int64>.
@@ -76,18 +75,18 @@ class OfflineWorkflow:
         return self.transform_clean(pa.table(cleaned))
 
     def transform_clean(self, table: pa.Table) -> pa.Table:
-        """Applies the workflow to raw columns that `clean_column` has gone over."""
+        """Applies the workflow to raw columns after `clean_column`."""
         if not table.num_rows:
             return pa.table({column.name: pa.array([], arrow_type(column)) for column in self.fitted.output_columns})
         frame = to_frame(table, self.fitted.raw_columns)
         for name in self._targets:
-            frame[name] = 0.0  # the operator asks for its target, which only fitting reads
+            frame[name] = 0.0  # the operator requires its target, but reads it only in the fit
         with quietly():
-            made = self.workflow.transform(frame)
-        return to_table(made, self.fitted.output_columns)
+            transformed = self.workflow.transform(frame)
+        return to_table(transformed, self.fitted.output_columns)
 
     def close(self) -> None:
-        """Removes the tables; the workflow cannot be used any longer."""
+        """Removes the temporary tables; the workflow cannot be used afterwards."""
         self._folder.cleanup()
 
     def __enter__(self) -> Self:
@@ -106,8 +105,10 @@ class OfflineWorkflow:
             node = self._node(op, folder)
             output = node if output is None else output + node
         columns = [_column_schema(column) for column in self.fitted.raw_columns]
-        columns += [ColumnSchema(name, dtype="float64") for name in self._targets if name not in self._raw_names()]
-        return nvt.Workflow(output).fit_schema(Schema(columns))
+        columns += [
+            schemas.ColumnSchema(name, dtype="float64") for name in self._targets if name not in self._raw_names()
+        ]
+        return nvt.Workflow(output).fit_schema(schemas.Schema(columns))
 
     def _raw_names(self) -> set[str]:
         return {column.name for column in self.fitted.raw_columns}
@@ -120,7 +121,7 @@ class OfflineWorkflow:
             return [op.column] >> fill >> _normalize(op.column, op.mean, op.std)
         if isinstance(op, TargetEncoding):
             return [op.column] >> _target_encoding(op, folder) >> _normalize(op.output.name, op.mean, op.std)
-        raise TypeError(f"no operator of NVTabular is known for {op!r}")
+        raise TypeError(f"{op!r} has no operator in NVTabular")
 
 
 def transform(workflow: str | os.PathLike[str], table: pa.Table) -> pa.Table:
@@ -128,7 +129,7 @@ def transform(workflow: str | os.PathLike[str], table: pa.Table) -> pa.Table:
 
     Args:
         workflow: Folder of the fitted workflow.
-        table: Holds the raw columns; others are left out.
+        table: Table with the raw columns; other columns are ignored.
 
     Returns:
         The output columns, in order: int64, float32, or list<int64>.
@@ -144,46 +145,46 @@ def arrow_type(column: OutputColumn) -> pa.DataType:
 
 
 def to_table(frame: pd.DataFrame, columns: Sequence[OutputColumn]) -> pa.Table:
-    """Takes the output columns, in order, from what NVTabular gives."""
+    """Converts a frame of NVTabular to a table with the output columns."""
     arrays = [pa.array(frame[column.name], type=arrow_type(column), from_pandas=False) for column in columns]
     return pa.table(arrays, names=[column.name for column in columns])
 
 
 def _categorify(op: Categorify, folder: Path) -> Any:
     values = op.categories["value"].to_pylist()
-    # NVTabular reads the ids from the index. The value that says null has its own row, for no key is null here.
+    # NVTabular reads the ids from the index. The null key has a row of its own, because no key is null here.
     index = [*range(FIRST_KNOWN, FIRST_KNOWN + len(values)), NULL]
     null = NULL_INT if op.dtype == "int64" else ""
     path = folder / "categories.parquet"
     dtype = "int64" if op.dtype == "int64" else "object"
     pd.DataFrame({op.column: pd.Series([*values, null], dtype=dtype, index=index)}).to_parquet(path)
-    made = nvt_ops.Categorify(vocabs={op.column: str(path)}, cat_cache=None, out_path=str(folder))
-    made.fitted = True
-    return made
+    categorify = nvt_ops.Categorify(vocabs={op.column: str(path)}, cat_cache=None, out_path=str(folder))
+    categorify.fitted = True
+    return categorify
 
 
 def _normalize(column: str, mean: float, std: float) -> Any:
-    made = nvt_ops.Normalize(out_dtype="float32")
-    made.means, made.stds, made.fitted = {column: mean}, {column: std}, True
-    return made
+    normalize = nvt_ops.Normalize(out_dtype="float32")
+    normalize.means, normalize.stds, normalize.fitted = {column: mean}, {column: std}, True
+    return normalize
 
 
 def _target_encoding(op: TargetEncoding, folder: Path) -> Any:
-    """One fold: the whole-train statistics for every row."""
+    """Encodes with one fold: every row gets the statistics of all train rows."""
     null = NULL_INT if op.dtype == "int64" else ""
     path = folder / "groups.parquet"
     keys = op.groups["value"].fill_null(null)
     names = [op.column, f"{op.column}_count", f"{op.column}_{op.target}_sum"]
     pa.table([keys, op.groups["count"], op.groups["sum"]], names=names).to_pandas().to_parquet(path)
-    made = nvt_ops.TargetEncoding(
+    encoding = nvt_ops.TargetEncoding(
         [op.target], kfold=1, p_smooth=op.smoothing, out_dtype="float64", cat_cache=None, out_path=str(folder)
     )
-    made.stats, made.means, made.fitted = {op.column: str(path)}, {op.target: op.target_mean}, True
-    return made
+    encoding.stats, encoding.means, encoding.fitted = {op.column: str(path)}, {op.target: op.target_mean}, True
+    return encoding
 
 
 def _column_schema(column: RawColumn) -> Any:
     dtype = "float64" if column.dtype == "float32" else column.dtype
     if column.is_list:
-        return ColumnSchema(column.name, dtype=dtype, is_list=True, is_ragged=True)
-    return ColumnSchema(column.name, dtype=dtype)
+        return schemas.ColumnSchema(column.name, dtype=dtype, is_list=True, is_ragged=True)
+    return schemas.ColumnSchema(column.name, dtype=dtype)

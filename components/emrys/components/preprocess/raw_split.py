@@ -1,4 +1,4 @@
-"""A raw split, read part by part."""
+"""Reader of a raw split in parts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RawSplit:
 
     Args:
         path: The Parquet file.
-        config: Names the columns.
+        config: Settings with the columns.
 
     Raises:
         DataError: if the file is damaged or empty, or a column is missing or of the wrong type.
@@ -37,9 +37,9 @@ class RawSplit:
         self.columns = tuple(self._column(schema, name, config) for name in config.features)
         self.targets = tuple(dict.fromkeys((*config.targets, config.encoding_target)))
         for name in self.targets:
-            found = self._type(schema, name)
-            if not (pa.types.is_integer(found) or pa.types.is_floating(found)):
-                raise self._refuse_type(name, "an integer or a float", found)
+            dtype = self._type(schema, name)
+            if not (pa.types.is_integer(dtype) or pa.types.is_floating(dtype)):
+                raise self._wrong_type(name, "an integer or a float", dtype)
         self.parts = tuple(self._partition(config.rows_per_partition))
 
     @property
@@ -54,8 +54,7 @@ class RawSplit:
             part: Index into `parts`.
 
         Returns:
-            The feature columns with the types of raw columns, all that counts as missing being null; the targets
-            untouched.
+            The feature columns with the types of raw columns and null for missing values, and the unchanged targets.
 
         Raises:
             DataError: if the file is damaged, or a target holds a null.
@@ -80,7 +79,7 @@ class RawSplit:
                     column=name,
                     expected="a value in every row",
                     got=f"{table[name].null_count} nulls",
-                    fix="Leave out the rows without a label.",
+                    fix="Remove the rows without a label.",
                 )
             arrays[name] = table[name].combine_chunks()
         return pa.table(arrays)
@@ -101,54 +100,54 @@ class RawSplit:
 
     def _partition(self, rows: int) -> Iterator[tuple[int, ...]]:
         groups: list[int] = []
-        held = 0
+        rows_in_part = 0
         for group in range(self._file.metadata.num_row_groups):
             groups.append(group)
-            held += self._file.metadata.row_group(group).num_rows
-            if held >= rows:
+            rows_in_part += self._file.metadata.row_group(group).num_rows
+            if rows_in_part >= rows:
                 yield tuple(groups)
-                groups, held = [], 0
-        if held:
+                groups, rows_in_part = [], 0
+        if rows_in_part:
             yield tuple(groups)
 
     def _type(self, schema: pa.Schema, name: str) -> pa.DataType:
         if name not in schema.names:
-            hint = nearest(name, schema.names) or "Leave it out of the configuration, or rename a column."
+            hint = nearest(name, schema.names) or "Remove it from the configuration, or rename a column."
             raise DataError("the column is missing", path=self.path, column=name, got=", ".join(schema.names), fix=hint)
         return schema.field(name).type
 
     def _column(self, schema: pa.Schema, name: str, config: PreprocessConfig) -> RawColumn:
-        found = self._type(schema, name)
+        dtype = self._type(schema, name)
         if name in config.continuous:
-            if not (pa.types.is_floating(found) or pa.types.is_integer(found)):
-                raise self._refuse_type(name, "a float or an integer", found)
+            if not (pa.types.is_floating(dtype) or pa.types.is_integer(dtype)):
+                raise self._wrong_type(name, "a float or an integer", dtype)
             return RawColumn(name, "float32")
         is_list = name in config.lists
-        if is_list != (pa.types.is_list(found) or pa.types.is_large_list(found)):
-            raise self._refuse_type(name, "a list of keys" if is_list else "a single key", found)
-        return RawColumn(name, self._key_type(name, found.value_type if is_list else found), is_list)
+        if is_list != (pa.types.is_list(dtype) or pa.types.is_large_list(dtype)):
+            raise self._wrong_type(name, "a list of keys" if is_list else "a single key", dtype)
+        return RawColumn(name, self._key_type(name, dtype.value_type if is_list else dtype), is_list)
 
-    def _key_type(self, name: str, found: pa.DataType) -> Literal["int64", "string"]:
-        if pa.types.is_dictionary(found):
-            found = found.value_type
-        if pa.types.is_integer(found):
+    def _key_type(self, name: str, dtype: pa.DataType) -> Literal["int64", "string"]:
+        if pa.types.is_dictionary(dtype):
+            dtype = dtype.value_type
+        if pa.types.is_integer(dtype):
             return "int64"
-        if pa.types.is_string(found) or pa.types.is_large_string(found):
+        if pa.types.is_string(dtype) or pa.types.is_large_string(dtype):
             return "string"
-        raise self._refuse_type(name, "int64 or string", found)
+        raise self._wrong_type(name, "int64 or string", dtype)
 
-    def _refuse_type(self, name: str, expected: str, found: pa.DataType) -> DataError:
-        fix = "Convert the column, or name it as another kind in the configuration."
+    def _wrong_type(self, name: str, expected: str, dtype: pa.DataType) -> DataError:
+        fix = "Convert the column, or list it as another kind of column in the configuration."
         return DataError(
-            "the column has the wrong type", path=self.path, column=name, expected=expected, got=str(found), fix=fix
+            "the column has the wrong type", path=self.path, column=name, expected=expected, got=str(dtype), fix=fix
         )
 
 
-def check_alike(train: RawSplit, others: Sequence[RawSplit]) -> None:
+def check_same_columns(train: RawSplit, others: Sequence[RawSplit]) -> None:
     """Checks that the columns of the other splits have the types of the train split.
 
     Raises:
-        DataError: naming the first column that differs.
+        DataError: with the first column that differs.
     """
     for other in others:
         for mine, theirs in zip(train.columns, other.columns, strict=True):

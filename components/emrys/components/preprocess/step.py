@@ -1,4 +1,4 @@
-"""Fits the workflow on the train split and applies it to all splits."""
+"""Fits the feature workflow on the train split and applies it to all splits."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
 from emrys.components.contracts.splits import SPLITS, Splits
 from emrys.components.contracts.transformed import Transformed
-from emrys.components.events import emit, running
+from emrys.components.events import emit, step_events
 from emrys.components.preprocess.config import PreprocessConfig
 from emrys.components.preprocess.fitting import Fitting
 from emrys.components.preprocess.offline import OfflineWorkflow
-from emrys.components.preprocess.raw_split import RawSplit, check_alike
+from emrys.components.preprocess.raw_split import RawSplit, check_same_columns
 from emrys.components.preprocess.survey import Survey
 
 __all__ = ["PreprocessConfig", "run"]
@@ -31,92 +31,94 @@ def run(
 ) -> tuple[Transformed, FittedWorkflowArtifact]:
     """Fits the workflow and writes it, and the transformed splits.
 
-    The train rows get out-of-fold target encodings; all others get the statistics of the whole train split. The rows
-    keep their order. Equal input and settings give equal bytes.
+    Train rows get out-of-fold target encodings, other rows the statistics of all train rows. The rows keep their order.
+    Equal inputs and settings give equal bytes.
 
     Args:
         splits: The raw splits.
-        config: The settings.
-        data: Where the `Transformed` artifact shall stand.
-        workflow: Where the `FittedWorkflowArtifact` shall stand.
+        config: Settings.
+        data: Folder of the `Transformed` artifact.
+        workflow: Folder of the `FittedWorkflowArtifact`.
 
     Returns:
         Both artifacts.
 
     Raises:
-        EmrysError: if the splits cannot be used; nothing is then written.
+        EmrysError: if the splits cannot be used; nothing is written then.
     """
-    with running(STEP):
-        given = Splits(splits)
-        raw = {split: RawSplit(given.file(split), config) for split in SPLITS}
-        check_alike(raw["train"], [raw[split] for split in SPLITS[1:]])
-        steps = _Steps(2 + sum(len(split.parts) for split in raw.values()))
-        steps.next("looking over the train split")
+    with step_events(STEP):
+        raw_splits = Splits(splits)
+        raw = {split: RawSplit(raw_splits.file(split), config) for split in SPLITS}
+        check_same_columns(raw["train"], [raw[split] for split in SPLITS[1:]])
+        progress = _Progress(2 + sum(len(split.parts) for split in raw.values()))
+        progress.next("reading the train split")
         survey = Survey.take(raw["train"], config)
         with tempfile.TemporaryDirectory(prefix="emrys-preprocess-") as folder:
-            steps.next(f"fitting on {raw['train'].rows:,} rows")
+            progress.next(f"fitting on {raw['train'].rows:,} rows")
             fitting = Fitting(raw["train"], survey, config, Path(folder))
-            _write(given, raw, fitting, config, data, workflow, steps)
-        steps.next(f"{len(fitting.workflow.output_columns)} features")
+            _write(raw_splits, raw, fitting, config, data, workflow, progress)
+        progress.next(f"{len(fitting.workflow.output_columns)} features")
         return Transformed(data), FittedWorkflowArtifact(workflow)
 
 
 def _write(
-    given: Splits,
+    raw_splits: Splits,
     raw: dict[str, RawSplit],
     fitting: Fitting,
     config: PreprocessConfig,
     data: Path,
     workflow: Path,
-    steps: _Steps,
+    progress: _Progress,
 ) -> None:
-    """Writes both artifacts; after an error neither is there."""
+    """Writes both artifacts, or none of them if there is an error."""
     fitted = fitting.workflow
     outputs = [column.name for column in fitted.output_columns]
-    about_data: dict[str, Any] = {
-        "splits": given.fingerprint,
+    data_metadata: dict[str, Any] = {
+        "splits": raw_splits.fingerprint,
         "rows": {split: part.rows for split, part in raw.items()},
         "columns": outputs,
         "targets": list(fitted.targets),
     }
-    about_workflow = {
-        "splits": given.fingerprint,
+    workflow_metadata = {
+        "splits": raw_splits.fingerprint,
         "config": dataclasses.asdict(config),
         "raw_columns": [dataclasses.asdict(column) for column in fitted.raw_columns],
         "output_columns": [dataclasses.asdict(column) for column in fitted.output_columns],
     }
-    with Transformed.create(data, about_data) as data_folder:
+    with Transformed.create(data, data_metadata) as data_folder:
         with (
-            FittedWorkflowArtifact.create(workflow, about_workflow) as workflow_folder,
+            FittedWorkflowArtifact.create(workflow, workflow_metadata) as workflow_folder,
             OfflineWorkflow(fitted) as offline,
         ):
             fitted.save(workflow_folder)
             for split in SPLITS:
-                _transform(raw[split], offline, fitting if split == "train" else None, data_folder, steps)
-        about_data["workflow"] = FittedWorkflowArtifact(workflow).fingerprint
+                _transform(raw[split], offline, fitting if split == "train" else None, data_folder, progress)
+        data_metadata["workflow"] = FittedWorkflowArtifact(workflow).fingerprint
 
 
-def _transform(split: RawSplit, offline: OfflineWorkflow, train: Fitting | None, folder: Path, steps: _Steps) -> None:
+def _transform(
+    split: RawSplit, offline: OfflineWorkflow, train: Fitting | None, folder: Path, progress: _Progress
+) -> None:
     writer = None
     try:
         for number, table in enumerate(split):
-            steps.next(f"transforming {split.path.stem}, part {number + 1} of {len(split.parts)}")
-            made = offline.transform_clean(table)
+            progress.next(f"transforming {split.path.stem}, part {number + 1} of {len(split.parts)}")
+            transformed = offline.transform_clean(table)
             if train is not None:
                 encoded = train.encode_train(table)
                 for name in encoded.column_names:
-                    made = made.set_column(made.column_names.index(name), name, encoded[name])
+                    transformed = transformed.set_column(transformed.column_names.index(name), name, encoded[name])
             for name in offline.fitted.targets:
-                made = made.append_column(name, table[name])
-            writer = writer or pq.ParquetWriter(folder / split.path.name, made.schema, compression="zstd")
-            writer.write_table(made, row_group_size=_ROW_GROUP)
+                transformed = transformed.append_column(name, table[name])
+            writer = writer or pq.ParquetWriter(folder / split.path.name, transformed.schema, compression="zstd")
+            writer.write_table(transformed, row_group_size=_ROW_GROUP)
     finally:
         if writer is not None:
             writer.close()
 
 
-class _Steps:
-    """Counts what is done and reports it."""
+class _Progress:
+    """Counts and reports the finished parts of the work."""
 
     def __init__(self, total: int) -> None:
         self._done, self._total = 0, total

@@ -1,1 +1,1 @@
-"""The promote step: what passed the gate becomes a version of the registry."""
+"""Step promote: adds a model that passed the gate to the registry and puts it into production."""

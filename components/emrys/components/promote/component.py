@@ -1,4 +1,4 @@
-"""Contract of the step promote with Kubeflow Pipelines."""
+"""KFP component of the step promote."""
 
 from kfp import dsl
 
@@ -17,21 +17,21 @@ def promote(
     registry: str,
     name: str,
 ) -> str:
-    """Makes what passed the gate a version of the registry, and puts it into production.
+    """Adds a model that passed the gate to the registry, and puts it into production.
 
     Args:
-        statistics: Statistics of the raw rows, which those of the next run are held against.
+        statistics: Statistics of the raw rows, the reference for the drift checks of the next run.
         workflow: The fitted feature workflow.
         schema: Schema of the transformed rows.
         model: The trained model.
-        evaluation: What was measured.
+        evaluation: The evaluation.
         decision: The gate's decision.
         repository: The Triton model repository.
-        registry: Folder or bucket of the registry; empty for none, and nothing is written.
-        name: Name of the model there.
+        registry: Folder or bucket of the registry; empty to write nothing.
+        name: Name of the model in the registry.
 
     Returns:
-        Output: Name of the version; empty where no registry was given.
+        Output: Name of the version; empty without a registry.
     """
     from pathlib import Path
 

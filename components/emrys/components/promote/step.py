@@ -1,4 +1,4 @@
-"""Makes what passed the gate a version of the registry, and puts it into production."""
+"""Adds the artifacts of a run to the registry as a version, and puts it into production."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from emrys.components.contracts.gate_decision import GateDecision
 from emrys.components.contracts.model import ModelArtifact
 from emrys.components.contracts.statistics import Statistics
 from emrys.components.contracts.triton_repository import TritonRepository
-from emrys.components.events import emit, running
+from emrys.components.events import emit, step_events
 from emrys.components.model_registry.registry import Registry
 from emrys.components.model_registry.version import Version
 
 STEP = "promote"
 
-#: Artifacts of a version: the name of its part, and its class. Each is checked before it is added.
+#: Artifacts of a version by name. Each is checked before it is added.
 PARTS: dict[str, type[Artifact]] = {
     "statistics": Statistics,
     "workflow": FittedWorkflowArtifact,
@@ -33,23 +33,23 @@ PARTS: dict[str, type[Artifact]] = {
     "repository": TritonRepository,
 }
 
-#: What to do where one is missing, if it is something else than usual.
-_FIXES = {"statistics": "Run the pipeline again: a version holds what the step validate writes."}
+#: Advice about a missing artifact that differs from the usual one.
+_FIXES = {"statistics": "Run the pipeline again: a version needs the artifact of the step validate."}
 
 
 def parts_of_run(outputs: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str, Any]]:
-    """What of a run becomes a version.
+    """Selects and checks the artifacts of a run for a version.
 
     Args:
-        outputs: Folder of each artifact of the run, by the names of `PARTS`; others are left out.
+        outputs: Folder of each artifact of the run; names that are not in `PARTS` are ignored.
 
     Returns:
-        The parts, and the facts for the manifest: the model's metrics, and versions.
+        The parts, and the facts for the manifest: metrics, fingerprints and the version of Emrys.
 
     Raises:
-        ArtifactError: if one is missing or damaged, or the gate has not passed.
+        ArtifactError: if an artifact is missing or damaged, or the model has not passed the gate.
     """
-    if "decision" in outputs:  # first: what has not passed has not been exported either
+    if "decision" in outputs:  # first: a model that has not passed has not been exported either
         _require_passed(GateDecision(outputs["decision"]))
     for name in PARTS:
         if name not in outputs:
@@ -59,7 +59,7 @@ def parts_of_run(outputs: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str
     opened = {name: kind(outputs[name]) for name, kind in PARTS.items()}
     decision, evaluation = GateDecision(outputs["decision"]), Evaluation(outputs["evaluation"])
     if decision.decision["evaluation"] != evaluation.fingerprint:
-        raise ArtifactError("the gate decided about another evaluation", step=STEP, path=outputs["decision"])
+        raise ArtifactError("the gate decision belongs to another evaluation", step=STEP, path=outputs["decision"])
     facts = {
         "emrys": metadata.version("emrys"),
         "metrics": evaluation.metrics,
@@ -75,7 +75,7 @@ def _require_passed(decision: GateDecision) -> None:
             step=STEP,
             path=decision.path,
             got="; ".join(decision.reasons),
-            fix="Train a better one, or change what it has to reach.",
+            fix="Train a better model, or change the thresholds.",
         )
 
 
@@ -86,23 +86,23 @@ def run(outputs: Mapping[str, Path], registry: str, name: str, move: bool = True
         outputs: Folder of each artifact, by the names of `PARTS`.
         registry: Folder or bucket of the registry; empty for none.
         name: Name of the model.
-        move: Whether the version goes into production at once. Default: True.
+        move: Whether to put the version into production. Default: True.
 
     Returns:
-        The version; None where no registry is given.
+        The version; None without a registry.
 
     Raises:
-        ArtifactError: if an artifact cannot be used, or the gate has not passed.
-        StorageError: if the registry cannot be written; what is in production stays.
+        ArtifactError: if an artifact cannot be used, or the model has not passed the gate.
+        StorageError: if the registry cannot be written; production stays unchanged.
     """
-    with running(STEP):
+    with step_events(STEP):
         parts, facts = parts_of_run(outputs)
         if not registry:
-            emit(STEP, "message", text="no registry is given: the model passed, and nothing was promoted")
+            emit(STEP, "message", text="the model passed, but there is no registry to promote it to")
             return None
-        known = Registry(registry, name)
-        version = known.add(parts, facts)
+        models = Registry(registry, name)
+        version = models.add(parts, facts)
         if move:
-            known.promote(version.name)
-        emit(STEP, "message", text=f"{version.name} is {'in production' if move else 'kept'} in {known.store.uri}")
+            models.promote(version.name)
+        emit(STEP, "message", text=f"{version.name} is {'in production' if move else 'added'} in {models.store.uri}")
         return version

@@ -1,1 +1,1 @@
-"""The report step: everything about a run on one page."""
+"""Step report: one page about the whole run."""

@@ -1,4 +1,4 @@
-"""Contract of the step report with Kubeflow Pipelines."""
+"""KFP component of the step report."""
 
 from kfp import dsl
 
@@ -20,20 +20,20 @@ def report(
     model_name: str = "",
     run_name: str = "",
 ) -> None:
-    """Writes everything about a run on one page, whether the model passed the gate or not.
+    """Writes one page about the whole run, whether the model passed the gate or not.
 
     Args:
-        statistics: Statistics of the raw rows, and what was found wrong with them.
+        statistics: Statistics of the raw rows, and findings of the checks.
         workflow: The fitted feature workflow.
         schema: Schema of the transformed rows.
         model: The trained model.
-        evaluation: What was measured.
+        evaluation: The evaluation.
         decision: The gate's decision.
-        repository: The Triton model repository; left out where the model did not pass the gate.
-        version: Name of the version that was promoted; empty for none.
+        repository: The Triton model repository; absent if the model did not pass the gate.
+        version: Name of the promoted version; empty for none.
         registry: Folder or bucket of the registry, for the schema of the version in production; empty for none.
-        model_name: Name of the model there.
-        run_name: Name of the run; empty where it has none.
+        model_name: Name of the model in the registry.
+        run_name: Name of the run; may be empty.
 
     Returns:
         page: One self-contained page.

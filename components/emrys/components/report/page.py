@@ -1,4 +1,4 @@
-"""The page of a run."""
+"""HTML page of a run."""
 
 from __future__ import annotations
 
@@ -6,43 +6,42 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emrys.components.contracts.measured_rows import SCORERS
-from emrys.components.gate.config import LOWER_IS_BETTER
+from emrys.components.contracts.measured_rows import LOWER_IS_BETTER, SCORERS
 from emrys.components.report.schema_difference import SchemaChange
 from emrys.components.reporting.evaluation_view import EvaluationView
 from emrys.components.reporting.facts import ColumnFacts, SplitFacts
 from emrys.components.reporting.plots import training_figures
-from emrys.components.reporting.rendering import NOTHING, number, render
+from emrys.components.reporting.rendering import NO_VALUE, number, render
 from emrys.components.reporting.validation_page import ValidationView
 
 _AGAINST = {**SCORERS, "threshold": "A threshold", "baseline": "Baselines"}
-_THROUGH = {"triton": "by a Triton server", "in-process": "by the same code in process, without a server"}
+_BACKENDS = {"triton": "a Triton server", "in-process": "the same code in process, without a server"}
 
 
 @dataclasses.dataclass(frozen=True)
 class RunPage:
-    """What stands on the page of a run. Every text is escaped when it is rendered.
+    """Content of the page. Rendering escapes every text.
 
     Args:
-        run: Name of the run; empty where it has none.
+        run: Name of the run; may be empty.
         dataset: Name of the data set.
-        view: The evaluation.
-        validation: What was found out about the data.
+        view: View of the evaluation.
+        validation: View of the validation.
         splits: Facts of each split.
         data: Further facts of the data, by name.
         decision: Content of the gate's `decision.json`.
         columns: Facts of each column of the schema.
-        production: Version whose schema is compared with; empty where there is none.
-        changes: What is different from that schema.
-        history: One dict of metrics an epoch.
+        production: Version in production whose schema is compared; empty for none.
+        changes: Differences from that schema.
+        history: One dict of metrics per epoch.
         summary: Summary of the model, as text.
-        ensemble: Metadata of the Triton repository; None where the model was not exported.
-        version: Version that was promoted; empty for none.
-        registry: Where it was promoted to; empty for nowhere.
+        ensemble: Metadata of the Triton repository; None if the model was not exported.
+        version: Promoted version; empty for none.
+        registry: Registry of the promotion; empty for none.
         settings: Settings by step.
         fingerprints: Fingerprint of each artifact, by name.
         versions: Versions, by name.
-        step: Step that writes the page.
+        step: Name of the step that writes the page.
     """
 
     run: str
@@ -66,7 +65,7 @@ class RunPage:
     step: str = "report"
 
     def render(self) -> str:
-        """Writes the page. Equal content gives equal bytes."""
+        """Renders the page; equal content gives equal bytes."""
         return render("run.html.j2", page=self, view=self.view, training=training_figures(self.history))
 
     @property
@@ -76,14 +75,14 @@ class RunPage:
 
     @property
     def outcome(self) -> str:
-        """What became of the model, in a few words."""
+        """Outcome of the run in a few words."""
         if not self.passed:
             return "did not pass the gate"
         return f"promoted as {self.version}" if self.version else "passed the gate, not promoted"
 
     @property
     def checks(self) -> list[dict[str, Any]]:
-        """The checks of the gate, as texts but for `passed`."""
+        """Checks of the gate, formatted as text."""
         return [
             {
                 "metric": check["metric"],
@@ -99,27 +98,27 @@ class RunPage:
 
     @property
     def parity(self) -> dict[str, str]:
-        """What the comparison of the ensemble with the offline path found."""
-        found: dict[str, Any] = dict((self.ensemble or {}).get("parity") or {})
-        if not found:
+        """Result of the parity check of the ensemble with the offline path."""
+        parity: dict[str, Any] = dict((self.ensemble or {}).get("parity") or {})
+        if not parity:
             return {}
         shown = {
-            "largest difference of two scores": f"{found.pop('max_abs_difference'):.2g}",
-            "rows compared": f"{found.pop('rows'):,}",
-            "answered": _THROUGH[found.pop("through")],
+            "largest absolute difference of scores": f"{parity.pop('max_abs_difference'):.2g}",
+            "rows compared": f"{parity.pop('rows'):,}",
+            "computed by": _BACKENDS[parity.pop("through")],
         }
-        return {**shown, **{name.replace("_", " "): f"{value}" for name, value in found.items()}}
+        return {**shown, **{name.replace("_", " "): f"{value}" for name, value in parity.items()}}
 
     @property
     def inputs(self) -> str:
-        """What the ensemble takes, one column a word."""
+        """Names of the input columns of the ensemble."""
         return ", ".join(column["name"] for column in (self.ensemble or {}).get("inputs", ()))
 
 
 def _needed(check: Mapping[str, Any]) -> str:
-    """What the bound has to reach."""
+    """Formats the required bound of a check."""
     if check["needed"] is None:
-        return NOTHING
+        return NO_VALUE
     if check["against"] != "threshold":
         return f"> {number(check['needed'])}"
     return f"{'≤' if check['metric'] in LOWER_IS_BETTER else '≥'} {number(check['needed'])}"

@@ -1,4 +1,4 @@
-"""Which code ran."""
+"""Git revision of the running code."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import os
 import subprocess
 from pathlib import Path
 
-#: Set in the images, to the revision that they were built from.
+#: Environment variable with the revision that an image was built from.
 VARIABLE = "EMRYS_REVISION"
 UNKNOWN = "unknown"
 
 
 def revision(folder: Path = Path(__file__).parent) -> str:
-    """The git revision of the code.
+    """Git revision of the code.
 
     Args:
-        folder: Where the code is, which may be in a checkout.
+        folder: Folder of the code.
 
     Returns:
-        What the environment variable `EMRYS_REVISION` says, else the commit of the checkout that the code is in, with
-        ` and changes` where it was changed since; `unknown` where there is neither.
+        The environment variable `EMRYS_REVISION` if it is set, otherwise the commit of the checkout, followed by
+        ` and changes` if there are uncommitted ones; `unknown` without either.
     """
-    said = os.environ.get(VARIABLE, "").strip()
-    if said:
-        return said
+    variable = os.environ.get(VARIABLE, "").strip()
+    if variable:
+        return variable
     commit = _git(folder, "rev-parse", "HEAD")
-    # In a checkout of something else, an environment inside it for one, the code is not what the commit holds.
+    # In the checkout of another project (for example a virtual environment inside it), git does not track this code.
     if not commit or not _git(folder, "ls-files", "--", "."):
         return UNKNOWN
     return f"{commit} and changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else commit

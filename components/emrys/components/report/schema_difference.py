@@ -1,4 +1,4 @@
-"""What has changed between two schemas."""
+"""Differences between two schemas."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from emrys.components.contracts.feature_schema import FeatureSchema
 from emrys.components.reporting.facts import ColumnFacts
-from emrys.components.reporting.rendering import NOTHING, count
+from emrys.components.reporting.rendering import NO_VALUE, count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,9 +16,9 @@ class SchemaChange:
 
     Args:
         column: The column.
-        what: What is different: `column`, `type`, `ids`, `tags` or `role`.
-        before: What it was.
-        now: What it is.
+        what: Property that differs: `column`, `type`, `ids`, `tags` or `role`.
+        before: Earlier value.
+        now: Later value.
     """
 
     column: str
@@ -31,34 +31,34 @@ def schema_changes(before: FeatureSchema, now: FeatureSchema) -> list[SchemaChan
     """Compares two schemas column by column.
 
     Args:
-        before: The earlier one.
-        now: The later one.
+        before: Earlier schema.
+        now: Later schema.
 
     Returns:
-        What is different: new columns and changed ones in the order of the later schema, then those that are gone.
+        New and changed columns in the order of the later schema, then removed columns.
     """
-    was, is_now = _columns(before), _columns(now)
-    changes = [change for name, found in is_now.items() for change in _changes(name, was.get(name), found)]
-    return changes + [SchemaChange(name, "column", "there", "gone") for name in was if name not in is_now]
+    old, new = _columns(before), _columns(now)
+    changes = [change for name, column in new.items() for change in _changes(name, old.get(name), column)]
+    return changes + [SchemaChange(name, "column", "present", "removed") for name in old if name not in new]
 
 
 def _columns(schema: FeatureSchema) -> dict[str, dict[str, str]]:
-    """What is compared of each column."""
+    """Compared properties of each column."""
     columns = {}
     for column in schema.schema:
         facts = ColumnFacts.of(column)
         columns[facts.name] = {
             "type": facts.dtype,
             "ids": count(facts.cardinality),
-            "tags": ", ".join(facts.tags) or NOTHING,
-            "role": schema.roles.get(facts.name, NOTHING),
+            "tags": ", ".join(facts.tags) or NO_VALUE,
+            "role": schema.roles.get(facts.name, NO_VALUE),
         }
     return columns
 
 
 def _changes(name: str, before: dict[str, str] | None, now: dict[str, str]) -> Iterator[SchemaChange]:
     if before is None:
-        yield SchemaChange(name, "column", NOTHING, f"new, {now['type']}")
+        yield SchemaChange(name, "column", NO_VALUE, f"new, {now['type']}")
         return
     for what, value in now.items():
         if before[what] != value:

@@ -1,4 +1,4 @@
-"""Everything about a run on one page."""
+"""Writes one page about the whole run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from emrys.components.contracts.gate_decision import GateDecision
 from emrys.components.contracts.model import ModelArtifact
 from emrys.components.contracts.statistics import Statistics
 from emrys.components.contracts.triton_repository import TritonRepository
-from emrys.components.events import emit, running
+from emrys.components.events import emit, step_events
 from emrys.components.model_registry.registry import Registry
 from emrys.components.report.page import RunPage
 from emrys.components.report.revision import revision
@@ -33,13 +33,13 @@ STEP = "report"
 
 @dataclass(frozen=True)
 class ReportConfig:
-    """What the page says of the run besides its artifacts.
+    """Facts about the run that are not in its artifacts.
 
     Attributes:
-        version: Name of the version that was promoted; empty for none.
+        version: Name of the promoted version; empty for none.
         registry: Folder or bucket of the registry; empty for none.
-        model_name: Name of the model there.
-        run_name: Name of the run; empty where it has none.
+        model_name: Name of the model in the registry.
+        run_name: Name of the run; may be empty.
     """
 
     version: str = ""
@@ -67,48 +67,48 @@ def run(
         workflow: Fitted workflow.
         schema: Schema of the transformed data.
         model: Trained model.
-        evaluation: What was measured.
+        evaluation: The evaluation.
         decision: The gate's decision.
-        repository: The Triton repository; None where the model was not exported.
-        config: What else there is to say.
-        output: The page, a file.
+        repository: The Triton repository; None if the model was not exported.
+        config: Further facts about the run.
+        output: File of the page.
 
     Returns:
-        What stands on the page.
+        Content of the page.
 
     Raises:
-        ArtifactError: if an artifact is damaged, or the gate has decided about another evaluation.
+        ArtifactError: if an artifact is damaged, or the gate decision belongs to another evaluation.
         StorageError: if the registry cannot be read.
     """
-    with running(STEP):
-        found, features, network = Statistics(statistics), FeatureSchema(schema), ModelArtifact(model)
-        measured, decided = Evaluation(evaluation), GateDecision(decision)
-        if decided.decision["evaluation"] != measured.fingerprint:
-            raise ArtifactError("the gate decided about another evaluation", path=decision)
+    with step_events(STEP):
+        validated, features, network = Statistics(statistics), FeatureSchema(schema), ModelArtifact(model)
+        evaluated, gate = Evaluation(evaluation), GateDecision(decision)
+        if gate.decision["evaluation"] != evaluated.fingerprint:
+            raise ArtifactError("the gate decision belongs to another evaluation", path=decision)
         artifacts: dict[str, Artifact] = {
-            "statistics": found,
+            "statistics": validated,
             "workflow": FittedWorkflowArtifact(workflow),
             "schema": features,
             "model": network,
-            "evaluation": measured,
-            "decision": decided,
+            "evaluation": evaluated,
+            "decision": gate,
         }
         if repository is not None:
             artifacts["repository"] = TritonRepository(repository)
-        production = str(measured.metadata.get("production") or "") if config.registry else ""
+        production = str(evaluated.metadata.get("production") or "") if config.registry else ""
         page = RunPage(
             run=config.run_name,
-            dataset=found.metadata["dataset"],
-            view=view_of(measured),
+            dataset=validated.metadata["dataset"],
+            view=view_of(evaluated),
             validation=ValidationView(
-                columns=list(found.columns.values()),
-                validation=found.validation,
-                plots=found.plots,
+                columns=list(validated.columns.values()),
+                validation=validated.validation,
+                plots=validated.plots,
                 meanings={name: meaning for name, (meaning, _) in CHECKS.items()},
             ),
-            splits=[SplitFacts(**split) for split in found.metadata["splits"]],
-            data=found.metadata["data"],
-            decision=decided.decision,
+            splits=[SplitFacts(**split) for split in validated.metadata["splits"]],
+            data=validated.metadata["data"],
+            decision=gate.decision,
             columns=[ColumnFacts.of(column) for column in features.schema],
             production=production,
             changes=_changes(production, features, config) if production else [],
@@ -118,9 +118,9 @@ def run(
             version=config.version,
             registry=config.registry,
             settings=_settings(artifacts),
-            fingerprints={"splits": found.metadata["inputs"]["splits"]}
+            fingerprints={"splits": validated.metadata["inputs"]["splits"]}
             | {name: artifact.fingerprint for name, artifact in artifacts.items()},
-            versions={**measured.metadata["versions"], "git revision": revision()},
+            versions={**evaluated.metadata["versions"], "git revision": revision()},
         )
         with atomic_file(output) as work:
             work.write_text(page.render(), encoding="utf-8")
@@ -129,15 +129,15 @@ def run(
 
 
 def _changes(production: str, features: FeatureSchema, config: ReportConfig) -> list[SchemaChange]:
-    """What is different from the schema of the version that the model was compared with."""
-    known = Registry(config.registry, config.model_name)
+    """Differences from the schema of the version in production."""
+    models = Registry(config.registry, config.model_name)
     with tempfile.TemporaryDirectory(prefix="emrys-report-") as folder:
-        before = known.fetch(known.version(production), Path(folder) / "schema", "schema")
+        before = models.fetch(models.version(production), Path(folder) / "schema", "schema")
         return schema_changes(FeatureSchema(before), features)
 
 
 def _settings(artifacts: Mapping[str, Artifact]) -> dict[str, Mapping[str, Any]]:
-    """The settings of each step, as they stand in what it has written."""
+    """Settings of each step, from the metadata of its artifact."""
     of = {name: artifact.metadata for name, artifact in artifacts.items()}
     gate, validate = artifacts["decision"], artifacts["statistics"]
     settings = {

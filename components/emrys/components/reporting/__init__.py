@@ -1,1 +1,1 @@
-"""HTML pages about a run, which need nothing but themselves: what the reports of the steps share."""
+"""Reporting room: plots, page templates, and the views that self-contained HTML pages show."""

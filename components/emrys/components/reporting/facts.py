@@ -1,14 +1,12 @@
-"""What pages tell about where their numbers come from."""
+"""Facts about splits, columns and metadata, as shown on pages."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-import platform
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,10 +14,13 @@ import pyarrow.parquet as pq
 
 from emrys.components.contracts.column_roles import tags_of
 
+if TYPE_CHECKING:  # Merlin imports TensorFlow if it is installed
+    from merlin.schema import ColumnSchema
+
 
 @dataclasses.dataclass(frozen=True)
 class SplitFacts:
-    """One split in a line.
+    """Facts about a split, one line of a table.
 
     Args:
         name: Name of the split.
@@ -40,24 +41,24 @@ class SplitFacts:
         """Reads the facts of a raw split.
 
         Args:
-            file: The Parquet file; `timestamp`, where it is there, is in Unix seconds.
+            file: The Parquet file; its optional column `timestamp` is in Unix seconds.
             target: Column of the label.
         """
         schema = pq.read_schema(file)
-        timed = "timestamp" in schema.names and pa.types.is_integer(schema.field("timestamp").type)
-        table = pq.read_table(file, columns=[target, "timestamp"] if timed else [target], partitioning=None)
-        ends = pc.min_max(table.column("timestamp")).as_py() if timed else {"min": None, "max": None}
+        has_time = "timestamp" in schema.names and pa.types.is_integer(schema.field("timestamp").type)
+        table = pq.read_table(file, columns=[target, "timestamp"] if has_time else [target], partitioning=None)
+        ends = pc.min_max(table.column("timestamp")).as_py() if has_time else {"min": None, "max": None}
         positive = pc.mean(table.column(target).cast(pa.float64())).as_py()
         return cls(file.stem, table.num_rows, positive or 0.0, day(ends["min"]), day(ends["max"]))
 
 
 @dataclasses.dataclass(frozen=True)
 class ColumnFacts:
-    """One column of the schema in a line.
+    """Facts about a column of the schema, one line of a table.
 
     Args:
         name: Name of the column.
-        dtype: Element type, with "list of" in front where it is one.
+        dtype: Element type, prefixed by "list of" for lists.
         cardinality: Number of ids; None for numbers.
         tags: Its tags, sorted.
     """
@@ -68,7 +69,7 @@ class ColumnFacts:
     tags: tuple[str, ...]
 
     @classmethod
-    def of(cls, column: Any) -> ColumnFacts:
+    def of(cls, column: ColumnSchema) -> ColumnFacts:
         """Reads the facts of a column of a Merlin schema."""
         domain = column.int_domain
         return cls(
@@ -80,27 +81,16 @@ class ColumnFacts:
 
 
 def plain_facts(values: Mapping[str, Any]) -> dict[str, str]:
-    """The texts and numbers among the metadata of an artifact, as text."""
+    """Texts and numbers among the metadata of an artifact, as text."""
     kept = {key: value for key, value in values.items() if isinstance(value, (str, int, float))}
     return {key.replace("_", " "): str(value) for key, value in kept.items()}
 
 
-def versions() -> dict[str, str]:
-    """Versions of what the numbers depend on."""
-    found = {}
-    for name in ("emrys", "keras", "tensorflow", "tensorflow-cpu", "scikit-learn", "numpy", "pyarrow"):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return {**found, "python": platform.python_version()}
-
-
 def day(seconds: float | None) -> str | None:
-    """The day of a time in seconds since 1970, UTC."""
+    """UTC date of a time in seconds since 1970."""
     if seconds is None:
         return None
     try:
         return datetime.datetime.fromtimestamp(seconds, datetime.UTC).date().isoformat()
     except (OverflowError, OSError, ValueError):
-        return str(seconds)  # no date, but worth seeing
+        return str(seconds)  # out of the range of dates: shown as a number

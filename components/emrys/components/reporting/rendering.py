@@ -1,4 +1,4 @@
-"""Templates of pages, and how numbers look in them."""
+"""Rendering of page templates, and the formats of numbers."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 import jinja2
 
-#: What stands where there is no value.
-NOTHING = "\N{EN DASH}"
+#: Placeholder for a missing value.
+NO_VALUE = "\N{EN DASH}"
 
 
 def render(template: str, **content: Any) -> str:
-    """Writes a page. Equal content gives equal bytes; every text is escaped, but for `Markup`.
+    """Renders a page; equal content gives equal bytes, and every text except `Markup` is escaped.
 
     Args:
         template: Name of the template.
-        **content: What it shows.
+        **content: Variables of the template.
     """
     return _environment().get_template(template).render(**content)
 
@@ -36,27 +36,27 @@ def _environment() -> jinja2.Environment:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A number with so many decimals."""
-    return NOTHING if value is None else f"{value:.{digits}f}"
+    """Formats a number with a fixed number of decimals."""
+    return NO_VALUE if value is None else f"{value:.{digits}f}"
 
 
 def count(value: int | None) -> str:
-    """A whole number, with a comma every three digits."""
-    return NOTHING if value is None else f"{value:,}"
+    """Formats an integer with thousands separators."""
+    return NO_VALUE if value is None else f"{value:,}"
 
 
 def percent(share: float | None) -> str:
-    """A share."""
-    return NOTHING if share is None else f"{100 * share:.1f} %"
+    """Formats a share as per cent."""
+    return NO_VALUE if share is None else f"{100 * share:.1f} %"
 
 
 def setting(value: Any) -> str:
-    """The value of a setting; of a mapping, what is set in it."""
+    """Formats the value of a setting; the None values of a mapping are omitted."""
     if isinstance(value, Mapping):
-        given = {name: setting(inner) for name, inner in value.items() if inner is not None}
-        return ", ".join(f"{name}: {inner}" for name, inner in given.items()) or NOTHING
+        present = {name: setting(inner) for name, inner in value.items() if inner is not None}
+        return ", ".join(f"{name}: {inner}" for name, inner in present.items()) or NO_VALUE
     if isinstance(value, (list, tuple)):
-        return ", ".join(setting(one) for one in value) or NOTHING
+        return ", ".join(setting(item) for item in value) or NO_VALUE
     if value is None or value == "":
-        return NOTHING
+        return NO_VALUE
     return str(getattr(value, "value", value))

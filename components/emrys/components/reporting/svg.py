@@ -1,4 +1,4 @@
-"""Plots as SVG elements that stand inside a page: they follow its colours and need nothing else."""
+"""Plots as SVG elements that are embedded in a page and follow its colours."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib
+from markupsafe import Markup
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-#: Colours to draw with, and what the page shows in their place, so that light, dark and print each have their own.
+#: Drawing colours and the CSS variables that replace them, so that light, dark and print pages have their own colours.
 COLOURS = {
     "#010101": "var(--ink)",
     "#020202": "var(--soft)",
@@ -49,18 +50,18 @@ STYLE = {
 
 def svg(
     name: str, title: str, description: str, draw: Callable[[Any], None], size: tuple[float, float] = (4.3, 3.3)
-) -> str:
+) -> Markup:
     """Draws a plot as an SVG element. Equal plots give equal bytes.
 
     Args:
         name: Unique within the page; the ids of the element begin with it.
-        title: Title for those who cannot see it.
-        description: What it shows, for them.
+        title: Title for screen readers.
+        description: Description for screen readers.
         draw: Draws onto the axes.
-        size: Width and height in inches; the page stretches it.
+        size: Width and height in inches; the page scales the plot.
 
     Returns:
-        An element without namespaces, in the colours of the page that it stands in.
+        The element, without XML namespaces, as markup that templates do not escape.
     """
     # A fixed salt and no date: the same numbers give the same bytes.
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
@@ -69,27 +70,28 @@ def svg(
         draw(figure.add_subplot())
         target = io.StringIO()
         figure.savefig(target, format="svg", transparent=True, metadata={"Date": None})
-    return _embed(target.getvalue(), name, title, description)
+    # Serialised as XML, which escapes every text.
+    return Markup(_embed(target.getvalue(), name, title, description))  # noqa: S704
 
 
 def short_label(text: str) -> str:
-    """A text of the data as a label: short, printable, and no mathematics, which dollar signs would be read as."""
+    """Shortens a text for a label and escapes dollar signs, which matplotlib would read as mathematics."""
     shown = printable(text)
     shown = shown if len(shown) <= 32 else f"{shown[:31]}…"
     return shown.replace("$", r"\$")
 
 
 def printable(text: str) -> str:
-    """Without signs that XML does not know."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    """Replaces characters that XML does not allow."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def _embed(svg: str, name: str, title: str, description: str) -> str:
-    """Makes an SVG file an element of an HTML page: named, described, without namespaces or colours of its own."""
+    """Converts an SVG file to an HTML element: with title and description, without namespaces and fixed colours."""
     root = ElementTree.fromstring(svg)  # noqa: S314 - written by matplotlib a moment ago
     for parent in list(root.iter()):
         for child in [child for child in parent if _local(child.tag) in ("metadata", "style")]:
-            parent.remove(child)  # the style sheet would reach the whole page
+            parent.remove(child)  # a style sheet would apply to the whole page
     for element in root.iter():
         element.tag = _local(element.tag)
         attributes = {_local(key): _adapt(_local(key), value, name) for key, value in element.attrib.items()}
@@ -98,10 +100,10 @@ def _embed(svg: str, name: str, title: str, description: str) -> str:
     for key in ("width", "height", "version"):
         root.attrib.pop(key, None)
     root.attrib.update({"role": "img", "aria-labelledby": f"{name}-title {name}-description"})
-    for place, (tag, text) in enumerate((("title", title), ("desc", description))):
+    for index, (tag, text) in enumerate((("title", title), ("desc", description))):
         element = ElementTree.Element(tag, {"id": f"{name}-{'title' if tag == 'title' else 'description'}"})
         element.text = text
-        root.insert(place, element)
+        root.insert(index, element)
     return ElementTree.tostring(root, encoding="unicode")
 
 

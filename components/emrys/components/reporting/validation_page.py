@@ -1,4 +1,4 @@
-"""What was found out about the data, as pages show it."""
+"""HTML page of a validation: findings, drift and statistics of the columns."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from markupsafe import Markup
 
 from emrys.blocks.errors import DataError
 from emrys.components.contracts.column_statistics import ColumnKind, ColumnStatistics
-from emrys.components.reporting.facts import day
+from emrys.components.reporting.facts import SplitFacts, day
+from emrys.components.reporting.rendering import render
 
 _TOP = 5
 _PARTS = {"values": "", "lengths": " (lengths)", "nulls": " (nulls)"}
-#: Distances, and whether each is beyond its limit.
+#: Distances as text, and whether each exceeds its limit.
 Distances = list[tuple[str, bool]]
 
 
 @dataclasses.dataclass(frozen=True)
 class FindingFacts:
-    """Something that is wrong with the data, in a line.
+    """A finding, one line of a list.
 
     Args:
-        check: The check that found it.
-        severity: How much it matters: `error` or `warning`.
-        text: What is wrong.
+        check: Name of the check.
+        severity: `error` or `warning`.
+        text: Message.
     """
 
     check: str
@@ -35,18 +36,18 @@ class FindingFacts:
 
 @dataclasses.dataclass(frozen=True)
 class ColumnReviewFacts:
-    """One column of train in a line.
+    """Facts about a column of train, one line of a table.
 
     Args:
-        statistics: The column.
-        holds: What it holds, in a few words.
-        drift: How far it has moved from the previous run.
-        shift: How far test lies from train.
-        auc: What it says of the label alone; None for what the label is made of.
+        statistics: Statistics of the column.
+        values: Short description of its values.
+        drift: Distances from the previous run.
+        shift: Distances between train and test.
+        auc: AUC of the column alone for the label; None for columns that the label is derived from.
     """
 
     statistics: ColumnStatistics
-    holds: str
+    values: str
     drift: Distances
     shift: Distances
     auc: float | None
@@ -54,13 +55,13 @@ class ColumnReviewFacts:
 
 @dataclasses.dataclass(frozen=True)
 class ValidationView:
-    """What was found out about the data, made of what stands in the artifact `Statistics`.
+    """View of a validation for HTML pages, from the content of the artifact `Statistics`.
 
     Args:
-        columns: The columns of train.
+        columns: Statistics of the columns of train.
         validation: Content of `validation.json`.
-        plots: An SVG element by column that drifted.
-        meanings: What each check looks at.
+        plots: SVG element of each drifted column.
+        meanings: Description of each check.
     """
 
     columns: Sequence[ColumnStatistics]
@@ -75,51 +76,82 @@ class ValidationView:
 
     @property
     def has_previous(self) -> bool:
-        """Whether there was a run to compare with."""
+        """Whether there was a previous run to compare with."""
         return self.validation["previous"] is not None
 
     @property
     def findings(self) -> list[FindingFacts]:
-        """What is wrong, errors first."""
+        """The findings, errors first."""
         return [
             FindingFacts(
-                one["check"],
-                str(getattr(one["severity"], "value", one["severity"])),
-                str(DataError(one["problem"], column=one["column"], expected=one["expected"], got=one["got"])),
+                each["check"],
+                str(getattr(each["severity"], "value", each["severity"])),
+                str(DataError(each["problem"], column=each["column"], expected=each["expected"], got=each["got"])),
             )
-            for one in self.validation["findings"]
+            for each in self.validation["findings"]
         ]
 
     @property
     def errors(self) -> int:
-        """Number of findings for which the data are not fit."""
-        return sum(one.severity == "error" for one in self.findings)
+        """Number of findings of severity `error`."""
+        return sum(each.severity == "error" for each in self.findings)
 
     @property
     def figures(self) -> dict[str, Markup]:
-        """A picture of each column that drifted."""
+        """Plot of each drifted column."""
         return {name: Markup(plot) for name, plot in self.plots.items()}  # noqa: S704 - serialised as XML
 
     @property
     def reviews(self) -> list[ColumnReviewFacts]:
-        """The columns."""
+        """Facts about each column."""
         drift, shift, alone = (self.validation[name] for name in ("drift", "test", "alone"))
         return [
             ColumnReviewFacts(
-                one, _holds(one), _distances(drift[one.name]), _distances(shift[one.name]), alone.get(one.name)
+                column,
+                _describe_values(column),
+                _distances(drift[column.name]),
+                _distances(shift[column.name]),
+                alone.get(column.name),
             )
-            for one in self.columns
+            for column in self.columns
         ]
 
 
+@dataclasses.dataclass(frozen=True)
+class ValidationPage:
+    """Content of the page. Rendering escapes every text.
+
+    Args:
+        view: View of the validation.
+        dataset: Name of the data set.
+        splits: Facts of each split.
+        origin: Fingerprints of the inputs.
+        step: Name of the step.
+    """
+
+    view: ValidationView
+    dataset: str
+    splits: Sequence[SplitFacts]
+    origin: Mapping[str, str]
+    step: str = "validate"
+
+    def render(self) -> str:
+        """Renders the page; equal content gives equal bytes."""
+        return render("validation.html.j2", page=self, view=self.view)
+
+
 def _distances(drifts: Sequence[Mapping[str, Any]]) -> Distances:
-    """The distances of a column, and whether each is too great; nulls only where they moved."""
-    found = [(one["part"], one["distance"], one["distance"] > one["limit"]) for one in drifts]
-    return [(f"{far:.3f}{_PARTS[part]}", exceeded) for part, far, exceeded in found if part != "nulls" or exceeded]
+    """Distances of a column, and whether each exceeds its limit; the one of nulls only if it does."""
+    distances = []
+    for drift in drifts:
+        exceeded = drift["distance"] > drift["limit"]
+        if drift["part"] != "nulls" or exceeded:
+            distances.append((f"{drift['distance']:.3f}{_PARTS[drift['part']]}", exceeded))
+    return distances
 
 
-def _holds(column: ColumnStatistics) -> str:
-    """What a column holds, in a few words."""
+def _describe_values(column: ColumnStatistics) -> str:
+    """Short description of the values of a column."""
     if column.numbers is not None:
         numbers = column.numbers
         if column.kind is ColumnKind.TIME:

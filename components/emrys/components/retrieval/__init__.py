@@ -1,1 +1,1 @@
-"""What the steps of the retrieval pipeline share: the catalogue, the queries, the search and its measures."""
+"""Retrieval room: the catalogue, the queries, and the search for the best items of a query."""

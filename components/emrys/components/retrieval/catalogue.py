@@ -1,11 +1,10 @@
-"""The items that a retrieval model can recommend."""
+"""Catalogue: the candidate items of a retrieval model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,16 +20,16 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Every item that has an id of its own and that somebody likes in the train split, in the order of the ids.
+    """The candidate items, in the order of their ids: items with an id of their own and a positive row in train.
 
-    A model learns from what is liked alone: it would score an item that nobody likes by chance, and high for many.
+    The model is trained on positive rows only. The score of an item without one would be arbitrary.
 
-    What is said of an item elsewhere is said of its place here, 0 to N - 1.
+    Other arrays refer to an item by its position in the catalogue, 0 to N - 1.
 
     Attributes:
-        keys: What callers name the items by, (N,).
-        features: A row for each: the transformed columns of the item, its id among them.
-        rows: A row of the train split for each, (N,).
+        keys: (N,) raw ids.
+        features: Transformed columns of each item, with its id.
+        rows: (N,) a row of the train split with the item.
     """
 
     keys: Ints
@@ -42,22 +41,22 @@ class Catalogue:
         """Reads the items of the transformed train split.
 
         Args:
-            train: Its Parquet file.
-            item: Column of the item's id.
-            label: Column that says what is liked.
+            train: Parquet file of the split.
+            item: Column of the item id.
+            label: Column of the label.
             columns: Columns of the item.
-            keys: What callers name the item of each row by. Default: the ids.
+            keys: Raw item id of each row. Default: the transformed ids.
 
         Raises:
             DataError: if there is no item.
         """
         rows = pq.read_table(train, columns=[item, label], partitioning=None)
-        ids, liked = rows[item].to_numpy(), rows[label].to_numpy() > 0
+        ids, positive = rows[item].to_numpy(), rows[label].to_numpy() > 0
         known, first = np.unique(ids, return_index=True)
-        first = first[(known >= FIRST_KNOWN) & np.isin(known, ids[liked])].astype(np.int64)
+        first = first[(known >= FIRST_KNOWN) & np.isin(known, ids[positive])].astype(np.int64)
         if not len(first):
             raise DataError(
-                "there is no item to recommend", path=train, column=item, expected="one that somebody likes"
+                "there is no item to recommend", path=train, column=item, expected="an item with a positive label"
             )
         table = pq.read_table(train, columns=list(dict.fromkeys([item, *columns])), partitioning=None)
         return cls((ids if keys is None else keys)[first], table.take(pa.array(first)), first)
@@ -66,12 +65,11 @@ class Catalogue:
         """Number of items, N."""
         return len(self.keys)
 
-    def places(self, keys: npt.ArrayLike) -> Ints:
-        """The places of items by their keys, -1 for those that are not there; of the shape of `keys`."""
+    def positions(self, keys: npt.ArrayLike) -> Ints:
+        """Positions of items by their keys, -1 for unknown items; same shape as `keys`."""
         return positions(np.asarray(keys), self.keys)
 
 
 def positions(keys: Ints, among: Ints) -> Ints:
-    """Where each key stands among others that are each there once; -1 for those that are not there."""
-    find: Any = pd.Index(among).get_indexer
-    return np.asarray(find(pd.Index(keys)), np.int64)
+    """Position of each key in an array of distinct keys, -1 for unknown keys."""
+    return np.asarray(pd.Index(among).get_indexer(pd.Index(keys)), np.int64)

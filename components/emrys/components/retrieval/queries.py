@@ -1,4 +1,4 @@
-"""Who is recommended to, what is right, and what is left out."""
+"""Queries of an offline evaluation: users, their relevant items, and the items that they have seen."""
 
 from __future__ import annotations
 
@@ -15,63 +15,64 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Log:
-    """Rows of a split, in the order of time.
+class InteractionLog:
+    """User, item and label of the rows of a split, in the order of time.
 
     Attributes:
-        users: User of each row, (R,).
-        items: Item of each row, as callers name it, (R,).
-        liked: Whether the label is positive, (R,).
+        users: (R,) user of each row.
+        items: (R,) item of each row, as the keys of the catalogue.
+        positive: (R,) whether the label is positive.
     """
 
     users: Ints
     items: Ints
-    liked: npt.NDArray[np.bool_]
+    positive: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Queries:
-    """The users of a split who like something there that they have not had in train; one query each.
+    """One query for each user of a split with a positive item that the user has not seen in train.
 
     Attributes:
-        users: The users, (Q,), ascending.
-        rows: The first row of each in the split, for what else is known of the user, (Q,).
-        right: Places in the catalogue of the items that each likes.
-        totals: Number of items that each likes, those that the catalogue lacks included, (Q,).
-        seen: Places of the items that each has had in train, which are left out of what is recommended.
-        liked: Places of those among them that the user liked, in the order of time.
+        users: (Q,) the users, ascending.
+        rows: (Q,) first row of each user in the split, for the other features of the user.
+        relevant: Positions of the relevant items of each user in the catalogue.
+        relevant_counts: (Q,) number of relevant items of each user, including those that the catalogue lacks.
+        seen: Positions of the items that each user has seen in train; they are not recommended.
+        positives: Positions of the items with a positive label among them, in the order of time.
     """
 
     users: Ints
     rows: Ints
-    right: RaggedArray
-    totals: Ints
+    relevant: RaggedArray
+    relevant_counts: Ints
     seen: RaggedArray
-    liked: RaggedArray
+    positives: RaggedArray
 
     @classmethod
-    def of(cls, train: Log, judged: Log, catalogue: Catalogue) -> Queries:
-        """Makes the queries of a split.
+    def of(cls, train: InteractionLog, evaluated: InteractionLog, catalogue: Catalogue) -> Queries:
+        """Builds the queries of a split.
 
         Args:
             train: The train split.
-            judged: The split.
-            catalogue: What can be recommended.
+            evaluated: The split to evaluate on.
+            catalogue: The candidate items.
         """
-        had = pd.DataFrame({"user": train.users, "item": train.items}).drop_duplicates()
-        wanted = pd.DataFrame({"user": judged.users, "item": judged.items})[judged.liked].drop_duplicates()
-        wanted = wanted.merge(had.assign(had=True), how="left", on=["user", "item"])
-        wanted = wanted[wanted["had"].isna()]
-        users, number = np.unique(wanted["user"].to_numpy(np.int64), return_inverse=True)
-        order = np.argsort(judged.users, kind="stable")
-        rows = order[np.searchsorted(judged.users[order], users)]
+        seen = pd.DataFrame({"user": train.users, "item": train.items}).drop_duplicates()
+        relevant = pd.DataFrame({"user": evaluated.users, "item": evaluated.items})[evaluated.positive]
+        relevant = relevant.drop_duplicates().merge(seen.assign(seen=True), how="left", on=["user", "item"])
+        relevant = relevant[relevant["seen"].isna()]
+        users, number = np.unique(relevant["user"].to_numpy(np.int64), return_inverse=True)
+        order = np.argsort(evaluated.users, kind="stable")
+        rows = order[np.searchsorted(evaluated.users[order], users)]
+        positive = train.positive
         return cls(
             users=users,
             rows=rows.astype(np.int64),
-            right=_lists(number, catalogue.places(wanted["item"].to_numpy()), len(users)),
-            totals=np.bincount(number, minlength=len(users)).astype(np.int64),
-            seen=_of_users(users, train.users, catalogue.places(train.items)),
-            liked=_of_users(users, train.users[train.liked], catalogue.places(train.items[train.liked])),
+            relevant=_known_lists(number, catalogue.positions(relevant["item"].to_numpy()), len(users)),
+            relevant_counts=np.bincount(number, minlength=len(users)).astype(np.int64),
+            seen=_by_user(users, train.users, catalogue.positions(train.items)),
+            positives=_by_user(users, train.users[positive], catalogue.positions(train.items[positive])),
         )
 
     def __len__(self) -> int:
@@ -79,11 +80,11 @@ class Queries:
         return len(self.users)
 
 
-def _lists(rows: Ints, places: Ints, count: int) -> RaggedArray:
-    known = places >= 0
-    return RaggedArray.of(rows[known], places[known], count)
+def _known_lists(rows: Ints, items: Ints, count: int) -> RaggedArray:
+    known = items >= 0
+    return RaggedArray.of(rows[known], items[known], count)
 
 
-def _of_users(users: Ints, of: Ints, places: Ints) -> RaggedArray:
-    number = positions(of, users)
-    return _lists(number[number >= 0], places[number >= 0], len(users))
+def _by_user(users: Ints, row_users: Ints, items: Ints) -> RaggedArray:
+    number = positions(row_users, users)
+    return _known_lists(number[number >= 0], items[number >= 0], len(users))

@@ -1,4 +1,4 @@
-"""RaggedArray of numbers, one for each query, as two arrays."""
+"""Lists of integers of different lengths, stored as two arrays."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class RaggedArray:
-    """RaggedArray one after the other.
+    """Q lists of integers, stored as their concatenated values and offsets.
 
     Attributes:
-        values: All elements, (M,).
-        offsets: Where each list begins, and the end, (Q + 1,).
+        values: (M,) all elements.
+        offsets: (Q + 1,) start of each list, and the end.
     """
 
     values: Ints
@@ -25,11 +25,11 @@ class RaggedArray:
 
     @classmethod
     def of(cls, rows: Ints, values: Ints, count: int) -> Self:
-        """Gathers values by the list that each belongs to.
+        """Groups values by list.
 
         Args:
-            rows: The list of each value, 0 to `count` - 1, (M,).
-            values: The values, (M,); those of one list keep their order.
+            rows: (M,) list of each value, 0 to `count` - 1.
+            values: (M,) values; those of one list keep their order.
             count: Number of lists, Q.
         """
         order = np.argsort(rows, kind="stable")
@@ -37,20 +37,20 @@ class RaggedArray:
         return cls(values[order].astype(np.int64), offsets.astype(np.int64))
 
     def __len__(self) -> int:
-        """Number of lists."""
+        """Number of lists, Q."""
         return len(self.offsets) - 1
 
     @property
     def lengths(self) -> Ints:
-        """Length of each list, (Q,)."""
+        """(Q,) length of each list."""
         return np.diff(self.offsets)
 
     @property
     def rows(self) -> Ints:
-        """The list of each value, (M,)."""
+        """(M,) list of each value."""
         return np.repeat(np.arange(len(self)), self.lengths)
 
     def slice(self, start: int, stop: int) -> Self:
-        """The lists from `start` to before `stop`."""
+        """The lists from `start` up to, but not including, `stop`."""
         offsets = self.offsets[start : stop + 1]
         return type(self)(self.values[offsets[0] : offsets[-1]], offsets - offsets[0])

@@ -1,4 +1,4 @@
-"""What a retrieval model recommends, and the vectors that it compares."""
+"""Search for the best items of each query, by a top-k encoder or by scores in memory."""
 
 from __future__ import annotations
 
@@ -23,23 +23,42 @@ Ints = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
 
 _SEEN = ColumnSchema(SEEN_ITEMS, dtype="int64", is_list=True, is_ragged=True)
+#: Most scores in memory at once.
+_BLOCK = 8_000_000
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was found.
+class Recommendations:
+    """The best items of each query.
 
     Attributes:
-        places: Places of the recommended items, best first, (Q, K); -1 for none.
-        scores: Their scores, (Q, K).
+        items: (Q, K) positions of the items in the catalogue, best first; -1 for none.
+        scores: (Q, K) their scores.
     """
 
-    places: Ints
+    items: Ints
     scores: Vectors
 
 
+def load_retrieval_model(artifact: ModelArtifact) -> mm.RetrievalModelV2:
+    """Loads the compiled retrieval model of an artifact.
+
+    Raises:
+        ArtifactError: if Keras cannot read it, or it is not a retrieval model.
+    """
+    model = artifact.load()
+    if not isinstance(model, mm.RetrievalModelV2):
+        raise ArtifactError(
+            "the model is not a retrieval model",
+            path=artifact.path,
+            expected="RetrievalModelV2",
+            got=type(model).__name__,
+        )
+    return model
+
+
 def recommend(
-    model: Any,
+    model: mm.RetrievalModelV2,
     schema: Schema,
     queries: pa.Table,
     items: pa.Table,
@@ -47,25 +66,25 @@ def recommend(
     seen: RaggedArray,
     layer: Any,
     batch_size: int,
-) -> Found:
-    """Gives the best items of a catalogue for each query, through the model's `TopKEncoder`.
+) -> Recommendations:
+    """Recommends the best items of a catalogue for each query, through the model's `TopKEncoder`.
 
     Args:
-        model: A `RetrievalModelV2`.
+        model: The retrieval model.
         schema: Schema of the transformed rows.
-        queries: Transformed rows, one for each query, (Q).
-        items: Transformed rows, one for each item, (N); those without an id of their own are not found.
-        item: Column of the item's id.
-        seen: Rows of `items` to leave out of each query's results.
-        layer: A top-k layer, which takes the items and knows K.
+        queries: Q transformed rows, one for each query.
+        items: N transformed rows, one for each item; items without an id of their own are not recommended.
+        item: Column of the item id.
+        seen: Rows of `items` that each query must not return.
+        layer: A top-k layer with K; it gets the items.
         batch_size: Rows of a batch.
     """
-    encoder = indexed(model, items, item, layer, batch_size)
-    return found_by(encoder, schema, queries, items, item, seen, batch_size)
+    encoder = top_k_encoder(model, items, item, layer, batch_size)
+    return search_items(encoder, schema, queries, items, item, seen, batch_size)
 
 
-def indexed(model: Any, items: pa.Table, item: str, layer: Any, batch_size: int) -> Any:
-    """The model's `TopKEncoder` over a catalogue, which the layer takes; see `recommend`."""
+def top_k_encoder(model: mm.RetrievalModelV2, items: pa.Table, item: str, layer: Any, batch_size: int) -> Any:
+    """Builds the `TopKEncoder` of a model over a catalogue; see `recommend`."""
     known = np.flatnonzero(items[item].to_numpy() >= FIRST_KNOWN)
     layer.k = min(layer.k, len(known))
     return model.to_top_k_encoder(
@@ -73,53 +92,51 @@ def indexed(model: Any, items: pa.Table, item: str, layer: Any, batch_size: int)
     )
 
 
-def found_by(
+def search_items(
     encoder: Any, schema: Schema, queries: pa.Table, items: pa.Table, item: str, seen: RaggedArray, batch_size: int
-) -> Found:
-    """What the encoder that `indexed` made finds for each query; see `recommend`."""
+) -> Recommendations:
+    """Searches the best items of each query with a `top_k_encoder`; see `recommend`."""
     ids = items[item].to_numpy()
     known = np.flatnonzero(ids >= FIRST_KNOWN)
     lists = pa.LargeListArray.from_arrays(pa.array(seen.offsets), pa.array(ids[seen.values]))
-    wanted = list(encoder.input_schema.column_names)
-    table = queries.select(wanted).append_column(SEEN_ITEMS, lists)
-    read = Schema([*schema.select_by_name(wanted), _SEEN])
-    found = encoder.predict(mm.Loader(table, batch_size, label_names=[], schema=read, shuffle=False), verbose=0)
-    place = np.full(int(ids.max()) + 2, -1, np.int64)  # the last stands for none
-    place[ids[known]] = known
-    return Found(place[np.asarray(found.identifiers)], np.asarray(found.scores))
+    columns = list(encoder.input_schema.column_names)
+    table = queries.select(columns).append_column(SEEN_ITEMS, lists)
+    loaded = Schema([*schema.select_by_name(columns), _SEEN])
+    top = encoder.predict(mm.Loader(table, batch_size, label_names=[], schema=loaded, shuffle=False), verbose=0)
+    position = np.full(int(ids.max()) + 2, -1, np.int64)  # index -1, the last element, is "none"
+    position[ids[known]] = known
+    return Recommendations(position[np.asarray(top.identifiers)], np.asarray(top.scores))
 
 
-def vectors(model: Any, queries: pa.Table, items: pa.Table, item: str, batch_size: int) -> tuple[Vectors, Vectors]:
-    """The vectors of queries (Q, D) and of items (N, D), whose products are the scores; see `recommend`."""
-    made = encode_frame(model.query_encoder, queries, batch_size=batch_size, keep=[]).to_numpy(np.float32)
+def vectors(
+    model: mm.RetrievalModelV2, queries: pa.Table, items: pa.Table, item: str, batch_size: int
+) -> tuple[Vectors, Vectors]:
+    """Vectors of the queries (Q, D) and of the items (N, D), whose inner products are the scores; see `recommend`."""
+    query_vectors = encode_frame(model.query_encoder, queries, batch_size=batch_size, keep=[]).to_numpy(np.float32)
     frame = model.candidate_embeddings(items, index=item, batch_size=batch_size).to_ddf()
-    return made, frame.compute(scheduler="synchronous").to_numpy(np.float32)
+    return query_vectors, frame.compute(scheduler="synchronous").to_numpy(np.float32)
 
 
-def query_columns(model: Any) -> list[str]:
-    """Columns that the model's query encoder reads."""
+def query_columns(model: mm.RetrievalModelV2) -> list[str]:
+    """Input columns of the query encoder."""
     return list(model.query_encoder.input_schema.column_names)
 
 
-#: Scores that are held at once.
-_BLOCK = 8_000_000
-
-
 def top_rows(score: Callable[[int, int], npt.NDArray[Any]], seen: RaggedArray, items: int, k: int) -> Ints:
-    """The K items with the highest scores of each query, without those that were seen.
+    """Selects the k items with the highest scores of each query, without the items that it has seen.
 
     Args:
-        score: Gives the scores of the queries from one number to before another, (B, N).
-        seen: Places of the items to leave out.
+        score: Returns the (B, N) scores of the queries from one number up to, but not including, another.
+        seen: Positions of the items to leave out.
         items: Number of items, N.
-        k: K.
+        k: Number of items to select.
 
     Returns:
-        Places (Q, at most K), best first, among equal scores the lower place; -1 where there are not K.
+        (Q, at most k) positions, best first, ties by the lower position; -1 if there are fewer than k.
     """
     step = max(1, _BLOCK // max(1, items))
     kept = min(k, items)
-    found = np.empty((len(seen), kept), np.int64)
+    top = np.empty((len(seen), kept), np.int64)
     for start in range(0, len(seen), step):
         stop = min(start + step, len(seen))
         scores = np.array(score(start, stop), np.float64)
@@ -127,19 +144,5 @@ def top_rows(score: Callable[[int, int], npt.NDArray[Any]], seen: RaggedArray, i
         scores[left_out.rows, left_out.values] = -np.inf
         order = np.argsort(-scores, axis=1, kind="stable")[:, :kept]
         best = np.take_along_axis(scores, order, axis=1)
-        found[start:stop] = np.where(np.isneginf(best), -1, order)
-    return found
-
-
-def retrieval_model(network: ModelArtifact) -> mm.RetrievalModelV2:
-    """The model of an artifact, compiled as it was.
-
-    Raises:
-        ArtifactError: if Keras cannot read it, or it does not find items.
-    """
-    model = network.load()
-    if not isinstance(model, mm.RetrievalModelV2):
-        raise ArtifactError(
-            "the model does not find items", path=network.path, expected="a retrieval model", got=type(model).__name__
-        )
-    return model
+        top[start:stop] = np.where(np.isneginf(best), -1, order)
+    return top

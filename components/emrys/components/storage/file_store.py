@@ -1,4 +1,4 @@
-"""Files in a folder."""
+"""File store in a local folder or on a shared disk."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from emrys.blocks.io import atomic_file
+from emrys.blocks.io import atomic_file, file_sha256
 from emrys.components.storage.store import ConflictError, StorageError, Store, Stored
 
 
 class FileStore(Store):
-    """Files in a folder, which several processes on one machine or a shared disk may use.
+    """Files in a folder that several processes may use at the same time.
 
     Args:
-        root: The folder; it is made with the first file.
-        uri: How messages call it. Default: its path.
+        root: The folder; it is created with the first file.
+        uri: Name of the root in messages. Default: its path.
     """
 
     def __init__(self, root: Path, uri: str | None = None) -> None:
@@ -28,17 +28,17 @@ class FileStore(Store):
 
     def names(self, prefix: str = "") -> list[str]:
         """Names of all files that begin with `prefix`, sorted."""
-        # What is being written has a name that begins with a dot.
-        found = (file.relative_to(self._root) for file in self._root.rglob("*") if file.is_file())
-        names = (file.as_posix() for file in found if not file.name.startswith("."))
+        # Files that are being written have names that begin with a dot.
+        files = (file.relative_to(self._root) for file in self._root.rglob("*") if file.is_file())
+        names = (file.as_posix() for file in files if not file.name.startswith("."))
         return sorted(name for name in names if name.startswith(prefix))
 
-    def described(self, prefix: str = "") -> list[tuple[str, str]]:
+    def checksums(self, prefix: str = "") -> list[tuple[str, str]]:
         """Names and checksums of the files that begin with `prefix`."""
-        return [(name, _digest(self._root / name)) for name in self.names(prefix)]
+        return [(name, file_sha256(self._root / name)) for name in self.names(prefix)]
 
     def read(self, name: str) -> Stored | None:
-        """A file's content and token; None where there is no such file."""
+        """Content and token of a file, or None if it does not exist."""
         try:
             content = (self._root / name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
@@ -46,27 +46,27 @@ class FileStore(Store):
         return Stored(content, hashlib.sha256(content).hexdigest())
 
     def create(self, name: str, content: bytes) -> None:
-        """Writes a file that must not be there yet."""
-        with self._alone():
+        """Writes a file that must not exist yet."""
+        with self._locked():
             present = self.read(name)
             if present is not None and present.content != content:
-                raise ConflictError("a file stands there already", path=self.location(name))
+                raise ConflictError("a different file of this name exists already", path=self.location(name))
             self._write(name, content)
 
     def replace(self, name: str, content: bytes, token: str | None) -> None:
-        """Writes a file, provided that it is still the one that was read."""
-        with self._alone():
+        """Writes a file if it has not changed since it was read."""
+        with self._locked():
             present = self.read(name)
             if (present.token if present else None) != token:
-                raise ConflictError("somebody else changed the file", path=self.location(name), fix="Try again.")
+                raise ConflictError("another writer changed the file", path=self.location(name), fix="Try again.")
             self._write(name, content)
 
     def upload(self, file: Path, name: str) -> None:
-        """Copies a local file to a name that must not be taken yet, or holds the same bytes."""
+        """Copies a local file to a name that is free or already holds the same bytes."""
         target = self._root / name
         if target.exists():
-            if _digest(target) != _digest(file):
-                raise ConflictError("another file stands there already", path=self.location(name))
+            if file_sha256(target) != file_sha256(file):
+                raise ConflictError("a different file of this name exists already", path=self.location(name))
             return
         with atomic_file(target) as work:
             shutil.copyfile(file, work)
@@ -80,7 +80,7 @@ class FileStore(Store):
             raise StorageError("the file is missing", path=self.location(name)) from None
 
     def remove(self, name: str) -> None:
-        """Removes a file, and the folders that are empty without it."""
+        """Removes a file, and the folders that become empty."""
         target = self._root / name
         target.unlink(missing_ok=True)
         for folder in target.relative_to(self._root).parents[:-1]:
@@ -92,8 +92,8 @@ class FileStore(Store):
             work.write_bytes(content)
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keeps other processes from checking and writing at the same time; a kill ends it."""
+    def _locked(self) -> Iterator[None]:
+        """Holds an exclusive lock on the folder; the lock ends with the process."""
         self._root.mkdir(parents=True, exist_ok=True)
         lock = os.open(self._root / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
         try:
@@ -101,11 +101,3 @@ class FileStore(Store):
             yield
         finally:
             os.close(lock)
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        digest = hashlib.sha256()
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

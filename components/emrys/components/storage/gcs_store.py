@@ -1,4 +1,4 @@
-"""Files in a bucket of Google Cloud Storage."""
+"""File store in a bucket of Google Cloud Storage."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from emrys.blocks.io import atomic_file
 from emrys.components.storage.store import ConflictError, StorageError, Store, Stored
 
-#: Bytes of one request of an upload; a larger file is sent in several, and goes on behind the last that arrived.
+#: Bytes per upload request; larger files are sent in several requests, and an upload resumes after the last one.
 CHUNK = 16 << 20
-#: 429, 5xx and cut connections are tried again, with growing pauses, for two minutes.
+#: Status 429, 5xx and lost connections are retried with exponential backoff for two minutes.
 RETRY = DEFAULT_RETRY.with_timeout(120.0)
-#: Seconds until a request that gets no answer counts as cut.
+#: Seconds until a request without an answer fails.
 TIMEOUT = 60
 
 
 class GcsStore(Store):
     """Files in a bucket.
 
-    Credentials are the application's default ones: workload identity on GKE, `gcloud auth application-default login`
-    elsewhere. `STORAGE_EMULATOR_HOST` names an emulator instead.
+    Uses the application default credentials: workload identity on GKE, `gcloud auth application-default login`
+    elsewhere. `STORAGE_EMULATOR_HOST` selects an emulator instead.
 
     Args:
         uri: `gs://bucket`, possibly with a prefix.
@@ -52,53 +52,53 @@ class GcsStore(Store):
 
     def names(self, prefix: str = "") -> list[str]:
         """Names of all files that begin with `prefix`, sorted."""
-        return [name for name, _ in self.described(prefix)]
+        return [name for name, _ in self.checksums(prefix)]
 
-    def described(self, prefix: str = "") -> list[tuple[str, str]]:
+    def checksums(self, prefix: str = "") -> list[tuple[str, str]]:
         """Names and checksums of the files that begin with `prefix`."""
-        with self._said(prefix):
-            found = self._bucket.list_blobs(prefix=self._prefix + prefix, retry=RETRY, timeout=TIMEOUT)
-            return sorted((blob.name.removeprefix(self._prefix), f"crc32c {blob.crc32c}") for blob in found)
+        with self._translated_errors(prefix):
+            blobs = self._bucket.list_blobs(prefix=self._prefix + prefix, retry=RETRY, timeout=TIMEOUT)
+            return sorted((blob.name.removeprefix(self._prefix), f"crc32c {blob.crc32c}") for blob in blobs)
 
     def read(self, name: str) -> Stored | None:
-        """A file's content and token; None where there is no such file."""
+        """Content and token of a file, or None if it does not exist."""
         blob = self._blob(name)
-        with self._said(name):
+        with self._translated_errors(name):
             try:
                 content = blob.download_as_bytes(retry=RETRY, timeout=TIMEOUT, checksum="crc32c")
             except exceptions.NotFound:
                 return None
-        # The download says which generation it read; asking for it afterwards could give a later one.
+        # The download reports the generation that it read; a separate request could return a later one.
         return Stored(content, str(blob.generation))
 
     def create(self, name: str, content: bytes) -> None:
-        """Writes a file that must not be there yet."""
+        """Writes a file that must not exist yet."""
         self._put(name, content, generation=0)
 
     def replace(self, name: str, content: bytes, token: str | None) -> None:
-        """Writes a file, provided that it is still the one that was read."""
+        """Writes a file if it has not changed since it was read."""
         self._put(name, content, generation=int(token or 0))
 
     def _put(self, name: str, content: bytes, generation: int) -> None:
-        with self._said(name):
+        with self._translated_errors(name):
             try:
                 self._blob(name).upload_from_string(
                     content, if_generation_match=generation, retry=RETRY, timeout=TIMEOUT, checksum="crc32c"
                 )
             except exceptions.PreconditionFailed:
-                # Tried again after a cut connection, a write that had arrived meets itself.
+                # After a lost connection, a retry finds the result of its own first attempt.
                 present = self.read(name)
                 if present is None or present.content != content:
                     raise ConflictError(
-                        "somebody else wrote the file", path=self.location(name), fix="Try again."
+                        "another writer changed the file", path=self.location(name), fix="Try again."
                     ) from None
 
     def upload(self, file: Path, name: str) -> None:
-        """Copies a local file to a name that must not be taken yet, or holds the same bytes."""
+        """Copies a local file to a name that is free or already holds the same bytes."""
         blob = self._blob(name)
         if file.stat().st_size > CHUNK:
             blob.chunk_size = CHUNK
-        with self._said(name):
+        with self._translated_errors(name):
             try:
                 blob.upload_from_filename(
                     str(file), if_generation_match=0, retry=RETRY, timeout=TIMEOUT, checksum="crc32c"
@@ -106,24 +106,26 @@ class GcsStore(Store):
             except exceptions.PreconditionFailed:
                 blob.reload(retry=RETRY, timeout=TIMEOUT)
                 if blob.crc32c != _crc32c(file):
-                    raise ConflictError("another file stands there already", path=self.location(name)) from None
+                    raise ConflictError(
+                        "a different file of this name exists already", path=self.location(name)
+                    ) from None
 
     def download(self, name: str, file: Path) -> None:
         """Copies a file to a local path."""
-        with self._said(name), atomic_file(file) as work:
+        with self._translated_errors(name), atomic_file(file) as work:
             self._blob(name).download_to_filename(str(work), retry=RETRY, timeout=TIMEOUT, checksum="crc32c")
 
     def remove(self, name: str) -> None:
-        """Removes a file; one that is not there is no error."""
-        with self._said(name), contextlib.suppress(exceptions.NotFound):
+        """Removes a file if it exists."""
+        with self._translated_errors(name), contextlib.suppress(exceptions.NotFound):
             self._blob(name).delete(retry=RETRY, timeout=TIMEOUT)
 
     def _blob(self, name: str) -> storage.Blob:
         return self._bucket.blob(self._prefix + name)
 
     @contextlib.contextmanager
-    def _said(self, name: str) -> Iterator[None]:
-        """Turns what Google's client raises into one line of ours."""
+    def _translated_errors(self, name: str) -> Iterator[None]:
+        """Turns errors of Google's client into a `StorageError`."""
         try:
             yield
         except exceptions.NotFound:
@@ -139,7 +141,7 @@ class GcsStore(Store):
 
 
 def _crc32c(file: Path) -> str:
-    """The checksum of a file as Cloud Storage writes it."""
+    """CRC32C of a file in the notation of Cloud Storage."""
     checksum = google_crc32c.Checksum()
     with file.open("rb") as stream:
         while chunk := stream.read(1 << 20):

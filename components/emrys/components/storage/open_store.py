@@ -1,4 +1,4 @@
-"""From a URI to the store behind it."""
+"""Opening the store behind a URI."""
 
 from __future__ import annotations
 
@@ -11,33 +11,35 @@ from emrys.components.storage.store import Store
 
 
 def open_store(uri: str | os.PathLike[str]) -> Store:
-    """Opens the folder or bucket that a URI names.
+    """Opens the store of a folder or a bucket.
 
     Args:
         uri: `gs://bucket/prefix`, `file:///folder`, or a path.
 
     Returns:
-        Its store; nothing is written or asked yet.
+        The store. Nothing is read or written yet.
 
     Raises:
-        ConfigError: if the URI is of another kind.
-        StorageError: if a bucket is named and there are no credentials.
+        ConfigError: if the scheme of the URI is not supported.
+        StorageError: if there are no credentials for a bucket.
     """
     text = os.fspath(uri)
     scheme = urlsplit(text).scheme
     if scheme == "gs":
-        from emrys.components.storage.gcs_store import GcsStore  # Google's client takes a second to import
+        from emrys.components.storage.gcs_store import GcsStore  # heavy import: Google's client takes a second
 
         if not urlsplit(text).netloc:
-            raise ConfigError("the URI names no bucket", got=text, expected="gs://bucket/prefix")
+            raise ConfigError("the URI has no bucket", got=text, expected="gs://bucket/prefix")
         return GcsStore(text)
     from emrys.components.storage.file_store import FileStore
 
     if scheme == "file":
         parts = urlsplit(text)
         if parts.netloc not in ("", "localhost"):
-            raise ConfigError("the URI names another machine", got=text, expected="file:///folder")
+            raise ConfigError("the URI points to another machine", got=text, expected="file:///folder")
         return FileStore(Path(unquote(parts.path)), text)
     if scheme or not text:
-        raise ConfigError("no such storage", got=repr(text), expected="a path, file:///folder or gs://bucket/prefix")
+        raise ConfigError(
+            "the storage is not supported", got=repr(text), expected="a path, file:///folder or gs://bucket/prefix"
+        )
     return FileStore(Path(text).expanduser().absolute())

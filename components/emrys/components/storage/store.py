@@ -1,4 +1,4 @@
-"""What can be done with files wherever they are kept."""
+"""The interface of a file store: a local folder or a bucket."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from emrys.blocks.errors import EmrysError
 
 
 class StorageError(EmrysError):
-    """Files cannot be read or written where they are kept."""
+    """Reading or writing a stored file failed."""
 
 
 class ConflictError(StorageError):
-    """Somebody else wrote the file in the meantime."""
+    """Another writer changed the file in the meantime."""
 
 
 class Stored(NamedTuple):
-    """A file's content, and a token that changes whenever the file does."""
+    """Content of a file, and a token that changes whenever the file changes."""
 
     content: bytes
     token: str
 
 
 class Store(abc.ABC):
-    """Files by name under one root; a name holds `/` between folders.
+    """Files by name under one root; `/` in a name separates folders.
 
-    Every file appears whole or not at all. What two writers do at once is settled by `create` and `replace`: one of
-    them wins, the other gets a `ConflictError`.
+    Writes are atomic. When two writers call `create` or `replace` at the same time, one succeeds and the other gets a
+    `ConflictError`.
     """
 
-    #: The root, as the user wrote it, without a slash at the end.
+    #: The root as the user wrote it, without a trailing slash.
     uri: str
 
     @abc.abstractmethod
@@ -39,54 +39,54 @@ class Store(abc.ABC):
         """Names of all files that begin with `prefix`, sorted."""
 
     @abc.abstractmethod
-    def described(self, prefix: str = "") -> list[tuple[str, str]]:
-        """The same with a checksum of each file's content, which is not read for it where the store keeps one."""
+    def checksums(self, prefix: str = "") -> list[tuple[str, str]]:
+        """Names and checksums of all files that begin with `prefix`, sorted; a bucket keeps the checksums itself."""
 
     @abc.abstractmethod
     def read(self, name: str) -> Stored | None:
-        """A file's content and token; None where there is no such file."""
+        """Content and token of a file, or None if it does not exist."""
 
     @abc.abstractmethod
     def create(self, name: str, content: bytes) -> None:
-        """Writes a file that must not be there yet.
+        """Writes a file that must not exist yet.
 
         Raises:
-            ConflictError: if it is there with other content.
+            ConflictError: if it exists with other content.
         """
 
     @abc.abstractmethod
     def replace(self, name: str, content: bytes, token: str | None) -> None:
-        """Writes a file, provided that it is still the one that was read.
+        """Writes a file if it has not changed since it was read.
 
         Args:
             name: The file.
-            content: What shall be in it.
-            token: What `read` gave with it; None where there was no file.
+            content: New content.
+            token: Token that `read` returned; None if the file did not exist.
 
         Raises:
-            ConflictError: if the file has changed since.
+            ConflictError: if the file has changed since then.
         """
 
     @abc.abstractmethod
     def upload(self, file: Path, name: str) -> None:
-        """Copies a local file to a name that must not be taken yet, or holds the same bytes.
+        """Copies a local file to a name that is free or already holds the same bytes.
 
         Raises:
-            ConflictError: if other bytes are there.
+            ConflictError: if the name holds other bytes.
         """
 
     @abc.abstractmethod
     def download(self, name: str, file: Path) -> None:
-        """Copies a file to a local path, whose folder is made when it is missing.
+        """Copies a file to a local path and creates its folder if necessary.
 
         Raises:
-            StorageError: if there is no such file.
+            StorageError: if the file does not exist.
         """
 
     @abc.abstractmethod
     def remove(self, name: str) -> None:
-        """Removes a file; one that is not there is no error."""
+        """Removes a file if it exists."""
 
     def location(self, name: str) -> str:
-        """Where a file is, for messages."""
+        """URI of a file, for messages."""
         return f"{self.uri}/{name}"

@@ -1,4 +1,4 @@
-"""The weights that a model is judged and served with."""
+"""Weights for evaluation and serving: moving averages, and mean embeddings for ids without training rows."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import pyarrow.parquet as pq
 
 import emrys.blocks as mm
 
-#: How often each id of a table occurs in the train split, by column.
+#: Frequency of each id in the train split, by column.
 Counts = Mapping[str, npt.NDArray[np.int64]]
 
 
 def count_ids(train: Path, tables: list[mm.EmbeddingTable]) -> dict[str, npt.NDArray[np.int64]]:
-    """Counts how often each id occurs in the rows that are trained on.
+    """Counts the ids in the training rows.
 
     Args:
         train: Parquet file of the rows.
         tables: Tables whose columns are counted.
 
     Returns:
-        Counts by column, one number for each row of its table.
+        Counts by column, one for each row of its table.
     """
     sizes = {name: table.input_dim for table in tables for name in table.schema.column_names}
     counts: dict[str, npt.NDArray[np.int64]] = {name: np.zeros(size, np.int64) for name, size in sizes.items()}
@@ -39,24 +39,24 @@ def count_ids(train: Path, tables: list[mm.EmbeddingTable]) -> dict[str, npt.NDA
 
 
 @contextlib.contextmanager
-def averaged(model: keras.Model, tables: list[mm.EmbeddingTable], counts: Counts) -> Iterator[None]:
-    """Gives the model, for a while, the weights that it is judged and served with.
+def averaged_weights(model: keras.Model, tables: list[mm.EmbeddingTable], counts: Counts) -> Iterator[None]:
+    """Replaces the weights of a model, within the `with` block, by those for evaluation and serving.
 
-    They are the moving averages that the optimizer keeps, if it does, and in every embedding table the rows of ids
-    that never occur in training, "unseen" above all, are the mean of the others as often as they occur: as they were
-    initialised they would tell the model something random about every new user.
+    These are the moving averages of the optimizer, if it keeps them. In every embedding table, the rows of ids that
+    never occur in training, above all the id of unseen values, become the mean of the other rows, weighted by
+    frequency; their random initial values would add noise for every new user.
 
     Args:
-        model: The model; its own weights are back afterwards.
+        model: The model; its own weights are restored at the end of the block.
         tables: Its embedding tables.
-        counts: What `count_ids` gave.
+        counts: Result of `count_ids`.
     """
     own = [variable.numpy() for variable in model.trainable_variables]
     try:
         model.optimizer.finalize_variable_values(model.trainable_variables)
         for table in tables:
             seen = np.sum([counts[name] for name in table.schema.column_names], axis=0)
-            if table.trainable and seen.any():  # what is not trained was given, also for ids that do not occur
+            if table.trainable and seen.any():  # tables that are not trained are pretrained for all ids
                 rows = table.embeddings.numpy()
                 rows[seen == 0] = np.average(rows, axis=0, weights=seen)
                 table.embeddings.assign(rows)

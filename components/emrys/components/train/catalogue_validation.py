@@ -1,60 +1,54 @@
-"""What a retrieval model is judged by between two epochs."""
+"""Validation of a retrieval model between epochs, over the whole catalogue."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from merlin.schema import Schema, Tags
 
+import emrys.blocks as mm
 from emrys.components.contracts.transformed import Transformed
 from emrys.components.evaluation.ranking_metrics import hits, ndcg, recall
 from emrys.components.retrieval.catalogue import Catalogue
-from emrys.components.retrieval.queries import Log, Queries
+from emrys.components.retrieval.queries import InteractionLog, Queries
 from emrys.components.retrieval.search import query_columns, top_rows, vectors
-
-#: Length of the lists that are looked at.
-NDCG_AT, RECALL_AT = 10, 50
-
-#: Names of what is measured.
-MEASURED = (f"val_ndcg_at_{NDCG_AT}", f"val_recall_at_{RECALL_AT}")
+from emrys.components.train.config import CATALOGUE_METRICS, NDCG_K, RECALL_K
 
 _BATCH = 4096
 
 
-class HeldBack:
-    """Measures a model on the users of the valid split, over the whole catalogue without what they have had in train.
+class CatalogueValidation:
+    """NDCG and recall on the users of the valid split, over all items that the user has not seen in train.
 
     Args:
         data: The transformed splits.
         schema: Their schema.
-        label: Column that says what is liked.
-        model: The model, a `RetrievalModelV2`.
+        label: Column of the label.
+        model: The model.
     """
 
-    def __init__(self, data: Transformed, schema: Schema, label: str, model: Any) -> None:
+    def __init__(self, data: Transformed, schema: Schema, label: str, model: mm.RetrievalModelV2) -> None:
         self._model = model
         self._item, user = (str(schema.select_by_tag(tag).first.name) for tag in (Tags.ITEM_ID, Tags.USER_ID))
         columns = schema.select_by_tag(Tags.ITEM).column_names
         self._catalogue = Catalogue.of(data.file("train"), self._item, label, columns)
-        train, valid = (_log(data, split, user, self._item, label) for split in ("train", "valid"))
+        train, valid = (_read_log(data, split, user, self._item, label) for split in ("train", "valid"))
         self._queries = Queries.of(train, valid, self._catalogue)
         table = pq.read_table(data.file("valid"), columns=query_columns(model), partitioning=None)
         self._table = table.take(pa.array(self._queries.rows))
 
     def __call__(self) -> dict[str, float]:
-        """The metrics by name, of the model as it is now."""
+        """Metrics of the model with its current weights, by name."""
         if not len(self._queries):
             return {}
-        queries, items = vectors(self._model, self._table, self._catalogue.features, self._item, _BATCH)
-        count, right = len(self._catalogue), self._queries
-        found = top_rows(lambda start, stop: queries[start:stop] @ items.T, right.seen, count, RECALL_AT)
-        hit = hits(found, right.right, count)
-        values = (ndcg(hit, right.totals, NDCG_AT), recall(hit, right.totals, RECALL_AT))
-        return {name: float(value.mean()) for name, value in zip(MEASURED, values, strict=True)}
+        query_vectors, items = vectors(self._model, self._table, self._catalogue.features, self._item, _BATCH)
+        count, queries = len(self._catalogue), self._queries
+        top = top_rows(lambda start, stop: query_vectors[start:stop] @ items.T, queries.seen, count, RECALL_K)
+        hit = hits(top, queries.relevant, count)
+        values = (ndcg(hit, queries.relevant_counts, NDCG_K), recall(hit, queries.relevant_counts, RECALL_K))
+        return {name: float(value.mean()) for name, value in zip(CATALOGUE_METRICS, values, strict=True)}
 
 
-def _log(data: Transformed, split: str, user: str, item: str, label: str) -> Log:
+def _read_log(data: Transformed, split: str, user: str, item: str, label: str) -> InteractionLog:
     table = data.read(split, [user, item, label])
-    return Log(table[user].to_numpy(), table[item].to_numpy(), table[label].to_numpy() > 0)
+    return InteractionLog(table[user].to_numpy(), table[item].to_numpy(), table[label].to_numpy() > 0)

@@ -1,4 +1,4 @@
-"""The state of a training run on disk, one folder an epoch."""
+"""Checkpoints of a training run."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from emrys.blocks.io import atomic_directory, read_json, write_json
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state after an epoch.
+    """State after an epoch.
 
     Attributes:
-        model: The model with its optimizer, a `.keras` file.
-        best_weights: The weights after the best epoch so far.
-        state: What `Epochs` has to know to go on.
+        model: `.keras` file of the model with its optimizer.
+        best_weights: Weights of the best epoch so far.
+        state: State of `Epochs`.
     """
 
     model: Path
@@ -32,11 +32,11 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """Keeps the state after the last epoch, whole.
+    """Keeps the state after the last epoch in a folder, written atomically.
 
     Args:
-        folder: Where it is kept.
-        inputs: What the training depends on; a state that was kept for other inputs is not gone on from.
+        folder: Folder of the checkpoints.
+        inputs: Fingerprints of the inputs; a checkpoint of other inputs is not resumed.
     """
 
     def __init__(self, folder: Path, inputs: dict[str, Any]) -> None:
@@ -44,7 +44,7 @@ class Checkpoints:
         self._inputs = inputs
 
     def latest(self) -> Checkpoint | None:
-        """The last state for these inputs, None where there is none."""
+        """Latest checkpoint for these inputs, or None."""
         for path in sorted(self._folder.glob("epoch-*"), reverse=True):
             try:
                 state = read_json(path / "state.json")
@@ -54,32 +54,32 @@ class Checkpoints:
                 return Checkpoint(path / "model.keras", path / "best.weights.h5", state)
         return None
 
-    def keep(
+    def save(
         self,
         epoch: int,
         model: keras.Model,
         state: dict[str, Any],
         best: bool,
-        judged: Callable[[], AbstractContextManager[None]],
+        evaluation_weights: Callable[[], AbstractContextManager[None]],
     ) -> Path:
-        """Writes the state after `epoch` and drops older ones.
+        """Writes a checkpoint and deletes older ones.
 
         Args:
-            epoch: Number of epochs done.
-            model: The model, whose weights become the best ones if `best`.
-            state: What has to be known to go on.
+            epoch: Number of finished epochs.
+            model: The model.
+            state: State of `Epochs`.
             best: Whether this epoch is the best so far.
-            judged: Gives the model the weights that are kept as the best ones.
+            evaluation_weights: Context in which the model has the weights to keep as the best ones.
 
         Returns:
-            File with the weights after the best epoch.
+            File with the weights of the best epoch.
         """
         before = self.latest()
         path = self._folder / f"epoch-{epoch:05d}"
         with atomic_directory(path) as work:
             model.save(work / "model.keras")
             if best or before is None:
-                with judged():
+                with evaluation_weights():
                     model.save_weights(work / "best.weights.h5")
             else:
                 shutil.copyfile(before.best_weights, work / "best.weights.h5")
@@ -89,9 +89,9 @@ class Checkpoints:
                 shutil.rmtree(old)
         return path / "best.weights.h5"
 
-    def forget(self) -> None:
-        """Removes the states, and the folder if there is nothing else in it."""
-        for pattern in ("epoch-*", ".epoch-*"):  # the latter: what a process that was killed had begun
+    def delete(self) -> None:
+        """Deletes the checkpoints, and the folder if it is empty then."""
+        for pattern in ("epoch-*", ".epoch-*"):  # the latter: unfinished checkpoints of a killed process
             for path in self._folder.glob(pattern):
                 shutil.rmtree(path)
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Contract of the step train with Kubeflow Pipelines."""
+"""KFP component of the step train."""
 
 from kfp import dsl
 
@@ -24,13 +24,13 @@ def train(
         data: Transformed rows.
         schema: Their schema.
         model: The untrained model.
-        epochs: Most epochs.
+        epochs: Maximum number of epochs.
         batch_size: Rows in a batch.
-        monitor: What decides which epoch is best: `val_loss`, of a ranking model `val_auc`, of a retrieval model
-            `val_ndcg_at_10` or `val_recall_at_50`.
-        patience: Epochs without a better result on the valid split before training stops.
+        monitor: Metric that selects the best epoch: `val_loss`, `val_auc` for a ranking model, `val_ndcg_at_10` or
+            `val_recall_at_50` for a retrieval model.
+        patience: Epochs without improvement on the valid split before training stops.
         seed: Seed of the order of the rows.
-        checkpoint_dir: Folder for checkpoints, from which a run that was cut off goes on; empty for one beside the
+        checkpoint_dir: Folder of the checkpoints from which an interrupted run resumes; empty for one next to the
             output.
 
     Returns:
@@ -39,7 +39,8 @@ def train(
     from pathlib import Path
 
     from emrys.components.events import one_line_errors
-    from emrys.components.train.step import TrainConfig, run
+    from emrys.components.train.config import TrainConfig
+    from emrys.components.train.step import run
 
     with one_line_errors("train"):
         config = TrainConfig(

@@ -1,4 +1,4 @@
-"""The rows that a retrieval model learns from."""
+"""Positive rows of a split, on which retrieval models are trained."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from emrys.blocks.errors import DataError
 
 
-def liked_rows(source: Path, label: str, target: Path) -> Path:
-    """Writes the rows with a positive label to a file of their own, in their order.
+def write_positives(source: Path, label: str, target: Path) -> Path:
+    """Writes the rows with a positive label to another file, in the same order.
 
     Args:
         source: Parquet file of a split.
@@ -29,10 +29,10 @@ def liked_rows(source: Path, label: str, target: Path) -> Path:
     with pq.ParquetFile(source) as file, pq.ParquetWriter(target, file.schema_arrow, compression="zstd") as writer:
         for group in range(file.metadata.num_row_groups):
             table = file.read_row_group(group)
-            kept = table.filter(pc.greater(table[label], pa.scalar(0, table[label].type)))
-            rows += kept.num_rows
-            if kept.num_rows:
-                writer.write_table(kept)
+            positives = table.filter(pc.greater(table[label], pa.scalar(0, table[label].type)))
+            rows += positives.num_rows
+            if positives.num_rows:
+                writer.write_table(positives)
     if not rows:
-        raise DataError("no label is positive", path=source, column=label, expected="rows that the user liked")
+        raise DataError("no label is positive", path=source, column=label, expected="rows with a positive label")
     return target

@@ -1,4 +1,4 @@
-"""Training a model until it stops getting better on the valid split."""
+"""Trains a model until the valid split stops improving."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import functools
 import hashlib
 import json
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
-from merlin.schema import Tags
+from merlin.schema import Schema, Tags
 
 import emrys.blocks as mm
-from emrys.blocks.errors import ConfigError, EmrysError, SchemaError
+from emrys.blocks.errors import EmrysError, SchemaError
 from emrys.blocks.inputs.embedding_table import embedding_tables
 from emrys.blocks.io import write_json
 from emrys.blocks.utils.huge_pages import prefer_huge_pages_for_training
@@ -23,82 +24,44 @@ from emrys.components.contracts.feature_schema import FeatureSchema
 from emrys.components.contracts.model import ModelArtifact
 from emrys.components.contracts.transformed import Transformed
 from emrys.components.events import emit, step_events
-from emrys.components.train.averaging import averaged, count_ids
-from emrys.components.train.catalogue_validation import MEASURED, HeldBack
+from emrys.components.train.averaging import averaged_weights, count_ids
+from emrys.components.train.catalogue_validation import CatalogueValidation
 from emrys.components.train.checkpoints import Checkpoints
+from emrys.components.train.config import STEP, TrainConfig
 from emrys.components.train.epochs import Epochs
-from emrys.components.train.positives import liked_rows
-from emrys.components.train.reseeding import reseeding
+from emrys.components.train.positives import write_positives
 
-STEP = "train"
+__all__ = ["TrainConfig", "run"]
 
-#: Rows of a batch of the valid split: no gradients are kept there, so that more fit.
+#: Rows of a batch of the valid split, which needs no memory for gradients.
 VALID_BATCH = 8192
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """How long and on what batches the model is trained.
-
-    Attributes:
-        epochs: At most so many.
-        batch_size: Rows of a batch.
-        learning_rate: Replaces the rate that the model was built with. Default: that one.
-        monitor: Metric on the valid split that decides which epoch is best: `val_loss` (lower), of a ranking model
-            `val_auc`, of a retrieval model `val_ndcg_at_10` or `val_recall_at_50` over the whole catalogue (higher).
-        patience: Epochs without a better one after which training stops.
-        seed: Of the order of the rows and of dropout.
-        checkpoint_dir: Where the state after each epoch is kept, to go on after an interruption. Default: beside the
-            output; on a cluster, a folder that outlives the pod.
-    """
-
-    epochs: int = 20
-    batch_size: int = 1024
-    learning_rate: float | None = None
-    monitor: str = "val_loss"
-    patience: int = 2
-    seed: int = 42
-    checkpoint_dir: str = ""
-
-    def __post_init__(self) -> None:
-        """Checks the values."""
-        if min(self.epochs, self.batch_size, self.patience) < 1:
-            got = f"{self.epochs}, {self.batch_size}, {self.patience}"
-            raise ConfigError("epochs, batch_size, patience", step=STEP, expected="numbers above 0", got=got)
-        if not 0 <= self.seed < 2**32:
-            raise ConfigError("seed", step=STEP, expected="0 to below 2**32", got=str(self.seed))
-        known = ("val_auc", "val_loss", *MEASURED)
-        if self.monitor not in known:
-            raise ConfigError("monitor", step=STEP, expected=" or ".join(known), got=self.monitor)
-        if self.learning_rate is not None and not self.learning_rate > 0:  # so that NaN is refused too
-            raise ConfigError("learning_rate", step=STEP, expected="a number above 0", got=str(self.learning_rate))
-
-
 def run(data: Path, schema: Path, model: Path, config: TrainConfig, output: Path) -> ModelArtifact:
-    """Trains a model and writes it as it was after its best epoch.
+    """Trains a model and writes it with the weights of its best epoch.
 
-    After every epoch the whole state is kept in the checkpoint folder; started again on the same output with the same
-    inputs, the step goes on where it stopped and ends with the model that an uninterrupted run gives.
+    A checkpoint keeps the whole state after every epoch. With the same inputs and checkpoint folder, an interrupted
+    step resumes and ends with the same model as an uninterrupted run.
 
-    A retrieval model learns from the rows with a positive label alone.
+    A retrieval model is trained on the rows with a positive label only.
 
     Args:
         data: Artifact with the transformed splits.
         schema: Artifact with their schema.
         model: Artifact with the untrained model.
-        config: How to train.
-        output: Where the model artifact shall stand.
+        config: Settings.
+        output: Folder of the model artifact.
 
     Returns:
         The artifact.
 
     Raises:
-        EmrysError: if the loss stops being a number.
+        EmrysError: if the loss becomes NaN or infinite.
     """
     with step_events(STEP):
-        # Before any model is loaded: layers that draw random numbers take their seeds as they are made.
+        # Before a model is loaded: layers with random numbers take their seeds when they are created.
         keras.utils.set_random_seed(config.seed)
-        # Sums over threads in varying order would make two runs with one seed differ.
+        # Otherwise parallel sums in varying order make two runs with the same seed differ.
         tf.config.experimental.enable_op_determinism()
         transformed, columns, untrained = Transformed(data), FeatureSchema(schema), ModelArtifact(model)
         model_to_train = untrained.load()
@@ -119,20 +82,20 @@ def run(data: Path, schema: Path, model: Path, config: TrainConfig, output: Path
         with tempfile.TemporaryDirectory(prefix="emrys-train-") as folder_of_rows:
             rows = _rows(trained, transformed, columns, Path(folder_of_rows))
             tables = embedding_tables([trained])
-            judged = functools.partial(averaged, trained, tables, count_ids(rows["train"], tables))
-            measure = (
-                HeldBack(transformed, columns.schema, _label(columns), trained) if _is_retrieval(trained) else None
-            )
-            epochs = Epochs(config.monitor, config.patience, config.epochs, checkpoints, resumed, judged, measure)
+            evaluation_weights = functools.partial(averaged_weights, trained, tables, count_ids(rows["train"], tables))
+            validation = None
+            if isinstance(trained, mm.RetrievalModelV2):
+                validation = CatalogueValidation(transformed, columns.schema, _label(columns), trained)
+            epochs = Epochs(config, checkpoints, resumed, evaluation_weights, validation)
             if not epochs.finished:
                 _fit(trained, rows, columns, config, epochs)
         artifact = _write(trained, epochs, untrained, config, output)
-        checkpoints.forget()
+        checkpoints.delete()
         return artifact
 
 
 def _digest(model: mm.Model, artifact: ModelArtifact) -> str:
-    # Not the file's own digest: Keras writes the time of saving into it.
+    # Not the digest of the file, which contains the time of saving.
     digest = hashlib.sha256(json.dumps(artifact.metadata, sort_keys=True).encode())
     for weight in model.weights:
         digest.update(weight.numpy().tobytes())
@@ -144,29 +107,31 @@ def _is_retrieval(model: mm.Model) -> bool:
 
 
 def _label(columns: FeatureSchema) -> str:
-    """The column that says what the user liked."""
-    found = columns.schema.select_by_tag(Tags.BINARY_CLASSIFICATION).column_names
-    if len(found) != 1:
-        raise SchemaError("a retrieval model needs to know what is liked", expected="one binary target", got=str(found))
-    return str(found[0])
+    """Name of the binary label."""
+    names = columns.schema.select_by_tag(Tags.BINARY_CLASSIFICATION).column_names
+    if len(names) != 1:
+        raise SchemaError("a retrieval model needs exactly one binary target", expected="one column", got=str(names))
+    return str(names[0])
 
 
 def _rows(model: mm.Model, data: Transformed, columns: FeatureSchema, folder: Path) -> dict[str, Path]:
-    """Files of the rows that are trained on, and that the loss on valid is of."""
+    """Files of the rows for training and for the loss on valid."""
     if not _is_retrieval(model):
         return {split: data.file(split) for split in ("train", "valid")}
     label = _label(columns)
-    return {split: liked_rows(data.file(split), label, folder / f"{split}.parquet") for split in ("train", "valid")}
+    return {
+        split: write_positives(data.file(split), label, folder / f"{split}.parquet") for split in ("train", "valid")
+    }
 
 
 def _columns(model: mm.Model, columns: FeatureSchema) -> dict[str, Any]:
-    """What is read of the rows: features and, but for a model of two towers, the target."""
+    """Columns that the loaders read: features, and the target unless the model is a two-tower model."""
     target = model.model_outputs[0].target
     if not _is_retrieval(model):
         others = set(mm.select_targets(columns.schema).column_names) - {str(target)}
         return {"schema": columns.schema.excluding_by_name(sorted(others))}
-    read: Any = model.input_schema
-    features, targets = read.column_names, [] if target is None else [str(target)]
+    input_schema: Schema = model.input_schema
+    features, targets = input_schema.column_names, [] if target is None else [str(target)]
     used = columns.schema.select_by_name([*features, *targets])
     return {"schema": used, "label_names": targets, "feature_columns": list(features)}
 
@@ -176,7 +141,7 @@ def _fit(model: mm.Model, rows: dict[str, Path], columns: FeatureSchema, config:
     train = mm.Loader(rows["train"], config.batch_size, seed_fn=lambda: config.seed, **read)
     valid = mm.Loader(rows["valid"], VALID_BATCH, shuffle=False, **read)
     if epochs.next_epoch:
-        emit(STEP, "message", text=f"going on after epoch {epochs.next_epoch}")
+        emit(STEP, "message", text=f"resuming after epoch {epochs.next_epoch}")
     epochs.batches = len(train)
     prefer_huge_pages_for_training(model)
     model.fit(
@@ -184,9 +149,25 @@ def _fit(model: mm.Model, rows: dict[str, Path], columns: FeatureSchema, config:
         validation_data=valid,
         initial_epoch=epochs.next_epoch,
         epochs=config.epochs,
-        callbacks=[train.epoch_callback(), reseeding(model, config.seed), epochs],
+        callbacks=[train.epoch_callback(), _reseeding(model, config.seed), epochs],
         verbose=0,
     )
+
+
+def _reseeding(model: keras.Model, seed: int) -> keras.callbacks.Callback:
+    """Callback that seeds the random generators of a model by the number of the epoch.
+
+    A `.keras` file does not hold the states of the generators. Without this callback, a resumed run would draw other
+    numbers for dropout than an uninterrupted one.
+    """
+    others = {id(variable) for variable in (*model.weights, *model.metrics_variables)}
+    states = [variable for variable in model.variables if id(variable) not in others]
+
+    def reseed(epoch: int, logs: object = None) -> None:
+        for index, state in enumerate(states):
+            state.assign(np.random.SeedSequence([seed, epoch, index]).generate_state(state.shape[0]))
+
+    return keras.callbacks.LambdaCallback(on_epoch_begin=reseed)
 
 
 def _write(
@@ -194,10 +175,10 @@ def _write(
 ) -> ModelArtifact:
     if epochs.diverged:
         raise EmrysError(
-            "the loss is not a number any more",
+            "the loss is not finite",
             step=STEP,
             got=f"epoch {epochs.next_epoch + 1}",
-            fix="Lower learning_rate, or look for infinite values in the data.",
+            fix="Lower learning_rate, or check the data for infinite values.",
         )
     model.load_weights(epochs.best_weights)
     metadata = {

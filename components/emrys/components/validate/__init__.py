@@ -1,1 +1,1 @@
-"""The step validate: whether the data of a run are fit to be learned from."""
+"""Step validate: checks the raw rows for anomalies, drift and leaks."""

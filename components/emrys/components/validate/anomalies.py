@@ -1,4 +1,4 @@
-"""What is wrong with the columns, by what they mean and by what they were."""
+"""Checks for anomalies of columns, values, times and numbers of rows."""
 
 from __future__ import annotations
 
@@ -17,56 +17,61 @@ from emrys.components.validate.config import ValidateConfig
 from emrys.components.validate.finding import Findings
 
 _WITHOUT_NULLS = (*REQUIRED_COLUMNS, TARGET)
-#: A clock may be a day ahead.
+#: Tolerance for clocks that are ahead, in seconds.
 _AHEAD = 86_400
-#: Seconds from 1970 to 1980, before which there were no such logs.
+#: Seconds from 1970 to 1980; earlier times are implausible.
 _EARLIEST = 315_532_800
-#: A text that is nearly one a row is noticed from this many rows on.
+#: Minimum number of rows for the check of nearly unique texts.
 _MANY_ROWS = 1000
 
 
 def raw_columns(splits: Splits) -> list[str]:
-    """The columns that are looked at: all but the history, which ingest has made of them, and which grows by itself."""
+    """Columns to check: all except the history, which ingest derives from them and which grows by itself."""
     return [name for name in splits.columns if name != HISTORY.name]
 
 
 def check_columns(splits: Splits, previous: Mapping[str, ColumnStatistics] | None, findings: Findings) -> None:
-    """Whether all splits have the columns of train, and train those of the previous run."""
+    """Checks that all splits have the columns of train, and train those of the previous run."""
     train = raw_columns(splits)
     for split in SPLITS[1:]:
         names = pq.read_schema(splits.file(split)).names
         for name in train:
             if name not in names:
-                findings.add("columns", f"the {split} split lacks the column", column=name, expected="that of train")
+                findings.add(
+                    "columns",
+                    f"the column is missing in the {split} split",
+                    column=name,
+                    expected="the columns of train",
+                )
     for name in previous or {}:
         if name not in train:
-            findings.add("columns", "the column is missing", column=name, expected="it, as in the previous run")
+            findings.add("columns", "the column is missing", column=name, expected="the columns of the previous run")
     for name in train:
         if previous is not None and name not in previous:
-            findings.add("new_column", "the previous run did not have the column", column=name)
+            findings.add("new_column", "the column is new since the previous run", column=name)
 
 
 def check_rows(rows: int, before: int | None, config: ValidateConfig, findings: Findings) -> None:
-    """Whether train is of a sensible size."""
+    """Checks the number of train rows."""
     if rows < config.min_rows:
         findings.add("rows", "train has too few rows", expected=f"at least {config.min_rows:,}", got=f"{rows:,}")
     if config.max_rows and rows > config.max_rows:
         findings.add("rows", "train has too many rows", expected=f"at most {config.max_rows:,}", got=f"{rows:,}")
     if before is not None and rows < config.min_growth * before:
         expected = f"at least {config.min_growth:g} times the {before:,} of the previous run"
-        findings.add("rows", "train has lost rows", expected=expected, got=f"{rows:,}")
+        findings.add("rows", "train has far fewer rows than before", expected=expected, got=f"{rows:,}")
 
 
 def check_column(
     column: ColumnStatistics, before: ColumnStatistics | None, config: ValidateConfig, findings: Findings
 ) -> None:
-    """Whether a column of train holds something to learn from.
+    """Checks a column of train for missing values, constant values and its vocabulary.
 
     Args:
-        column: The column.
-        before: The column in the previous run, where there is one.
-        config: What it has to hold to.
-        findings: Where what is wrong is kept.
+        column: Statistics of the column.
+        before: Statistics of the previous run, or None.
+        config: Settings.
+        findings: Receives the findings.
     """
     if column.distinct == 0:
         kind = "element in any list" if column.kind is ColumnKind.LIST else "value in any row"
@@ -82,14 +87,14 @@ def check_column(
 
 
 def check_values(column: ColumnStatistics, split: str, config: ValidateConfig, findings: Findings, now: float) -> None:
-    """Whether every value of a column of a split is one that it may hold.
+    """Checks the values of a column of a split against their limits.
 
     Args:
-        column: The column in that split.
-        split: The split.
-        config: What it has to hold to.
-        findings: Where what is wrong is kept.
-        now: The time, in seconds since 1970.
+        column: Statistics of the column in the split.
+        split: Name of the split.
+        config: Settings.
+        findings: Receives the findings.
+        now: Current time, in seconds since 1970.
     """
     where = "" if split == "train" else f" in the {split} split"
     if column.nulls and column.name in _WITHOUT_NULLS:
@@ -108,12 +113,12 @@ def check_values(column: ColumnStatistics, split: str, config: ValidateConfig, f
 
 
 def check_order(ranges: Mapping[str, tuple[int, int]], method: str | None, findings: Findings) -> None:
-    """Whether valid and test begin where train has ended, unless rows were split at random or by user.
+    """Checks that valid and test begin after the end of train, unless rows were split at random or per user.
 
     Args:
         ranges: First and last time by split.
-        method: How rows were split: `time`, `random`, `per_user`, or `given` by the user.
-        findings: Where what is wrong is kept.
+        method: Split method: `time`, `random`, `per_user`, or `given` for splits of the user.
+        findings: Receives the findings.
     """
     if method in ("random", "per_user"):
         return
@@ -122,29 +127,29 @@ def check_order(ranges: Mapping[str, tuple[int, int]], method: str | None, findi
         if ranges[split][0] < last:
             findings.add(
                 "leak_time",
-                f"{split} begins before train has ended",
+                f"{split} begins before the end of train",
                 column="timestamp",
                 expected=f"no earlier than {_moment(last)}",
                 got=_moment(ranges[split][0]),
             )
 
 
-def check_order_by_user(train: pa.Table, judged: pa.Table, split: str, findings: Findings) -> None:
-    """Whether the rows of each user come after those that train has of the same user.
+def check_order_by_user(train: pa.Table, other: pa.Table, split: str, findings: Findings) -> None:
+    """Checks that the rows of each user come after the train rows of the same user.
 
     Args:
-        train: `userId` and `timestamp` of train, in rows split by user.
-        judged: The same of valid or test.
-        split: Its name.
-        findings: Where what is wrong is kept.
+        train: `userId` and `timestamp` of train.
+        other: The same columns of valid or test.
+        split: Name of the other split.
+        findings: Receives the findings.
     """
     last = train.group_by("userId").aggregate([("timestamp", "max")])
-    both = judged.select(["userId", "timestamp"]).join(last, "userId", join_type="inner")
+    both = other.select(["userId", "timestamp"]).join(last, "userId", join_type="inner")
     early = pc.sum(pc.less(both["timestamp"], both["timestamp_max"])).as_py() or 0
     if early:
         findings.add(
             "leak_time",
-            f"{split} has rows from before the last train row of the same user",
+            f"{split} has rows before the last train row of the same user",
             column="timestamp",
             expected="none",
             got=f"{early:,}",
@@ -158,20 +163,20 @@ def _check_vocabulary(
     got = f"{column.distinct:,}"
     if most is not None:
         if column.distinct > most:
-            problem, expected = "too many different values", f"at most {most:,}"
+            problem, expected = "too many distinct values", f"at most {most:,}"
             findings.add("vocabulary", problem, column=column.name, expected=expected, got=got)
         return
     if column.kind not in (ColumnKind.TEXT, ColumnKind.LIST):
         return
     if column.rows >= _MANY_ROWS and column.distinct > config.max_distinct_share * (column.rows - column.nulls):
-        problem, expected = "nearly every row has a value of its own", f"at most {config.max_distinct_share:g} a row"
+        problem, expected = "nearly every row has a distinct value", f"at most {config.max_distinct_share:g} a row"
         got = f"{column.distinct:,} in {column.rows:,} rows"
         findings.add("vocabulary", problem, column=column.name, expected=expected, got=got)
     elif before is not None and before.rows:
         allowed = config.vocabulary_growth * before.distinct * max(1.0, column.rows / before.rows)
         if column.distinct > allowed:
             expected = f"at most {int(allowed):,}, where the previous run had {before.distinct:,}"
-            problem = "far more different values than before"
+            problem = "far more distinct values than before"
             findings.add("vocabulary", problem, column=column.name, expected=expected, got=got)
 
 
@@ -181,14 +186,14 @@ def _check_range(name: str, numbers: Numbers, where: str, limits: ColumnLimits, 
         findings.add("range", f"a value is too small{where}", column=name, expected=expected, got=got)
     if limits.max is not None and numbers.max > limits.max:
         expected, got = f"at most {limits.max:g}", f"{numbers.max:g}"
-        findings.add("range", f"a value is too great{where}", column=name, expected=expected, got=got)
+        findings.add("range", f"a value is too large{where}", column=name, expected=expected, got=got)
 
 
 def _check_times(name: str, numbers: Numbers, where: str, findings: Findings, now: float) -> None:
     latest = now + _AHEAD
     if numbers.max > latest:
         problem = (
-            "times are in milliseconds" if _EARLIEST <= numbers.max / 1000 <= latest else "a time has not been yet"
+            "times are in milliseconds" if _EARLIEST <= numbers.max / 1000 <= latest else "a time is in the future"
         )
         expected, got = f"seconds since 1970, at most {latest:.0f}", f"{numbers.max:.0f}"
         findings.add("future", problem + where, column=name, expected=expected, got=got)
@@ -204,11 +209,11 @@ def _check_label(column: ColumnStatistics, where: str, findings: Findings) -> No
         findings.add("label", f"the label is not binary{where}", column=column.name, expected="0 and 1", got=got)
     elif column.distinct == 1:
         got = f"{column.rows:,} rows, all {values[0]}"
-        findings.add("label", f"the label has one class{where}", column=column.name, expected="0 and 1", got=got)
+        findings.add("label", f"the label has only one class{where}", column=column.name, expected="0 and 1", got=got)
 
 
 def _moment(seconds: int) -> str:
-    """A time as people read it; what is no time stays the number that it is."""
+    """Formats a time; numbers out of the range of dates stay numbers."""
     try:
         text = datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (OverflowError, ValueError, OSError):

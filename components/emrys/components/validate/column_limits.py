@@ -1,11 +1,11 @@
-"""What may hold of one column, where it differs from the other columns."""
+"""Limits of single columns."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 from emrys.blocks.errors import ConfigError
 from emrys.components.contracts.settings import column_settings
@@ -15,17 +15,17 @@ _SHARES = ("max_nulls", "js_distance", "l_infinity", "null_drift")
 
 @dataclasses.dataclass(frozen=True)
 class ColumnLimits:
-    """Limits of one column; what is None is as for all columns.
+    """Limits of one column; None for the limit of all columns.
 
     Args:
-        min: Least value of a number.
-        max: Greatest value of a number.
-        max_nulls: Greatest share of rows without a value.
-        max_distinct: Most different values.
-        js_distance: Greatest Jensen-Shannon distance from the previous run; 1 for any.
-        l_infinity: Greatest difference of a value's share from the previous run; 1 for any.
-        null_drift: Greatest difference of the share of nulls from the previous run; 1 for any.
-        leak_auc: Greatest AUC of the column alone; 1 for any.
+        min: Minimum of a number.
+        max: Maximum of a number.
+        max_nulls: Maximum share of rows without a value.
+        max_distinct: Maximum number of distinct values.
+        js_distance: Maximum Jensen-Shannon distance from the previous run; 1 for no limit.
+        l_infinity: Maximum change in the share of a value since the previous run; 1 for no limit.
+        null_drift: Maximum change in the share of nulls since the previous run; 1 for no limit.
+        leak_auc: Maximum AUC of the column alone; 1 for no limit.
     """
 
     min: float | None = None
@@ -45,34 +45,34 @@ class ColumnLimits:
             raise ConfigError("min lies above max", got=f"{self.min} and {self.max}")
 
     @classmethod
-    def of(cls, column: str, value: ColumnLimits | Mapping[str, Any]) -> Self:
-        """Takes limits, or a mapping of their arguments as configuration files have it.
+    def of(cls, column: str, value: ColumnLimits | Mapping[str, Any]) -> ColumnLimits:
+        """Converts a mapping from a configuration file to limits.
 
         Raises:
-            ConfigError: naming the column.
+            ConfigError: with the column.
         """
-        return column_settings(cls, "the limits", column, value)
+        return column_settings(ColumnLimits, "the limits", column, value)
 
     def over(self, others: ColumnLimits) -> ColumnLimits:
-        """These limits, and those of `others` where these say nothing."""
-        given = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
-        return dataclasses.replace(others, **given)
+        """Fills missing limits from `others`."""
+        limits = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        return dataclasses.replace(others, **limits)
 
 
 def check_number(name: str, value: Any, least: float, most: float) -> None:
-    """Refuses what is no number within an interval; None passes.
+    """Checks that a value is None or a number within an interval.
 
     Raises:
-        ConfigError: naming the setting.
+        ConfigError: with the setting.
     """
     if value is None:
         return
-    wanted = "a number" if math.isinf(least) else f"a number of at least {least:g}"
-    wanted += "" if math.isinf(most) else f" and at most {most:g}"
+    expected = "a number" if math.isinf(least) else f"a number of at least {least:g}"
+    expected += "" if math.isinf(most) else f" and at most {most:g}"
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ConfigError(f"validate: {name}", expected=wanted, got=repr(value))
+        raise ConfigError(f"validate: {name}", expected=expected, got=repr(value))
     if not least <= value <= most:
-        raise ConfigError(f"validate: {name}", expected=wanted, got=repr(value))
+        raise ConfigError(f"validate: {name}", expected=expected, got=repr(value))
 
 
 def _range(name: str) -> tuple[float, float]:

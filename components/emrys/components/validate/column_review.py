@@ -1,4 +1,4 @@
-"""One column from all sides."""
+"""Review of one column: statistics, drift and leaks, and the findings about them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _MEASURES = {"js_distance": "Jensen-Shannon distance", "l_infinity": "L-infinity
 
 @dataclasses.dataclass(frozen=True)
 class ColumnReview:
-    """What was found out about a column.
+    """Results about one column.
 
     Args:
-        statistics: The column in train.
-        values: Its values in train.
-        before: The column in train of the previous run, where there is one.
-        drift: How far it has moved since then.
-        shift: How far test lies from train.
-        auc: How well it predicts the label alone; None for what the label is made of.
-        decides: Whether the label is a function of it.
+        statistics: Statistics of train.
+        values: Values of train.
+        before: Statistics of train in the previous run, or None.
+        drift: Distances from the previous run.
+        shift: Distances between train and test.
+        auc: AUC of the column alone for the label; None for columns that the label is derived from.
+        decides: Whether the label is a function of the column.
     """
 
     statistics: ColumnStatistics
@@ -37,29 +37,29 @@ class ColumnReview:
 
     @property
     def name(self) -> str:
-        """The column."""
+        """Name of the column."""
         return self.statistics.name
 
     @property
     def worst(self) -> Drift | None:
-        """What went farthest beyond its limit; None where all is within."""
-        return max((one for one in self.drift if one.exceeded), key=excess, default=None)
+        """The drift that exceeds its limit most; None if no limit is exceeded."""
+        return max((drift for drift in self.drift if drift.exceeded), key=excess, default=None)
 
 
 def excess(drift: Drift) -> float:
-    """A distance as a multiple of what it may be."""
+    """Distance as a multiple of its limit."""
     return drift.distance / drift.limit if drift.limit else float("inf")
 
 
 def add_drift(reviews: list[ColumnReview], findings: Findings) -> None:
-    """Keeps what moved too far, the farthest first."""
+    """Adds findings for exceeded drift limits, the largest excess first."""
     by_name = {review.name: review for review in reviews}
     moved = [drift for review in reviews for drift in review.drift if drift.exceeded]
     for drift in sorted(moved, key=excess, reverse=True):
-        what = {"values": "the values have", "lengths": "the lengths have", "nulls": "the share of nulls has"}
+        what = {"values": "the values", "lengths": "the lengths", "nulls": "the share of nulls"}
         findings.add(
             "null_drift" if drift.part == "nulls" else "drift",
-            f"{what[drift.part]} moved since the previous run",
+            f"{what[drift.part]} changed since the previous run",
             column=drift.column,
             expected=f"{_MEASURES[drift.measure]} of at most {drift.limit:.3g}",
             got=f"{drift.distance:.3g} ({_how(by_name[drift.column], drift)})",
@@ -67,7 +67,7 @@ def add_drift(reviews: list[ColumnReview], findings: Findings) -> None:
 
 
 def add_leak(review: ColumnReview, most: float | None, findings: Findings) -> None:
-    """Keeps an input that gives the label away."""
+    """Adds a finding for a column that reveals the label."""
     if review.auc is None or review.statistics.distinct == 0:
         return
     if review.decides:

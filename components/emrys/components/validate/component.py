@@ -1,4 +1,4 @@
-"""Contract of the step validate with Kubeflow Pipelines."""
+"""KFP component of the step validate."""
 
 from typing import Any
 
@@ -33,34 +33,34 @@ def validate(
     leak_auc: float = 0.95,
     seed: int = 42,
 ) -> str:
-    """Looks for anomalies, drift and leaks in the raw rows, and stops the run or marks it.
+    """Checks the raw rows for anomalies, drift and leaks, and stops or marks the run.
 
     Args:
         splits: Raw rows.
-        columns: Limits by column, in place of those for all.
-        severity: `error`, `warning` or `off` by check, where it is not the usual one.
-        on_anomaly: What happens when something is wrong: `stop` or `mark`.
-        previous: Statistics of an earlier run, a path, `file://` or `gs://`; empty to look into the registry.
-        registry: Root of a registry, whose version in production may have statistics; empty for none.
+        columns: Limits by column, instead of those for all columns.
+        severity: `error`, `warning` or `off` by check, instead of the default.
+        on_anomaly: Reaction to an error: `stop` or `mark`.
+        previous: Statistics of an earlier run, a path, `file://` or `gs://`; empty for those of the registry.
+        registry: Root of a registry with the statistics of the version in production; empty for none.
         registry_name: Name of the model in the registry.
-        min_rows: Fewest rows of train.
-        max_rows: Most rows of train; 0 for any number.
-        min_growth: Fewest rows of train as a multiple of those of the previous run.
-        max_nulls: Greatest share of nulls in a column.
-        max_duplicates: Greatest share of train rows that repeat an event.
-        max_shared: Greatest share of valid or test rows whose event is in train.
-        max_distinct_share: Most different values of a text or list column for each of its rows.
-        vocabulary_growth: Most different values as a multiple of those of the previous run.
-        js_distance: Greatest Jensen-Shannon distance of a number from the previous run.
-        l_infinity: Greatest difference of a value's share from the previous run.
-        null_drift: Greatest difference of the share of nulls from the previous run.
-        leak_auc: Greatest AUC that a column alone may reach.
-        seed: Seed of the rows that leaks are looked for in.
+        min_rows: Minimum number of train rows.
+        max_rows: Maximum number of train rows; 0 for no limit.
+        min_growth: Minimum number of train rows relative to the previous run.
+        max_nulls: Maximum share of nulls in a column.
+        max_duplicates: Maximum share of train rows that repeat an event.
+        max_shared: Maximum share of valid or test rows whose event is in train.
+        max_distinct_share: Maximum number of distinct values of a text or list column per row.
+        vocabulary_growth: Maximum number of distinct values relative to the previous run.
+        js_distance: Maximum Jensen-Shannon distance of a number from the previous run.
+        l_infinity: Maximum change in the share of a value since the previous run.
+        null_drift: Maximum change in the share of nulls since the previous run.
+        leak_auc: Maximum AUC of a column alone.
+        seed: Seed of the sample for the leak checks.
 
     Returns:
-        statistics: Statistics of the columns, and what was found.
+        statistics: Statistics of the columns, and the findings.
         metrics: Numbers of rows and of findings.
-        report: One self-contained page with a picture of each drifted column.
+        report: One self-contained page with a plot of each drifted column.
         Output: The verdict: `passed` or `marked`.
     """
     import tempfile
@@ -90,16 +90,16 @@ def validate(
             columns=columns,
             severity=severity,
         )
-        found = run(
+        result = run(
             splits=Path(splits.path),
             config=config,
             output=Path(statistics.path),
             previous=fetch_previous(previous, registry, registry_name, Path(folder) / "previous"),
             report=Path(report.path),
         )
-        for split, rows in found.rows.items():
+        for split, rows in result.rows.items():
             metrics.log_metric(f"{split}_rows", rows)
         for severity_name in ("error", "warning"):
-            count = sum(one["severity"] == severity_name for one in found.findings)
+            count = sum(finding["severity"] == severity_name for finding in result.findings)
             metrics.log_metric(f"{severity_name}s", count)
-        return found.verdict
+        return result.verdict

@@ -1,4 +1,4 @@
-"""What the data have to hold to."""
+"""Settings of the step validate, and its checks."""
 
 from __future__ import annotations
 
@@ -9,72 +9,72 @@ from collections.abc import Mapping
 from typing import Any
 
 from emrys.blocks.errors import ConfigError
-from emrys.components.contracts.settings import nearest
+from emrys.components.contracts.settings import suggestion
 from emrys.components.contracts.splits import SPLIT_SCHEMA, TARGET
 from emrys.components.validate.column_limits import ColumnLimits, check_number
 
 
 class OnAnomaly(enum.StrEnum):
-    """What happens when something is wrong."""
+    """Reaction to a finding of severity `error`."""
 
-    #: The step fails, and nothing behind it runs.
+    #: The step fails, and later steps do not run.
     STOP = "stop"
-    #: The run goes on, and its verdict is `marked`.
+    #: The run continues with the verdict `marked`.
     MARK = "mark"
 
     @classmethod
     def _missing_(cls, value: object) -> OnAnomaly:
-        known = ", ".join(one.value for one in cls)
+        known = ", ".join(each.value for each in cls)
         raise ConfigError("validate: on_anomaly", expected=known, got=repr(value))
 
 
 class Severity(enum.StrEnum):
-    """How much a finding matters."""
+    """Severity of a finding."""
 
-    #: The data are not fit: `on_anomaly` says what follows.
+    #: The data cannot be used; `on_anomaly` decides about the run.
     ERROR = "error"
-    #: It is told, and nothing follows.
+    #: The finding is reported without consequences.
     WARNING = "warning"
-    #: It is not told.
+    #: The check is disabled.
     OFF = "off"
 
     @classmethod
     def _missing_(cls, value: object) -> Severity:
-        known = ", ".join(one.value for one in cls)
+        known = ", ".join(each.value for each in cls)
         raise ConfigError("validate: severity", expected=known, got=repr(value))
 
 
-#: What is looked at, what each check means, and how much it matters unless the configuration says otherwise.
+#: Description and default severity of each check.
 CHECKS: dict[str, tuple[str, Severity]] = {
     "columns": ("a column of train is missing in another split, or one of the previous run is missing", Severity.ERROR),
-    "new_column": ("a column that the previous run did not have", Severity.WARNING),
+    "new_column": ("a column that is new since the previous run", Severity.WARNING),
     "rows": ("too few or too many rows, or far fewer than in the previous run", Severity.ERROR),
-    "required": ("nulls in a column that may have none", Severity.ERROR),
+    "required": ("nulls in a required column", Severity.ERROR),
     "empty": ("a column without any value", Severity.ERROR),
     "nulls": ("a large share of nulls", Severity.WARNING),
-    "constant": ("a column with one value alone", Severity.WARNING),
+    "constant": ("a column with a single value", Severity.WARNING),
     "range": ("a number outside its limits, or infinite", Severity.ERROR),
-    "label": ("a label that is not binary, or has one class alone", Severity.ERROR),
-    "future": ("times that have not been yet, as milliseconds taken for seconds are", Severity.ERROR),
+    "label": ("a label that is not binary, or has only one class", Severity.ERROR),
+    "future": ("times in the future, for example milliseconds instead of seconds", Severity.ERROR),
     "time_unit": ("times too early to be seconds since 1970", Severity.WARNING),
     "duplicates": ("the same event more than once in train", Severity.ERROR),
-    "vocabulary": ("a column with far more different values than before, or nearly one a row", Severity.ERROR),
-    "drift": ("values distributed unlike those of the previous run", Severity.ERROR),
-    "null_drift": ("a share of nulls unlike that of the previous run", Severity.ERROR),
+    "vocabulary": ("a column with far more distinct values than before, or with nearly unique values", Severity.ERROR),
+    "drift": ("a distribution that differs from the previous run", Severity.ERROR),
+    "null_drift": ("a share of nulls that differs from the previous run", Severity.ERROR),
     "leak_label": ("an input that the label is a function of", Severity.ERROR),
     "leak_feature": ("an input that predicts the label alone", Severity.ERROR),
-    "leak_time": ("valid or test rows from before the end of train", Severity.ERROR),
+    "leak_time": ("valid or test rows before the end of train", Severity.ERROR),
     "leak_rows": ("the same event in train and in valid or test", Severity.ERROR),
 }
 
-#: Limits that come with the meaning of a column.
+#: Default limits of known columns.
 _KNOWN = {
     "rating": ColumnLimits(min=0.5, max=5.0),
     "age": ColumnLimits(min=0, max=120),
     "release_year": ColumnLimits(min=1870, max=2100),
 }
 
-#: Least and greatest value of each plain setting.
+#: Minimum and maximum of each numeric setting.
 _NUMBERS: dict[str, tuple[float, float]] = {
     "min_rows": (1, math.inf),
     "max_rows": (0, math.inf),
@@ -100,27 +100,27 @@ class ValidateConfig:
     """Settings of the validate step.
 
     Args:
-        on_anomaly: What happens when a check of severity `error` finds something; an `OnAnomaly` or its value.
-        min_rows: Fewest rows of train.
-        max_rows: Most rows of train; 0 for any number.
-        min_growth: Fewest rows of train as a multiple of those of the previous run; 0 for any number.
-        max_nulls: Greatest share of nulls in a column that may have some.
-        max_duplicates: Greatest share of train rows that repeat an event (user, item, time and rating) of train.
-        max_shared: Greatest share of valid or test rows whose event is in train.
-        max_distinct_share: Most different values of a text or list column for each of its rows, from 1,000 rows on.
-        vocabulary_growth: Most different values of a text or list column as a multiple of those of the previous run,
-            where train has not grown; where it has, that much more.
-        js_distance: Greatest Jensen-Shannon distance (base 2, from 0 to 1) of a number or of the lengths of lists from
-            the previous run. What so few rows reach by chance is never too much; the same holds of the next two.
-        l_infinity: Greatest difference of a value's share from the previous run.
-        null_drift: Greatest difference of the share of nulls from the previous run.
-        leak_auc: Greatest AUC that a column alone may reach.
+        on_anomaly: Reaction to a finding of severity `error`; an `OnAnomaly` or its value.
+        min_rows: Minimum number of train rows.
+        max_rows: Maximum number of train rows; 0 for no limit.
+        min_growth: Minimum number of train rows relative to the previous run; 0 for no limit.
+        max_nulls: Maximum share of nulls in an optional column.
+        max_duplicates: Maximum share of train rows that repeat an event (user, item, time and rating) of train.
+        max_shared: Maximum share of valid or test rows whose event is in train.
+        max_distinct_share: Maximum number of distinct values of a text or list column per row, from 1,000 rows on.
+        vocabulary_growth: Maximum number of distinct values of a text or list column relative to the previous run; the
+            limit grows with the number of train rows.
+        js_distance: Maximum Jensen-Shannon distance (base 2, from 0 to 1) of a number or of the lengths of lists from
+            the previous run. This limit and the next two are raised to what is expected by chance for few rows.
+        l_infinity: Maximum change in the share of a value since the previous run.
+        null_drift: Maximum change in the share of nulls since the previous run.
+        leak_auc: Maximum AUC of a column alone.
         bins: Bins of a histogram.
-        top_values: How many of the most frequent values are kept.
-        leak_sample: Most rows of train that leaks are looked for in.
-        seed: Of that sample and its halves.
-        columns: Limits by column, a `ColumnLimits` or a mapping of its arguments, in place of those above.
-        severity: Severity by check, where it is not the one of `CHECKS`.
+        top_values: Number of most frequent values to keep.
+        leak_sample: Maximum number of train rows for the leak checks.
+        seed: Seed of that sample and its halves.
+        columns: Limits by column, a `ColumnLimits` or a mapping of its arguments, instead of those above.
+        severity: Severity by check, instead of the default in `CHECKS`.
     """
 
     on_anomaly: OnAnomaly = OnAnomaly.STOP
@@ -164,22 +164,24 @@ class ValidateConfig:
         object.__setattr__(self, "severity", {name: Severity(value) for name, value in self.severity.items()})
 
     def limits(self, column: str) -> ColumnLimits:
-        """What holds of a column: what is set for it, else what its meaning brings, else what is set for all."""
+        """Limits of a column: its own settings, then defaults of known columns, then settings for all columns."""
         names = ("max_nulls", "js_distance", "l_infinity", "null_drift", "leak_auc")
         common = ColumnLimits(**{name: getattr(self, name) for name in names})
         known = _KNOWN.get(column, ColumnLimits())
         return ColumnLimits.of(column, self.columns.get(column, {})).over(known.over(common))
 
     def severity_of(self, check: str) -> Severity:
-        """How much a check matters."""
+        """Severity of a check."""
         return Severity(self.severity.get(check, CHECKS[check][1]))
 
-    def _check_names(self, setting: str, given: Mapping[str, Any], known: list[str]) -> None:
-        for name in given:
+    def _check_names(self, setting: str, names: Mapping[str, Any], known: list[str]) -> None:
+        for name in names:
             if name not in known:
                 expected = f"one of {', '.join(known)}"
-                raise ConfigError(f"validate: {setting}", expected=expected, got=repr(name), fix=nearest([name], known))
+                raise ConfigError(
+                    f"validate: {setting}", expected=expected, got=repr(name), fix=suggestion([name], known)
+                )
 
 
-#: What the label is made of: no input of a model, and no leak.
+#: The label and the column that it is derived from; they are not inputs of a model, and so no leaks.
 TARGETS = ("rating", TARGET)

@@ -1,4 +1,4 @@
-"""From the values of a column to its statistics."""
+"""Computation of the statistics of a column."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from emrys.components.contracts.splits import TARGET
 
 Array = npt.NDArray[np.float64]
 
-#: Percentiles that are kept.
+#: Percentiles of a distribution.
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 
 _KINDS = {
@@ -24,7 +24,7 @@ _KINDS = {
 
 
 def kind_of(name: str, dtype: pa.DataType) -> ColumnKind:
-    """How the values of a raw column are meant."""
+    """Kind of the values of a raw column."""
     if name in _KINDS:
         return _KINDS[name]
     if pa.types.is_list(dtype):
@@ -33,19 +33,19 @@ def kind_of(name: str, dtype: pa.DataType) -> ColumnKind:
 
 
 def count_column(name: str, column: pa.ChunkedArray, *, bins: int, top: int) -> ColumnStatistics:
-    """Counts the values of a column.
+    """Computes the statistics of a column.
 
     Args:
-        name: Its name.
-        column: Its values; NaN counts as null.
-        bins: Most bins of a histogram.
-        top: How many of the most frequent values are kept.
+        name: Name of the column.
+        column: Values; NaN counts as null.
+        bins: Maximum number of bins of a histogram.
+        top: Number of most frequent values to keep.
     """
     kind = kind_of(name, column.type)
     rows, nulls = len(column), int(column.null_count)
     if kind in (ColumnKind.NUMBER, ColumnKind.TIME):
-        there = column.drop_null()
-        nan = int(pc.sum(pc.is_nan(there)).as_py() or 0)
+        present = column.drop_null()
+        nan = int(pc.sum(pc.is_nan(present)).as_py() or 0)
         finite = numbers_of(column)
         return ColumnStatistics(
             name=name,
@@ -53,7 +53,7 @@ def count_column(name: str, column: pa.ChunkedArray, *, bins: int, top: int) -> 
             kind=kind,
             rows=rows,
             nulls=nulls + nan,
-            infinite=len(there) - nan - len(finite),
+            infinite=len(present) - nan - len(finite),
             distinct=len(np.unique(finite)),
             numbers=_numbers(finite, bins),
         )
@@ -63,25 +63,25 @@ def count_column(name: str, column: pa.ChunkedArray, *, bins: int, top: int) -> 
 
 
 def numbers_of(column: pa.ChunkedArray) -> Array:
-    """The finite values of a column of numbers, without nulls."""
+    """Finite values of a column of numbers."""
     numbers = column.drop_null().to_numpy().astype(np.float64)
     return numbers[np.isfinite(numbers)]
 
 
 def elements_of(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The values of a column without nulls; of lists, all their elements."""
+    """Values of a column without nulls; for lists, all elements."""
     return (pc.list_flatten(column) if pa.types.is_list(column.type) else column).drop_null()
 
 
 def lengths_of(column: pa.ChunkedArray) -> Array:
-    """The lengths of the lists of a column; a null has none."""
+    """Lengths of the lists of a column, without nulls."""
     return pc.list_value_length(column).drop_null().to_numpy().astype(np.float64)
 
 
 def counts_on(edges: tuple[float, ...], values: Array) -> npt.NDArray[np.int64]:
-    """How many values lie below the bins, in each, and above them: (bins + 2,)."""
+    """(bins + 2,) number of values below the bins, in each bin, and above them."""
     ends = np.array(edges)
-    ends[-1] = np.nextafter(ends[-1], np.inf)  # the last bin holds its upper end
+    ends[-1] = np.nextafter(ends[-1], np.inf)  # the last bin includes its upper end
     return np.bincount(np.searchsorted(ends, values, side="right"), minlength=len(ends) + 1)
 
 
@@ -106,7 +106,7 @@ def _numbers(values: Array, bins: int) -> Numbers | None:
 
 
 def _edges(values: Array, bins: int) -> tuple[float, ...]:
-    """A bin for each value where these are few, else bins of about equally many rows, which outliers cannot stretch."""
+    """One bin per value for few values, otherwise bins of about equally many rows, which are robust to outliers."""
     distinct = np.unique(values)
     if len(distinct) > bins:
         return tuple(np.unique(np.quantile(values, np.linspace(0, 1, bins + 1))).tolist())

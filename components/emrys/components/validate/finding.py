@@ -1,4 +1,4 @@
-"""Something that is wrong with the data."""
+"""Findings of the checks."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from emrys.components.validate.config import Severity, ValidateConfig
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Something that a check found.
+    """A finding of a check.
 
     Args:
         check: One of `CHECKS`.
-        severity: How much it matters.
-        problem: What is wrong, in a few words.
-        column: The column that it is about, if it is about one.
-        expected: What would have been right.
-        got: What was found instead.
+        severity: Severity.
+        problem: Problem in a few words.
+        column: The column, or None if it is not about a column.
+        expected: Expected value or state.
+        got: Actual value or state.
     """
 
     check: str
@@ -35,15 +35,15 @@ class Finding:
 
 
 class Findings:
-    """What the checks have found so far.
+    """Collection of findings.
 
     Args:
-        config: Says how much each check matters; what is off is not kept.
+        config: Settings with the severity of each check; findings of disabled checks are dropped.
     """
 
     def __init__(self, config: ValidateConfig) -> None:
         self._config = config
-        self._found: list[Finding] = []
+        self._findings: list[Finding] = []
 
     def add(
         self,
@@ -54,17 +54,17 @@ class Findings:
         expected: str | None = None,
         got: str | None = None,
     ) -> None:
-        """Keeps a finding of `check`, unless the check is off."""
+        """Adds a finding, unless the check is disabled."""
         severity = self._config.severity_of(check)
         if severity is not Severity.OFF:
-            self._found.append(Finding(check, severity, problem, column, expected, got))
+            self._findings.append(Finding(check, severity, problem, column, expected, got))
 
     @property
     def all(self) -> list[Finding]:
-        """All of them, errors first, else in the order in which they were found."""
-        return sorted(self._found, key=lambda one: one.severity is not Severity.ERROR)
+        """All findings, errors first, in the order of the checks."""
+        return sorted(self._findings, key=lambda finding: finding.severity is not Severity.ERROR)
 
     @property
     def errors(self) -> list[Finding]:
-        """Those for which the data are not fit."""
-        return [one for one in self._found if one.severity is Severity.ERROR]
+        """Findings of severity `error`."""
+        return [finding for finding in self._findings if finding.severity is Severity.ERROR]

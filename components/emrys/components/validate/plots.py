@@ -1,32 +1,46 @@
-"""Pictures of columns that drifted."""
+"""Plots of drifted columns."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from markupsafe import Markup
 
 from emrys.components.contracts.column_statistics import ColumnStatistics, Numbers, Values
 from emrys.components.reporting.svg import MODEL, SECOND, printable, short_label, svg
+from emrys.components.validate.column_review import ColumnReview
 from emrys.components.validate.counting import counts_on, lengths_of, numbers_of
 from emrys.components.validate.drift import Drift
 
 _SHOWN = 8
 
 
-def drift_plot(before: ColumnStatistics, now: ColumnStatistics, column: pa.ChunkedArray, drift: Drift) -> str | None:
-    """Draws a column as it was and as it is.
+def draw_drift(reviews: Sequence[ColumnReview]) -> dict[str, Markup]:
+    """Plots each drifted column, by column."""
+    plots = {}
+    for review in reviews:
+        if review.worst is not None and review.before is not None:
+            plot = drift_plot(review.before, review.statistics, review.values, review.worst)
+            if plot is not None:
+                plots[review.name] = plot
+    return plots
+
+
+def drift_plot(before: ColumnStatistics, now: ColumnStatistics, column: pa.ChunkedArray, drift: Drift) -> Markup | None:
+    """Plots the distribution of a column in the previous run and in this one.
 
     Args:
-        before: The column in the previous run.
-        now: The column in this run.
-        column: Its values now.
-        drift: What moved most.
+        before: Statistics of the previous run.
+        now: Statistics of this run.
+        column: Values of this run.
+        drift: The largest drift of the column.
 
     Returns:
-        An SVG element; None where neither of the two holds anything to draw.
+        The plot, or None if there are no values to draw.
     """
     title = f"{now.name}, previous run and this one"
     if drift.part == "nulls":
@@ -42,8 +56,10 @@ def drift_plot(before: ColumnStatistics, now: ColumnStatistics, column: pa.Chunk
     return None
 
 
-def _histogram(name: str, title: str, label: str, before: Numbers, now: Numbers, counts: npt.NDArray[np.int64]) -> str:
-    # What lies outside the bins of the previous run gets one more bin at either end.
+def _histogram(
+    name: str, title: str, label: str, before: Numbers, now: Numbers, counts: npt.NDArray[np.int64]
+) -> Markup:
+    # Values outside the bins of the previous run get one more bin at either end.
     edges = np.array([min(before.edges[0], now.min), *before.edges, max(before.edges[-1], now.max)])
     widths = np.diff(edges)
 
@@ -55,11 +71,11 @@ def _histogram(name: str, title: str, label: str, before: Numbers, now: Numbers,
         for rows, colour, run in ((np.array([0, *before.counts, 0]), SECOND, "Previous"), (counts, MODEL, "This run")):
             axes.stairs(density(rows), edges, color=colour, fill=True, alpha=0.22)
             axes.stairs(density(rows), edges, color=colour, linewidth=1.6, label=run)
-        # A few outliers would leave no room for the rest.
+        # The axis ignores outliers.
         low = min(before.quantiles["1"], now.quantiles["1"])
         high = max(before.quantiles["99"], now.quantiles["99"])
-        room = 0.08 * (high - low) or 1.0
-        axes.set(xlabel=label, ylabel="Rows for each unit, %", xlim=(low - room, high + room))
+        margin = 0.08 * (high - low) or 1.0
+        axes.set(xlabel=label, ylabel="Rows for each unit, %", xlim=(low - margin, high + margin))
         axes.set_ylim(0, 1.2 * axes.get_ylim()[1])
         axes.legend(loc="upper center", ncols=2)
 
@@ -67,18 +83,16 @@ def _histogram(name: str, title: str, label: str, before: Numbers, now: Numbers,
     return svg(name, title, text, draw)
 
 
-def _bars(name: str, title: str, label: str, before: Values, now: Values) -> str:
+def _bars(name: str, title: str, label: str, before: Values, now: Values) -> Markup:
     was, now_is = ({value: count / side.count for value, count in side.top} for side in (before, now))
     apart = {value: abs(now_is.get(value, 0.0) - was.get(value, 0.0)) for value in {**now_is, **was}}
     values = sorted(apart, key=lambda value: (-apart[value], str(value)))[:_SHOWN]
-    places = np.arange(len(values))
+    y = np.arange(len(values))
 
     def draw(axes: Any) -> None:
         for shares, offset, colour, run in ((was, -0.2, SECOND, "Previous"), (now_is, 0.2, MODEL, "This run")):
-            axes.barh(
-                places + offset, [100 * shares.get(value, 0.0) for value in values], 0.36, color=colour, label=run
-            )
-        axes.set_yticks(places, [short_label(str(value)) for value in values])
+            axes.barh(y + offset, [100 * shares.get(value, 0.0) for value in values], 0.36, color=colour, label=run)
+        axes.set_yticks(y, [short_label(str(value)) for value in values])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         axes.set(xlabel=f"Share among the values of {label}, %")
@@ -91,7 +105,7 @@ def _bars(name: str, title: str, label: str, before: Values, now: Values) -> str
     )
 
 
-def _nulls(name: str, title: str, before: ColumnStatistics, now: ColumnStatistics) -> str:
+def _nulls(name: str, title: str, before: ColumnStatistics, now: ColumnStatistics) -> Markup:
     shares = 100 * before.null_share, 100 * now.null_share
 
     def draw(axes: Any) -> None:

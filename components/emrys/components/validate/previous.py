@@ -1,4 +1,4 @@
-"""Where the statistics of an earlier run come from."""
+"""Download of the statistics of an earlier run."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ PART = "statistics"
 
 
 def fetch_previous(previous: str, registry: str, name: str, folder: Path) -> Path | None:
-    """Brings the statistics of an earlier run here.
+    """Downloads the statistics of an earlier run.
 
     Args:
-        previous: Their folder: `gs://bucket/prefix`, `file:///folder`, or a path; empty to look into the registry.
+        previous: Their folder: `gs://bucket/prefix`, `file:///folder`, or a path; empty for those of the registry.
         registry: Root of a registry; empty for none.
-        name: Name of the model in it. Its version in production has the statistics as the part `statistics`.
-        folder: Where what has to be fetched shall stand.
+        name: Name of the model in the registry, whose version in production has the part `statistics`.
+        folder: Folder for the download.
 
     Returns:
-        The folder; None where nothing is named, or the registry has none yet.
+        The folder of the statistics; None without `previous` and registry, or if the registry has none yet.
 
     Raises:
-        ArtifactError: if nothing stands at `previous`.
-        ConfigError: if a registry is named without a model.
+        ArtifactError: if `previous` does not exist.
+        ConfigError: if there is a registry without a model name.
     """
     if previous:
         return _fetch(previous, folder)
@@ -36,11 +36,11 @@ def fetch_previous(previous: str, registry: str, name: str, folder: Path) -> Pat
         return None
     if not name:
         raise ConfigError("validate: registry_name", expected="the name of the model in the registry", got="''")
-    known = Registry(registry, name)
-    version = known.current()
+    models = Registry(registry, name)
+    version = models.current()
     if version is None or PART not in version.parts:
         return None
-    return known.fetch(version, folder, PART)
+    return models.fetch(version, folder, PART)
 
 
 def _fetch(uri: str, folder: Path) -> Path:
@@ -51,6 +51,6 @@ def _fetch(uri: str, folder: Path) -> Path:
     if not names:
         raise ArtifactError("there are no statistics", path=uri, expected="those of an earlier run")
     with atomic_directory(folder) as work:
-        for one in names:
-            store.download(one, work / one)
+        for file in names:
+            store.download(file, work / file)
     return folder

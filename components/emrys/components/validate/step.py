@@ -1,4 +1,4 @@
-"""Whether the data of a run are fit to be learned from: statistics, anomalies, drift and leaks."""
+"""Checks the raw splits and writes their statistics."""
 
 from __future__ import annotations
 
@@ -17,23 +17,32 @@ from emrys.blocks.errors import DataError
 from emrys.blocks.io import atomic_file
 from emrys.components.contracts.splits import SPLITS, TARGET, Splits
 from emrys.components.contracts.statistics import Statistics
-from emrys.components.events import emit, running
+from emrys.components.events import emit, step_events
 from emrys.components.reporting.facts import SplitFacts, plain_facts
-from emrys.components.reporting.validation_page import ValidationView
+from emrys.components.reporting.validation_page import ValidationPage, ValidationView
 from emrys.components.validate import anomalies
 from emrys.components.validate.column_review import ColumnReview, add_drift, add_leak
 from emrys.components.validate.config import CHECKS, TARGETS, OnAnomaly, ValidateConfig
 from emrys.components.validate.counting import count_column
 from emrys.components.validate.drift import column_drift
 from emrys.components.validate.finding import Finding, Findings
-from emrys.components.validate.leaks import Alone, Array, alone, repeated_events, sampled, shared_events
-from emrys.components.validate.page import STEP, Report, draw_drift
+from emrys.components.validate.leaks import (
+    Array,
+    SingleColumnFit,
+    fit_single_column,
+    repeated_events,
+    sampled,
+    shared_events,
+)
+from emrys.components.validate.plots import draw_drift
 
 __all__ = ["OnAnomaly", "ValidateConfig", "run"]
 
-#: Findings that are told one by one in the log.
-_TOLD = 20
-#: What makes two rows the same event.
+STEP = "validate"
+
+#: Maximum number of findings in the log.
+_LOGGED = 20
+#: Columns that identify an event.
 _EVENT = list(REQUIRED_COLUMNS)
 
 
@@ -46,30 +55,30 @@ def run(
     report: Path | None = None,
     now: float | None = None,
 ) -> Statistics:
-    """Looks at the raw splits and writes `Statistics`, or stops.
+    """Checks the raw splits, and writes `Statistics` or stops.
 
     Args:
         splits: The raw splits.
-        config: What they have to hold to.
-        output: Where the statistics shall stand.
-        previous: Statistics of an earlier run; None where there are none, and nothing can have drifted.
-        report: Where the page is written besides, and also when the step stops. Default: where it stops,
-            `<output>.html`, and nowhere else.
-        now: The time, in seconds since 1970. Default: that of the clock.
+        config: Settings.
+        output: Folder of the statistics.
+        previous: Statistics of an earlier run; None for no drift checks.
+        report: Additional file for the page, which is also written if the step stops. Default: `<output>.html` if the
+            step stops, otherwise none.
+        now: Current time in seconds since 1970. Default: that of the clock.
 
     Returns:
         The statistics, with the verdict.
 
     Raises:
-        DataError: if the data are not fit and `on_anomaly` is `stop`; nothing but the page is left then.
+        DataError: if there are errors and `on_anomaly` is `stop`; only the page is written then.
         ArtifactError: if the splits or the previous statistics are damaged.
     """
-    with running(STEP):
+    with step_events(STEP):
         raw = Splits(splits)
         earlier = None if previous is None else Statistics(previous)
         review = _Review(raw, earlier, config, time.time() if now is None else now)
         reviews = review.columns()
-        review.whole()
+        review.events()
         add_drift(reviews, review.findings)
 
         stopped = bool(review.findings.errors) and config.on_anomaly is OnAnomaly.STOP
@@ -84,20 +93,20 @@ def run(
         plots = draw_drift(reviews)
         facts = [SplitFacts.of(raw.file(split), TARGET) for split in SPLITS]
         dataset = Path(str(raw.metadata.get("dataset") or "unnamed data")).name
-        columns = [one.statistics for one in reviews]
+        columns = [each.statistics for each in reviews]
         view = ValidationView(columns, validation, plots, {name: meaning for name, (meaning, _) in CHECKS.items()})
         origin = {"splits": raw.fingerprint, "previous statistics": inputs["previous"] or "none"}
-        page = Report(view, dataset, facts, origin).render()
-        place = report or (_beside(output) if stopped else None)
-        if place is not None:
-            with atomic_file(place) as work:
+        page = ValidationPage(view, dataset, facts, origin).render()
+        page_file = report or (_page_next_to(output) if stopped else None)
+        if page_file is not None:
+            with atomic_file(page_file) as work:
                 work.write_text(page, encoding="utf-8")
-        for one in review.findings.all[:_TOLD]:
-            emit(STEP, "message", text=f"{one.severity.value}: {one.check}: {one.text}")
+        for finding in review.findings.all[:_LOGGED]:
+            emit(STEP, "message", text=f"{finding.severity.value}: {finding.check}: {finding.text}")
         if stopped:
-            raise _error(review.findings.errors, raw, place)
-        _beside(output).unlink(missing_ok=True)  # of an earlier try that stopped
-        found = Statistics.write(
+            raise _error(review.findings.errors, raw, page_file)
+        _page_next_to(output).unlink(missing_ok=True)  # of an earlier run that stopped
+        statistics = Statistics.write(
             output,
             rows=review.rows,
             columns=columns,
@@ -108,17 +117,17 @@ def run(
                 "verdict": verdict,
                 "inputs": inputs,
                 "dataset": dataset,
-                "splits": [dataclasses.asdict(one) for one in facts],
+                "splits": [dataclasses.asdict(each) for each in facts],
                 "data": plain_facts(raw.metadata),
                 "ingest": raw.metadata.get("config"),
             },
         )
         emit(STEP, "message", text=f"{verdict}; {len(review.findings.all)} findings in {len(reviews)} columns")
-        return found
+        return statistics
 
 
 class _Review:
-    """Goes through the splits one column at a time, so that only one is held in memory besides those of events."""
+    """Reads the splits column by column, so that memory holds one column and the columns of events."""
 
     def __init__(self, raw: Splits, earlier: Statistics | None, config: ValidateConfig, now: float) -> None:
         self.findings = Findings(config)
@@ -132,18 +141,18 @@ class _Review:
         self._label = self._labels()
 
     def columns(self) -> list[ColumnReview]:
-        """Looks at each column."""
+        """Checks each column."""
         anomalies.check_columns(self._raw, self._before, self.findings)
         anomalies.check_rows(self.rows["train"], self._rows_before, self._config, self.findings)
         names = anomalies.raw_columns(self._raw)
         reviews = []
         for done, name in enumerate(names):
-            emit(STEP, "progress", done=done, total=len(names) + 1, text=f"looking at {name}")
+            emit(STEP, "progress", done=done, total=len(names) + 1, text=f"checking {name}")
             reviews.append(self._column(name))
         return reviews
 
-    def whole(self) -> None:
-        """Looks at events across columns and splits."""
+    def events(self) -> None:
+        """Checks events across columns and splits."""
         ranges = {}
         for split in SPLITS:
             ends = pc.min_max(self._raw.read(split, ["timestamp"])["timestamp"]).as_py()
@@ -153,13 +162,13 @@ class _Review:
             ranges[split] = (ends["min"], ends["max"])
         anomalies.check_order(ranges, self._raw.metadata.get("split"), self.findings)
         train = self._raw.read("train", _EVENT)
-        self._check_share("duplicates", "events come more than once in train", repeated_events(train), "train",
+        self._check_share("duplicates", "events are repeated in train", repeated_events(train), "train",
                           self._config.max_duplicates)  # fmt: skip
         for split in SPLITS[1:]:
-            judged = self._raw.read(split, _EVENT)
+            other = self._raw.read(split, _EVENT)
             if self._raw.metadata.get("split") == "per_user":
-                anomalies.check_order_by_user(train, judged, split, self.findings)
-            shared = shared_events(train, judged)
+                anomalies.check_order_by_user(train, other, split, self.findings)
+            shared = shared_events(train, other)
             self._check_share("leak_rows", f"events of {split} are in train too", shared, split,
                               self._config.max_shared)  # fmt: skip
 
@@ -176,23 +185,21 @@ class _Review:
                 other_values = self._raw.read(split, [name])[name]
                 other = count_column(name, other_values, bins=config.bins, top=config.top_values)
                 anomalies.check_values(other, split, config, self.findings, self._now)
-                # The last one, of test, is kept.
+                # The last split is test.
                 shift = column_drift(statistics, other, other_values, limits)
         drift = [] if before is None else column_drift(before, statistics, values, limits)
-        found = self._alone(name, values)
-        review = ColumnReview(
-            statistics, values, before, drift, shift, found and found.auc, bool(found and found.decides)
-        )
+        fit = self._fit(name, values)
+        review = ColumnReview(statistics, values, before, drift, shift, fit and fit.auc, bool(fit and fit.decides))
         add_leak(review, limits.leak_auc, self.findings)
         return review
 
-    def _alone(self, name: str, values: pa.ChunkedArray) -> Alone | None:
+    def _fit(self, name: str, values: pa.ChunkedArray) -> SingleColumnFit | None:
         if name in TARGETS or self._label is None:
             return None
-        return alone(name, self._part(values), self._label, self._config.seed)
+        return fit_single_column(name, self._part(values), self._label, self._config.seed)
 
     def _labels(self) -> Array | None:
-        """The label of the rows in which leaks are looked for; None where it is not 0 or 1 throughout."""
+        """Label of the rows for the leak checks; None unless all labels are 0 or 1."""
         column = self._part(self._raw.read("train", [TARGET])[TARGET])
         if column.null_count or not len(column):
             return None
@@ -210,16 +217,16 @@ class _Review:
 
 def _validation(findings: list[Finding], reviews: list[ColumnReview]) -> dict[str, Any]:
     return {
-        "findings": [dataclasses.asdict(one) for one in findings],
-        "drift": {one.name: [dataclasses.asdict(drift) for drift in one.drift] for one in reviews},
-        "test": {one.name: [dataclasses.asdict(drift) for drift in one.shift] for one in reviews},
-        "alone": {one.name: one.auc for one in reviews if one.auc is not None},
+        "findings": [dataclasses.asdict(finding) for finding in findings],
+        "drift": {each.name: [dataclasses.asdict(drift) for drift in each.drift] for each in reviews},
+        "test": {each.name: [dataclasses.asdict(drift) for drift in each.shift] for each in reviews},
+        "alone": {each.name: each.auc for each in reviews if each.auc is not None},
     }
 
 
 def _error(errors: list[Finding], raw: Splits, report: Path | None) -> DataError:
     first = errors[0]
-    names = list(dict.fromkeys(one.check + (f" in {one.column!r}" if one.column else "") for one in errors))
+    names = list(dict.fromkeys(error.check + (f" in {error.column!r}" if error.column else "") for error in errors))
     others = names[1:]
     more = f"Also: {', '.join(others[:5])}{', ...' if len(others) > 5 else ''}. " if others else ""
     return DataError(
@@ -228,9 +235,9 @@ def _error(errors: list[Finding], raw: Splits, report: Path | None) -> DataError
         column=first.column,
         expected=first.expected,
         got=first.got,
-        fix=f"{more}See {report}; on_anomaly=mark goes on all the same.",
+        fix=f"{more}See {report}. With on_anomaly=mark the run continues.",
     )
 
 
-def _beside(output: Path) -> Path:
+def _page_next_to(output: Path) -> Path:
     return output.with_name(f"{output.name}.html")

@@ -2,8 +2,7 @@ import re
 
 from emrys.components.contracts.column_statistics import ColumnKind, ColumnStatistics, Numbers, Values
 from emrys.components.reporting.facts import SplitFacts
-from emrys.components.reporting.validation_page import ColumnReviewFacts, FindingFacts, ValidationView
-from emrys.components.validate.page import Report
+from emrys.components.reporting.validation_page import ColumnReviewFacts, FindingFacts, ValidationPage, ValidationView
 from tests.components.reporting.reading import Page
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=y>"
@@ -58,7 +57,7 @@ def test_what_numbers_and_nothing_hold():
     ]
     names = {column.name: [] for column in columns}
     shown = ValidationView(columns, {"drift": names, "test": names, "alone": {}}, {}, {})
-    assert [review.holds for review in shown.reviews] == [
+    assert [review.values for review in shown.reviews] == [
         "1 to 3, median 2, mean 2",
         "1970-01-01 to 1970-01-02, median 1970-01-02",
         "nothing",
@@ -82,7 +81,7 @@ def test_a_column_cannot_break_out_of_the_page():
         "got": ATTACK,
     }
     shown = view(ATTACK, findings=[found], configuration={ATTACK: {ATTACK: [ATTACK]}})
-    html = Report(shown, ATTACK, [SplitFacts(ATTACK, 1, 0.5, ATTACK, ATTACK)], {ATTACK: ATTACK}).render()
+    html = ValidationPage(shown, ATTACK, [SplitFacts(ATTACK, 1, 0.5, ATTACK, ATTACK)], {ATTACK: ATTACK}).render()
     page = Page(html)
     assert "<script" not in html
     assert not {"script", "img"} & set(page.tags)
@@ -91,6 +90,6 @@ def test_a_column_cannot_break_out_of_the_page():
 
 
 def test_without_a_previous_run():
-    page = Page(Report(view("a", previous=None, verdict="passed"), "films", [], {}).render())
+    page = Page(ValidationPage(view("a", previous=None, verdict="passed"), "films", [], {}).render())
     assert "films: passed Nothing was found" in page.words
     assert "There is no previous run to compare with." in page.words
