@@ -15,10 +15,10 @@ demo: $(VENV)/.installed  ## Run the ranking pipeline on made data: report, metr
 	@$(BIN)/emrys run ranking --dataset synthetic --output $(OUTPUT)
 
 test: $(VENV)/.installed  ## Run all tests
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(VENV)/.installed  ## Run the tests that answer within two minutes
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow" --report-slower-than 2
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" --report-slower-than 2
 
 lint: $(VENV)/.installed  ## Check style, types and layers
 	$(BIN)/ruff format --check .

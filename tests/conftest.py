@@ -6,11 +6,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-
-TESTS = Path(__file__).parent
+from xdist.scheduler import LoadFileScheduling
 
 #: Where tests share a fixture that takes many seconds: each stays in one process, and begins first.
-LONGEST = ("pipelines/test_ranking_run.py", "components/export_retrieval", "components/serving")
+LONGEST = ("tests/pipelines/test_ranking_run.py", "tests/components/export_retrieval", "tests/components/serving")
 
 _seconds: Counter[str] = Counter()
 
@@ -24,16 +23,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
+def _place(file: str) -> str:
+    """What a test file is a part of: one of `LONGEST`, or itself."""
+    return next((place for place in LONGEST if Path(file).is_relative_to(place)), file)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups tests by module, or as `LONGEST` says, for `--dist loadgroup`."""
-    order = {}
-    for item in items:
-        path = item.path.relative_to(TESTS)
-        shared = next((place for place in LONGEST if path.is_relative_to(place)), None)
-        order[item] = len(LONGEST) if shared is None else LONGEST.index(shared)
-        item.add_marker(pytest.mark.xdist_group(shared or path.as_posix()))
-    items.sort(key=order.__getitem__)
+    """Puts the longest first; the others stay in their order."""
+    ranks = {place: rank for rank, place in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(_place(item.nodeid.split("::")[0]), len(ranks)))
+
+
+class _ByPlace(LoadFileScheduling):
+    # The groups of `--dist loadgroup` have no effect with pytest 9.2 and pytest-xdist 3.8.
+    def _split_scope(self, nodeid: str) -> str:
+        return _place(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling | None:
+    return _ByPlace(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
