@@ -1,12 +1,11 @@
 """Time of a training step against the number of rows in all embedding tables.
 
 Run: python -m benchmarks.step_time [--rows 10000 10000000] [--ids popularity|even] [--pages both|default|small]
-    [--model dlrm|undropped|embeddings] [--released PYTHON]
+    [--model dlrm|embeddings] [--released PYTHON]
 
 DLRM on columns as those of the Criteo logs, 13 numbers and 26 ids, with 16 values a row. Ids are drawn by popularity,
 as they come in logs: the n-th id with a chance of 1 / n; with `--ids even` all have the same chance. How much of a step
-the tables take depends on the rest of the model: `--model embeddings` has next to none, only one dense layer. DLRM's
-own embeddings are dropped in part while training; with `--model undropped` it is given others, which are not.
+the tables take depends on the rest of the model: `--model embeddings` has next to none, only one dense layer.
 
 A step with large tables can take longer for three reasons, which are told apart:
 
@@ -83,8 +82,7 @@ def make_model(kind: str, rows: int) -> mm.Model:
     if kind == "embeddings":
         inputs = mm.Embeddings(Schema(ids), dim=DIM, aggregation="concat")
         return mm.Model(inputs, mm.MLPBlock([64]), mm.OutputBlock(schema))
-    own = {"embeddings": mm.Embeddings(Schema(ids), dim=DIM)} if kind == "undropped" else {"embedding_dim": DIM}
-    return mm.DLRMModel(schema, bottom_block=mm.MLPBlock(BOTTOM), top_block=mm.MLPBlock(TOP), **own)
+    return mm.DLRMModel(schema, embedding_dim=DIM, bottom_block=mm.MLPBlock(BOTTOM), top_block=mm.MLPBlock(TOP))
 
 
 class Trained:
@@ -232,7 +230,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=20)
     parser.add_argument("--steps", type=int, default=20, help="steps a turn")
     parser.add_argument("--ids", choices=["popularity", "even"], default="popularity")
-    parser.add_argument("--model", choices=["dlrm", "undropped", "embeddings"], default="dlrm")
+    parser.add_argument("--model", choices=["dlrm", "embeddings"], default="dlrm")
     parser.add_argument("--released", metavar="PYTHON", help="also measure DLRM of Merlin Models, by this Python")
     parser.add_argument("--pages", choices=["both", *PAGES], default="both")
     parser.add_argument("--measure", choices=PAGES, help=argparse.SUPPRESS)  # what a process of its own does

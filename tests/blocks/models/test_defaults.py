@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import pytest
+import tensorflow as tf
 
 import emrys.blocks as mm
 from tests.blocks.checks import small_schema
@@ -103,3 +104,22 @@ def test_no_dropout_no_penalty_and_the_documented_initializers(name):
     # No weight starts, or is penalised, without such an attribute.
     assert [weight.path for weight in model.trainable_weights if id(weight) not in started] == []
     assert [weight.path for weight in model.weights if weight.regularizer is not None] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"), [("DCNModel stacked", [512, 256]), ("DCNModel parallel", [512, 256]), ("DeepFMModel", [64])]
+)
+def test_default_deep_blocks(name, sizes):
+    blocks = [layer for layer in _layers(MODELS[name](), set()) if isinstance(layer, mm.MLPBlock)]
+    assert sizes in [[dense.units for dense in block.layers] for block in blocks]
+
+
+def test_the_correction_of_two_towers_is_turned_off_by_an_output():
+    # All vectors are 0. Corrected, item 2 of the last row would differ by ln 2 from item 1, which comes three times.
+    output = mm.ContrastiveOutput(SCHEMA["item_id"], "in-batch", logq_sampling_correction=False)
+    start = keras.initializers.Constant(0.0)
+    model = mm.MatrixFactorizationModelV2(SCHEMA, 2, embeddings_initializers=start, outputs=output)
+    batch = {"user_id": tf.constant([[1], [2], [3], [4]]), "item_id": tf.constant([[1], [1], [1], [2]])}
+    scores = next(iter(model.call_train_test(batch, training=True).outputs.values()))
+    # The last negative is the row's own item, a false negative.
+    assert scores[3].numpy()[:4].tolist() == [0.0] * 4
