@@ -340,7 +340,7 @@ def test_matrix_factorization_block_gives_the_cosine(tmp_path):
      lambda: two_tower().candidate_embeddings()),
     (ConfigError, "has no candidate encoder",
      lambda: mm.YoutubeDNNRetrievalModelV2(HISTORY, num_sampled=5).candidate_encoder),
-    (DataError, "the data has no such column",
+    (DataError, "the data misses a column",
      lambda: two_tower().query_embeddings(catalogue(), index="item_id")),
     (SchemaError, "HoldOutItems looks for the history; expected one list tagged ITEM_ID",
      lambda: mm.HoldOutItems(SCHEMA)),

@@ -44,5 +44,5 @@ def test_compared_with_its_target():
 
 
 def test_unknown_layer():
-    with pytest.raises(ConfigError, match=r"the top-k layer is not known; .*'approximate-topk', got Dense"):
+    with pytest.raises(ConfigError, match=r"unknown top-k layer.*'approximate-topk', got Dense"):
         mm.TopKOutput(mm.Dense(2))

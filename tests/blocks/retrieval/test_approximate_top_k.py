@@ -86,7 +86,7 @@ def test_comes_back_with_its_index(layer, vectors, tmp_path):
 
 def test_without_the_library(monkeypatch, vectors):
     monkeypatch.setitem(__import__("sys").modules, "faiss", None)
-    with pytest.raises(DependencyError, match=r"Faiss, which is not installed\. Install faiss-cpu, or take BruteForce"):
+    with pytest.raises(DependencyError, match=r"Faiss, which is not installed\. Install faiss-cpu"):
         mm.ApproximateTopK(exact_up_to=0).index(vectors)
 
 

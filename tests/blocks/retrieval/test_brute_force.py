@@ -165,10 +165,10 @@ def test_memory_is_that_of_a_block():
             None,
             r"are not finite; .*got 2 of 3 rows with them, the first is row 1",
         ),
-        (CANDIDATES, IDS[:3], r"candidates and ids do not go together; expected 5 ids, got 3"),
-        (CANDIDATES, [1, 2, 2, 3, 2], r"ids of candidates come more than once; .*got 1 that do not, such as 2"),
-        (CANDIDATES, np.arange(5) * 0.5, r"the ids of the candidates do not fit; expected integers, got float64"),
-        (CANDIDATES, [-1, 0, 1, 2, 3], r"the ids of the candidates do not fit; expected 0 or above, got -1"),
+        (CANDIDATES, IDS[:3], r"expected 5 ids, got 3"),
+        (CANDIDATES, [1, 2, 2, 3, 2], r"candidate ids.*got 1 duplicate.*such as 2"),
+        (CANDIDATES, np.arange(5) * 0.5, r"candidate ids.*expected integers, got float64"),
+        (CANDIDATES, [-1, 0, 1, 2, 3], r"candidate ids.*expected 0 or above, got -1"),
     ],
 )
 def test_candidates_that_do_not_fit(candidates, ids, message):
@@ -185,7 +185,7 @@ def test_golden_refused(case):
         return
     if "another width" in case.call:
         layer.index(CANDIDATES, IDS)
-        message = r"expected queries of shape \(B, 2\), got \(1, 3\)"
+        message = r"queries.*expected shape \(B, 2\), got \(1, 3\)"
     else:
         assert "before index()" in case.call
         message = "has no candidates"
@@ -197,11 +197,11 @@ def test_bad_calls():
     with pytest.raises(ConfigError, match=r"brute_force\w* has no candidates\. Call index\(candidates, identifiers\)"):
         mm.BruteForce(3)(QUERIES)
     layer = mm.BruteForce(6).index(CANDIDATES)
-    with pytest.raises(ConfigError, match=r"more results than it has candidates; expected at most 5, got 6"):
+    with pytest.raises(ConfigError, match=r"candidates; expected at most 5, got 6"):
         layer(QUERIES)
-    with pytest.raises(ConfigError, match=r"expected queries of shape \(B, 2\), got \(1, 3\)"):
+    with pytest.raises(ConfigError, match=r"queries.*expected shape \(B, 2\), got \(1, 3\)"):
         layer(np.ones((1, 3)), k=2)
-    with pytest.raises(ConfigError, match=r"has nothing to compare with; expected targets"):
+    with pytest.raises(ConfigError, match=r"needs targets"):
         layer(QUERIES, k=2, testing=True)
     with pytest.raises(ConfigError, match=r"k of BruteForce cannot be; expected an integer from 1, got 0"):
         mm.BruteForce(0)

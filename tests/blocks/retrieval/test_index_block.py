@@ -42,7 +42,7 @@ def test_to_a_data_set_and_back():
 
 def test_duplicate_ids():
     frame = pd.DataFrame(VECTORS, index=[4, 5, 4])
-    with pytest.raises(ConfigError, match=r"ids of candidates come more than once; .*such as 4\. Take the unique rows"):
+    with pytest.raises(ConfigError, match=r"candidate ids.*such as 4"):
         mm.IndexBlock.from_dataset(frame)
     block = mm.IndexBlock.from_dataset(frame, check_unique_ids=False)
     assert block.ids.numpy().tolist() == [4, 5]
@@ -79,10 +79,10 @@ def test_ids_that_are_missing():
 
 
 def test_bad_arguments():
-    with pytest.raises(ConfigError, match=r"vectors of candidates are not finite; .*the first is row 2"):
+    with pytest.raises(ConfigError, match=r"candidate vectors.*the first is row 2"):
         mm.IndexBlock(np.array([[1.0], [2.0], [np.nan]]))
     layer = mm.Dense(2)
-    with pytest.raises(ConfigError, match=r"the column of the items' ids is not known\. Give id_column=\."):
+    with pytest.raises(ConfigError, match=r"id column.*Pass id_column="):
         mm.IndexBlock.get_candidates_dataset(layer, Dataset(pd.DataFrame({"a": [1]})))
 
 
@@ -92,7 +92,7 @@ def test_best_items():
     assert scores.numpy().tolist() == [[5, 3], [-1, -3]]
     assert ids.numpy().tolist() == [[9, 3], [7, 3]]
     assert block(np.ones((1, 2), "float32"), k=1).identifiers.numpy().tolist() == [[9]]
-    with pytest.raises(ConfigError, match=r"more results than it has items; expected at most 3, got 4"):
+    with pytest.raises(ConfigError, match=r"items; expected at most 3, got 4"):
         block(np.ones((1, 2)), k=4)
 
 

@@ -88,21 +88,21 @@ def test_several_threads():
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (pa.table({"user_id": [1]}), r"a table of two columns; expected query ids and lists of items, got 1 columns"),
+        (pa.table({"user_id": [1]}), r"two columns.*got 1 columns"),
         (pa.table({"u": [1.5], "i": [[1]]}), r"column 'u': .*expected integers or strings, got double"),
         (pa.table({"u": [1], "i": [1]}), r"column 'i': .*expected lists of integers, got int64"),
         (pa.table({"u": [1], "i": [["a"]]}), r"column 'i': .*expected lists of integers, got list<\w+: string>"),
-        (pa.table({"u": [1, None], "i": [[1], [2]]}), r"column 'u': the column has nulls; .*got 1 nulls"),
-        (pa.table({"u": [1, 2], "i": [[1], None]}), r"column 'i': the column has nulls; .*got 1 nulls"),
-        (pa.table({"u": [1, 2], "i": [[1], [None]]}), r"column 'i': the column has nulls; .*got 1 nulls"),
-        (pa.table({"u": [6, 2, 6], "i": [[1], [2], [3]]}), r"column 'u': a query has two lists; .*got 6"),
+        (pa.table({"u": [1, None], "i": [[1], [2]]}), r"column 'u': .*nulls.*got 1 nulls"),
+        (pa.table({"u": [1, 2], "i": [[1], None]}), r"column 'i': .*nulls.*got 1 nulls"),
+        (pa.table({"u": [1, 2], "i": [[1], [None]]}), r"column 'i': .*nulls.*got 1 nulls"),
+        (pa.table({"u": [6, 2, 6], "i": [[1], [2], [3]]}), r"column 'u': .*more than once.*got 6"),
     ],
 )
 def test_a_table_that_does_not_fit(table, message, tmp_path):
     with pytest.raises(DataError, match=message):
         SeenItems(table)
     pq.write_table(table, tmp_path / "seen.parquet")
-    with pytest.raises(ArtifactError, match=rf"seen.parquet: the file holds no seen items \(.*{message}"):
+    with pytest.raises(ArtifactError, match=rf"seen.parquet: the file is no seen-items artifact \(.*{message}"):
         SeenItems.load(tmp_path / "seen.parquet")
 
 
@@ -110,20 +110,20 @@ def test_files_that_are_no_seen_items(tmp_path):
     with pytest.raises(ArtifactError, match=r"none.parquet: the file is missing"):
         SeenItems.load(tmp_path / "none.parquet")
     (tmp_path / "text.parquet").write_text("text")
-    with pytest.raises(ArtifactError, match=r"text.parquet: not a Parquet file that can be read"):
+    with pytest.raises(ArtifactError, match=r"text.parquet: .*cannot be read"):
         SeenItems.load(tmp_path / "text.parquet")
     other = pa.table({"u": [1], "i": [[1]]}).replace_schema_metadata({"emrys": "seen-items", "emrys-version": "9"})
     pq.write_table(other, tmp_path / "later.parquet")
-    with pytest.raises(ArtifactError, match=r"later.parquet: the file holds no seen items; expected .*b'9'"):
+    with pytest.raises(ArtifactError, match=r"later.parquet: the file is no seen-items artifact; expected .*b'9'"):
         SeenItems.load(tmp_path / "later.parquet")
 
 
 def test_bad_arguments():
-    with pytest.raises(DataError, match=r"column 'movie': the log has no such column; got user_id, item_id"):
+    with pytest.raises(DataError, match=r"column 'movie': the log misses a column; got user_id, item_id"):
         SeenItems.from_interactions(LOG, item_column="movie")
-    with pytest.raises(DataError, match=r"column 'item_id': the items are not integers; .*got double"):
+    with pytest.raises(DataError, match=r"column 'item_id': item ids must be integers; .*got double"):
         SeenItems.from_interactions(LOG.astype({"item_id": float}))
-    with pytest.raises(DataError, match=r"column 'user_id': the query ids have another type; expected integers"):
+    with pytest.raises(DataError, match=r"column 'user_id': query ids.*expected integers"):
         SeenItems.from_interactions(LOG).lookup(["a"])
     with pytest.raises(ConfigError, match=r"seen_items; expected SeenItems, a table or the path of a file, got list"):
         as_seen_items([1])

@@ -226,7 +226,7 @@ def test_encode_candidates():
     assert encoder(users(1)).identifiers.numpy().tolist() == [[30, 10, 50]]
     with pytest.raises(ConfigError, match=r"has no candidate encoder\. Give candidate_encoder="):
         golden_encoder(3).encode_candidates(item_rows(1))
-    message = r"ids of candidates come more than once; .*such as 10\. Take the unique rows first, as unique_by_tag"
+    message = r"candidate ids.*such as 10.*unique_by_tag"
     with pytest.raises(ConfigError, match=message):
         encoder.index_candidates(encoder.encode_candidates(item_rows(10, 20, 10), "item_id"))
 
@@ -332,7 +332,7 @@ def test_metrics_that_nobody_asked_for_look_at_what_there_is():
 
 
 def test_bad_calls():
-    with pytest.raises(ConfigError, match=r"the top-k layer is not known; .*'brute-force-topk'.*got 'fast'"):
+    with pytest.raises(ConfigError, match=r"unknown top-k layer.*'brute-force-topk'.*got 'fast'"):
         golden_encoder(3, topk_layer="fast")
     with pytest.raises(ConfigError, match=r"has no candidates\. Call index"):
         golden_encoder(3)(users(1))
@@ -342,7 +342,7 @@ def test_bad_calls():
     ):
         encoder.compile(metrics=[mm.RecallAt(10)])
     encoder.compile(k=9, metrics=[mm.RecallAt(1)])
-    with pytest.raises(ConfigError, match=r"more results than it has candidates; expected at most 5, got 9"):
+    with pytest.raises(ConfigError, match=r"candidates; expected at most 5, got 9"):
         encoder.predict(users(1))
     encoder.compile(k=1, metrics=[mm.RecallAt(1)])
     with pytest.raises(ConfigError, match=r"has nothing to compare with; .*Tag the column as a target in the schema"):
@@ -371,5 +371,5 @@ def test_unique_rows():
         frame = found.compute()
         assert frame.to_dict("list") == {"item_id": [7, 5], "price": [0.5, 1.0]}
         assert found.schema.column_names == ["item_id", "price"]
-    with pytest.warns(DeprecationWarning, match=r"unique_rows_by_features is now unique_by_tag"):
+    with pytest.warns(DeprecationWarning, match=r"unique_by_tag"):
         mm.unique_rows_by_features(Dataset(log, schema=schema), Tags.ITEM, Tags.ITEM_ID)

@@ -1,4 +1,4 @@
-"""Retrieval: encoders, indexes of candidates, and the items that a query has seen.
+"""Top-k retrieval: candidate indexes, top-k layers and their output, and the seen items of a query.
 
-Nothing is imported here: `emrys.blocks.retrieval.seen_items` starts without TensorFlow.
+This module imports nothing, so that `emrys.blocks.retrieval.seen_items` loads without TensorFlow.
 """

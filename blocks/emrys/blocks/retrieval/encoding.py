@@ -1,4 +1,4 @@
-"""What a layer gives for every row of a data set, as a data frame."""
+"""Batch inference: the outputs of a layer for every row of a data set, as a data frame."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from emrys.blocks.loader import Loader
 from emrys.blocks.loader.sources import open_source
 from emrys.blocks.retrieval.top_k_layer import TopKPrediction
 
-#: Rows that are read at once.
+#: Rows that are read at a time.
 _ROWS_AT_ONCE = 65_536
 
 
@@ -32,15 +32,16 @@ def encode_frame(
     """Calls a layer on all rows, in order.
 
     Args:
-        layer: Takes a batch of features by name. If it has a schema, it gets the columns of that.
-        data: A `Loader`, whose batch size then holds, a `merlin.io.Dataset`, an Arrow table, or paths of Parquet files.
+        layer: Layer on a batch of features by name. If it has a schema, it gets the columns of the schema.
+        data: A `Loader`, whose batch size is then used, a `merlin.io.Dataset`, an Arrow table, or paths of Parquet
+            files.
         batch_size: Rows of a batch. Default: 1024.
-        keep: Columns of the data to keep beside what the layer gives. Default: all.
-        extra: Gives further features for the rows of a frame of the kept columns, all of them at once. Default: none.
+        keep: Columns of the data to keep beside the outputs. Default: all.
+        extra: Function from the rows of the data to further features of the same rows. Default: none.
 
     Returns:
-        The kept columns and, behind them, what the layer gives: columns `"0"` to `"D - 1"` for (B, D), the columns of
-        `TopKPrediction.output_names`, or a column for each tensor of a dictionary.
+        The kept columns followed by the outputs: columns `"0"` to `"D - 1"` for (B, D), those of
+        `TopKPrediction.output_names`, or one column for each tensor of a dictionary.
 
     Raises:
         DataError: if a column is missing.
@@ -50,7 +51,7 @@ def encode_frame(
     size = 1024 if batch_size is None else batch_size
     run = _runner(layer)
     kept: list[pd.DataFrame] = []
-    found: list[pd.DataFrame] = []
+    encoded: list[pd.DataFrame] = []
     schema = getattr(layer, "schema", None)
     for rows in _rows(data, schema, keep):
         frame = rows.select(list(keep) if keep is not None else rows.column_names).to_pandas()
@@ -60,9 +61,9 @@ def encode_frame(
         for features in _features(rows, size, schema):
             stop = start + len(next(iter(features.values())))
             batch = {**features, **{name: value[start:stop] for name, value in more.items()}}
-            found.append(_as_frame(run(batch)))
+            encoded.append(_as_frame(run(batch)))
             start = stop
-    inputs, outputs = (pd.concat(frames, ignore_index=True) for frames in (kept, found))
+    inputs, outputs = (pd.concat(frames, ignore_index=True) for frames in (kept, encoded))
     return pd.concat([inputs, outputs], axis=1)
 
 
@@ -74,15 +75,15 @@ def _runner(layer: keras.layers.Layer) -> Callable[[dict[str, Any]], Any]:
 
 
 def index_column(index: str | ColumnSchema | Schema | Tags, schema: Schema | None) -> str:
-    """Name of the column that an argument says.
+    """Resolves the argument for an id column to the name of the column.
 
     Args:
-        index: A name, a column, a schema of one, or a tag that one column of `schema` has.
-        schema: The columns that there are.
+        index: A name, a column, a schema of one column, or a tag of one column of `schema`.
+        schema: The available columns.
 
     Raises:
-        SchemaError: if it is not one column.
-        ConfigError: if it is something else.
+        SchemaError: if it does not stand for exactly one column.
+        ConfigError: if it is of another type.
     """
     if isinstance(index, ColumnSchema):
         return str(index.name)
@@ -93,23 +94,27 @@ def index_column(index: str | ColumnSchema | Schema | Tags, schema: Schema | Non
     elif isinstance(index, str):
         names = [index]
     else:
-        expected = "a column, its name, a schema of one, or a tag"
-        raise ConfigError("the index cannot be", expected=expected, got=type(index).__name__)
+        expected = "a column, its name, a schema of one column, or a tag"
+        raise ConfigError("invalid id column", expected=expected, got=type(index).__name__)
     if len(names) != 1:
-        raise SchemaError(f"the index {index} is not one column", expected="one", got=", ".join(names) or "none")
+        raise SchemaError(
+            f"the id column {index} is ambiguous or missing",
+            expected="exactly one column",
+            got=", ".join(names) or "none",
+        )
     return str(names[0])
 
 
 def _rows(data: Any, schema: Schema | None, keep: Sequence[str] | None) -> Iterator[pa.Table]:
     source = data.source if isinstance(data, Loader) else open_source(data)
-    there = source.arrow_schema.names
-    read = [] if schema is None else list(schema.column_names)
-    wanted = list(there) if keep is None or schema is None else list(dict.fromkeys([*read, *keep]))
-    for name in [*read, *(keep or ())]:
-        if name not in there:
-            raise DataError("the data has no such column", path=source.name, column=name, got=", ".join(there))
+    available = source.arrow_schema.names
+    features = [] if schema is None else list(schema.column_names)
+    columns = list(available) if keep is None or schema is None else list(dict.fromkeys([*features, *keep]))
+    for name in [*features, *(keep or ())]:
+        if name not in available:
+            raise DataError("the data misses a column", path=source.name, column=name, got=", ".join(available))
     for group in range(len(source.group_rows)):
-        for batch, _, _ in source.batches(group, wanted, _ROWS_AT_ONCE):
+        for batch, _, _ in source.batches(group, columns, _ROWS_AT_ONCE):
             if batch.num_rows:
                 yield pa.Table.from_batches([batch])
 
@@ -135,5 +140,5 @@ def _as_frame(outputs: Any) -> pd.DataFrame:
         )
     values = np.asarray(outputs).astype(np.float32)
     if values.ndim != 2:
-        raise ConfigError("a data frame holds one vector for each row", expected="(B, D)", got=str(values.shape))
+        raise ConfigError("the layer must output one vector for each row", expected="(B, D)", got=str(values.shape))
     return pd.DataFrame(values, columns=[str(column) for column in range(values.shape[1])])

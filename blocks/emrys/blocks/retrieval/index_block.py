@@ -1,4 +1,4 @@
-"""Vectors that are looked up by id."""
+"""Index of item vectors, looked up by id."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 @keras.saving.register_keras_serializable("emrys")
 class IndexBlock(CandidateHolder):
-    """Vectors of items by id, which are not trained.
+    """Looks up vectors of items by id; they are not trained.
 
     Args:
         values: Vectors, (N, D).
-        ids: Their ids, (N,), integers from 0, each once. Default: the row numbers.
+        ids: Their ids, (N,), unique integers from 0. Default: the row numbers.
 
     Input shape:
         Ids, (B, 1) or (B,)
@@ -35,7 +35,7 @@ class IndexBlock(CandidateHolder):
         (B, D)
 
     Raises:
-        ConfigError: if the arguments are not as described, or vectors have NaN.
+        ConfigError: if the arguments have the wrong shape or type, or NaN.
         DataError: when called, if an id is not in the index (`tf.errors.InvalidArgumentError` from a graph).
 
     Example:
@@ -61,11 +61,12 @@ class IndexBlock(CandidateHolder):
 
     @classmethod
     def from_dataset(cls, data: Dataset | pd.DataFrame, check_unique_ids: bool = True, **kwargs: Any) -> Self:
-        """Makes the block from vectors that are indexed by their ids.
+        """Creates the block from vectors that are indexed by their ids.
 
         Args:
             data: A `merlin.io.Dataset` or a data frame with one row for each item.
-            check_unique_ids: Whether an id that comes twice is an error. Default: True. Otherwise its first row counts.
+            check_unique_ids: Whether duplicate ids are an error. Default: True. Otherwise the first row of each id
+                counts.
             **kwargs: Further arguments of the block.
         """
         ids, values = cls.extract_ids_embeddings(data, check_unique_ids)
@@ -73,12 +74,12 @@ class IndexBlock(CandidateHolder):
 
     @classmethod
     def from_block(cls, block: keras.layers.Layer, data: Dataset, id_column: str | None = None, **kwargs: Any) -> Self:
-        """Makes the block from what `block` gives for the rows of a data set.
+        """Creates the block from the outputs of `block` for the rows of a data set.
 
         Args:
-            block: Gives (B, D) for a batch of features.
+            block: Layer from a batch of features to (B, D).
             data: Features of the items, one row for each.
-            id_column: Column of the ids. Default: the one that the schema of `block` tags as the item's id.
+            id_column: Column of the ids. Default: the one tagged ITEM_ID in the schema of `block`.
             **kwargs: Further arguments of the block.
         """
         return cls.from_dataset(cls.get_candidates_dataset(block, data, id_column), **kwargs)
@@ -87,36 +88,41 @@ class IndexBlock(CandidateHolder):
     def extract_ids_embeddings(
         cls, data: Dataset | pd.DataFrame, check_unique_ids: bool = True
     ) -> tuple[NDArray[np.int64] | None, NDArray[np.float32]]:
-        """Takes ids (N,) and vectors (N, D) out of vectors that are indexed by their ids; see `from_dataset`."""
+        """Splits vectors that are indexed by their ids into ids (N,) and vectors (N, D); see `from_dataset`."""
         return ids_and_vectors(data, check_unique_ids)
 
     @classmethod
     def get_candidates_dataset(
         cls, block: keras.layers.Layer, data: Dataset, id_column: str | None = None
     ) -> pd.DataFrame:
-        """What `block` gives for the rows of a data set, indexed by their ids; see `from_block`.
+        """The outputs of `block` for the rows of a data set, indexed by their ids; see `from_block`.
 
         Raises:
-            ConfigError: if no column of ids is given, and the schema of `block` does not say which it is.
+            ConfigError: if `id_column` is None and the schema of `block` does not have exactly one id column.
         """
         if id_column is None:
             schema = getattr(block, "schema", None)
             tagged = [] if schema is None else schema.select_by_tag(Tags.ITEM_ID).column_names
             if len(tagged) != 1:
-                raise ConfigError("the column of the items' ids is not known", fix="Give id_column=.")
+                raise ConfigError(
+                    "the id column of the items is unknown",
+                    expected="one column tagged ITEM_ID in the schema of the block",
+                    got=", ".join(tagged) or "none",
+                    fix="Pass id_column=.",
+                )
             id_column = tagged[0]
         return encode_frame(block, data, keep=[id_column]).set_index(id_column)
 
     def update_from_block(
         self, block: keras.layers.Layer, data: Dataset, id_column: str | None = None, check_unique_ids: bool = True
     ) -> Self:
-        """Takes what `block` gives now in the place of the vectors that are here; see `from_block`."""
+        """Replaces the vectors by the current outputs of `block`; see `from_block`."""
         frame = self.get_candidates_dataset(block, data, id_column)
         ids, values = self.extract_ids_embeddings(frame, check_unique_ids)
         return self.update(values, ids)
 
     def update(self, values: Any, ids: Any = None) -> Self:
-        """Takes other vectors, of any number, in the place of those that are here.
+        """Replaces the vectors, by any number of them.
 
         Args:
             values: Vectors, (N, D).
@@ -126,12 +132,12 @@ class IndexBlock(CandidateHolder):
         return self
 
     def call(self, inputs: Any) -> Any:
-        """Looks ids up."""
+        """Looks up vectors."""
         ids = tf.reshape(tf.convert_to_tensor(inputs), (-1,))
         rows, known = self.candidates.rows_of(ids)
         if tf.executing_eagerly() and not tf.reduce_all(known):
-            stranger = int(tf.boolean_mask(ids, tf.logical_not(known))[0])
-            raise DataError(f"{self.name}: an id is not in the index", got=str(stranger), fix="Add it with update().")
+            unknown = int(tf.boolean_mask(ids, tf.logical_not(known))[0])
+            raise DataError(f"{self.name}: an id is not in the index", got=str(unknown), fix="Add it with update().")
         check = tf.debugging.Assert(tf.reduce_all(known), [f"{self.name}: an id is not in the index"])
         with tf.control_dependencies([] if check is None else [check]):
             return tf.cast(tf.gather(self.values, rows), self.compute_dtype)
@@ -144,19 +150,19 @@ class IndexBlock(CandidateHolder):
         """The vectors as a `merlin.io.Dataset`: columns `"0"` to `"D - 1"`, indexed by the ids.
 
         Args:
-            gpu: Kept, without effect: the frame is always a pandas one.
+            gpu: Accepted for compatibility; the data frame is always a pandas one.
         """
-        from merlin.io import Dataset  # starts Dask, which is not everybody's
+        from merlin.io import Dataset  # imports Dask, which is optional
 
         columns = [str(column) for column in range(self.candidates.dim)]
         return Dataset(pd.DataFrame(self.values.numpy(), index=self.ids.numpy(), columns=columns))
 
     def get_config(self) -> dict[str, Any]:
-        """The sizes. The vectors are in the file beside the weights."""
+        """The sizes of the vectors, which are saved with the weights."""
         return {**super().get_config(), "sizes": [self.candidates.size, self.candidates.dim]}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Makes a block of zeros, whose vectors the file brings."""
-        given = dict(config)
-        return cls(values=np.zeros(given.pop("sizes"), np.float32), **given)
+        """Creates the block with zeros; the vectors are loaded with the weights."""
+        arguments = dict(config)
+        return cls(values=np.zeros(arguments.pop("sizes"), np.float32), **arguments)

@@ -1,4 +1,4 @@
-"""Scores with a bias as inner products."""
+"""Item biases folded into inner products, for top-k search."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @keras.saving.register_keras_serializable("emrys")
 class ScoredWithBias(Block):
-    """Puts a 1 behind each query: where the bias of each candidate stands behind its vector, `q · c + b` is a product.
+    """Appends a 1 to each query, so that `q · c + b` is the inner product with candidates that end with their bias.
 
-    So every layer that finds the largest inner products finds the best candidates of an output with a bias.
+    With it, every top-k layer also serves outputs with a bias.
 
     Input shape:
         (B, D)
@@ -34,7 +34,7 @@ class ScoredWithBias(Block):
     """
 
     def call(self, inputs: Any) -> Any:
-        """Puts the 1 there."""
+        """Appends the 1."""
         queries = tf.cast(inputs, tf.float32)
         return tf.concat([queries, tf.ones_like(queries[:, :1])], axis=1)
 
@@ -45,13 +45,13 @@ class ScoredWithBias(Block):
 
 
 def with_bias(vectors: Dataset, bias: NDArray[Any]) -> Dataset:
-    """Vectors of candidates with the bias of each as one more column.
+    """Appends the bias of each candidate to its vector, as one more column.
 
     Args:
         vectors: Columns `"0"` to `"D - 1"`, indexed by the candidates' ids.
-        bias: The bias of every id, (N,).
+        bias: Bias of each id, (N,).
     """
-    from merlin.io import Dataset  # starts Dask, which is not everybody's
+    from merlin.io import Dataset  # imports Dask, which is optional
 
     frame = vectors.to_ddf().compute(scheduler="synchronous")
     return Dataset(frame.assign(**{str(frame.shape[1]): bias[frame.index.to_numpy()]}))

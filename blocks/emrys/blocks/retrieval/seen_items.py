@@ -1,4 +1,4 @@
-"""The items to leave out of each query's results, as one file for evaluation and for serving."""
+"""Items that each query has seen, which evaluation and serving exclude from its results."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from numpy.typing import NDArray
 from emrys.blocks.errors import ArtifactError, ConfigError, DataError
 from emrys.blocks.io import atomic_file
 
-#: Name of the list feature in which a batch, or a request, brings the ids of the items to leave out.
+#: Name of the list feature of a batch, or a request, with the ids of the items to exclude.
 SEEN_ITEMS = "seen_items"
 
 _KIND = {b"emrys": b"seen-items", b"emrys-version": b"1"}
 
 
 class SeenItems:
-    """Lists of item ids by query id, such as what each user has bought.
+    """Lists of item ids by query id, such as the purchases of each user.
 
-    One Arrow table, and one Parquet file on disk, with two columns: the query ids, integers or strings, each once, and
-    the ids of the items as lists of integers. TensorFlow is not needed to read or to use it.
+    It is an Arrow table, stored as one Parquet file, with two columns: unique query ids, integers or strings, and item
+    ids as lists of integers. It works without TensorFlow.
 
     Args:
-        table: The table. Its first column holds the query ids, its second the lists.
+        table: The table: the first column holds the query ids, the second the lists.
 
     Raises:
         DataError: if the table is not as described; the message names the column.
@@ -47,7 +47,7 @@ class SeenItems:
     def __init__(self, table: pa.Table) -> None:
         if not isinstance(table, pa.Table) or table.num_columns != 2:
             got = f"{table.num_columns} columns" if isinstance(table, pa.Table) else type(table).__name__
-            raise DataError("seen items are a table of two columns", expected="query ids and lists of items", got=got)
+            raise DataError("seen items must be a table", expected="two columns, query ids and lists of items", got=got)
         self.query_column, self.item_column = table.column_names
         queries, lists = (table.column(name).combine_chunks() for name in table.column_names)
         _check(self.query_column, queries, "integers or strings", _is_id(queries.type))
@@ -59,7 +59,9 @@ class SeenItems:
         if pc.count_distinct(queries).as_py() != len(queries):
             counts = pc.value_counts(queries).to_pylist()
             twice = next(count["values"] for count in counts if count["counts"] > 1)
-            raise DataError("a query has two lists", column=self.query_column, expected="each id once", got=repr(twice))
+            raise DataError(
+                "a query id occurs more than once", column=self.query_column, expected="unique ids", got=repr(twice)
+            )
         self._lock = threading.Lock()
         self._queries = queries
         self._values = lists.flatten().to_numpy(zero_copy_only=False).astype(np.int64)
@@ -71,26 +73,26 @@ class SeenItems:
         """Collects the items of each query from a log of interactions.
 
         Args:
-            log: A `pyarrow.Table`, a data frame, or the path of a Parquet file or of a folder of them, with one row an
-                interaction. Rows without a query or an item are left out.
+            log: A `pyarrow.Table`, a data frame, or the path of a Parquet file or of a folder of them, with one row per
+                interaction. Rows without a query or an item are ignored.
             query_column: Column of the query ids. Default: `"user_id"`.
             item_column: Column of the item ids, integers. Default: `"item_id"`.
 
         Returns:
-            The lists, each with every item once, in ascending order.
+            The lists, each of distinct items in ascending order.
 
         Raises:
-            DataError: if a column is missing or holds something else.
+            DataError: if a column is missing or has another type.
         """
         if isinstance(log, (str, os.PathLike)):
             log = _read(Path(log), [query_column, item_column])
         table = log if isinstance(log, pa.Table) else pa.Table.from_pandas(log, preserve_index=False)
         for name in (query_column, item_column):
             if name not in table.column_names:
-                raise DataError("the log has no such column", column=name, got=", ".join(table.column_names))
+                raise DataError("the log misses a column", column=name, got=", ".join(table.column_names))
         if not pa.types.is_integer(table.schema.field(item_column).type):
             got = str(table.schema.field(item_column).type)
-            raise DataError("the items are not integers", column=item_column, expected="integers", got=got)
+            raise DataError("item ids must be integers", column=item_column, expected="integers", got=got)
         pairs = table.select([query_column, item_column]).drop_null()
         pairs = pairs.group_by([query_column, item_column]).aggregate([])
         pairs = pairs.select([query_column, item_column])
@@ -103,22 +105,22 @@ class SeenItems:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> SeenItems:
-        """Reads what `save` wrote, or any Parquet file of the same two columns.
+        """Reads a file of `save`, or any Parquet file with the same two columns.
 
         Raises:
-            ArtifactError: if the file is missing or damaged, or is an artifact of another kind or version.
+            ArtifactError: if the file is missing or corrupt, or is another kind or version of artifact.
         """
         table = _read(Path(path))
         kind = {key: value for key, value in (table.schema.metadata or {}).items() if key in _KIND}
         if kind and kind != _KIND:
-            raise ArtifactError("the file holds no seen items", path=path, expected=str(_KIND), got=str(kind))
+            raise ArtifactError("the file is no seen-items artifact", path=path, expected=str(_KIND), got=str(kind))
         try:
             return cls(table)
         except DataError as error:
-            raise ArtifactError(f"the file holds no seen items ({error})", path=path) from None
+            raise ArtifactError(f"the file is no seen-items artifact ({error})", path=path) from None
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the table as one Parquet file, whole or not at all."""
+        """Writes the table as one Parquet file, atomically."""
         with atomic_file(path) as work:
             pq.write_table(self.table.replace_schema_metadata(_KIND), work, compression="zstd")
 
@@ -133,36 +135,36 @@ class SeenItems:
         return len(self._queries)
 
     def lookup(self, query_ids: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Finds the lists of a batch of queries.
+        """Looks up the lists of a batch of queries.
 
         Args:
-            query_ids: (B,) or (B, 1), ids; strings as str or bytes. A query that is not known has seen nothing.
+            query_ids: (B,) or (B, 1), ids; strings as str or bytes. An unknown query has seen nothing.
 
         Returns:
-            The item ids of all lists, one after the other, and the offsets (B + 1,): the items of query `i` are those
-            from `offsets[i]` to `offsets[i + 1]`.
+            The concatenated item ids of all lists, and offsets (B + 1,): the items of query `i` are those from
+            `offsets[i]` to `offsets[i + 1]`.
 
         Raises:
             DataError: if the ids are not of the type of the query column.
         """
-        places = self._find(self._as_keys(np.asarray(query_ids).reshape(-1)))
-        known = places >= 0
-        starts = np.where(known, self._offsets[places], 0)
-        lengths = np.where(known, self._offsets[places + 1] - starts, 0)
+        rows = self._find(self._as_keys(np.asarray(query_ids).reshape(-1)))
+        known = rows >= 0
+        starts = np.where(known, self._offsets[rows], 0)
+        lengths = np.where(known, self._offsets[rows + 1] - starts, 0)
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
         return self._values[np.repeat(starts, lengths) + within], offsets
 
     @functools.cached_property
-    def _places(self) -> pd.Index:
+    def _row_index(self) -> pd.Index:
         if pa.types.is_integer(self._queries.type):
             return pd.Index(self._queries.to_numpy(zero_copy_only=False).astype(np.int64))
         return pd.Index(np.array(self._queries.to_pylist(), dtype=object))
 
     def _find(self, keys: NDArray[Any]) -> NDArray[np.intp]:
-        # The index of pandas makes its hash table at the first call, and batches are looked up by several threads.
+        # Pandas creates the hash table at the first call, and several threads look up batches.
         with self._lock:
-            find: Any = self._places.get_indexer
+            find: Any = self._row_index.get_indexer
             return np.asarray(find(keys))
 
     def _as_keys(self, ids: NDArray[Any]) -> NDArray[Any]:
@@ -174,7 +176,10 @@ class SeenItems:
             return np.array(texts, dtype=object)
         expected = "integers" if integers else "strings"
         raise DataError(
-            "the query ids have another type", column=self.query_column, expected=expected, got=str(ids.dtype)
+            "query ids must have the type of the query column",
+            column=self.query_column,
+            expected=expected,
+            got=str(ids.dtype),
         )
 
 
@@ -184,9 +189,13 @@ def _is_id(kind: pa.DataType) -> bool:
 
 def _check(column: str, values: pa.Array, expected: str, fits: bool) -> None:
     if not fits:
-        raise DataError("the column does not fit seen items", column=column, expected=expected, got=str(values.type))
+        raise DataError(
+            "a column of seen items has another type", column=column, expected=expected, got=str(values.type)
+        )
     if values.null_count:
-        raise DataError("the column has nulls", column=column, expected=expected, got=f"{values.null_count} nulls")
+        raise DataError(
+            "a column of seen items has nulls", column=column, expected=expected, got=f"{values.null_count} nulls"
+        )
 
 
 def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
@@ -195,14 +204,14 @@ def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
     except FileNotFoundError:
         raise ArtifactError("the file is missing", path=path, expected="a Parquet file") from None
     except (pa.ArrowException, OSError) as error:
-        raise ArtifactError(f"not a Parquet file that can be read ({error})", path=path) from None
+        raise ArtifactError(f"the Parquet file cannot be read ({error})", path=path) from None
 
 
 def as_seen_items(value: Any) -> SeenItems:
-    """Seen items from the object itself, an Arrow table or the path of a file.
+    """Converts an Arrow table or the path of a file to `SeenItems`.
 
     Raises:
-        ConfigError: if it is something else.
+        ConfigError: if the value is of another type.
     """
     if isinstance(value, SeenItems):
         return value

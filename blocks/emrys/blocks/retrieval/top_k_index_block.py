@@ -1,4 +1,4 @@
-"""Vectors that are looked up, and the best of them found."""
+"""Top-k search as a block, for programs written against Merlin Models' top-k API."""
 
 from __future__ import annotations
 
@@ -13,15 +13,35 @@ from emrys.blocks.errors import ConfigError
 from emrys.blocks.metrics.ranking import checked_positive
 from emrys.blocks.retrieval.brute_force import streamed_top_k
 from emrys.blocks.retrieval.index_block import IndexBlock
-from emrys.blocks.retrieval.top_k_layer import TopKPrediction, compared
+from emrys.blocks.retrieval.top_k_layer import TopKPrediction, with_relevance
 
 if TYPE_CHECKING:
     from merlin.io import Dataset
 
 
+class PredictionOutput(NamedTuple):
+    """Predictions of the first generation's retrieval task, with targets and item ids.
+
+    Attributes:
+        predictions: Scores (B, 1 + M), or the inputs of the scorer.
+        targets: (B, 1 + M), 1 for positives.
+        positive_item_ids: Ids of the positives, (B,).
+        valid_negatives_mask: False where a negative is the positive of its row, (B, M).
+        negative_item_ids: Ids of the negatives, (M,).
+        sample_weight: Weight of each row.
+    """
+
+    predictions: Any
+    targets: Any = None
+    positive_item_ids: Any = None
+    valid_negatives_mask: Any = None
+    negative_item_ids: Any = None
+    sample_weight: Any = None
+
+
 @keras.saving.register_keras_serializable("emrys")
 class TopKIndexBlock(IndexBlock):
-    """The K items with the largest inner product with a query; among equal scores, the one that was given first.
+    """Finds the K items with the largest inner product with a query; of equal scores, the first in the index.
 
     Args:
         k: Number of results, K.
@@ -32,10 +52,10 @@ class TopKIndexBlock(IndexBlock):
         Queries (B, D)
 
     Output shape:
-        `TopKPrediction`: scores (B, K) and identifiers (B, K), which can be taken apart as a pair.
+        `TopKPrediction`: scores (B, K) and identifiers (B, K), which unpacks as a pair.
 
     Raises:
-        ConfigError: if the arguments are not as described; when called, if there are fewer than K items.
+        ConfigError: if an argument has the wrong shape or type; when called, if there are fewer than K items.
     """
 
     def __init__(self, k: int, values: Any, ids: Any = None, **kwargs: Any) -> None:
@@ -47,23 +67,23 @@ class TopKIndexBlock(IndexBlock):
     def from_block(  # type: ignore[override]  # the released order of arguments
         cls, block: keras.layers.Layer, data: Dataset, k: int = 20, id_column: str | None = None, **kwargs: Any
     ) -> Self:
-        """Makes the block from what `block` gives for the rows of a data set.
+        """Creates the block from the outputs of `block` for the rows of a data set.
 
         Args:
-            block: Gives (B, D) for a batch of features.
+            block: Layer from a batch of features to (B, D).
             data: Features of the items, one row for each.
             k: Number of results. Default: 20.
-            id_column: Column of the ids. Default: the one that the schema of `block` tags as the item's id.
+            id_column: Column of the ids. Default: the one tagged ITEM_ID in the schema of `block`.
             **kwargs: Further arguments of the block.
         """
         return super().from_block(block, data, id_column, k=k, **kwargs)
 
     def call(self, inputs: Any, k: int | None = None) -> Any:
-        """Finds the `k` best items, by default those K of the block."""
+        """Finds the `k` best items. Default: K."""
         k = self.k if k is None else checked_positive(f"k of {self.name}", k)
         if k > self.candidates.size:
             raise ConfigError(
-                f"{self.name} is asked for more results than it has items",
+                f"{self.name}: k is larger than the number of items",
                 expected=f"at most {self.candidates.size}",
                 got=str(k),
             )
@@ -71,22 +91,22 @@ class TopKIndexBlock(IndexBlock):
         return TopKPrediction(scores, self.candidates.ids_of(rows))
 
     def call_outputs(self, outputs: Prediction | PredictionOutput, training: bool = False, **kwargs: Any) -> Any:
-        """Compares the best items with the right ones.
+        """Compares the best items with the relevant ones.
 
         Args:
-            outputs: Queries (B, D) as outputs, ids of the right items, (B, 1), as targets. A `PredictionOutput` of the
-                first generation has queries as predictions and ids as `positive_item_ids`.
-            training: Accepted for programs written for Merlin Models; it changes nothing.
+            outputs: Queries (B, D) as outputs, and ids of the relevant items, (B, 1), as targets. A `PredictionOutput`
+                of the first generation has queries as predictions and ids as `positive_item_ids`.
+            training: Accepted for compatibility with Merlin Models; ignored.
             **kwargs: The same.
 
         Returns:
-            The prediction with scores (B, K), and targets (B, K) that are 1 where the item is right.
+            The prediction with scores (B, K), and targets (B, K) that are 1 where the item is relevant.
         """
         if isinstance(outputs, PredictionOutput):
-            found = compared(self(outputs.predictions), outputs.positive_item_ids)
-            return outputs._replace(predictions=found.outputs, targets=found.targets)
-        found = compared(self(outputs.outputs), outputs.targets)
-        return outputs.copy_with_updates(outputs=found.outputs, targets=found.targets)
+            ranked = with_relevance(self(outputs.predictions), outputs.positive_item_ids)
+            return outputs._replace(predictions=ranked.outputs, targets=ranked.targets)
+        ranked = with_relevance(self(outputs.outputs), outputs.targets)
+        return outputs.copy_with_updates(outputs=ranked.outputs, targets=ranked.targets)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, K), twice."""
@@ -94,25 +114,5 @@ class TopKIndexBlock(IndexBlock):
         return TopKPrediction((rows, self.k), (rows, self.k))
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, but for the vectors, of which it has the sizes."""
+        """The constructor's arguments, with the sizes of the vectors instead of the vectors."""
         return {**super().get_config(), "k": self.k}
-
-
-class PredictionOutput(NamedTuple):
-    """Scores with what they are compared with.
-
-    Attributes:
-        predictions: Scores (B, 1 + M), or what they are made of.
-        targets: What is right, (B, 1 + M).
-        positive_item_ids: Ids of the positives, (B,).
-        valid_negatives_mask: Which negatives are none of the row's positive, (B, M).
-        negative_item_ids: Ids of the negatives, (M,).
-        sample_weight: Weight of each row.
-    """
-
-    predictions: Any
-    targets: Any = None
-    positive_item_ids: Any = None
-    valid_negatives_mask: Any = None
-    negative_item_ids: Any = None
-    sample_weight: Any = None
