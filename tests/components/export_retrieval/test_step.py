@@ -155,7 +155,7 @@ def test_contents_of_the_repositories(repositories):
     page = (repositories["dnn"].path / "README.md").read_text()
     assert "| userId | int64 | (rows, 1) | -9223372036854775808 |" in page
     assert "| item_ids | int64 | (rows, 30) |" in page
-    assert "by `userId`, are left out, and so are those of `history` in the request." in page
+    assert "by `userId`, are excluded, and so are those of `history` in the request." in page
 
 
 def test_through_a_real_server(pipeline, tmp_path):

@@ -1,7 +1,7 @@
 """Comparison of a canary or shadow release with the stable release, on the same rows.
 
-`python -m emrys.components.serving.canary STABLE CANDIDATE --rows FILE` is the job
-of the chart. It compares scores, or recommended items and their scores.
+It compares scores, or recommended items and their scores. The job `compare` of the chart `emrys-serving` runs
+`python -m emrys.components.serving.canary STABLE CANDIDATE --rows FILE`.
 """
 
 from __future__ import annotations
