@@ -1,4 +1,4 @@
-"""MovieLens releases of a few rows, in the layout of the real ones; the values are made up."""
+"""MovieLens releases of a few rows, in the layout of the real ones; the values are invented."""
 
 import zipfile
 

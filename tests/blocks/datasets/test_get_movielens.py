@@ -72,8 +72,8 @@ def test_schema_of_1m(tmp_path):
 
 def _log(users, ratings):
     movies = list(range(1, len(users) + 1))
-    given = {"userId": users, "movieId": movies, "timestamp": movies, "rating": ratings, "age": [24] * len(users)}
-    rows = [{**dict(zip(given, row, strict=True)), "genres": ["Drama"]} for row in zip(*given.values(), strict=True)]
+    inputs = {"userId": users, "movieId": movies, "timestamp": movies, "rating": ratings, "age": [24] * len(users)}
+    rows = [{**dict(zip(inputs, row, strict=True)), "genres": ["Drama"]} for row in zip(*inputs.values(), strict=True)]
     return pa.Table.from_pylist(rows, schema=LOG_SCHEMA)
 
 

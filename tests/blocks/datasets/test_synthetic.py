@@ -60,5 +60,7 @@ def test_errors():
         synthetic(_schema(), 0)
     with pytest.raises(ConfigError, match="synthetic: schema; expected a schema with columns, got an empty schema"):
         synthetic(Schema([]), 5)
-    with pytest.raises(ConfigError, match="column 'when': synthetic does not support columns of this type; got datetime64"):
+    with pytest.raises(
+        ConfigError, match="column 'when': synthetic does not support columns of this type; got datetime64"
+    ):
         synthetic(Schema([ColumnSchema("when", dtype="datetime64[ns]")]), 5)

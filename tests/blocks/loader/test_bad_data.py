@@ -17,9 +17,9 @@ from emrys.blocks.loader import Loader
 from tests.blocks.loader.conftest import Write
 
 
-def refused(match: str, *arguments: object, **named: object) -> None:
+def refused(match: str, *arguments: object, **options: object) -> None:
     with pytest.raises(DataError, match=re.escape(match)) as caught:
-        Loader(*arguments, **{"batch_size": 4, **named})  # type: ignore[arg-type]
+        Loader(*arguments, **{"batch_size": 4, **options})  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
 
 

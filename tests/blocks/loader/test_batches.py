@@ -1,4 +1,4 @@
-"""What is in a batch."""
+"""Contents of the batches."""
 
 from __future__ import annotations
 

@@ -45,13 +45,13 @@ def test_vectors_of_a_column_and_of_a_list(rows: Path) -> None:
 
 def test_the_schema_has_the_vectors(rows: Path) -> None:
     operators = [EmbeddingOperator(VECTORS, key, f"{key}_vector") for key in ("item", "seen")]
-    made = Loader(rows, 3, schema=SCHEMA, transforms=operators).output_schema
-    assert made.column_names == ["item", "seen", "item_vector", "seen_vector"]
-    assert set(made["item_vector"].tags) == {Tags.EMBEDDING, Tags.ITEM}
-    assert set(made["seen_vector"].tags) == {Tags.EMBEDDING, Tags.SEQUENCE}
-    assert made["item_vector"].shape.as_tuple == ((0, None), 2)
-    assert made["seen_vector"].shape.as_tuple == ((0, None), (0, None), 2)
-    assert made["item_vector"].dtype.name == "float32"
+    output = Loader(rows, 3, schema=SCHEMA, transforms=operators).output_schema
+    assert output.column_names == ["item", "seen", "item_vector", "seen_vector"]
+    assert set(output["item_vector"].tags) == {Tags.EMBEDDING, Tags.ITEM}
+    assert set(output["seen_vector"].tags) == {Tags.EMBEDDING, Tags.SEQUENCE}
+    assert output["item_vector"].shape.as_tuple == ((0, None), 2)
+    assert output["seen_vector"].shape.as_tuple == ((0, None), (0, None), 2)
+    assert output["item_vector"].dtype.name == "float32"
 
 
 @pytest.mark.parametrize("mmap", [False, True])
@@ -70,8 +70,8 @@ def test_a_block_reads_the_vectors(rows: Path) -> None:
     loader = Loader(rows, 3, shuffle=False, schema=SCHEMA.select_by_name("item"),
                     transforms=[EmbeddingOperator(VECTORS, "item", "image")])  # fmt: skip
     block = mm.PretrainedEmbeddings(loader.output_schema, normalizer="l2-norm")
-    made = block(next(iter(loader))[0])["image"].numpy()
-    np.testing.assert_allclose(made[0], [1 / 101**0.5, 10 / 101**0.5], rtol=1e-6)  # (3, 30) over its length
+    output = block(next(iter(loader))[0])["image"].numpy()
+    np.testing.assert_allclose(output[0], [1 / 101**0.5, 10 / 101**0.5], rtol=1e-6)  # (3, 30) over its length
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,9 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
 
 def test_a_missing_or_fractional_key_is_named(write: Write) -> None:
     path = write({"id": [1], "x": [0.5]})
-    with pytest.raises(SchemaError, match="column 'item': EmbeddingOperator: the column is missing; expected one of id, x"):
+    with pytest.raises(
+        SchemaError, match="column 'item': EmbeddingOperator: the column is missing; expected one of id, x"
+    ):
         Loader(path, 1, transforms=[EmbeddingOperator(VECTORS, "item")]).to_tf_dataset()
     with pytest.raises(SchemaError, match="column 'x': EmbeddingOperator; expected integers, got float32"):
         Loader(path, 1, transforms=[EmbeddingOperator(VECTORS, "x")]).to_tf_dataset()

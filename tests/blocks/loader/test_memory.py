@@ -1,4 +1,4 @@
-"""What reading takes of a process, whatever the data's size."""
+"""Memory of a process that reads data, for any size of the data."""
 
 from __future__ import annotations
 

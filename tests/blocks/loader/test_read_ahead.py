@@ -13,9 +13,9 @@ from emrys.blocks.errors import DataError
 from emrys.blocks.loader.rows import read_ahead
 
 
-def batches(made: list[int], count: int = 20, rows: int = 10) -> Iterator[pa.RecordBatch]:
+def batches(output: list[int], count: int = 20, rows: int = 10) -> Iterator[pa.RecordBatch]:
     for number in range(count):
-        made.append(number)
+        output.append(number)
         yield pa.RecordBatch.from_pydict({"n": [number] * rows})
 
 
@@ -38,12 +38,12 @@ def test_pieces_come_in_order() -> None:
 
 
 def test_it_stops_when_enough_rows_wait() -> None:
-    made: list[int] = []
-    ahead = read_ahead(batches(made), 30)
+    output: list[int] = []
+    ahead = read_ahead(batches(output), 30)
     next(ahead)
     time.sleep(0.2)
     # One was taken; the thread goes on until 30 rows wait.
-    assert made == [0, 1, 2, 3]
+    assert output == [0, 1, 2, 3]
     ahead.close()
 
 

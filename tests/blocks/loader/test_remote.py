@@ -24,14 +24,14 @@ def bucket() -> Iterator[storage.Bucket]:
     with pytest.MonkeyPatch.context() as patch, emulator(patch) as running:
         # Arrow holds Python's lock while it opens a file, so that a server in this process could not answer.
         patch.setenv("STORAGE_EMULATOR_HOST", running.direct)
-        made = storage.Client().bucket(BUCKET)
+        output = storage.Client().bucket(BUCKET)
         for part in (1, 2, 10):
             file = io.BytesIO()
             pq.write_table(pa.table({"id": [2 * part, 2 * part + 1]}), file)
-            made.blob(f"clicks/part_{part}.parquet").upload_from_string(file.getvalue())
-        made.blob("clicks/notes.txt").upload_from_string(b"nothing to read")
-        made.blob("empty/notes.txt").upload_from_string(b"nothing to read")
-        yield made
+            output.blob(f"clicks/part_{part}.parquet").upload_from_string(file.getvalue())
+        output.blob("clicks/notes.txt").upload_from_string(b"nothing to read")
+        output.blob("empty/notes.txt").upload_from_string(b"nothing to read")
+        yield output
 
 
 def ids(loader: Loader) -> list[int]:

@@ -1,4 +1,4 @@
-"""Where the rows may come from."""
+"""Data sources of the loader."""
 
 from __future__ import annotations
 

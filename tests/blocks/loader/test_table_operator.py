@@ -1,4 +1,4 @@
-"""Operators of Merlin's own dataloader, given to the Loader as its users do."""
+"""Operators of Merlin's dataloader as transforms of the Loader."""
 
 from __future__ import annotations
 
@@ -103,7 +103,9 @@ def test_what_an_operator_does_wrong_is_named(rows: Path) -> None:
         def transform(self, col_selector: Any, transformable: Any) -> Any:
             return [1]
 
-    with pytest.raises(ConfigError, match=r"Nothing must return a table; expected a merlin\.table\.TensorTable, got list"):
+    with pytest.raises(
+        ConfigError, match=r"Nothing must return a table; expected a merlin\.table\.TensorTable, got list"
+    ):
         Loader(rows, 3, transform=Nothing()).to_tf_dataset()
     with pytest.raises(ConfigError, match=r"the operator EmbeddingOperator fails on a row of zeros: .*id"):
         Loader(rows, 3, transform=EmbeddingOperator(VECTORS)).to_tf_dataset()

@@ -15,11 +15,11 @@ from tests.blocks.loader.conftest import Write
 
 def model() -> keras.Model:
     """y = w x + b, one gradient step a batch: its weights depend on the order of the rows."""
-    made = keras.Sequential([keras.layers.Dense(1, kernel_initializer="zeros")])
+    output = keras.Sequential([keras.layers.Dense(1, kernel_initializer="zeros")])
     inputs = {"x": keras.Input((1,), name="x")}
-    made = keras.Model(inputs, {"y": made(inputs["x"])})
-    made.compile(optimizer=keras.optimizers.SGD(1e-4), loss={"y": "mse"})
-    return made
+    output = keras.Model(inputs, {"y": output(inputs["x"])})
+    output.compile(optimizer=keras.optimizers.SGD(1e-4), loss={"y": "mse"})
+    return output
 
 
 def loader(path: Path, **arguments: object) -> Loader:

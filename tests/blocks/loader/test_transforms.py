@@ -1,4 +1,4 @@
-"""What batches go through behind the reader."""
+"""Transforms of batches."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def column(tensor: Any) -> list[float]:
     return tensor.numpy()[:, 0].tolist()
 
 
-@pytest.mark.parametrize("given", [{"transform": doubled}, {"transforms": [doubled]}])
-def test_a_function_changes_the_features(numbered: Path, given: dict[str, Any]) -> None:
-    loader = Loader(numbered, 4, shuffle=False, label_names=["y"], **given)
+@pytest.mark.parametrize("arguments", [{"transform": doubled}, {"transforms": [doubled]}])
+def test_a_function_changes_the_features(numbered: Path, arguments: dict[str, Any]) -> None:
+    loader = Loader(numbered, 4, shuffle=False, label_names=["y"], **arguments)
     features, targets = first(loader)
     assert column(features["x"]) == [0, 1, 2, 3]  # x is half of the row's number
     assert column(targets["y"]) == [0, 1, 0, 1]
@@ -164,7 +164,5 @@ def test_what_is_no_transform_is_named(numbered: Path) -> None:
         ConfigError, match=r"the transform 'nothing' must return a batch; expected features by name.*NoneType"
     ):
         Loader(numbered, 4, transform=nothing).to_tf_dataset()
-    with pytest.raises(
-        SchemaError, match=r"after the transform 'doubled' is unknown\. Add a method compute_out"
-    ):
+    with pytest.raises(SchemaError, match=r"after the transform 'doubled' is unknown\. Add a method compute_out"):
         Loader(numbered, 4, transform=doubled).output_schema  # noqa: B018 - raises

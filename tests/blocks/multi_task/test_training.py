@@ -41,13 +41,13 @@ def test_two_tasks_are_learned_and_come_back_from_a_file(kind, tmp_path):
         assert sum(weights) == pytest.approx(1.0, abs=1e-5)
     expected = model.predict(features, batch_size=24, verbose=0)
     model.save(tmp_path / "model.keras")
-    found = mm.Model.load(tmp_path / "model.keras").predict(features, batch_size=24, verbose=0)
+    results = mm.Model.load(tmp_path / "model.keras").predict(features, batch_size=24, verbose=0)
     for name in (CLICK, RATING):
-        np.testing.assert_array_equal(found[name], expected[name])
+        np.testing.assert_array_equal(results[name], expected[name])
 
 
 def _golden_model(text, schema):
-    """The model that a case spells out, made of public names alone."""
+    """The model of a golden case, built from the public API."""
     if "PredictionTasks" in text:
         with pytest.warns(DeprecationWarning, match="PredictionTasks"):
             outputs = mm.PredictionTasks(schema)
@@ -112,17 +112,17 @@ def test_a_task_is_judged_on_its_sample_space_alone():
     model.compile(metrics=[], loss_weights={"click": 0.5, "rating": 2.0})
     features, targets = small_batch(rows=8)
     data = tf.data.Dataset.from_tensors((features, targets))
-    found = model.evaluate(data, return_dict=True, verbose=0)
+    results = model.evaluate(data, return_dict=True, verbose=0)
     said = model.predict(features, batch_size=8, verbose=0)
     squares = (said[RATING] - targets["rating"]) ** 2 * (targets["click"] > 0)
-    assert found[f"{RATING}_loss"] == pytest.approx(float(squares.mean()), rel=1e-4)
-    assert found["loss"] == pytest.approx(0.5 * found[f"{CLICK}_loss"] + 2.0 * found[f"{RATING}_loss"], rel=1e-4)
+    assert results[f"{RATING}_loss"] == pytest.approx(float(squares.mean()), rel=1e-4)
+    assert results["loss"] == pytest.approx(0.5 * results[f"{CLICK}_loss"] + 2.0 * results[f"{RATING}_loss"], rel=1e-4)
 
     outside = targets["click"] == 0
     assert outside.any()
     changed = {**targets, "rating": np.where(outside, 100.0, targets["rating"]).astype("float32")}
     again = model.evaluate(tf.data.Dataset.from_tensors((features, changed)), return_dict=True, verbose=0)
-    assert again[f"{RATING}_loss"] == pytest.approx(found[f"{RATING}_loss"])
+    assert again[f"{RATING}_loss"] == pytest.approx(results[f"{RATING}_loss"])
 
 
 def test_gate_metrics_are_the_mean_weights():

@@ -135,8 +135,8 @@ def test_cardinality_of_a_column():
 
 @pytest.mark.parametrize("case", golden.cases("conventions", "filter_dict_by_schema"))
 def test_golden_filter_dict_by_schema(case):
-    found = filter_dict_by_schema(case.inputs["input_dict"], golden.schema(case.inputs["schema"]))
-    assert list(found.items()) == list(case.outputs.items())
+    result = filter_dict_by_schema(case.inputs["input_dict"], golden.schema(case.inputs["schema"]))
+    assert list(result.items()) == list(case.outputs.items())
 
 
 @pytest.mark.parametrize("case", golden.cases("conventions", "get_embedding_size_from_cardinality"))

@@ -30,7 +30,7 @@ COLUMNS = [
     ColumnSchema("above", dtype=md.float32, properties={"domain": {"min": 0.0}}),
     ColumnSchema("below", dtype=md.float32, properties={"domain": {"max": 5.0}}),
     ColumnSchema("above_int", dtype=md.int32, properties={"domain": {"min": 3}}),
-    ColumnSchema("named", dtype=md.int32, properties={"domain": {"name": "only"}}),
+    ColumnSchema("named_domain", dtype=md.int32, properties={"domain": {"name": "only"}}),
     ColumnSchema("large", dtype=md.int64, properties={"domain": {"min": 0, "max": 2**62 + 1}}),
     ColumnSchema("int_bounds", dtype=md.float32, properties={"domain": {"min": 0, "max": 3}}),
     ColumnSchema("fixed", dtype=md.int64, dims=(None, 3)),
@@ -53,16 +53,16 @@ def _state(column):
 @pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.name)
 def test_a_column_comes_back_as_it_was(column):
     text = schema_to_tensorflow_metadata_json(Schema([column]))
-    (found,) = tensorflow_metadata_json_to_schema(text)
-    assert found == column
-    assert _state(found) == _state(column)
+    (result,) = tensorflow_metadata_json_to_schema(text)
+    assert result == column
+    assert _state(result) == _state(column)
 
 
 def test_a_schema_comes_back_in_its_order():
     schema = Schema(COLUMNS)
-    found = tensorflow_metadata_json_to_schema(schema_to_tensorflow_metadata_json(schema))
-    assert found == schema
-    assert found.column_names == [column.name for column in COLUMNS]
+    result = tensorflow_metadata_json_to_schema(schema_to_tensorflow_metadata_json(schema))
+    assert result == schema
+    assert result.column_names == [column.name for column in COLUMNS]
     assert tensorflow_metadata_json_to_schema(schema_to_tensorflow_metadata_json(Schema())) == Schema()
 
 
@@ -79,8 +79,8 @@ def test_what_other_writers_of_the_layout_wrote_is_read():
     schema = Schema([column for column in COLUMNS if column.name in ("fixed", "ragged", "large", "tags", "float64")])
     assert tensorflow_metadata_json_to_schema(TensorflowMetadata.from_merlin_schema(schema).to_json()) == schema
     bare = '{"feature": [{"name": "a", "type": "INT"}, {"name": "b", "type": "FLOAT", "valueCount": {"max": "4"}}]}'
-    found = tensorflow_metadata_json_to_schema(bare)
-    assert [(column.name, column.dtype.name, column.is_list) for column in found] == [
+    result = tensorflow_metadata_json_to_schema(bare)
+    assert [(column.name, column.dtype.name, column.is_list) for column in result] == [
         ("a", "int64", False),
         ("b", "float64", True),
     ]
@@ -88,8 +88,8 @@ def test_what_other_writers_of_the_layout_wrote_is_read():
 
 @pytest.mark.parametrize("case", golden.cases("conventions", "schema_to_tensorflow_metadata_json"))
 def test_golden_text(case):
-    found = json.loads(schema_to_tensorflow_metadata_json(golden.schema(case.inputs)))
-    assert found == case.outputs["json_parsed_with_tags_sorted"]
+    result = json.loads(schema_to_tensorflow_metadata_json(golden.schema(case.inputs)))
+    assert result == case.outputs["json_parsed_with_tags_sorted"]
 
 
 @pytest.mark.parametrize("case", golden.cases("conventions", "tensorflow_metadata_json_to_schema"))
@@ -99,8 +99,8 @@ def test_golden_schema(case):
         schema_to_tensorflow_metadata_json(golden.schema(written.inputs)),
         json.dumps(written.outputs["json_parsed_with_tags_sorted"]),
     ):
-        found = tensorflow_metadata_json_to_schema(text)
-        assert [golden.describe_column(column) for column in found] == case.outputs["columns"]
+        result = tensorflow_metadata_json_to_schema(text)
+        assert [golden.describe_column(column) for column in result] == case.outputs["columns"]
 
 
 @pytest.mark.slow
@@ -131,7 +131,7 @@ def test_text_does_not_depend_on_the_order_of_properties():
 
 def test_file(tmp_path):
     schema = Schema(COLUMNS)
-    path = tmp_path / "made" / "schema.json"
+    path = tmp_path / "new" / "schema.json"
     text = schema_to_tensorflow_metadata_json(schema, path)
     assert path.read_text(encoding="utf-8") == text
     assert tensorflow_metadata_json_to_schema(path) == schema
@@ -140,9 +140,9 @@ def test_file(tmp_path):
 
 def test_numpy_numbers_become_plain_ones():
     column = ColumnSchema("c", dtype=md.int64, properties={"domain": {"min": np.int64(0), "max": np.int64(7)}})
-    (found,) = tensorflow_metadata_json_to_schema(schema_to_tensorflow_metadata_json(Schema([column])))
-    assert found.properties == {"domain": {"min": 0, "max": 7}}
-    assert type(found.properties["domain"]["max"]) is int
+    (result,) = tensorflow_metadata_json_to_schema(schema_to_tensorflow_metadata_json(Schema([column])))
+    assert result.properties == {"domain": {"min": 0, "max": 7}}
+    assert type(result.properties["domain"]["max"]) is int
 
 
 @pytest.mark.parametrize(
@@ -160,9 +160,7 @@ def test_what_is_no_schema(tmp_path):
     missing = tmp_path / "none.json"
     with pytest.raises(SchemaError) as error:
         tensorflow_metadata_json_to_schema(missing)
-    assert str(error.value) == (
-        f"{missing}: the schema cannot be read; expected JSON or the path of a JSON file"
-    )
+    assert str(error.value) == (f"{missing}: the schema cannot be read; expected JSON or the path of a JSON file")
     (tmp_path / "list.json").write_text("[1, 2]")
     with pytest.raises(SchemaError, match=r"list\.json: not a schema as TensorFlow Metadata writes it .*a list"):
         tensorflow_metadata_json_to_schema(tmp_path / "list.json")

@@ -27,20 +27,20 @@ def _layer(case: golden.Case, **kwargs: Any) -> Any:
     return getattr(mm, case.name)(golden.schema(arguments.pop("schema")), **arguments)
 
 
-def _split(layer: Any, found: mm.Prediction) -> tuple[dict[str, Any], Any]:
+def _split(layer: Any, result: mm.Prediction) -> tuple[dict[str, Any], Any]:
     """The features without the mask, and the mask."""
-    features = dict(found.outputs)
+    features = dict(result.outputs)
     return features, None if layer.mask_name is None else features.pop(layer.mask_name)
 
 
 @pytest.mark.parametrize("case", golden.cases("transforms", *NAMES, where=lambda case: "inputs" in case.outputs))
 def test_inputs_targets_and_masks(case):
     layer = _layer(case)
-    given = golden.tensors(case.inputs)
-    found = layer(given["inputs"], targets=given.get("targets"))
-    features, mask = _split(layer, found)
+    batch = golden.tensors(case.inputs)
+    result = layer(batch["inputs"], targets=batch.get("targets"))
+    features, mask = _split(layer, result)
     golden.assert_close(features, case.outputs["inputs"], dtype=True)
-    golden.assert_close(found.targets, case.outputs["targets"], dtype=True)
+    golden.assert_close(result.targets, case.outputs["targets"], dtype=True)
     # One mask for all sequences. In one case the released library has it at another target than the sequence.
     for stated in (*case.outputs["inputs_mask"].values(), *case.outputs["targets_mask"].values()):
         if stated is not None:
@@ -74,16 +74,16 @@ def test_target_that_is_missing(case):
 )
 def test_target_as_a_column(case):
     column = mm.create_categorical_column("item_seq", 9, min_value_count=0)
-    found = mm.SequencePredictNext(Schema([column]), column)({"item_seq": tf.ragged.constant([[1, 2]])})
-    assert list(found.targets) == case.outputs["target_keys"]
+    result = mm.SequencePredictNext(Schema([column]), column)({"item_seq": tf.ragged.constant([[1, 2]])})
+    assert list(result.targets) == case.outputs["target_keys"]
 
 
 @pytest.mark.parametrize("case", golden.cases("transforms", "SequencePredictRandom"))
 def test_predict_random(case):
     layer = _layer(case)
-    given = golden.tensors(case.inputs)
-    draw = tf.function(lambda: tuple(layer(given)[:2]))
-    rows = given["item_seq"].to_list()
+    batch = golden.tensors(case.inputs)
+    draw = tf.function(lambda: tuple(layer(batch)[:2]))
+    rows = batch["item_seq"].to_list()
     count = np.zeros(6)
     tf.random.set_seed(3)
     for _ in range(case.outputs["draws"]):
@@ -102,9 +102,9 @@ def test_predict_random(case):
             count[place] += 1
             assert items == rows[row][:place]
             assert target == rows[row][place]
-            assert other == given["cat_seq"].to_list()[row][:place]
+            assert other == batch["cat_seq"].to_list()[row][:place]
             assert mask == [False] * (place - 1) + [True]
-    # 4,000 draws of 4 places: the standard deviation of a share is 0.0068.
+    # 4,000 draws of 4 positions: the standard deviation of a share is 0.0068.
     stated = case.outputs["invariants"]["share_of_each_target_position"]
     for place, share in stated.items():
         assert count[int(place)] / count.sum() == pytest.approx(share, abs=0.03)
@@ -114,15 +114,15 @@ def test_predict_random(case):
 @pytest.mark.parametrize("case", golden.cases("transforms", "SequenceMaskRandom", where=lambda case: not case.raises))
 def test_mask_random(case):
     layer = _layer(case)
-    given = golden.tensors(case.inputs)
+    batch = golden.tensors(case.inputs)
     stated = case.outputs["invariants"]
-    draw = tf.function(lambda: tuple(layer(given)[:2]))
+    draw = tf.function(lambda: tuple(layer(batch)[:2]))
     masks = []
     tf.random.set_seed(3)
     for _ in range(case.outputs["draws"]):
         features, targets = draw()
         masks.append(features[layer.mask_name].to_tensor().numpy())
-    assert targets["item_seq"].to_list() == features["item_seq"].to_list() == given["item_seq"].to_list()
+    assert targets["item_seq"].to_list() == features["item_seq"].to_list() == batch["item_seq"].to_list()
     masked = np.concatenate(masks)
     assert masked.shape == (4 * case.outputs["draws"], stated["row_length"])
     assert masked.sum(axis=1).min() >= 1

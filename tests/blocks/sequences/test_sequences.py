@@ -1,4 +1,4 @@
-"""What the released library gets wrong about sequences, and how the transforms are used."""
+"""Sequence transforms: errors of the released library, and use in models."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def test_a_tag_names_the_target(make):
 @each
 def test_targets_that_are_there_stay(make):
     click = tf.constant([[1], [0], [1]])
-    found = make(SCHEMA, "items")(RAGGED, targets={"click": click})
-    assert list(found.targets) == ["click", "items"]
-    assert found.targets["click"] is click
+    result = make(SCHEMA, "items")(RAGGED, targets={"click": click})
+    assert list(result.targets) == ["click", "items"]
+    assert result.targets["click"] is click
     with pytest.raises(ConfigError, match="targets; expected None, or a dictionary by name"):
         make(SCHEMA, "items")(RAGGED, targets=click)
 
@@ -59,19 +59,19 @@ def _dense(rows):
 
 def test_dense_sequences_predict_next():
     layer = mm.SequencePredictNext(SCHEMA, "items")
-    found = layer(DENSE)
-    assert _dense(found.outputs["items"]) == [[3, 5, 0], [2, 0, 0], [4, 6, 8]]
-    assert _dense(found.outputs["genres"]) == [[1, 2, 0], [4, 0, 0], [6, 7, 8]]
-    assert _dense(found.targets["items"]) == [[5, 7, 0], [9, 0, 0], [6, 8, 1]]
-    assert found.outputs[layer.mask_name].numpy().tolist() == [[True, True, False], [True, False, False], [True] * 3]
+    result = layer(DENSE)
+    assert _dense(result.outputs["items"]) == [[3, 5, 0], [2, 0, 0], [4, 6, 8]]
+    assert _dense(result.outputs["genres"]) == [[1, 2, 0], [4, 0, 0], [6, 7, 8]]
+    assert _dense(result.targets["items"]) == [[5, 7, 0], [9, 0, 0], [6, 8, 1]]
+    assert result.outputs[layer.mask_name].numpy().tolist() == [[True, True, False], [True, False, False], [True] * 3]
 
 
 def test_dense_sequences_predict_last():
     layer = mm.SequencePredictLast(SCHEMA, "items")
-    found = layer(DENSE)
-    assert _dense(found.outputs["items"]) == [[3, 5, 0], [2, 0, 0], [4, 6, 8]]
-    assert found.targets["items"].numpy().tolist() == [[7], [9], [1]]
-    assert found.outputs[layer.mask_name].numpy().tolist() == [
+    result = layer(DENSE)
+    assert _dense(result.outputs["items"]) == [[3, 5, 0], [2, 0, 0], [4, 6, 8]]
+    assert result.targets["items"].numpy().tolist() == [[7], [9], [1]]
+    assert result.outputs[layer.mask_name].numpy().tolist() == [
         [False, True, False],
         [True, False, False],
         [False, False, True],
@@ -80,9 +80,9 @@ def test_dense_sequences_predict_last():
 
 def test_dense_sequences_mask_last():
     layer = mm.SequenceMaskLast(SCHEMA, "items")
-    found = layer(DENSE)
-    assert _dense(found.outputs["items"]) == _dense(found.targets["items"]) == DENSE["items"].numpy().tolist()
-    assert found.outputs[layer.mask_name].numpy().tolist() == [
+    result = layer(DENSE)
+    assert _dense(result.outputs["items"]) == _dense(result.targets["items"]) == DENSE["items"].numpy().tolist()
+    assert result.outputs[layer.mask_name].numpy().tolist() == [
         [False, False, True, False],
         [False, True, False, False],
         [False, False, False, True],
@@ -95,9 +95,9 @@ def test_random_transforms_of_dense_sequences_leave_padding_alone(make):
     layer = make(SCHEMA, "items")
     tf.random.set_seed(5)
     for _ in range(50):
-        found = layer(DENSE)
-        mask = found.outputs[layer.mask_name].numpy()
-        assert not mask[(found.outputs["items"].numpy() == 0)[..., 0]].any()
+        result = layer(DENSE)
+        mask = result.outputs[layer.mask_name].numpy()
+        assert not mask[(result.outputs["items"].numpy() == 0)[..., 0]].any()
         assert (mask.sum(axis=1) >= 1).all()
 
 
@@ -108,8 +108,8 @@ def test_predict_random_of_rows_of_different_lengths():
     tf.random.set_seed(5)
     draw = tf.function(lambda: layer(RAGGED))
     for _ in range(100):
-        found = draw()
-        for row, (items, target) in enumerate(zip(found.outputs["items"], found.targets["items"], strict=True)):
+        result = draw()
+        for row, (items, target) in enumerate(zip(result.outputs["items"], result.targets["items"], strict=True)):
             assert RAGGED["items"][row, len(items)] == target[0]
             seen[row].add(len(items))
     # Any item but the first is drawn.
@@ -130,9 +130,9 @@ def test_mask_random_masks_some_of_short_rows_beside_long_ones():
 def test_predict_last_of_one_item():
     layer = mm.SequencePredictLast(SCHEMA.select_by_name("items"), "items")
     for make in (layer, mm.SequencePredictRandom(SCHEMA.select_by_name("items"), "items")):
-        found = make({"items": tf.ragged.constant([[7], [1, 2]], dtype="int64")})
-        assert found.outputs["items"].to_list() == [[], [[1]]]
-        assert found.targets["items"].numpy().tolist() == [[7], [2]]
+        result = make({"items": tf.ragged.constant([[7], [1, 2]], dtype="int64")})
+        assert result.outputs["items"].to_list() == [[], [[1]]]
+        assert result.targets["items"].numpy().tolist() == [[7], [2]]
     with pytest.raises(DataError, match="a sequence of items is too short; expected at least 1 items"):
         layer({"items": tf.ragged.constant([[], [1, 2]], dtype="int64")})
 
@@ -140,7 +140,9 @@ def test_predict_last_of_one_item():
 def test_short_rows_stop_a_graph():
     layer = mm.SequenceMaskLast(SCHEMA.select_by_name("items"), "items")
     data = tf.data.Dataset.from_tensors({"items": tf.ragged.constant([[7], [1, 2]], dtype="int64")})
-    with pytest.raises(tf.errors.InvalidArgumentError, match="a sequence of items is too short; expected at least 2 items"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="a sequence of items is too short; expected at least 2 items"
+    ):
         list(data.map(lambda batch: layer(batch).outputs))
 
 
@@ -167,10 +169,10 @@ def test_configuration(make):
     again = make.from_config(layer.get_config())
     assert again.get_config() == {**layer.get_config()}
     tf.random.set_seed(1)
-    found = layer(RAGGED)
+    result = layer(RAGGED)
     tf.random.set_seed(1)
     for name, tensor in again(RAGGED).outputs.items():
-        assert tensor.to_list() == found.outputs[name].to_list()
+        assert tensor.to_list() == result.outputs[name].to_list()
 
 
 @each
@@ -183,7 +185,7 @@ def test_in_a_model_sequences_are_whole_when_it_serves(make):
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "objective"),
     [
         (mm.SequencePredictNext, "next"),
         (mm.SequencePredictLast, "next"),
@@ -191,11 +193,11 @@ def test_in_a_model_sequences_are_whole_when_it_serves(make):
         (mm.SequenceTargetAsInput, None),
     ],
 )
-def test_transformer_is_told_how_it_is_trained(make, told):
+def test_transform_sets_the_training_objective(make, objective):
     transformer = mm.GPT2Block(8, 2, 1)
     layer = make(SCHEMA, "items", transformer=transformer)
     layer.configure_for_train()
-    assert transformer.predicts == told
+    assert transformer.predicts == objective
     layer.configure_for_test()
 
 
@@ -204,7 +206,7 @@ def test_transformer_is_tested_as_it_is_trained():
     mm.SequenceMaskRandom(SCHEMA, "items", transformer=transformer).configure_for_train()
     mm.SequenceMaskLast(SCHEMA, "items", transformer=transformer).configure_for_test()
     with pytest.raises(
-        ConfigError, match="does not fit the training objective of .*; expected predicts='next', got predicts='masked'"
+        ConfigError, match=r"does not fit the training objective of .*; expected predicts='next', got predicts='masked'"
     ):
         mm.SequencePredictLast(SCHEMA, "items", transformer=transformer).configure_for_test()
 

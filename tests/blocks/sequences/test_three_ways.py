@@ -34,7 +34,7 @@ DATA = _sessions(16)
 
 
 def _trained(make, block, way, eager=True):
-    """A trained model, its losses and what it is judged at, with the transform in one of three places."""
+    """A trained model, its losses and its metrics, with the transform in one of three positions."""
     keras.utils.set_random_seed(3)
     tables = mm.Embeddings(SCHEMA.select_by_tag(Tags.CATEGORICAL), dim=4, sequence_combiner=None)
     transformer = block(d_model=8, n_head=2, n_layer=1, dropout=0.0)
@@ -53,8 +53,8 @@ def _trained(make, block, way, eager=True):
 
 
 def _scores(model):
-    made = model.predict(mm.Loader(DATA, 16, shuffle=False))
-    return made if isinstance(made, np.ndarray) else made.to_tensor()
+    output = model.predict(mm.Loader(DATA, 16, shuffle=False))
+    return output if isinstance(output, np.ndarray) else output.to_tensor()
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def _scores(model):
 )
 @pytest.mark.slow
 def test_the_same_model_comes_out(make, block, a_row_each):
-    (one, losses, judged), *others = (_trained(make, block, way) for way in WAYS)
+    (one, losses, metrics), *others = (_trained(make, block, way) for way in WAYS)
     assert losses[-1] < losses[0]
     assert (_scores(one).shape == (16, 13)) is a_row_each
-    for model, history, found in others:
+    for model, history, result in others:
         np.testing.assert_allclose(history, losses, rtol=1e-5)
-        assert found == pytest.approx(judged, rel=1e-4)
+        assert result == pytest.approx(metrics, rel=1e-4)
         np.testing.assert_allclose(_scores(model), _scores(one), rtol=1e-3, atol=1e-4)
 
 
@@ -83,29 +83,29 @@ def test_the_same_model_comes_out(make, block, a_row_each):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.slow
 def test_random_ones_train_too(make, block, way):
-    model, losses, judged = _trained(make, block, way)
+    model, losses, metrics = _trained(make, block, way)
     assert losses[-1] < losses[0]
-    assert 0 < judged["loss"] < 4
-    assert 0 <= judged["recall_at_3"] <= 1
+    assert 0 < metrics["loss"] < 4
+    assert 0 <= metrics["recall_at_3"] <= 1
     assert _scores(model).shape == (16, 13)
 
 
 @pytest.mark.slow
 def test_in_a_graph_and_in_a_file(tmp_path):
     eager = _trained(mm.SequencePredictNext, mm.GPT2Block, "model")
-    model, losses, judged = _trained(mm.SequencePredictNext, mm.GPT2Block, "model", eager=False)
+    model, losses, metrics = _trained(mm.SequencePredictNext, mm.GPT2Block, "model", eager=False)
     np.testing.assert_allclose(losses, eager[1], rtol=1e-4)
-    assert judged == pytest.approx(eager[2], rel=1e-4)
+    assert metrics == pytest.approx(eager[2], rel=1e-4)
     model.save(tmp_path / "model.keras")
     loaded = mm.Model.load(tmp_path / "model.keras")
     np.testing.assert_allclose(_scores(loaded), _scores(model), rtol=1e-5, atol=1e-6)
     again = loaded.evaluate(mm.Loader(DATA, 16, shuffle=False), verbose=0, return_dict=True)
-    assert again == pytest.approx(judged, rel=1e-4)
+    assert again == pytest.approx(metrics, rel=1e-4)
 
 
 def test_a_loader_tests_what_was_trained():
     model, _, _ = _trained(mm.SequenceMaskLast, mm.BertBlock, "pre")
     transformer = next(layer for layer in model.layers if isinstance(layer, mm.BertBlock))
     loader = mm.Loader(DATA, 16, transform=mm.SequencePredictLast(SCHEMA, "items", transformer=transformer))
-    with pytest.raises(ConfigError, match="does not fit the training objective of .*; expected predicts='next'"):
+    with pytest.raises(ConfigError, match=r"does not fit the training objective of .*; expected predicts='next'"):
         model.evaluate(loader, verbose=0)

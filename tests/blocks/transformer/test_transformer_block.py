@@ -1,4 +1,4 @@
-"""What a transformer sees, and what it learns."""
+"""Attention masks, training objectives and learning of transformer blocks."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def test_longer_padding_changes_nothing(make, predicts):
     block = make(**SMALL, predicts=predicts)
     short, long = _vectors(2, 3), tf.concat([_vectors(2, 3), _vectors(6)], axis=0)
     expected = block(short)
-    found = block(long)[:2]
+    result = block(long)[:2]
     if predicts is None:
-        np.testing.assert_allclose(found.flat_values, expected.flat_values, atol=1e-5)
-        assert found.row_lengths().numpy().tolist() == [2, 3]
+        np.testing.assert_allclose(result.flat_values, expected.flat_values, atol=1e-5)
+        assert result.row_lengths().numpy().tolist() == [2, 3]
     else:
-        np.testing.assert_allclose(found, expected, atol=1e-5)
+        np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("predicts", ["next", "masked"])
@@ -90,8 +90,8 @@ def test_masked_puts_a_hidden_element_behind_the_row():
     served = block(rows)
     longer = tf.concat([rows, tf.RaggedTensor.from_row_lengths(tf.ones((2, 4)), [1, 1])], axis=1)
     hidden = tf.ragged.constant([[False, False, True], [False, False, False, True]])
-    found = block(longer, features={"items__hidden": hidden})
-    np.testing.assert_allclose(served, [found[0][-1], found[1][-1]], atol=1e-5)
+    result = block(longer, features={"items__hidden": hidden})
+    np.testing.assert_allclose(served, [result[0][-1], result[1][-1]], atol=1e-5)
 
 
 def test_hidden_elements_are_not_seen():
@@ -123,7 +123,7 @@ def test_gradients_reach_every_weight():
         loss = tf.reduce_sum(tf.square(block(rows, features=hidden, training=True).flat_values - 1.0))
     gradients = tape.gradient(loss, [weight.value for weight in block.trainable_weights])
     assert [
-        weight.path for weight, found in zip(block.trainable_weights, gradients, strict=True) if found is None
+        weight.path for weight, result in zip(block.trainable_weights, gradients, strict=True) if result is None
     ] == []
 
 
@@ -146,11 +146,11 @@ def test_rows_that_are_too_long():
 def test_batches_that_the_block_is_not_trained_for():
     rows, mask = _vectors(2), tf.ragged.constant([[False, True]])
     target = {"items": tf.ragged.constant([[[1], [2]]], ragged_rank=1)}
-    with pytest.raises(ConfigError, match="is not trained for a batch with hidden elements; expected predicts='masked'"):
-        mm.BertBlock(4, 2, 1)(rows, features={"items__hidden": mask})
     with pytest.raises(
-        ConfigError, match="is not trained for a batch without hidden elements; expected predicts=None"
+        ConfigError, match="is not trained for a batch with hidden elements; expected predicts='masked'"
     ):
+        mm.BertBlock(4, 2, 1)(rows, features={"items__hidden": mask})
+    with pytest.raises(ConfigError, match="is not trained for a batch without hidden elements; expected predicts=None"):
         mm.BertBlock(4, 2, 1, predicts="masked")(rows, features={"items__predicted": mask})
     with pytest.raises(ConfigError, match="attends to the next element, which is the target of SequencePredictNext"):
         mm.BertBlock(4, 2, 1)(rows, features={"items__predicted": mask}, targets=target)
@@ -195,10 +195,10 @@ def test_model_learns_what_comes_next(mode, tmp_path):
 
     held = _rows(64, 1, longest=5)  # a hidden element behind a row is then at a place that training had
     batches = tf.data.Dataset.from_tensor_slices(held).batch(32)
-    judged = model.evaluate(
+    metrics = model.evaluate(
         batches, verbose=0, return_dict=True, pre=tested_by(SCHEMA, "items", transformer=transformer)
     )
-    assert judged["mrr_at_10"] > 0.9
+    assert metrics["mrr_at_10"] > 0.9
     # Serving takes whole rows, and says what comes after them.
     served = model(held).numpy()
     assert served.shape == (64, NUMBER + 1)
@@ -217,24 +217,24 @@ def test_sample_weights_of_rows_weigh_their_elements():
     output = mm.CategoricalOutput(COLUMN, default_loss="sparse_categorical_crossentropy")
     output.build((None, None, 4))
     target = {"items": tf.ragged.constant([[[1], [2]], [[3]]], ragged_rank=1)}
-    found = output(_vectors(2, 1), training=True, targets=target, features={})
-    assert found.outputs.shape == (3, NUMBER + 1)
-    assert found.targets.numpy().tolist() == [[1], [2], [3]]
-    weighted = output.weighted(found, tf.constant([[5.0], [7.0]]))
+    result = output(_vectors(2, 1), training=True, targets=target, features={})
+    assert result.outputs.shape == (3, NUMBER + 1)
+    assert result.targets.numpy().tolist() == [[1], [2], [3]]
+    weighted = output.weighted(result, tf.constant([[5.0], [7.0]]))
     assert weighted.sample_weight.numpy().tolist() == [[5.0], [5.0], [7.0]]
 
 
-def test_only_predicted_elements_are_judged():
+def test_only_predicted_elements_are_metrics():
     output = mm.CategoricalOutput(COLUMN)
     rows = _vectors(2, 1, 2)
     mask = tf.ragged.constant([[False, True], [False], [True, False]])
     target = {"items": tf.ragged.constant([[[1], [2]], [[3]], [[4], [5]]], ragged_rank=1)}
-    found = output(rows, training=True, targets=target, features={"items__hidden": mask})
-    assert found.targets.numpy().tolist() == [[2], [4]]
-    np.testing.assert_allclose(found.outputs, tf.gather(output(rows).flat_values, [1, 3]), rtol=1e-5)
+    result = output(rows, training=True, targets=target, features={"items__hidden": mask})
+    assert result.targets.numpy().tolist() == [[2], [4]]
+    np.testing.assert_allclose(result.outputs, tf.gather(output(rows).flat_values, [1, 3]), rtol=1e-5)
     # One target a row, where the mask names one of each: the second row has none left.
-    found = output(rows, training=True, targets=tf.constant([[7], [8], [9]]), features={"items__predicted": mask})
-    assert found.targets.numpy().tolist() == [[7], [9]]
+    result = output(rows, training=True, targets=tf.constant([[7], [8], [9]]), features={"items__predicted": mask})
+    assert result.targets.numpy().tolist() == [[7], [9]]
     dense = output(
         rows.to_tensor(),
         testing=True,

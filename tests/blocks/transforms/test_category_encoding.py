@@ -21,10 +21,10 @@ def _encoding(case):
     "case", golden.cases("transforms", "CategoryEncoding", where=lambda case: "output" in case.outputs)
 )
 def test_golden(case):
-    found = _encoding(case)(golden.tensors(case.inputs))
-    golden.assert_close(found, case.outputs["output"], dtype=True)
+    result = _encoding(case)(golden.tensors(case.inputs))
+    golden.assert_close(result, case.outputs["output"], dtype=True)
     if "output_dense" in case.outputs:
-        dense = {name: tf.sparse.to_dense(value) for name, value in found.items()}
+        dense = {name: tf.sparse.to_dense(value) for name, value in result.items()}
         golden.assert_close(dense, case.outputs["output_dense"])
 
 
@@ -51,8 +51,8 @@ def test_ragged_lists_count_what_they_hold():
 
 def test_weights_follow_the_place_in_ragged_lists():
     encoding = mm.CategoryEncoding(_schema(), output_mode="count", count_weights=[[1, 10], [2, 20]])
-    found = encoding({"a": tf.ragged.constant([[4], [1, 1]])})["a"]
-    np.testing.assert_array_equal(found, [[0, 0, 0, 0, 1], [0, 22, 0, 0, 0]])
+    result = encoding({"a": tf.ragged.constant([[4], [1, 1]])})["a"]
+    np.testing.assert_array_equal(result, [[0, 0, 0, 0, 1], [0, 22, 0, 0, 0]])
 
 
 @pytest.mark.parametrize("mode", ["one_hot", "multi_hot", "count"])
@@ -88,7 +88,9 @@ def test_a_linear_layer_trains_on_sparse_vectors(tmp_path):
 
 def test_ids_outside_the_domain():
     encoding = mm.CategoryEncoding(_schema(), name="wide")
-    with pytest.raises(DataError, match=r"wide: column a: an id has no row; expected 0 to 4, got 5\. Raise the maximum"):
+    with pytest.raises(
+        DataError, match=r"wide: column a: an id has no row; expected 0 to 4, got 5\. Raise the maximum"
+    ):
         encoding({"a": np.array([[5]])})
     with pytest.raises(tf.errors.InvalidArgumentError, match="wide: column a: an id has no row; expected 0 to 4"):
         tf.function(lambda batch: encoding(batch))({"a": tf.constant([[5]])})

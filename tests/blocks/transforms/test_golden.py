@@ -20,10 +20,10 @@ def _same_type(actual: Any, expected: Any) -> None:
 
 @pytest.mark.parametrize("case", golden.cases("transforms", "ToOneHot"))
 def test_to_one_hot(case):
-    given = golden.tensors(case.inputs)
-    found = mm.ToOneHot().call_outputs(mm.Prediction(given["predictions"], given["targets"]))
-    _same_type(found.targets, case.outputs["targets"])
-    assert found.outputs is given["predictions"]
+    batch = golden.tensors(case.inputs)
+    result = mm.ToOneHot().call_outputs(mm.Prediction(batch["predictions"], batch["targets"]))
+    _same_type(result.targets, case.outputs["targets"])
+    assert result.outputs is batch["predictions"]
 
 
 def _target(name: str) -> Any:
@@ -37,9 +37,9 @@ def test_to_target(case):
     if "ColumnSchema" in case.note:
         targets = [schema[name] for name in targets]
     layer = mm.ToTarget(schema, *targets, one_hot=case.args.get("one_hot", False))
-    found = layer(golden.tensors(case.inputs["inputs"]), targets=golden.tensors(case.inputs["targets"]))
-    _same_type(found.outputs, case.outputs["inputs"])
-    _same_type(found.targets, case.outputs["targets"])
+    result = layer(golden.tensors(case.inputs["inputs"]), targets=golden.tensors(case.inputs["targets"]))
+    _same_type(result.outputs, case.outputs["inputs"])
+    _same_type(result.targets, case.outputs["targets"])
 
 
 @pytest.mark.parametrize("case", golden.cases("transforms", "ToTarget.compute_output_schema"))
@@ -80,9 +80,9 @@ def test_broadcast_to_sequence_mask(case):
 @pytest.mark.parametrize("case", golden.cases("transforms", "ToDense", "ToSparse"))
 def test_to_dense_and_sparse(case):
     schema = golden.schema(case.args["schema"]) if case.args else None
-    given = golden.tensors(case.inputs)
+    batch = golden.tensors(case.inputs)
     layer = mm.ToDense(schema) if case.name == "ToDense" else mm.ToSparse(schema)
-    _same_type(layer(given.get("inputs", given)), case.outputs["output"])
+    _same_type(layer(batch.get("inputs", batch)), case.outputs["output"])
 
 
 def _of_table(case: golden.Case) -> bool:
@@ -95,22 +95,22 @@ def test_swap_noise(case):
     if "schema" in arguments:
         arguments["schema"] = golden.schema(arguments["schema"])
     layer = mm.StochasticSwapNoise(**arguments)
-    given = golden.tensors(case.inputs)
-    mask = given.pop("input_mask", None)
-    padding = given["i"].numpy() == 0
+    batch = golden.tensors(case.inputs)
+    mask = batch.pop("input_mask", None)
+    padding = batch["i"].numpy() == 0
     tf.random.set_seed(7)
-    draw = tf.function(lambda: layer(given, input_mask=mask, training=True))
+    draw = tf.function(lambda: layer(batch, input_mask=mask, training=True))
     changed = []
     for _ in range(1000):
-        found = {name: tensor.numpy() for name, tensor in draw().items()}
-        for name, tensor in found.items():
-            before = given[name].numpy()
+        result = {name: tensor.numpy() for name, tensor in draw().items()}
+        for name, tensor in result.items():
+            before = batch[name].numpy()
             assert tensor.dtype == before.dtype
             assert (tensor[padding] == before[padding]).all()
             assert sorted(tensor.flatten()) == sorted(before.flatten())
             changed.append((tensor != before)[~padding].mean())
-    for name, tensor in layer(given, input_mask=mask, training=False).items():
-        assert tensor is given[name]
+    for name, tensor in layer(batch, input_mask=mask, training=False).items():
+        assert tensor is batch[name]
     # Of k chosen elements k - 1 change on average (a permutation leaves one in place), for k above 0. Of n = 12, chosen
     # with p: (n p - 1 + (1 - p)^n) / n, which is 0.0402 for 0.1 and 0.4167 for 0.5; the released library has 0.0393 and
     # 0.4195 in as many draws.
@@ -132,9 +132,9 @@ def test_swap_noise_of_many(case):
     tf.random.set_seed(7)
     for probability, share in case.outputs["share_changed_in_one_draw"].items():
         layer = mm.StochasticSwapNoise(replacement_prob=float(probability))
-        found = layer({"x": values}, input_mask=tf.ones((50, 40), "bool"), training=True)["x"]
+        result = layer({"x": values}, input_mask=tf.ones((50, 40), "bool"), training=True)["x"]
         # The share of 2,000 has a standard deviation of at most 0.0112.
-        assert np.mean(found.numpy() != values.numpy()) == pytest.approx(share, abs=0.045)
+        assert np.mean(result.numpy() != values.numpy()) == pytest.approx(share, abs=0.045)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_swap_noise_of_many(case):
 )
 def test_swap_noise_of_a_tensor(case):
     values = tf.constant([[1, 2, 3, 0, 0], [4, 5, 6, 7, 0], [8, 9, 10, 11, 12]])
-    found = mm.StochasticSwapNoise(**case.args)(values, input_mask=values != 0, training=True)
-    assert list(found.shape) == case.outputs["shape"]
-    assert found.dtype == case.outputs["dtype"]
-    assert sorted(found.numpy().flatten()) == sorted(values.numpy().flatten())
+    result = mm.StochasticSwapNoise(**case.args)(values, input_mask=values != 0, training=True)
+    assert list(result.shape) == case.outputs["shape"]
+    assert result.dtype == case.outputs["dtype"]
+    assert sorted(result.numpy().flatten()) == sorted(values.numpy().flatten())

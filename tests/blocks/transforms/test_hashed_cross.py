@@ -31,9 +31,11 @@ def test_golden_refused(case):
 @pytest.mark.parametrize("case", golden.cases("transforms", "HashedCross", where=lambda case: "num_bins" in case.call))
 def test_golden_number_of_bins(case):
     for arguments, expected in case.outputs.items():
-        given = dict(part.split("=") for part in arguments.split(", "))
-        given = {name: value == "True" if value in ("True", "False") else int(value) for name, value in given.items()}
-        assert mm.HashedCross(_schema(case.args["schema_column_order"]), **given).num_bins == expected
+        options = dict(part.split("=") for part in arguments.split(", "))
+        options = {
+            name: value == "True" if value in ("True", "False") else int(value) for name, value in options.items()
+        }
+        assert mm.HashedCross(_schema(case.args["schema_column_order"]), **options).num_bins == expected
 
 
 @pytest.mark.parametrize(
@@ -48,8 +50,8 @@ def test_the_name_of_the_result():
     cross = mm.HashedCross(_schema(["b", "a"]), num_bins=10, output_mode="int")
     batch = {"a": np.array([[1]]), "b": np.array([[2]])}
     assert list(cross(batch)) == ["cross_a_b"]
-    named = mm.HashedCross(_schema(["b", "a"]), num_bins=10, output_mode="int", output_name="my_cross")
-    assert list(named(batch)) == ["my_cross"]
+    cross = mm.HashedCross(_schema(["b", "a"]), num_bins=10, output_mode="int", output_name="my_cross")
+    assert list(cross(batch)) == ["my_cross"]
 
 
 def test_bins_are_those_of_tensorflow_on_any_device():
@@ -69,8 +71,8 @@ def test_one_hot_lists_keep_the_batch():
     bins = mm.HashedCross(_schema("ab"), num_bins=10, output_mode="int")(batch)["cross_a_b"].numpy()
     assert bins.shape == (2, 2)
     for sparse in (False, True):
-        hot = mm.HashedCross(_schema("ab"), num_bins=10, sparse=sparse)(batch)["cross_a_b"]
-        dense = tf.sparse.to_dense(hot) if sparse else hot
+        vectors = mm.HashedCross(_schema("ab"), num_bins=10, sparse=sparse)(batch)["cross_a_b"]
+        dense = tf.sparse.to_dense(vectors) if sparse else vectors
         np.testing.assert_array_equal(dense, np.eye(10)[bins])
 
 
@@ -78,20 +80,20 @@ def test_ragged_lists_have_the_bins_of_dense_ones():
     batch = {"a": np.array([[1, 2]]), "b": np.array([[5, 6]])}
     bins = mm.HashedCross(_schema("ab"), num_bins=1000, output_mode="int")(batch)["cross_a_b"].numpy().tolist()
     ragged = {"a": tf.ragged.constant([[], [1, 2]]), "b": tf.ragged.constant([[7], [5, 6]])}
-    found = mm.HashedCross(_schema("ab"), num_bins=1000, output_mode="int")(ragged)["cross_a_b"]
-    assert found.to_list() == [[], *bins]
-    hot = mm.HashedCross(_schema("ab"), num_bins=1000, output_mode="multi_hot")(ragged)["cross_a_b"].numpy()
-    assert hot.sum(axis=1).tolist() == [0, 4]
-    assert sorted(np.flatnonzero(hot[1])) == sorted(bins[0])
+    result = mm.HashedCross(_schema("ab"), num_bins=1000, output_mode="int")(ragged)["cross_a_b"]
+    assert result.to_list() == [[], *bins]
+    vectors = mm.HashedCross(_schema("ab"), num_bins=1000, output_mode="multi_hot")(ragged)["cross_a_b"].numpy()
+    assert vectors.sum(axis=1).tolist() == [0, 4]
+    assert sorted(np.flatnonzero(vectors[1])) == sorted(bins[0])
     with pytest.raises(ConfigError, match=r"ragged lists cannot be one-hot; got a ragged tensor\. Use output_mode="):
         mm.HashedCross(_schema("ab"), num_bins=1000)(ragged)
 
 
 def test_a_list_crosses_a_scalar_column():
     batch = {"a": tf.ragged.constant([[1], [1, 2]]), "b": np.array([[5], [5]])}
-    found = mm.HashedCross(_schema("ab"), num_bins=1000, output_mode="int")(batch)["cross_a_b"].to_list()
-    assert [len(row) for row in found] == [1, 2]
-    assert found[0][0] == found[1][0]
+    result = mm.HashedCross(_schema("ab"), num_bins=1000, output_mode="int")(batch)["cross_a_b"].to_list()
+    assert [len(row) for row in result] == [1, 2]
+    assert result[0][0] == result[1][0]
 
 
 def test_errors():

@@ -32,8 +32,8 @@ def test_golden(case):
     "case", golden.cases("transforms", "HashedCrossAll", where=lambda case: "num_bins_by_output" in case.outputs)
 )
 def test_golden_number_of_bins(case):
-    found = {name: cross.num_bins for name, cross in _crosses(case).parallel_dict.items()}
-    assert found == case.outputs["num_bins_by_output"]
+    result = {name: cross.num_bins for name, cross in _crosses(case).parallel_dict.items()}
+    assert result == case.outputs["num_bins_by_output"]
 
 
 @pytest.mark.parametrize("case", golden.cases("transforms", "HashedCrossAll", where=lambda case: case.raises))

@@ -19,12 +19,12 @@ RAGGED = tf.ragged.constant([[3, 5], [7]])
 
 
 @pytest.mark.parametrize(
-    "given", [PAIR, {"genres": RAGGED}, {"genres": RAGGED.to_sparse()}], ids=lambda each: str(len(each))
+    "inputs", [PAIR, {"genres": RAGGED}, {"genres": RAGGED.to_sparse()}], ids=lambda each: str(len(each))
 )
-def test_list_to_dense(given):
-    assert mm.ListToDense()(given)["genres"].numpy().tolist() == [[3, 5], [7, 0]]
-    assert mm.ListToDense(max_seq_length=3)(given)["genres"].numpy().tolist() == [[3, 5, 0], [7, 0, 0]]
-    assert mm.ListToDense(max_seq_length=1)(given)["genres"].numpy().tolist() == [[3], [7]]
+def test_list_to_dense(inputs):
+    assert mm.ListToDense()(inputs)["genres"].numpy().tolist() == [[3, 5], [7, 0]]
+    assert mm.ListToDense(max_seq_length=3)(inputs)["genres"].numpy().tolist() == [[3, 5, 0], [7, 0, 0]]
+    assert mm.ListToDense(max_seq_length=1)(inputs)["genres"].numpy().tolist() == [[3], [7]]
 
 
 def test_what_is_no_list_stays():
@@ -38,17 +38,17 @@ def test_list_to_ragged():
 
 
 def test_list_to_sparse():
-    found = mm.ListToSparse()(PAIR)["genres"]
-    assert found.indices.numpy().tolist() == [[0, 0], [0, 1], [1, 0]]
-    assert found.values.numpy().tolist() == [3, 5, 7]
+    result = mm.ListToSparse()(PAIR)["genres"]
+    assert result.indices.numpy().tolist() == [[0, 0], [0, 1], [1, 0]]
+    assert result.values.numpy().tolist() == [3, 5, 7]
     assert mm.ListToSparse()(RAGGED).values.numpy().tolist() == [3, 5, 7]
 
 
 def test_to_dense_of_a_sparse_column_takes_the_length_of_the_schema():
     column = ColumnSchema("genres", is_list=True, properties={"value_count": {"min": 0, "max": 3}})
-    found = mm.ToDense(Schema([column]))({"genres": RAGGED.to_sparse()})["genres"]
-    assert found.numpy().tolist() == [[3, 5, 0], [7, 0, 0]]
-    assert found.shape == (2, 3)
+    result = mm.ToDense(Schema([column]))({"genres": RAGGED.to_sparse()})["genres"]
+    assert result.numpy().tolist() == [[3, 5, 0], [7, 0, 0]]
+    assert result.shape == (2, 3)
 
 
 def test_lists_within_a_data_set():
@@ -81,41 +81,41 @@ def test_broadcast_without_masks():
 
 
 def test_swap_noise_of_ragged_features():
-    given = {"items": tf.ragged.constant([[1, 2, 3], [], [4, 5]]), "prices": tf.ragged.constant([[1.5], [2.5, 3.5]])}
-    found = mm.StochasticSwapNoise(replacement_prob=1.0)(given, training=True)
-    for name, lists in given.items():
-        assert found[name].row_lengths().numpy().tolist() == lists.row_lengths().numpy().tolist()
-        assert sorted(found[name].flat_values.numpy()) == sorted(lists.flat_values.numpy())
+    inputs = {"items": tf.ragged.constant([[1, 2, 3], [], [4, 5]]), "prices": tf.ragged.constant([[1.5], [2.5, 3.5]])}
+    result = mm.StochasticSwapNoise(replacement_prob=1.0)(inputs, training=True)
+    for name, lists in inputs.items():
+        assert result[name].row_lengths().numpy().tolist() == lists.row_lengths().numpy().tolist()
+        assert sorted(result[name].flat_values.numpy()) == sorted(lists.flat_values.numpy())
 
 
 def test_swap_noise_of_ragged_features_with_a_schema_keeps_padding():
     schema = Schema([mm.create_categorical_column("items", 9, tags=[Tags.ITEM_ID]), ColumnSchema("prices")])
-    given = {
+    inputs = {
         "items": tf.ragged.constant([[1, 2, 0], [3]]),
         "prices": tf.ragged.constant([[1.5, 2.5, 9.5], [3.5]]),
         "user": tf.constant([[7], [8]]),
     }
     tf.random.set_seed(1)
     for _ in range(20):
-        found = mm.StochasticSwapNoise(schema, replacement_prob=1.0)(given, training=True)
+        result = mm.StochasticSwapNoise(schema, replacement_prob=1.0)(inputs, training=True)
         # The third item is padding, so the third price stays too; the user is not in the schema.
-        assert found["prices"][0, 2] == 9.5
-        assert found["user"] is given["user"]
+        assert result["prices"][0, 2] == 9.5
+        assert result["user"] is inputs["user"]
 
 
 def test_swap_noise_with_neither_mask_nor_schema_goes_by_each_feature():
     values = tf.constant([[1, 2, 0], [3, 0, 0]])
     tf.random.set_seed(1)
-    found = mm.StochasticSwapNoise(replacement_prob=1.0)({"x": values}, training=True)["x"].numpy()
-    assert (found == 0).tolist() == [[False, False, True], [False, True, True]]
+    result = mm.StochasticSwapNoise(replacement_prob=1.0)({"x": values}, training=True)["x"].numpy()
+    assert (result == 0).tolist() == [[False, False, True], [False, True, True]]
 
 
 def test_swap_noise_with_both_goes_by_the_mask():
     schema = Schema([mm.create_categorical_column("x", 9, tags=[Tags.ITEM_ID])])
     values = tf.constant([[1, 2, 3, 4]])
     mask = tf.constant([[True, True, False, False]])
-    found = mm.StochasticSwapNoise(schema, replacement_prob=1.0)({"x": values}, input_mask=mask, training=True)["x"]
-    assert found.numpy()[0, 2:].tolist() == [3, 4]
+    result = mm.StochasticSwapNoise(schema, replacement_prob=1.0)({"x": values}, input_mask=mask, training=True)["x"]
+    assert result.numpy()[0, 2:].tolist() == [3, 4]
 
 
 def test_swap_noise_mixes_no_forms():
@@ -146,16 +146,16 @@ def test_to_target_arguments():
 def test_to_target_comes_back_from_its_configuration():
     schema = Schema([mm.create_categorical_column("item", 2), ColumnSchema("price")])
     again = mm.ToTarget.from_config(mm.ToTarget(schema, schema["item"], one_hot=True).get_config())
-    found = again({"item": tf.constant([2, 0]), "price": tf.constant([1.0, 2.0])}, targets={})
-    assert found.targets["item"].numpy().tolist() == [[0, 0, 1], [1, 0, 0]]
-    assert list(found.outputs) == ["price"]
+    result = again({"item": tf.constant([2, 0]), "price": tf.constant([1.0, 2.0])}, targets={})
+    assert result.targets["item"].numpy().tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert list(result.outputs) == ["price"]
 
 
 def test_to_target_leaves_a_batch_without_the_column():
     layer = mm.ToTarget(Schema([ColumnSchema("click"), ColumnSchema("price")]), "click")
-    found = layer({"price": tf.constant([1.0])})
-    assert found.targets is None
-    assert list(found.outputs) == ["price"]
+    result = layer({"price": tf.constant([1.0])})
+    assert result.targets is None
+    assert list(result.outputs) == ["price"]
 
 
 def test_to_one_hot_leaves_what_is_no_prediction():

@@ -10,15 +10,15 @@ from tests import golden
 @pytest.mark.parametrize("case", golden.cases("interactions", "LogitsTemperatureScaler"))
 def test_golden(case):
     layer = mm.LogitsTemperatureScaler(**case.args)
-    given = golden.tensors(case.inputs)
-    prediction = mm.Prediction(given["predictions"], given["targets"])
+    batch = golden.tensors(case.inputs)
+    prediction = mm.Prediction(batch["predictions"], batch["targets"])
     trained = layer(prediction, training=True)
     golden.assert_close(trained.outputs, case.outputs["training"])
     golden.assert_close(trained.targets, case.outputs["targets_after"])
     golden.assert_close(layer(prediction, testing=True).outputs, case.outputs["testing"])
     golden.assert_close(layer(prediction).outputs, case.outputs["inference_prediction_object"])
-    golden.assert_close(layer(given["predictions"]), case.outputs["inference_plain_tensor"])
-    golden.assert_close(layer(given["predictions"], training=True), case.outputs["training_plain_tensor"])
+    golden.assert_close(layer(batch["predictions"]), case.outputs["inference_plain_tensor"])
+    golden.assert_close(layer(batch["predictions"], training=True), case.outputs["training_plain_tensor"])
 
 
 @pytest.mark.parametrize("temperature", [0, -1.0])

@@ -26,14 +26,14 @@ def folder(tmp_path):
 
 
 def test_get_filenames(folder):
-    def named(*args):
+    def relative(*args):
         return [path.removeprefix(f"{folder}/") for path in get_filenames(*args)]
 
-    assert named([folder / "other", folder], "*.parquet") == ["other/e.parquet", "a.parquet", "b.parquet"]
-    assert named(str(folder)) == ["a.parquet", "b.parquet", "c.txt", "other", "sub"]
-    assert named(folder, "*/*.parquet") == ["other/e.parquet", "sub/d.parquet"]
-    assert named(folder / "sub", "*.csv") == []
-    assert named([]) == []
+    assert relative([folder / "other", folder], "*.parquet") == ["other/e.parquet", "a.parquet", "b.parquet"]
+    assert relative(str(folder)) == ["a.parquet", "b.parquet", "c.txt", "other", "sub"]
+    assert relative(folder, "*/*.parquet") == ["other/e.parquet", "sub/d.parquet"]
+    assert relative(folder / "sub", "*.csv") == []
+    assert relative([]) == []
 
 
 def test_get_filenames_of_a_missing_folder(folder):
@@ -147,7 +147,10 @@ def test_what_cannot_be_read(parquet):
         validate_dataset(parquet, 10, 0.1, "avro", None)
     with pytest.raises(DataError) as error:
         validate_dataset(5, 10, 0.1, None, None)
-    assert str(error.value) == "the type of the data is not supported; expected a Dataset, a data frame or paths of files, got 5"
+    assert (
+        str(error.value)
+        == "the type of the data is not supported; expected a Dataset, a data frame or paths of files, got 5"
+    )
     with pytest.raises(ConfigError) as error:
         validate_dataset(parquet, 10, -1, None, None)
     assert str(error.value) == "buffer_size is invalid; expected a fraction, or a number of rows, got -1"

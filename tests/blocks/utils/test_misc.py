@@ -42,8 +42,8 @@ class _Child(_Thing): ...
     ],
 )
 def test_filter_kwargs(thing, taken):
-    found = filter_kwargs(KWARGS, thing)
-    assert list(found.items()) == [(name, KWARGS[name]) for name in taken]
+    result = filter_kwargs(KWARGS, thing)
+    assert list(result.items()) == [(name, KWARGS[name]) for name in taken]
 
 
 def test_filter_kwargs_of_what_takes_any():
@@ -56,8 +56,8 @@ def test_filter_kwargs_of_what_takes_any():
 def test_filter_kwargs_with_other_arguments():
     import inspect
 
-    found = filter_kwargs(KWARGS, _plain, argspec_fn=lambda _: inspect.getfullargspec(_keyword_only))
-    assert found == {"a": 1, "only": 3}
+    result = filter_kwargs(KWARGS, _plain, argspec_fn=lambda _: inspect.getfullargspec(_keyword_only))
+    assert result == {"a": 1, "only": 3}
 
 
 @pytest.mark.parametrize(

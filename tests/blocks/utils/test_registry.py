@@ -161,7 +161,7 @@ def test_every_way_of_registering():
     def called(): ...
 
     @registry.register("own-name")
-    def named(): ...
+    def function(): ...
 
     @registry.register_with_multiple_names("one", None)
     def several(): ...
@@ -170,7 +170,7 @@ def test_every_way_of_registering():
     assert dict(registry.items()) == {
         "plain": plain,
         "called": called,
-        "own-name": named,
+        "own-name": function,
         "one": several,
         "several": several,
         "set": plain,

@@ -179,7 +179,11 @@ def test_constant_columns_are_only_centred() -> None:
             np.array([b"a"] * 4, object),
             "column 'tags': the column has the wrong shape; expected (B, L), got (4",
         ),
-        ("year", np.zeros(3, np.float32), "column 'year': the columns have different numbers of rows; expected 4, as in"),
+        (
+            "year",
+            np.zeros(3, np.float32),
+            "column 'year': the columns have different numbers of rows; expected 4, as in",
+        ),
     ],
 )
 def test_a_column_that_does_not_fit(workflow: FittedWorkflow, name: str, values: np.ndarray, message: str) -> None:

@@ -26,8 +26,8 @@ def test_integers_as_a_dictionary_would_find_them(keys: list[int]) -> None:
     expected = [2 + keys.index(value) if value in keys else 0 for value in asked]
     values = np.array([*asked, -(2**63)], dtype=np.int64)
     before = values.copy()
-    found = create_lookup("x", pa.array(keys, pa.int64())).find(values)
-    assert found.tolist() == [*expected, 1]
+    result = create_lookup("x", pa.array(keys, pa.int64())).find(values)
+    assert result.tolist() == [*expected, 1]
     assert (values == before).all()
 
 

@@ -95,7 +95,7 @@ class TableOperator:
         }
 
 
-def is_table_operator(step: Any) -> bool:
+def is_table_operator(step: object) -> bool:
     """Whether a transform is a Merlin operator."""
     return not callable(step) and callable(getattr(step, "transform", None))
 

@@ -30,7 +30,7 @@ class PositionMask(NamedTuple):
     """
 
     target: str
-    mask: Any
+    mask: tf.Tensor | tf.RaggedTensor
     hidden: bool
 
 
@@ -74,9 +74,9 @@ class MaskedPositions(NamedTuple):
         rows: (P,), row of the batch of each element.
     """
 
-    vectors: Any
-    targets: Any
-    rows: Any
+    vectors: tf.Tensor
+    targets: tf.Tensor
+    rows: tf.Tensor
 
 
 def is_sequence(vectors: Any, target: Any, features: Any) -> bool:

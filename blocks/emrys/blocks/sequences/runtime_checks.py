@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
 from emrys.blocks.errors import DataError
 
 
-def require(condition: Any, summary: str, *, expected: str, fix: str) -> None:
+def require(condition: tf.Tensor, summary: str, *, expected: str, fix: str) -> None:
     """Raises an error unless `condition` is True everywhere.
 
     Raises:

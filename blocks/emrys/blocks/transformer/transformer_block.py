@@ -309,7 +309,7 @@ class TransformerBlock(Block):
         }
 
 
-def to_dense(sequence: Any, mask: Any = None) -> tuple[Any, Any]:
+def to_dense(sequence: tf.Tensor | tf.RaggedTensor, mask: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
     """A sequence as dense vectors and a mask of the elements.
 
     Args:
@@ -328,18 +328,18 @@ def to_dense(sequence: Any, mask: Any = None) -> tuple[Any, Any]:
     return sequence, tf.cast(mask, "bool")
 
 
-def append_position(vectors: Any, valid: Any, is_element: bool) -> tuple[Any, Any]:
+def append_position(vectors: tf.Tensor, valid: tf.Tensor, is_element: bool) -> tuple[tf.Tensor, tf.Tensor]:
     """Appends a position of zeros to vectors and mask; `is_element` is its value in the mask."""
     last = tf.fill((tf.shape(valid)[0], 1), is_element)
     return tf.pad(vectors, [[0, 0], [0, 1], [0, 0]]), tf.concat([valid, last], axis=1)
 
 
-def element_positions(valid: Any) -> Any:
+def element_positions(valid: tf.Tensor) -> tf.Tensor:
     """Position of every element in its row, from 0, without padding; (B, L), int32."""
     return tf.maximum(tf.cumsum(tf.cast(valid, "int32"), axis=1) - 1, 0)
 
 
-def last_element(vectors: Any, valid: Any) -> Any:
+def last_element(vectors: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
     """The vector of the last element of every row, (B, D); zeros for an empty row. L must be above 0."""
     back = tf.argmax(tf.cast(tf.reverse(valid, [1]), "int32"), axis=1, output_type="int32")
     last = tf.gather(vectors, tf.shape(valid)[1] - 1 - back, batch_dims=1)

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 
-def one_hot(ids: Any, size: int, sparse: bool, dtype: str) -> Any:
+def one_hot(ids: tf.Tensor, size: int, sparse: bool, dtype: str) -> tf.Tensor | tf.SparseTensor:
     """Encodes every id as a one-hot vector.
 
     Args:
@@ -27,7 +27,9 @@ def one_hot(ids: Any, size: int, sparse: bool, dtype: str) -> Any:
     return _sparse(indices, tf.ones(tf.size(ids), dtype), shape, (*ids.shape, size))
 
 
-def multi_hot(rows: Any, ids: Any, weights: Any, batch: Any, size: int, *, count: bool, sparse: bool) -> Any:
+def multi_hot(
+    rows: tf.Tensor, ids: tf.Tensor, weights: tf.Tensor, batch: tf.Tensor, size: int, *, count: bool, sparse: bool
+) -> tf.Tensor | tf.SparseTensor:
     """Encodes the ids of each row as one vector.
 
     Args:
@@ -55,7 +57,7 @@ def multi_hot(rows: Any, ids: Any, weights: Any, batch: Any, size: int, *, count
     return _sparse(indices, values if count else tf.ones_like(values), tf.stack([batch, size]), (None, size))
 
 
-def _sparse(indices: Any, values: Any, shape: Any, static_shape: tuple[Any, ...]) -> tf.SparseTensor:
+def _sparse(indices: tf.Tensor, values: tf.Tensor, shape: tf.Tensor, static_shape: tuple[Any, ...]) -> tf.SparseTensor:
     tensor = tf.SparseTensor(indices, values, shape)
     tensor.set_shape(static_shape)
     return tensor

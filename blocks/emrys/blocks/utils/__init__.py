@@ -1,1 +1,1 @@
-"""Small tools without a family of their own: names, files, keyword arguments, time."""
+"""Utilities: the registry of names, files, keyword arguments, timing."""

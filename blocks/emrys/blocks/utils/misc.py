@@ -37,7 +37,7 @@ def filter_kwargs(
     return {name: value for name, value in kwargs.items() if name in accepted}
 
 
-def safe_json(data: Any) -> bool:
+def safe_json(data: object) -> bool:
     """Whether a value can be serialized as JSON.
 
     Args:
@@ -54,7 +54,7 @@ def safe_json(data: Any) -> bool:
     return data is None or isinstance(data, (bool, int, float, str))
 
 
-def get_object_size(obj: Any, seen: set[int] | None = None) -> int:
+def get_object_size(obj: object, seen: set[int] | None = None) -> int:
     """Memory of an object and all objects that it refers to.
 
     Every object counts once. The buffer of an array counts, that of a view does not, nor the memory of C extensions.

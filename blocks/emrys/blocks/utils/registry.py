@@ -62,7 +62,7 @@ def default_name(class_or_fn: Callable[..., Any]) -> str:
     return camelcase_to_snakecase(name)
 
 
-def default_object_name(obj: Any) -> str:
+def default_object_name(obj: object) -> str:
     """The name of an object's class, in snake case.
 
     Args:
