@@ -136,6 +136,6 @@ def test_another_shape():
     with pytest.raises(ConfigError) as error:
         TensorInitializer(WEIGHTS)(shape=(4, 2))
     assert str(error.value) == (
-        "the given weights do not fit; expected weights of shape (4, 2), got (3, 2). "
+        "the weights do not fit; expected weights of shape (4, 2), got (3, 2). "
         "One row for each id of the domain (its maximum + 1), as many columns as the dimension."
     )

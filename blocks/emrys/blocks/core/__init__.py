@@ -1,1 +1,1 @@
-"""What every block is made of: the base class, composition, selection, aggregation."""
+"""The base class of blocks, and blocks for composition, selection and aggregation."""

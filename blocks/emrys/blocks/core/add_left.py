@@ -1,4 +1,4 @@
-"""One number of each row added to features."""
+"""`AddLeft`: one value of each row added to the other features."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from emrys.blocks.errors import ConfigError
 class AddLeft(TabularAggregation):
     """Concatenates the tensors of a dictionary, and adds one of them to all values: `y = left + concat(others)`.
 
-    Where `left` has more than one value a row, a trained linear layer makes one of them first.
+    If `left` has more than one value a row, a trained linear layer first reduces it to one.
 
     Args:
         left_name: Name of the tensor that is added. Default: `"bias"`.
@@ -45,7 +45,7 @@ class AddLeft(TabularAggregation):
         self.wide_logit = keras.layers.Dense(1, name="wide_logit")
 
     def build(self, input_shape: Shape) -> None:
-        """Builds the layer in front of `left_name`, where it is needed."""
+        """Builds the linear layer, if it is needed."""
         self.compute_output_shape(input_shape)
         shapes = as_shape(input_shape)
         if isinstance(shapes, dict) and shapes[self.left_name][-1] != 1:
@@ -53,7 +53,7 @@ class AddLeft(TabularAggregation):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Gives the sum."""
+        """Returns the sum."""
         if not isinstance(inputs, dict):
             return inputs
         left = inputs[self.left_name]
@@ -62,7 +62,7 @@ class AddLeft(TabularAggregation):
         return tf.cast(left, others.dtype) + others
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shape of the others, concatenated."""
+        """Returns the shape of the others, concatenated."""
         shapes = as_shape(input_shape)
         if not isinstance(shapes, dict):
             return shapes
@@ -76,5 +76,5 @@ class AddLeft(TabularAggregation):
         return as_shape(self.concat.compute_output_shape(others))
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "left_name": self.left_name}

@@ -22,41 +22,41 @@ aggregation_registry: Any = Registry.class_registry("aggregation")
 
 
 class TabularAggregation(Block):
-    """Base of the layers that make one tensor of a dictionary of them.
+    """Base class of layers that combine a dictionary of tensors into one.
 
-    A subclass writes `combine`, which gets the tensors in alphabetical order of their names.
+    A subclass implements `combine`, which gets the tensors in alphabetical order of their names.
     """
 
     #: The aggregations by the names that `aggregation=` accepts.
     registry: ClassVar[Any] = aggregation_registry
 
     def get_values(self, inputs: dict[str, Any]) -> list[Any]:
-        """The tensors of a dictionary in alphabetical order of their names."""
+        """Returns the tensors of a dictionary in alphabetical order of their names."""
         return [inputs[name] for name in sorted(inputs)]
 
     def combine(self, values: list[Any]) -> Any:
-        """Makes one tensor of `values`."""
+        """Combines `values` into one tensor."""
         raise NotImplementedError
 
     def call(self, inputs: Any) -> Any:
-        """Aggregates a dictionary; a tensor alone is given back as it is."""
+        """Aggregates a dictionary; a single tensor is returned unchanged."""
         if not isinstance(inputs, dict):
             return inputs
         return self.combine(self.get_values(inputs))
 
 
 class PairAggregation(TabularAggregation):
-    """Base of the aggregations of two tensors, which come in a dictionary or as two arguments.
+    """Base class of aggregations of two tensors, in a dictionary or as two arguments.
 
-    A subclass writes `combine_pair`; of a dictionary it gets the tensors in alphabetical order of their names.
+    A subclass implements `combine_pair`; from a dictionary it gets the tensors in alphabetical order of their names.
     """
 
     def combine_pair(self, left: Any, right: Any) -> Any:
-        """Makes one tensor of two."""
+        """Combines two tensors into one."""
         raise NotImplementedError
 
     def build(self, input_shape: Shape) -> None:
-        """Checks that there are two tensors of one shape."""
+        """Checks that there are two tensors of the same shape."""
         if isinstance(input_shape, dict):
             self.compute_output_shape(input_shape)
         self.built = True
@@ -71,7 +71,7 @@ class PairAggregation(TabularAggregation):
         return self.combine_pair(left, right)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The shape that both tensors have."""
+        """Returns the shape that both tensors have."""
         self._check_number(len(input_shape) if isinstance(input_shape, dict) else 1)
         return common_shape(self, input_shape)
 
@@ -81,7 +81,7 @@ class PairAggregation(TabularAggregation):
 
 
 def parse_aggregation(value: Any) -> keras.layers.Layer | None:
-    """Makes an aggregation of its name.
+    """Returns the aggregation of a name; None and layers are returned unchanged.
 
     Raises:
         ConfigError: if there is none of that name.
@@ -93,7 +93,7 @@ def parse_aggregation(value: Any) -> keras.layers.Layer | None:
 
 
 def shapes_in_order(layer: keras.layers.Layer, input_shape: Shape) -> list[tuple[int | None, ...]]:
-    """The shapes of a dictionary in alphabetical order of its keys, all of one rank."""
+    """Returns the shapes of a dictionary in alphabetical order of its keys, after checking that all have one rank."""
     shapes = as_shape(input_shape)
     ordered = [shapes[name] for name in sorted(shapes)]
     if len({len(shape) for shape in ordered}) > 1:
@@ -106,7 +106,7 @@ def shapes_in_order(layer: keras.layers.Layer, input_shape: Shape) -> list[tuple
 
 
 def common_shape(layer: keras.layers.Layer, input_shape: Shape) -> tuple[int | None, ...]:
-    """The one shape that all tensors of a dictionary have; a size that is not known fits any.
+    """Returns the shape that all tensors of a dictionary share; an unknown size matches any size.
 
     Raises:
         ConfigError: if ranks or known sizes differ.
@@ -124,7 +124,7 @@ def common_shape(layer: keras.layers.Layer, input_shape: Shape) -> tuple[int | N
 
 
 def any_mask(previous_mask: Any) -> Any:
-    """The mask of lists side by side: True where that of any of them is; None where none has one."""
+    """Returns the union of the masks of several lists; None if none has a mask."""
     masks = previous_mask.values() if isinstance(previous_mask, dict) else [previous_mask]
     present = [mask for mask in masks if mask is not None]
     return functools.reduce(tf.logical_or, present) if present else None
@@ -136,7 +136,7 @@ class ConcatFeatures(TabularAggregation):
     """Concatenates tensors, in alphabetical order of their names.
 
     Args:
-        axis: Along which axis. Default: -1.
+        axis: Axis of the concatenation. Default: -1.
         output_dtype: Type of the result. Default: `"float32"`.
 
     Input shape:
@@ -170,11 +170,11 @@ class ConcatFeatures(TabularAggregation):
         return tf.concat(values, axis=self.axis)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """True where the mask of any of the lists is; None where they are not side by side on the last axis."""
+        """Returns the union of the lists' masks; None unless they are concatenated on the last axis."""
         return any_mask(previous_mask) if self.axis == -1 else None
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shape with the sizes along `axis` added up."""
+        """Returns the shape with the sum of the sizes along `axis`."""
         if not isinstance(input_shape, dict):
             return as_shape(input_shape)
         shapes = shapes_in_order(self, input_shape)
@@ -184,7 +184,7 @@ class ConcatFeatures(TabularAggregation):
         return tuple(result)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "axis": self.axis, "output_dtype": self.output_dtype}
 
 
@@ -194,7 +194,7 @@ class StackFeatures(TabularAggregation):
     """Stacks tensors of one shape along a new axis, in alphabetical order of their names.
 
     Args:
-        axis: Where the new axis is. Default: -1.
+        axis: Position of the new axis. Default: -1.
         output_dtype: Type of the result. Default: `"float32"`.
 
     Input shape:
@@ -220,7 +220,7 @@ class StackFeatures(TabularAggregation):
         return tf.stack([tf.cast(value, self.output_dtype) for value in values], axis=self.axis)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shape with the new axis."""
+        """Returns the shape with the new axis."""
         if not isinstance(input_shape, dict):
             return as_shape(input_shape)
         shapes = shapes_in_order(self, input_shape)
@@ -234,14 +234,14 @@ class StackFeatures(TabularAggregation):
         return tuple(result)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "axis": self.axis, "output_dtype": self.output_dtype}
 
 
 @aggregation_registry.register_with_multiple_names("element-wise-sum", "sum")
 @keras.saving.register_keras_serializable("emrys")
 class ElementwiseSum(TabularAggregation):
-    """Adds tensors of one shape up, element by element: `Σ_f x_f`.
+    """Sums tensors of one shape, element by element: `Σ_f x_f`.
 
     Input shape:
         Dictionary of F tensors (B, D).
@@ -264,7 +264,7 @@ class ElementwiseSum(TabularAggregation):
         self.supports_masking = True
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """True where the mask of any of the lists is."""
+        """Returns the union of the lists' masks."""
         return any_mask(previous_mask)
 
     def build(self, input_shape: Shape) -> None:
@@ -273,18 +273,18 @@ class ElementwiseSum(TabularAggregation):
         self.built = True
 
     def combine(self, values: list[Any]) -> Any:
-        """Adds `values` up."""
+        """Returns the sum of `values`."""
         return functools.reduce(operator.add, values)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The shape that all inputs have."""
+        """Returns the shape that all inputs have."""
         return common_shape(self, input_shape) if isinstance(input_shape, dict) else as_shape(input_shape)
 
 
 @aggregation_registry.register_with_multiple_names("cosine", "cosine-similarity")
 @keras.saving.register_keras_serializable("emrys")
 class CosineSimilarity(PairAggregation):
-    """Cosine of the angle between two vectors, row by row: `x · y / (‖x‖ ‖y‖)`. A vector of zeros gives 0.
+    """Cosine of the angle between two vectors, row by row: `x · y / (‖x‖ ‖y‖)`. For a vector of zeros it is 0.
 
     Input shape:
         Dictionary of two tensors (B, D), or two arguments (B, D).
@@ -304,11 +304,11 @@ class CosineSimilarity(PairAggregation):
     """
 
     def combine_pair(self, left: Any, right: Any) -> Any:
-        """Gives the cosines."""
+        """Returns the cosines."""
         return tf.reduce_sum(l2_normalize(left) * l2_normalize(right), axis=-1, keepdims=True)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, 1)."""
+        """Returns (B, 1)."""
         return (*super().compute_output_shape(input_shape)[:-1], 1)
 
 
@@ -334,17 +334,17 @@ class ElementWiseMultiply(PairAggregation):
     """
 
     def combine_pair(self, left: Any, right: Any) -> Any:
-        """Multiplies both."""
+        """Returns the product."""
         return left * right
 
 
 @aggregation_registry.register("element-wise-sum-item-multi")
 @keras.saving.register_keras_serializable("emrys")
 class ElementwiseSumItemMulti(TabularAggregation):
-    """Multiplies the item id's embedding with the sum of all other features: `x_item ⊙ Σ_{f ≠ item} x_f`.
+    """Multiplies the item id's embedding by the sum of all other features: `x_item ⊙ Σ_{f ≠ item} x_f`.
 
     Args:
-        schema: Says which column is the item's id: the one tagged ITEM_ID. Default: what `set_schema` gives.
+        schema: Schema with the item id, tagged ITEM_ID. Default: the schema passed to `set_schema`.
 
     Input shape:
         Dictionary of F tensors (B, D), the item id's among them, F at least 2.
@@ -376,7 +376,7 @@ class ElementwiseSumItemMulti(TabularAggregation):
         return self._schema
 
     def set_schema(self, schema: Schema | None) -> None:
-        """Gives the schema in which the item's id is looked up, unless the constructor was given one."""
+        """Sets the schema in which the item id is looked up, unless the constructor got one."""
         if self._schema is None:
             self._schema = schema
 
@@ -397,7 +397,7 @@ class ElementwiseSumItemMulti(TabularAggregation):
         return str(ids[0])
 
     def build(self, input_shape: Shape) -> None:
-        """Checks the shapes, and that the item's id is there."""
+        """Checks the shapes, and that the batch has the item id."""
         self.compute_output_shape(input_shape)
         self.built = True
 
@@ -408,12 +408,12 @@ class ElementwiseSumItemMulti(TabularAggregation):
         return inputs[item] * functools.reduce(operator.add, others)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The shape that all inputs have."""
+        """Returns the shape that all inputs have."""
         self._item_id(_features(self, as_shape(input_shape)))
         return common_shape(self, input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "schema": to_config(self._schema)}
 
 

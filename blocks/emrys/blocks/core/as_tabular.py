@@ -1,4 +1,4 @@
-"""Giving a tensor a name."""
+"""`AsTabular`: a tensor in a dictionary under a name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emrys.blocks.errors import ConfigError
 
 @keras.saving.register_keras_serializable("emrys")
 class AsTabular(Block):
-    """Puts its input into a dictionary under one name.
+    """Returns a dictionary with the input under one name.
 
     Args:
         output_name: The name.
@@ -40,17 +40,17 @@ class AsTabular(Block):
 
     @property
     def is_tabular(self) -> bool:
-        """True: it gives a dictionary."""
+        """True: the output is a dictionary."""
         return True
 
     def call(self, inputs: Any) -> dict[str, Any]:
-        """Gives the dictionary."""
+        """Returns the dictionary."""
         return {self.output_name: inputs}
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The input's shape under its name."""
+        """Returns the input's shape under the name."""
         return {self.output_name: as_shape(input_shape)}
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "output_name": self.output_name}

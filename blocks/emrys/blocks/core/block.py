@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _make(name: str, block_class: Any) -> Any:
-    # Of a class, some versions of Python look at `__new__` first, which Keras gives to layers.
+    # For a class, some versions of Python inspect `__new__` first, which Keras defines for layers.
     constructor = block_class.__init__ if inspect.isclass(block_class) else block_class
     required = [
         parameter.name
@@ -49,12 +49,12 @@ block_registry: Any = Registry("block", value_transformer=_make)
 
 
 def parse_layer(value: Any, owner: str, argument: str = "block") -> keras.layers.Layer:
-    """Makes a layer of its name; a layer is given back as it is.
+    """Returns the layer of a name; a layer is returned unchanged.
 
     Args:
         value: A layer, or a name in `block_registry`.
-        owner: What wants the layer, for errors.
-        argument: What it wants it as.
+        owner: Name of the caller, for error messages.
+        argument: Name of its argument, for error messages.
 
     Raises:
         ConfigError: if there is no block of that name, or it is neither a name nor a layer.
@@ -70,10 +70,10 @@ def parse_layer(value: Any, owner: str, argument: str = "block") -> keras.layers
 
 
 def parse_activation(value: Any, owner: str) -> Any:
-    """Makes a function of the name of an activation; a function or a layer is given back as it is.
+    """Returns the activation of a name; a function or a layer is returned unchanged.
 
     Raises:
-        ConfigError: if Keras knows no such activation; it says which known name is nearest.
+        ConfigError: if Keras has no such activation; the message suggests the nearest name.
     """
     if isinstance(value, keras.layers.Layer):
         return value
@@ -92,7 +92,7 @@ def parse_activation(value: Any, owner: str) -> Any:
 
 @dataclass(frozen=True)
 class _ContextHolder:
-    """An object of its own: Keras would take a context that a block holds for a part of the block."""
+    """A block's context, in a dataclass: Keras would track a context attribute as a part of the block."""
 
     context: ModelContext | None
     is_own: bool = False
@@ -100,13 +100,13 @@ class _ContextHolder:
 
 @keras.saving.register_keras_serializable("emrys")
 class Block(keras.layers.Layer):
-    """A Keras layer that takes a tensor or a dictionary of tensors, and knows how to be connected to others.
+    """A Keras layer on a tensor or a dictionary of tensors, with methods that connect it to other blocks.
 
-    A subclass writes `call`, builds its children in `build`, and gives its constructor's arguments back in
+    A subclass implements `call`, builds its children in `build`, and returns its constructor's arguments in
     `get_config`, with `emrys.blocks.core.serializing.to_config` around those that are layers or schemas.
 
     Args:
-        context: What the block shares with others. Default: none, until a model or a chain hands one down.
+        context: Context shared with other blocks. Default: none, until a model or a chain sets one.
         **kwargs: The arguments of `keras.layers.Layer`.
 
     Raises:
@@ -124,26 +124,26 @@ class Block(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Makes the block from what `get_config` gave."""
+        """Creates the block from the configuration that `get_config` returned."""
         return cls(**from_config(config))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of the constructor; the context only where it was one of them."""
+        """Returns the constructor's arguments; the context only if it was one of them."""
         config: dict[str, Any] = super().get_config()
         return {**config, "context": to_config(self._context_holder.context)} if self._context_holder.is_own else config
 
     @classmethod
     def parse(cls, *block: Any) -> Any:
-        """Makes a block of its name, or one chain of several.
+        """Returns the block of a name, or a chain of several blocks.
 
         Args:
-            *block: Names in `registry`, or layers, which are kept as they are; or one list of them.
+            *block: Names in `registry`, or layers; or one list of them.
 
         Returns:
             The layer, or the chain of layers.
 
         Raises:
-            ConfigError: if there is no block of a name; it says which known name is nearest.
+            ConfigError: if there is no block of a name; the message suggests the nearest name.
         """
         items = list(block[0]) if len(block) == 1 and isinstance(block[0], (list, tuple)) else list(block)
         if not items:
@@ -153,7 +153,7 @@ class Block(keras.layers.Layer):
 
     @classmethod
     def from_layer(cls, layer: keras.layers.Layer) -> Block:
-        """Puts a layer into a block of the same name, which can be connected; the layer itself is not changed.
+        """Returns a block of the same name around a layer; the layer itself is not changed.
 
         Raises:
             ConfigError: if it is no layer.
@@ -162,20 +162,20 @@ class Block(keras.layers.Layer):
 
     @classmethod
     def parse_block(cls, input: keras.layers.Layer) -> Block:
-        """Gives a block back as it is, and any other layer as `from_layer` does."""
+        """Returns a block itself, and any other layer as a block; see `from_layer`."""
         return input if isinstance(input, Block) else cls.from_layer(input)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shape of the output; the input's own, unless a subclass says otherwise."""
+        """Returns the shape of the output; the input's own, unless a subclass says otherwise."""
         return as_shape(input_shape)
 
     def call_outputs(self, outputs: Any, training: bool = False, **kwargs: Any) -> Any:
-        """Changes a `Prediction` behind the output: its targets, its weights, its negatives. By itself it does not.
+        """Changes a `Prediction` after the output: targets, weights or negatives. The base class returns it unchanged.
 
         Args:
             outputs: The `Prediction`.
             training: Whether it is a training step. Default: False.
-            **kwargs: What else a subclass is told.
+            **kwargs: Further keyword arguments of a subclass.
 
         Returns:
             A `Prediction`.
@@ -183,16 +183,16 @@ class Block(keras.layers.Layer):
         return outputs
 
     def register_features(self, feature_shapes: Mapping[str, Any]) -> list[str]:
-        """Names of features that this block adds to a batch with features of these shapes; none by itself."""
+        """Returns the names of features that this block adds to a batch of these shapes; none in the base class."""
         return []
 
     @property
     def context(self) -> ModelContext | None:
-        """What this block shares with others, None where nothing was handed down."""
+        """The context shared with other blocks; None if there is none."""
         return self._context_holder.context
 
     def set_context(self, context: ModelContext | None) -> None:
-        """Hands a context to this block and to those inside it that were not given one of their own."""
+        """Sets the context of this block, and of its inner blocks without a context of their own."""
         self._context_holder = _ContextHolder(context, self._context_holder.is_own)
         for layer in _layers_in(list(_public(self))):
             if isinstance(layer, Block) and not layer._context_holder.is_own:
@@ -200,39 +200,39 @@ class Block(keras.layers.Layer):
 
     @property
     def schema(self) -> Schema | None:
-        """The columns that this block reads, None where it does not read features by name."""
+        """The columns that this block reads; None if it does not read features by name."""
         return None
 
     def set_schema(self, schema: Schema | None) -> None:
-        """Tells the block which columns there are; blocks that select by tag need it."""
+        """Sets the schema in which blocks that select by tag look up their columns."""
 
     @property
     def is_tabular(self) -> bool:
-        """Whether the block is known to give a dictionary."""
+        """Whether the block is known to return a dictionary."""
         return False
 
     def copy(self) -> Self:
-        """A new block with the same configuration and fresh weights."""
+        """Returns a new block with the same configuration and new weights."""
         return type(self).from_config(self.get_config())
 
     def select_by_name(self, name: str) -> keras.layers.Layer | None:
-        """This block, when it is called `name`."""
+        """Returns this block if its name is `name`."""
         return self if self.name == name else None
 
     def select_by_tag(self, tags: Tags | list[Tags]) -> Block | None:
-        """The part of this block that reads columns with one of `tags`, None where there is none."""
+        """Returns the part of this block that reads columns with one of `tags`; None if there is none."""
         schema = self.schema
         return self if schema is not None and len(schema.select_by_tag(tags)) else None
 
     def connect(
         self, *block: keras.layers.Layer | str, block_name: str | None = None, context: ModelContext | None = None
     ) -> SequentialBlock:
-        """Puts `block`s behind this one.
+        """Chains layers after this block.
 
         Args:
             *block: Layers or names of blocks, in order. The output of each is the input of the next.
             block_name: Name of the result.
-            context: What all of them share. Default: that of this block, if it has one.
+            context: Context of all of them. Default: that of this block, if it has one.
 
         Returns:
             The chain, as one block.
@@ -247,13 +247,13 @@ class Block(keras.layers.Layer):
         aggregation: Any = None,
         block_outputs_name: str | None = None,
     ) -> SequentialBlock:
-        """Puts `block` behind this one and keeps this one's output beside the result.
+        """Chains `block` after this one and keeps this block's output beside the result.
 
         Args:
             block: Layer that takes this block's output.
             shortcut_filter: Selects what of this block's output is kept, all of it by default.
-            post: What is applied to both together.
-            aggregation: How both become one tensor, such as `"concat"`: the shortcut first. None gives a dictionary.
+            post: Layer applied to both together.
+            aggregation: Aggregation of both, such as `"concat"`, with the shortcut first. None returns a dictionary.
             block_outputs_name: Name of the output of `block` in that dictionary, by default its own name.
 
         Returns:
@@ -264,11 +264,11 @@ class Block(keras.layers.Layer):
         return _sequential([self, shortcut])
 
     def connect_with_residual(self, block: keras.layers.Layer, activation: Any = None) -> SequentialBlock:
-        """Puts `block` behind this one and adds this one's output to the result: `activation(x + block(x))`.
+        """Chains `block` after this one and adds this block's output to the result: `activation(x + block(x))`.
 
         Args:
             block: Layer that takes this block's output and gives its shape.
-            activation: What is applied to the sum. Default: none.
+            activation: Activation of the sum. Default: none.
 
         Returns:
             The chain, as one block.
@@ -283,20 +283,20 @@ class Block(keras.layers.Layer):
         aggregation: Any = None,
         **kwargs: Any,
     ) -> SequentialBlock:
-        """Puts several layers side by side behind this one.
+        """Chains several parallel layers after this block.
 
         Args:
             *branches: Layers, or names of blocks, that take this block's output; those with a filter take a part of it.
             add_rest: Whether the features that no branch reads are passed on beside their outputs. Default: False.
-            post: What is applied to all outputs together.
-            aggregation: How they become one tensor, such as `"concat"`. Default: none, a dictionary.
+            post: Layer applied to all outputs together.
+            aggregation: Aggregation of the outputs, such as `"concat"`. Default: none, a dictionary.
             **kwargs: The other arguments of `ParallelBlock`.
 
         Returns:
             The chain, as one block.
 
         Raises:
-            SchemaError: if the rest is asked for, and a branch does not say which columns it reads.
+            SchemaError: if `add_rest` is set, and a branch does not declare the columns that it reads.
         """
         read: set[str] = set()
         layers = [parse_layer(branch, "connect_branch", "branches") for branch in branches]
@@ -308,7 +308,7 @@ class Block(keras.layers.Layer):
         )
 
     def repeat(self, num: int = 1) -> SequentialBlock:
-        """Puts `num` copies of this block behind it; each has weights of its own.
+        """Chains `num` copies of this block after it; each has its own weights.
 
         Args:
             num: Number of copies, so that there are `num` + 1 blocks in the chain. Default: 1.
@@ -334,14 +334,14 @@ class Block(keras.layers.Layer):
         residual: bool = False,
         **kwargs: Any,
     ) -> ParallelBlock:
-        """Puts this block and copies of it side by side.
+        """Returns this block and copies of it in parallel.
 
         Args:
             num: Number of branches. Default: 1.
-            prefix: What their names begin with, before 0, 1, …. Default: nothing.
+            prefix: Prefix of their names, before 0, 1, …. Default: none.
             names: Their names, instead. Default: none.
-            post: What is applied to all outputs together.
-            aggregation: How they become one tensor, such as `"stack"`. Default: none, a dictionary.
+            post: Layer applied to all outputs together.
+            aggregation: Aggregation of the outputs, such as `"stack"`. Default: none, a dictionary.
             copies: Whether each has weights of its own. Default: True.
             residual: Whether the input is kept beside them, as `"shortcut"`. Default: False.
             **kwargs: The other arguments of `ParallelBlock`.
@@ -368,12 +368,12 @@ class Block(keras.layers.Layer):
     def prepare(
         self, block: keras.layers.Layer | None = None, post: Any = None, aggregation: Any = None
     ) -> SequentialBlock:
-        """Puts something before this block.
+        """Chains this block after other layers.
 
         Args:
             block: Layer that gets the input first.
             post: Layer behind it.
-            aggregation: How what comes then becomes one tensor for this block, such as `"concat"`.
+            aggregation: Aggregation to one tensor for this block, such as `"concat"`.
 
         Returns:
             The chain, as one block.
@@ -381,7 +381,7 @@ class Block(keras.layers.Layer):
         return _sequential([_composition().TabularBlock(pre=block, post=post, aggregation=aggregation), self])
 
     def as_tabular(self, name: str | None = None) -> SequentialBlock:
-        """Puts this block's output into a dictionary.
+        """Returns a chain whose output is a dictionary with this block's output.
 
         Args:
             name: Its name there. Default: the block's own.
@@ -392,10 +392,10 @@ class Block(keras.layers.Layer):
         return _sequential([self, _composition().AsTabular(name or self.name)])
 
     def connect_debug_block(self, append: bool = True) -> SequentialBlock:
-        """Puts a `Debug` block behind this one, which prints what this one gives.
+        """Chains a `Debug` block, which prints this block's output, after this one.
 
         Args:
-            append: Whether it comes behind, not before. Default: True.
+            append: Whether it comes after this block instead of before it. Default: True.
 
         Returns:
             The chain, as one block.
@@ -423,7 +423,7 @@ def _columns_read(branch: keras.layers.Layer, schema: Schema | None) -> list[str
     columns = getattr(branch, "schema", None)
     if columns is None:
         raise SchemaError(
-            f"connect_branch cannot tell the rest: {branch.name} does not say which columns it reads",
+            f"connect_branch cannot find the rest: {branch.name} does not declare the columns that it reads",
             fix="Give it a filter with a schema, such as filter=schema.select_by_tag(...).",
         )
     return list(columns.column_names)
@@ -434,7 +434,7 @@ def _sequential(layers: list[Any], name: str | None = None, context: ModelContex
 
 
 def _composition() -> ModuleType:
-    """The blocks that the verbs of `Block` make; they are blocks themselves, so that they cannot be imported above."""
+    """The block classes that the methods of `Block` create; as subclasses they cannot be imported at the top."""
     from emrys.blocks.core import composition
 
     return composition

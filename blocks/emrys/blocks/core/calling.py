@@ -37,15 +37,15 @@ def _accepted(call: Callable[..., Any]) -> frozenset[str] | None:
     parameters = inspect.signature(call).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return None
-    # Not itself, nor the inputs, whatever their name.
+    # Without `self` and the inputs, whatever their name.
     return frozenset(parameter.name for parameter in list(parameters)[2:])
 
 
 def call_layer(layer: keras.layers.Layer, inputs: Any, **kwargs: Any) -> Any:
-    """Calls `layer` with those of `kwargs` that it knows and that are not None.
+    """Calls `layer` with the `kwargs` that it accepts and that are not None.
 
-    Blocks hand `training`, `testing`, `features` and `targets` down without asking who needs them; a plain Keras layer
-    takes `training` at most.
+    Blocks pass `training`, `testing`, `features` and `targets` on to all inner layers; a plain Keras layer accepts
+    `training` at most.
     """
     accepted = _accepted(type(layer).call)
     passed = {
@@ -55,7 +55,7 @@ def call_layer(layer: keras.layers.Layer, inputs: Any, **kwargs: Any) -> Any:
 
 
 def as_shape(shape: Any) -> Shape:
-    """Shapes as tuples, whatever they came as: a saved model's configuration holds them as lists."""
+    """Returns shapes as tuples; the configuration of a saved model holds lists."""
     if isinstance(shape, dict):
         return {name: as_shape(value) for name, value in shape.items()}
     if isinstance(shape, tuple) and hasattr(shape, "_fields"):  # a named tuple of shapes, as of scores and identifiers
@@ -66,8 +66,8 @@ def as_shape(shape: Any) -> Shape:
 def call_layers(layers: Iterable[keras.layers.Layer], inputs: Any, **kwargs: Any) -> Any:
     """Calls `layers` one after the other; see `call_layer`.
 
-    Where one that is told the targets gives a pair of features and targets, as `PrepareFeatures` does, the next ones
-    get the features and are told those targets.
+    If a layer that accepts targets returns a pair of features and targets, as `PrepareFeatures` does, the following
+    layers get these features and targets.
     """
     for layer in layers:
         if has_targets(inputs):
@@ -77,19 +77,19 @@ def call_layers(layers: Iterable[keras.layers.Layer], inputs: Any, **kwargs: Any
 
 
 def has_targets(outputs: Any) -> bool:
-    """Whether what a layer gave is a pair of features and targets."""
+    """Whether the output of a layer is a pair of features and targets."""
     return type(outputs) is tuple and len(outputs) == 2 and isinstance(outputs[0], dict)
 
 
 def build_layer(layer: keras.layers.Layer, shape: Shape) -> Shape:
-    """Builds `layer` for inputs of `shape`, once, and gives the shape of its output."""
+    """Builds `layer` for inputs of `shape`, unless it is built, and returns the shape of its output."""
     if not layer.built:
         layer.build(shape)
     return as_shape(layer.compute_output_shape(shape))
 
 
 def build_layers(layers: Iterable[keras.layers.Layer], shape: Shape) -> Shape:
-    """Builds `layers`, each for what the one before it gives, and gives the shape of the last one's output."""
+    """Builds a chain of layers and returns the shape of the last one's output."""
     shape = as_shape(shape)
     for layer in layers:
         shape = build_layer(layer, shape)
@@ -97,7 +97,7 @@ def build_layers(layers: Iterable[keras.layers.Layer], shape: Shape) -> Shape:
 
 
 def shape_behind(layers: Iterable[keras.layers.Layer], shape: Shape) -> Shape:
-    """The shape of what `layers`, one after the other, make of an input of `shape`."""
+    """Returns the output shape of a chain of layers for an input of `shape`."""
     shape = as_shape(shape)
     for layer in layers:
         shape = as_shape(layer.compute_output_shape(shape))
@@ -105,10 +105,10 @@ def shape_behind(layers: Iterable[keras.layers.Layer], shape: Shape) -> Shape:
 
 
 def check_shape(what: str, got: Any, expected: Any) -> None:
-    """Refuses a shape that differs from the expected one, as far as both are known.
+    """Checks a shape against the expected one; unknown sizes match any size.
 
     Raises:
-        ConfigError: naming both shapes.
+        ConfigError: if they differ, with both shapes.
     """
     got, expected = tuple(got), tuple(expected)
     same = all(a is None or b is None or a == b for a, b in zip(got, expected, strict=False))

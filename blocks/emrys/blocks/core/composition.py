@@ -1,4 +1,4 @@
-"""The blocks that `Block.connect` and its other verbs compose, in one place for `core.block` to reach."""
+"""The block classes that `Block.connect` and related methods create, in one module for `core.block` to import."""
 
 from emrys.blocks.core.as_tabular import AsTabular
 from emrys.blocks.core.debug import Debug

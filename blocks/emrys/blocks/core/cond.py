@@ -1,4 +1,4 @@
-"""One layer or another."""
+"""`Cond`: one of two layers, chosen by a condition."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from emrys.blocks.errors import ConfigError
 
 @keras.saving.register_keras_serializable("emrys")
 class Cond(Block):
-    """Calls one layer where a condition holds and another where it does not, for the whole batch.
+    """Calls one layer if a condition holds for the batch, and another one otherwise.
 
     Args:
-        condition: Layer that gives one boolean for the input.
+        condition: Layer that returns one boolean for the input.
         true: Layer that is called where that is true.
-        false: Layer that is called where it is false. Default: none, the input is passed on.
+        false: Layer that is called where it is false. Default: none, the input is returned.
 
     Input shape:
-        What all three layers take.
+        An input that all three layers accept.
 
     Output shape:
-        What `true` gives; `false` (or the input itself) has to have the same.
+        The output of `true`; the output of `false` (or the input itself) has the same shape.
 
     Raises:
         ConfigError: when built, if the two give different shapes; when called, if `condition` gives more than one
@@ -61,7 +61,7 @@ class Cond(Block):
     def build(self, input_shape: Shape) -> None:
         """Builds the layers."""
         shape = as_shape(input_shape)
-        if not self.condition.built:  # its output's shape does not matter, and not every layer can tell it
+        if not self.condition.built:  # its output's shape is not needed, and not every layer can compute it
             self.condition.build(shape)
         if_true = build_layer(self.true, shape)
         if_false = shape if self.false is None else build_layer(self.false, shape)
@@ -91,11 +91,11 @@ class Cond(Block):
         return tf.cond(tf.reshape(decision, ()), lambda: call_layer(self.true, inputs, **arguments), if_false)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shape that `true` gives."""
+        """Returns the shape that `true` gives."""
         return as_shape(self.true.compute_output_shape(as_shape(input_shape)))
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {
             **super().get_config(),
             "condition": to_config(self.condition),

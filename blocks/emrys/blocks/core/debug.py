@@ -1,4 +1,4 @@
-"""Seeing what passes between two blocks."""
+"""`Debug`: prints the tensors between two blocks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emrys.blocks.core.block import Block
 
 @keras.saving.register_keras_serializable("emrys")
 class Debug(Block):
-    """Prints names, shapes and types of what passes through, to standard error, and passes it on as it is.
+    """Prints names, shapes and types of its inputs to standard error, and returns them unchanged.
 
     In eager mode it prints at every call, in a graph when the graph is traced.
 
@@ -34,7 +34,7 @@ class Debug(Block):
         super().__init__(autocast=False, **kwargs)
 
     def call(self, inputs: Any) -> Any:
-        """Gives the input back."""
+        """Returns the input."""
         tensors = inputs if isinstance(inputs, dict) else {"": inputs}
         lines = [f"{self.name}: {name or 'tensor'} {_describe(tensor)}" for name, tensor in tensors.items()]
         print("\n".join(lines), file=sys.stderr)

@@ -18,12 +18,12 @@ VALUES, OFFSETS = "__values", "__offsets"
 
 
 def prepare(features: Any) -> Any:
-    """Gives scalars the shape (B, 1) and joins the two tensors of a list.
+    """Reshapes scalars to (B, 1) and joins the two tensors of a list.
 
     Args:
         features: Tensors by name: scalars (B,) or (B, 1); lists as `tf.RaggedTensor`, dense, or as two tensors
             `<name>__values` (sum of the lengths,) and `<name>__offsets` (B + 1,), where the values of row `i` are
-            those from `offsets[i]` to `offsets[i + 1]`. What is no dictionary is given back as it is.
+            those from `offsets[i]` to `offsets[i + 1]`. Anything but a dictionary is returned unchanged.
 
     Returns:
         Tensors by name: scalars (B, 1), lists ragged (B, None) or dense (B, L), lists of vectors with D behind.
@@ -62,7 +62,7 @@ class BatchSchema:
     Args:
         owner: Name of the model.
         schema: All columns, targets included.
-        targets: Target column by output name; None where an output names none.
+        targets: Target column by output name; None for an output without a target name.
 
     Raises:
         SchemaError: if the schema has targets, and an output's is not among its columns.
@@ -87,7 +87,7 @@ class BatchSchema:
 
     @cached_property
     def _required_columns(self) -> list[str]:
-        """A column that is also a target may be missing: a session model's item column, for one."""
+        """Columns that every batch must have; one that is also a target may be missing, as in a session model."""
         targets = {*select_targets(self._schema).column_names, *self._targets.values()}
         return [name for name in self._column_names if name not in targets]
 
@@ -95,7 +95,7 @@ class BatchSchema:
         """Checks the names of a batch's features.
 
         Raises:
-            SchemaError: if a column of the schema is missing, or one is there that the schema does not have.
+            SchemaError: if a column of the schema is missing, or a feature is not in the schema.
         """
         if not isinstance(features, dict):
             return

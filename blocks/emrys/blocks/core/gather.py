@@ -20,7 +20,7 @@ _USE_GATHER_ND: contextvars.ContextVar[bool] = contextvars.ContextVar("use_gathe
 
 @contextlib.contextmanager
 def use_gather_nd(enabled: bool) -> Iterator[None]:
-    """Lets `read_rows` use `tf.gather_nd` inside the context.
+    """Context manager in which `read_rows` uses `tf.gather_nd`.
 
     Where the rows come from main memory, `tf.gather` takes a third longer. XLA cannot compile `tf.gather_nd` of a
     variable, so `Model.train_step` enables it only without `jit_compile`; a custom training loop can do

@@ -1,4 +1,4 @@
-"""Scaling vectors to length 1."""
+"""L2 normalization of vectors."""
 
 from __future__ import annotations
 

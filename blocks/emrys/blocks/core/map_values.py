@@ -1,4 +1,4 @@
-"""One layer on every feature."""
+"""`MapValues`: one layer applied to every feature."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ class MapValues(Block):
         return {name: call_layer(self.layer, value, **arguments) for name, value in inputs.items()}
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shapes of what the layer gives."""
+        """Returns the shapes of the layer's outputs."""
         shapes = as_shape(input_shape)
         if not isinstance(shapes, dict):
             return as_shape(self.layer.compute_output_shape(shapes))
         return {name: as_shape(self.layer.compute_output_shape(shape)) for name, shape in shapes.items()}
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "layer": to_config(self.layer)}

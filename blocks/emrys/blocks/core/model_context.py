@@ -1,4 +1,4 @@
-"""What the blocks of a model share."""
+"""`ModelContext`: embedding tables and variables that the blocks of a model share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emrys.blocks.errors import ConfigError
 
 @dataclass(frozen=True)
 class _Shared:
-    """An object of its own: Keras takes the layers that a layer's dictionaries hold for the layer's own."""
+    """The shared objects, in a dataclass: Keras would track the layers of a dictionary attribute."""
 
     tables: dict[str, Any] = field(default_factory=dict)
     dtypes: dict[str, str] = field(default_factory=dict)
@@ -23,20 +23,20 @@ class _Shared:
 
 @keras.saving.register_keras_serializable("emrys")
 class ModelContext(keras.layers.Layer):
-    """Where the blocks of a model find what others made: embedding tables and variables by name.
+    """The embedding tables and variables that the blocks of a model share, by name.
 
-    A block has it as `context`, once it is connected with `connect(context=)`, made with `context=`, or part of a
-    model that has one. The tables belong to the blocks that made them: the context only knows their names, and a saved
-    model holds them once. A block that wants to share a variable of its own makes it here, with `add_weight`.
+    A block has it as `context` once it is connected with `connect(context=)`, created with `context=`, or part of a
+    model that has one. The tables belong to the blocks that created them; a saved model holds them once. A block shares
+    a variable of its own by creating it with the context's `add_weight`.
 
     Args:
-        trainable: Whether variables made here are trained. Default: True.
+        trainable: Whether the context's own variables are trained. Default: True.
         name: Name of the context.
-        dtype: Type, or policy, of variables made here. Default: the global policy.
+        dtype: Type, or policy, of the context's own variables. Default: the global policy.
         dynamic: Accepted as False only: calls are always traced.
 
     Input shape:
-        Any; it is given back.
+        Any; it is returned.
 
     Output shape:
         The input's.
@@ -64,28 +64,28 @@ class ModelContext(keras.layers.Layer):
         self._shared = _Shared()
 
     def add_embedding_table(self, name: str, embedding_table: keras.layers.Layer) -> None:
-        """Makes a table known by a name, in place of another one of that name."""
+        """Registers a table under a name, and replaces an earlier one of that name."""
         self._shared.tables[name] = embedding_table
 
     def set_dtypes(self, features: Mapping[str, Any]) -> None:
-        """Remembers the dtypes of a batch's features; of a list as two tensors, that of its values."""
+        """Stores the dtypes of a batch's features; for a list as two tensors, the dtype of its values."""
         for name, tensor in features.items():
             values = tensor[0] if isinstance(tensor, tuple) else tensor
             self._shared.dtypes[name] = keras.backend.standardize_dtype(values.dtype)
 
     @property
     def feature_dtypes(self) -> dict[str, str]:
-        """The dtypes that `set_dtypes` was told, by feature name."""
+        """The dtypes stored by `set_dtypes`, by feature name."""
         return dict(self._shared.dtypes)
 
     @property
     def embedding_tables(self) -> Mapping[str, Any]:
-        """The tables by name, to be read."""
-        # Not a dictionary: when it saves a model, Keras looks for weights in the dictionaries that properties give.
+        """A read-only view of the tables by name."""
+        # Not a dictionary: on saving, Keras looks for weights in the dictionaries that properties return.
         return MappingProxyType(self._shared.tables)
 
     def get_embedding(self, item: str | Tags) -> Any:
-        """The rows of a table, a variable (number of ids, D).
+        """Returns the rows of a table, a variable (number of ids, D).
 
         Args:
             item: Name of the table, or name or tag of a column that it is for.
@@ -105,7 +105,7 @@ class ModelContext(keras.layers.Layer):
 
     @property
     def named_variables(self) -> dict[str, Any]:
-        """The variables made here by name, and the rows of each table that is built, under `<table>/embeddings`."""
+        """The context's own variables by name, and the rows of each built table under `<table>/embeddings`."""
         variables = {variable.name: variable for variable in self.variables}
         rows = {f"{name}/embeddings": table.embeddings for name, table in self._shared.tables.items()}
         return {**variables, **{name: variable for name, variable in rows.items() if variable is not None}}
@@ -123,7 +123,7 @@ class ModelContext(keras.layers.Layer):
         return variables[name]
 
     def call(self, inputs: Any) -> Any:
-        """Gives the input back."""
+        """Returns the input."""
         return inputs
 
 

@@ -1,4 +1,4 @@
-"""A layer that does nothing."""
+"""`NoOp`: the identity."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emrys.blocks.core.block import Block
 
 @keras.saving.register_keras_serializable("emrys")
 class NoOp(Block):
-    """Passes its input on as it is: a tensor, or a dictionary of tensors.
+    """Returns its input unchanged: a tensor, or a dictionary of tensors.
 
     Input shape:
         Any.
@@ -30,5 +30,5 @@ class NoOp(Block):
         super().__init__(autocast=False, **kwargs)
 
     def call(self, inputs: Any) -> Any:
-        """Gives the input back."""
+        """Returns the input."""
         return inputs

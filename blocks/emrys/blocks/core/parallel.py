@@ -18,17 +18,17 @@ from emrys.blocks.errors import ConfigError
 
 @keras.saving.register_keras_serializable("emrys")
 class ParallelBlock(TabularBlock):
-    """Gives the same input to several branches and collects what they give in one dictionary.
+    """Passes the same input to several branches and collects their outputs in one dictionary.
 
-    A branch that gives a tensor appears under its own name; one that gives a dictionary is merged into the result.
-    Where the input is a dictionary with an entry for every branch, each branch gets its entry instead of the whole;
+    A branch that returns a tensor appears under its name; a dictionary is merged into the result.
+    If the input is a dictionary with an entry for every branch, each branch gets its entry instead of the whole;
     blocks that look features up by name (`is_input`) always get the whole.
 
     Args:
         *inputs: The branches: one dictionary by name, or layers, which are then known by their own names.
-        pre: What is applied to the input first.
-        post: What is applied to the collected dictionary.
-        aggregation: Makes one tensor of the dictionary, such as `"concat"`. Default: none.
+        pre: Layer applied to the input first.
+        post: Layer applied to the collected dictionary.
+        aggregation: Aggregation of the dictionary to one tensor, such as `"concat"`. Default: none.
         schema: The columns that the block reads. Default: those that its branches read.
         name: Name of the block.
         strict: Whether only dictionaries are accepted as input. Default: False.
@@ -40,7 +40,7 @@ class ParallelBlock(TabularBlock):
         A tensor or a dictionary of tensors, whatever the branches take.
 
     Output shape:
-        Dictionary by branch, or what `aggregation` makes of it.
+        Dictionary by branch, or its aggregation.
 
     Example:
         >>> import emrys.blocks as mm
@@ -93,7 +93,7 @@ class ParallelBlock(TabularBlock):
         return next(iter(self.branches.values()))
 
     def add_branch(self, name: str, block: keras.layers.Layer) -> Self:
-        """Adds a branch, and gives the block back.
+        """Adds a branch, and returns the block.
 
         Raises:
             ConfigError: if there is one of that name, or the block is built already.
@@ -104,7 +104,7 @@ class ParallelBlock(TabularBlock):
         return self
 
     def apply_to_branch(self, branch_name: str, *block: keras.layers.Layer) -> None:
-        """Puts layers behind a branch, which keeps its name.
+        """Chains layers after a branch, which keeps its name.
 
         Raises:
             ConfigError: if there is no such branch, or the block is built already.
@@ -124,7 +124,7 @@ class ParallelBlock(TabularBlock):
 
     @property
     def schema(self) -> Schema | None:
-        """The columns given, or else those that the branches read."""
+        """The schema of the constructor; without one, the columns that the branches read."""
         if self._schema is not None:
             return self._schema
         schemas = [getattr(branch, "schema", None) for branch in self.branches.values()]
@@ -132,14 +132,14 @@ class ParallelBlock(TabularBlock):
         return Schema(list(columns.values())) if columns else None
 
     def set_schema(self, schema: Schema | None) -> None:
-        """Tells all branches which columns there are."""
+        """Passes the schema on to all branches."""
         super().set_schema(schema)
         for branch in self.branches.values():
             if isinstance(branch, Block):
                 branch.set_schema(schema)
 
     def _routes(self, inputs: Any) -> dict[str, Any]:
-        """What each branch gets of `inputs`: tensors when called, shapes when built."""
+        """The inputs of each branch: tensors in `call`, shapes in `build`."""
         if not isinstance(inputs, dict):
             if self.strict:
                 raise ConfigError(f"{self.name} takes a dictionary", got=type(inputs).__name__)
@@ -163,7 +163,7 @@ class ParallelBlock(TabularBlock):
         return not any(name in inputs for name in schema.column_names)
 
     def build(self, input_shape: Shape) -> None:
-        """Builds the branches for what each of them gets."""
+        """Builds the branches for the inputs of each."""
         shape = self.build_pre(input_shape)
         shapes: dict[str, Any] = {}
         for name, branch_shape in self._routes(shape).items():
@@ -187,7 +187,7 @@ class ParallelBlock(TabularBlock):
         return self.post_call(outputs, **arguments)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shapes by branch, or what the aggregation makes of them."""
+        """Returns the shapes by branch, or the shape of their aggregation."""
         shape = self.pre_shape(as_shape(input_shape))
         shapes: dict[str, Any] = {}
         for name, branch_shape in self._routes(shape).items():
@@ -195,7 +195,7 @@ class ParallelBlock(TabularBlock):
         return self.post_shape(shapes)
 
     def select_by_name(self, name: str) -> keras.layers.Layer | None:
-        """The branch called `name`, or the layer of that name inside one."""
+        """Returns the branch of this name, or the layer of this name inside a branch."""
         if name in self.branches:
             return self.branches[name]
         for branch in self.branches.values():
@@ -205,7 +205,7 @@ class ParallelBlock(TabularBlock):
         return self if self.name == name else None
 
     def select_by_names(self, names: Sequence[str]) -> list[keras.layers.Layer]:
-        """The branches with these names.
+        """Returns the branches with these names.
 
         Raises:
             ConfigError: if there is no branch of a name.
@@ -213,7 +213,7 @@ class ParallelBlock(TabularBlock):
         return [self._branch(name) for name in names]
 
     def select_by_tag(self, tags: Tags | list[Tags]) -> Block | None:
-        """The branches, and the parts of branches, that read columns with one of `tags`, with the same weights.
+        """Returns the branches, or parts of them, that read columns with one of `tags`, with the same weights.
 
         Returns:
             This block if all its columns have one, None if none has, otherwise a new `ParallelBlock`.
@@ -244,7 +244,7 @@ class ParallelBlock(TabularBlock):
         return len(self.branches)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         config = super().get_config()
         # A list of pairs: a saved model's JSON has its keys sorted, and the order of branches matters.
         config["branches"] = [[name, to_config(branch)] for name, branch in self.branches.items()]
@@ -252,14 +252,14 @@ class ParallelBlock(TabularBlock):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Makes the block from what `get_config` gave."""
+        """Creates the block from the configuration that `get_config` returned."""
         arguments = dict(config)
         branches = {name: from_config(branch) for name, branch in arguments.pop("branches")}
         return cls(branches, **from_config(arguments))
 
 
 def layers_by_name(inputs: tuple[Any, ...], use_layer_name: bool) -> dict[str, keras.layers.Layer]:
-    """The branches by name.
+    """Returns the branches by name.
 
     Args:
         inputs: Dictionaries by name, layers, or one list of these.
@@ -272,7 +272,7 @@ def layers_by_name(inputs: tuple[Any, ...], use_layer_name: bool) -> dict[str, k
         inputs = tuple(inputs[0])
     branches: dict[str, keras.layers.Layer] = {}
     for number, item in enumerate(inputs):
-        # An output is known by its task: a layer's name cannot hold the slash of "click/binary_output".
+        # An output goes by its task name: a layer's name cannot have the slash of "click/binary_output".
         own_name = getattr(item, "task_name", None) or getattr(item, "name", "")
         items = dict(item) if isinstance(item, Mapping) else {str(own_name if use_layer_name else number): item}
         for name, value in items.items():
@@ -284,10 +284,10 @@ def layers_by_name(inputs: tuple[Any, ...], use_layer_name: bool) -> dict[str, k
 
 
 def collect(outputs: dict[str, Any], name: str, output: Any, block: str) -> None:
-    """Adds what a branch gives to `outputs`: a tensor under the branch's name, a dictionary entry by entry.
+    """Adds the output of a branch to `outputs`: a tensor under the branch's name, a dictionary entry by entry.
 
     Raises:
-        ConfigError: if there is an output of that name already; `block` is who says so.
+        ConfigError: if there is an output of that name already; the message begins with `block`.
     """
     for key, value in (output if isinstance(output, dict) else {name: output}).items():
         if key in outputs:
@@ -297,21 +297,21 @@ def collect(outputs: dict[str, Any], name: str, output: Any, block: str) -> None
 
 @keras.saving.register_keras_serializable("emrys")
 class ShortcutBlock(TabularBlock):
-    """Calls a block and keeps (a part of) the input beside the result; made by `Block.connect_with_shortcut`.
+    """Calls a block and keeps (a part of) the input beside the result, see `Block.connect_with_shortcut`.
 
     Args:
         block: The block.
         shortcut_filter: Selects what of the input is kept. Default: all of it.
-        post: What is applied to both together.
-        aggregation: How both become one tensor: the shortcut comes first. Default: a dictionary.
+        post: Layer applied to both together.
+        aggregation: Aggregation of both, with the shortcut first. Default: none, a dictionary.
         block_outputs_name: Name of the block's output in the dictionary. Default: the block's name.
 
     Input shape:
-        What `block` takes.
+        The input of `block`.
 
     Output shape:
-        Dictionary of the shortcut's tensors (a tensor alone under `"shortcut"`) and the block's output, or what
-        `aggregation` makes of them.
+        Dictionary of the shortcut's tensors (a tensor alone under `"shortcut"`) and the block's output, or their
+        aggregation.
     """
 
     def __init__(
@@ -332,13 +332,13 @@ class ShortcutBlock(TabularBlock):
         shortcuts = shortcut if isinstance(shortcut, dict) else {"shortcut": shortcut}
         outputs = output if isinstance(output, dict) else {self.block_outputs_name: output}
         if isinstance(self.aggregation, (ConcatFeatures, StackFeatures)):
-            # They go by the alphabet: numbers in front keep the shortcut ahead whatever the blocks are called.
+            # They sort by name: numbers as names keep the shortcut first.
             ordered = [*(shortcuts[name] for name in sorted(shortcuts)), *(outputs[name] for name in sorted(outputs))]
             return {f"{position:06d}": value for position, value in enumerate(ordered)}
         return {**shortcuts, **outputs}
 
     def build(self, input_shape: Shape) -> None:
-        """Builds the block, and what comes after both."""
+        """Builds the block, `post` and the aggregation."""
         shape = as_shape(input_shape)
         shortcut = shape if self.shortcut_filter is None else build_layer(self.shortcut_filter, shape)
         self.build_post(self._side_by_side(shortcut, build_layer(self.block, shape)))
@@ -352,19 +352,19 @@ class ShortcutBlock(TabularBlock):
         features: Any = None,
         targets: Any = None,
     ) -> Any:
-        """Gives the block's output with the shortcut beside it."""
+        """Returns the block's output with the shortcut beside it."""
         arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
         shortcut = inputs if self.shortcut_filter is None else call_layer(self.shortcut_filter, inputs, **arguments)
         return self.post_call(self._side_by_side(shortcut, call_layer(self.block, inputs, **arguments)), **arguments)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shapes of both, or what the aggregation makes of them."""
+        """Returns the shapes of both, or the shape of their aggregation."""
         shape = as_shape(input_shape)
         shortcut = shape if self.shortcut_filter is None else as_shape(self.shortcut_filter.compute_output_shape(shape))
         return self.post_shape(self._side_by_side(shortcut, as_shape(self.block.compute_output_shape(shape))))
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         config = super().get_config()
         for inherited in ("pre", "schema", "is_input"):
             config.pop(inherited)

@@ -1,4 +1,4 @@
-"""What an output hands on while training and testing."""
+"""`Prediction`: an output with its targets and sample weights."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any, NamedTuple
 
 
 class Prediction(NamedTuple):
-    """Outputs with what they are compared with.
+    """The outputs of a model with the targets and sample weights of the batch.
 
     Attributes:
-        outputs: What the model says, (B, 1) or (B, N).
-        targets: What is right.
+        outputs: Predictions or logits, (B, 1) or (B, N).
+        targets: Targets of the same shape, or class ids.
         sample_weight: Weight of each row, (B, 1).
-        features: The batch that it is said of.
+        features: The batch's features by name.
         negative_candidate_ids: Ids of the sampled negatives, where there are any.
-        rows: Row of the batch that each output is of, (P,), where outputs are of P elements of its lists.
+        rows: Row of the batch of each output, (P,), where the outputs belong to P elements of lists.
     """
 
     outputs: Any
@@ -30,5 +30,5 @@ class Prediction(NamedTuple):
         return self.outputs
 
     def copy_with_updates(self, **updates: Any) -> Prediction:
-        """The same prediction with some fields replaced by those of `updates` that are not None."""
+        """Returns the prediction with the fields of `updates` that are not None replaced."""
         return self._replace(**{name: value for name, value in updates.items() if value is not None})

@@ -1,4 +1,4 @@
-"""Other names for features."""
+"""`Rename`: new names for features."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emrys.blocks.errors import ConfigError, SchemaError
 
 @keras.saving.register_keras_serializable("emrys")
 class Rename(TabularBlock):
-    """Gives features of a dictionary other names; the others pass as they are.
+    """Renames features of a dictionary; the others are unchanged.
 
     Args:
         renames: The new name for each old one; a tag stands for the only column with it.
@@ -59,20 +59,20 @@ class Rename(TabularBlock):
         return renamed
 
     def build(self, input_shape: Shape) -> None:
-        """Builds what is before and after."""
+        """Builds `pre`, `post` and the aggregation."""
         self.build_post(self._renamed(self.build_pre(input_shape)))
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Gives the features under their new names."""
+        """Returns the features under their new names."""
         return self.post_call(self._renamed(self.pre_call(inputs, training=training)), training=training)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shapes under the new names."""
+        """Returns the shapes under the new names."""
         return self.post_shape(self._renamed(self.pre_shape(input_shape)))
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "renames": dict(self.renames)}
 
 

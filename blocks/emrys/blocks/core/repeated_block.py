@@ -1,4 +1,4 @@
-"""One block as several branches."""
+"""`RepeatedBlock`: one block as several branches."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from emrys.blocks.core.serializing import from_config, to_config
 
 @keras.saving.register_keras_serializable("emrys")
 class RepeatedBlock(ParallelBlock):
-    """Several branches that are one block with one set of weights; made by `Block.repeat_in_parallel(copies=False)`.
+    """Several branches that share one block and its weights, see `Block.repeat_in_parallel(copies=False)`.
 
-    A `ParallelBlock` of the same would come back from its configuration with a set of weights for each branch.
+    A `ParallelBlock` of them would be restored from its configuration with separate weights for each branch.
 
     Args:
         block: The block.
@@ -25,10 +25,10 @@ class RepeatedBlock(ParallelBlock):
         **kwargs: The other arguments of `ParallelBlock`.
 
     Input shape:
-        What `block` takes.
+        The input of `block`.
 
     Output shape:
-        Dictionary by branch, or what `aggregation` makes of it.
+        Dictionary by branch, or its aggregation.
 
     Example:
         >>> import emrys.blocks as mm
@@ -45,7 +45,7 @@ class RepeatedBlock(ParallelBlock):
         self.residual = residual
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         config = super().get_config()
         config.pop("branches")
         return {
@@ -57,5 +57,5 @@ class RepeatedBlock(ParallelBlock):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Makes the block from what `get_config` gave."""
+        """Creates the block from the configuration that `get_config` returned."""
         return cls(**from_config(config))

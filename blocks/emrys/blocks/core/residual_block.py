@@ -1,4 +1,4 @@
-"""A block with its input added to its output."""
+"""`ResidualBlock`: a block with its input added to its output."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from emrys.blocks.errors import ConfigError
 
 @keras.saving.register_keras_serializable("emrys")
 class ResidualBlock(TabularBlock):
-    """Adds the input to what a block makes of it: `activation(x + block(x))`.
+    """Adds the input to the output of a block: `activation(x + block(x))`.
 
     Args:
-        block: The block; it gives the shape that it gets.
-        activation: What is applied to the sum: a name, a function or a layer. Default: none.
+        block: The block; its output has the shape of its input.
+        activation: Activation of the sum: a name, a function or a layer. Default: none.
         post: Layer behind the sum. Default: none.
         schema: The columns that the block reads. Default: unknown.
         name: Name of the block.
@@ -68,17 +68,17 @@ class ResidualBlock(TabularBlock):
 
     @property
     def schema(self) -> Schema | None:
-        """The columns given, or else those that the block reads."""
+        """The schema of the constructor; without one, the columns that the block reads."""
         return self._schema if self._schema is not None else getattr(self.block, "schema", None)
 
     def set_schema(self, schema: Schema | None) -> None:
-        """Tells the layers inside which columns there are."""
+        """Passes the schema on to the inner layers."""
         super().set_schema(schema)
         if isinstance(self.block, Block):
             self.block.set_schema(schema)
 
     def build(self, input_shape: Shape) -> None:
-        """Builds the block, and what comes after the sum."""
+        """Builds the block, the activation and `post`."""
         shape = as_shape(input_shape)
         if isinstance(shape, dict):
             raise ConfigError(
@@ -102,7 +102,7 @@ class ResidualBlock(TabularBlock):
         features: Any = None,
         targets: Any = None,
     ) -> Any:
-        """Gives the sum."""
+        """Returns the sum."""
         arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
         total = inputs + call_layer(self.block, inputs, **arguments)
         if isinstance(self.activation, keras.layers.Layer):
@@ -112,11 +112,11 @@ class ResidualBlock(TabularBlock):
         return self.post_call(total, **arguments)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The input's shape, or what `post` makes of it."""
+        """Returns the input's shape, or the shape of the output of `post`."""
         return self.post_shape(as_shape(input_shape))
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         config = super().get_config()
         for inherited in ("pre", "aggregation", "is_input"):
             config.pop(inherited)

@@ -1,4 +1,4 @@
-"""Layers one after the other."""
+"""`SequentialBlock`: a chain of layers."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class SequentialBlock(Block):
     Args:
         *layers: The layers, or names of blocks, or one list of them.
         filter: Selects what the first layer gets: a `Filter`, or what `Filter` takes. Default: everything.
-        pre_aggregation: Makes one tensor of what the first layer gets, such as `"concat"`. Default: none.
+        pre_aggregation: Aggregation of the input of the first layer to one tensor, such as `"concat"`. Default: none.
         block_name: Name of the block.
         copy_layers: Whether to take fresh copies of the layers instead of the layers themselves. Default: False.
 
     Input shape:
-        What the first layer takes.
+        The input of the first layer.
 
     Output shape:
-        What the last layer gives.
+        The output of the last layer.
 
     Example:
         >>> import emrys.blocks as mm
@@ -68,7 +68,7 @@ class SequentialBlock(Block):
         return [*first, *self.layers]
 
     def build(self, input_shape: Shape) -> None:
-        """Builds every layer for what the one before it gives."""
+        """Builds every layer for the output of the one before it."""
         build_layers(self._chain(), input_shape)
         self.built = True
 
@@ -85,30 +85,30 @@ class SequentialBlock(Block):
         return call_layers(self._chain(), inputs, **arguments)
 
     def call_outputs(self, outputs: Any, training: bool = False, **kwargs: Any) -> Any:
-        """Lets every block change the `Prediction`, in order."""
+        """Passes a `Prediction` through `call_outputs` of every block, in order."""
         for layer in self._chain():
             if isinstance(layer, Block):
                 outputs = layer.call_outputs(outputs, training=training, **kwargs)
         return outputs
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shape that the last layer gives."""
+        """Returns the shape that the last layer gives."""
         return shape_behind(self._chain(), input_shape)
 
     @property
     def schema(self) -> Schema | None:
-        """The columns that the first layer which reads any reads."""
+        """The schema of the first layer that has one."""
         schemas = (getattr(layer, "schema", None) for layer in self._chain())
         return next((schema for schema in schemas if schema is not None), None)
 
     def set_schema(self, schema: Schema | None) -> None:
-        """Tells all layers which columns there are."""
+        """Passes the schema on to all layers."""
         for layer in self._chain():
             if isinstance(layer, Block):
                 layer.set_schema(schema)
 
     def select_by_name(self, name: str) -> keras.layers.Layer | None:
-        """The layer called `name`, here or further inside."""
+        """Returns the layer of this name, at any depth; None if there is none."""
         if self.name == name:
             return self
         for layer in self.layers:
@@ -137,7 +137,7 @@ class SequentialBlock(Block):
 
     @property
     def filter_features(self) -> list[str]:
-        """Names of the features that the filter lets through which the chain begins with; none if there is none."""
+        """Names of the features selected by the filter at the start of the chain; empty without a filter."""
         first = self._chain()[:1]
         if first and isinstance(first[0], SequentialBlock):
             return first[0].filter_features
@@ -145,7 +145,7 @@ class SequentialBlock(Block):
 
     @property
     def is_tabular(self) -> bool:
-        """Whether the last layer is known to give a dictionary."""
+        """Whether the last layer is known to return a dictionary."""
         return bool(getattr(self._chain()[-1], "is_tabular", False)) if self._chain() else False
 
     @property
@@ -167,7 +167,7 @@ class SequentialBlock(Block):
         return self.layers[index]
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         config = super().get_config()
         config["layers"] = to_config(self.layers)
         config["filter"] = to_config(self.filter)
@@ -176,7 +176,7 @@ class SequentialBlock(Block):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> SequentialBlock:
-        """Makes the block from what `get_config` gave."""
+        """Creates the block from the configuration that `get_config` returned."""
         arguments = dict(config)
         layers = from_config(arguments.pop("layers"))
         return cls(layers, **from_config(arguments))

@@ -20,7 +20,7 @@ _SHARED = "__shared__"
 
 @dataclass
 class _Sharing:
-    """The layers that one configuration holds in several places: their numbers, and those made of it so far."""
+    """The layers that occur several times in a configuration: their numbers, and the layers restored so far."""
 
     numbers: Mapping[int, int] = field(default_factory=dict)
     layers: dict[int, Any] = field(default_factory=dict)
@@ -31,12 +31,12 @@ _SHARING: contextvars.ContextVar[_Sharing | None] = contextvars.ContextVar("shar
 
 @contextlib.contextmanager
 def sharing(layers: Mapping[int, int] | None = None) -> Iterator[None]:
-    """While it is open, a layer that is in several places of a configuration comes back as one.
+    """Context manager in which a layer that occurs several times in a configuration is restored as one layer.
 
     Args:
-        layers: When configurations are made: the numbers of the layers that are shared, by `id`. Default: none.
+        layers: For serialization: the numbers of the shared layers, by `id`. Default: none.
     """
-    if _SHARING.get() is not None:  # the model around this one has opened it
+    if _SHARING.get() is not None:  # already open in the enclosing model
         yield
         return
     token = _SHARING.set(_Sharing(layers or {}))
@@ -47,7 +47,7 @@ def sharing(layers: Mapping[int, int] | None = None) -> Iterator[None]:
 
 
 def to_config(value: Any) -> Any:
-    """Turns constructor arguments into what JSON can hold: layers, initializers, schemas and tags included."""
+    """Converts constructor arguments to JSON values; layers, initializers, schemas and tags are serialized."""
     if isinstance(value, Schema):
         return {_SCHEMA: schema_to_tensorflow_metadata_json(value)}
     if isinstance(value, Tags):

@@ -1,4 +1,4 @@
-"""Features with a shortcut added to each."""
+"""`SumResidual`: a shortcut added to every feature."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SumResidual(TabularAggregation):
     """Adds one tensor of a dictionary to each of the others: `y_f = activation(x_f + shortcut)`.
 
     Args:
-        activation: What is applied to the sums: a name, a function or a layer; None for nothing. Default: `"relu"`.
+        activation: Activation of the sums: a name, a function or a layer; None for nothing. Default: `"relu"`.
         shortcut_name: Name of the tensor that is added. Default: `"shortcut"`.
 
     Input shape:
@@ -53,7 +53,7 @@ class SumResidual(TabularAggregation):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Gives the sums."""
+        """Returns the sums."""
         if not isinstance(inputs, dict):
             return inputs
         shortcut = inputs[self.shortcut_name]
@@ -66,7 +66,7 @@ class SumResidual(TabularAggregation):
         return self.activation(total)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shapes of the sums."""
+        """Returns the shapes of the sums."""
         shapes = as_shape(input_shape)
         if not isinstance(shapes, dict):
             return shapes
@@ -80,7 +80,7 @@ class SumResidual(TabularAggregation):
         return shape if len(shapes) == 2 else {name: shape for name in shapes if name != self.shortcut_name}
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {
             **super().get_config(),
             "activation": to_config(self._activation_argument),

@@ -17,21 +17,21 @@ from emrys.blocks.errors import ConfigError, SchemaError
 
 @keras.saving.register_keras_serializable("emrys")
 class TabularBlock(Block):
-    """A block on a dictionary of features; by itself it changes nothing but for `pre`, `post` and `aggregation`.
+    """A block on a dictionary of features; the base class applies only `pre`, `post` and `aggregation`.
 
     Args:
         pre: Layer that is applied to the input first: a layer, the name of a block, or a list of them. Default: none.
-        post: What is applied to the result, the same. Default: none.
-        aggregation: Makes one tensor of the result, by name (`"concat"`) or as a layer. Default: none.
+        post: Layer applied to the result, given in the same way. Default: none.
+        aggregation: Aggregation of the result to one tensor, by name (`"concat"`) or as a layer. Default: none.
         schema: The columns that the block reads. Default: unknown.
         name: Name of the block.
-        is_input: Whether the block reads features by their names and so wants the whole batch. Default: False.
+        is_input: Whether the block reads features by name, and so gets the whole batch. Default: False.
 
     Input shape:
         Dictionary of tensors by feature name.
 
     Output shape:
-        The same dictionary, or what `aggregation` makes of it.
+        The same dictionary, or its aggregation.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class TabularBlock(Block):
 
     @classmethod
     def from_features(cls, features: Sequence[str], pre: Any = None, **kwargs: Any) -> Self:
-        """Makes a block that gets only the features with these names; `pre` and `kwargs` are its arguments."""
+        """Creates a block that gets only these features; `pre` and `kwargs` are its other arguments."""
         selection = Filter(list(features))
         return cls(pre=[selection, *_as_list(pre)] if pre is not None else selection, **kwargs)
 
@@ -63,12 +63,12 @@ class TabularBlock(Block):
     def from_schema(
         cls, schema: Schema, tags: Tags | Sequence[Tags] | None = None, allow_none: bool = True, **kwargs: Any
     ) -> Self | None:
-        """Makes the block for columns of a schema.
+        """Creates the block for the columns of a schema.
 
         Args:
             schema: The columns.
             tags: Only those with one of these tags. Default: all.
-            allow_none: Whether there may be no such column. Default: True.
+            allow_none: Whether the schema may have no such column. Default: True.
             **kwargs: The block's other arguments.
 
         Returns:
@@ -86,20 +86,20 @@ class TabularBlock(Block):
         raise SchemaError(f"{cls.__name__} finds no column tagged {tags}", got=got)
 
     def set_pre(self, value: Any) -> None:
-        """Sets what is applied to the input first; see the constructor."""
+        """Sets the layer applied to the input first; see the constructor."""
         self.pre: keras.layers.Layer | None = _as_block(value, self.name, "pre")
 
     def set_post(self, value: Any) -> None:
-        """Sets what is applied to the result; see the constructor."""
+        """Sets the layer applied to the result; see the constructor."""
         self.post: keras.layers.Layer | None = _as_block(value, self.name, "post")
 
     def set_aggregation(self, value: Any) -> None:
-        """Sets what makes one tensor of the result: a name, a layer, or None."""
+        """Sets the aggregation of the result: a name, a layer, or None."""
         self.aggregation: keras.layers.Layer | None = parse_aggregation(value)
 
     @property
     def is_tabular(self) -> bool:
-        """Whether the block is known to give a dictionary: no aggregation makes a tensor of it."""
+        """Whether the block is known to return a dictionary: no aggregation makes a tensor of it."""
         return self.aggregation is None
 
     def apply_to_all(self, inputs: dict[str, Any], columns_to_filter: Sequence[str] | None = None) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class TabularBlock(Block):
         return self._schema
 
     def set_schema(self, schema: Schema | None) -> None:
-        """Tells the layers before and after, and the aggregation, which columns there are."""
+        """Passes the schema on to `pre`, `post` and the aggregation."""
         for layer in (self.pre, self.post, self.aggregation):
             if isinstance(layer, Block):
                 layer.set_schema(schema)
@@ -130,12 +130,12 @@ class TabularBlock(Block):
         return [layer for layer in (self.post, self.aggregation) if layer is not None]
 
     def build_pre(self, input_shape: Shape) -> Shape:
-        """Builds `pre` and gives the shape that the block itself gets."""
+        """Builds `pre` and returns the shape of its output."""
         shape = as_shape(input_shape)
         return shape if self.pre is None else build_layer(self.pre, shape)
 
     def build_post(self, shape: Shape) -> None:
-        """Builds `post` and the aggregation for what the block itself gives."""
+        """Builds `post` and the aggregation for the output of the block itself."""
         build_layers(self._output_layers(), shape)
 
     def pre_call(self, inputs: Any, transformations: Any = None, **kwargs: Any) -> Any:
@@ -151,17 +151,17 @@ class TabularBlock(Block):
         aggregation: Any = None,
         **kwargs: Any,
     ) -> Any:
-        """Applies `post` and the aggregation to what the block itself gives.
+        """Applies `post` and the aggregation to the output of the block itself.
 
         Args:
-            inputs: What the block gives.
-            transformations: What is applied instead of `post`. Default: `post`.
+            inputs: The output of the block itself.
+            transformations: Layer applied instead of `post`. Default: `post`.
             merge_with: Layers that get `inputs` too, and whose dictionaries are merged into the result. Default: none.
-            aggregation: What makes one tensor of the result instead of the block's own. Default: the block's own.
-            **kwargs: What layers are told: `training`, `features` and others.
+            aggregation: Aggregation of the result, instead of the block's own. Default: the block's own.
+            **kwargs: Keyword arguments of the layers' `call`: `training`, `features` and others.
 
         Returns:
-            A dictionary, or what the aggregation makes of it.
+            A dictionary, or its aggregation.
         """
         post = self.post if transformations is None else Block.parse(transformations)
         outputs = inputs if post is None else call_layer(post, inputs, **kwargs)
@@ -171,28 +171,28 @@ class TabularBlock(Block):
         return outputs if last is None else call_layer(last, outputs, **kwargs)
 
     def pre_shape(self, shape: Shape) -> Shape:
-        """Shape behind `pre`."""
+        """Returns the shape after `pre`."""
         return shape if self.pre is None else as_shape(self.pre.compute_output_shape(shape))
 
     def post_shape(self, shape: Shape) -> Shape:
-        """Shape behind `post` and the aggregation."""
+        """Returns the shape after `post` and the aggregation."""
         return shape_behind(self._output_layers(), shape)
 
     def build(self, input_shape: Shape) -> None:
-        """Builds what is before and after."""
+        """Builds `pre`, `post` and the aggregation."""
         self.build_post(self.build_pre(input_shape))
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Passes the features on."""
+        """Returns the features, transformed by `pre`, `post` and the aggregation."""
         return self.post_call(self.pre_call(inputs, training=training), training=training)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shape of the result."""
+        """Returns the shape of the result."""
         return self.post_shape(self.pre_shape(as_shape(input_shape)))
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {
             **super().get_config(),
             "pre": to_config(self.pre),
@@ -217,8 +217,8 @@ class Filter(Block):
     """Keeps some features of a dictionary and drops the others.
 
     Args:
-        inputs: What to keep: a schema, a name, a tag, or a list of names or tags. Tags are looked up in the schema
-            that `set_schema` gives, which a `Model` does for its blocks.
+        inputs: The features to keep: a schema, a name, a tag, or a list of names or tags. Tags are looked up in the
+            schema passed to `set_schema`, which a `Model` calls for its blocks.
         name: Name of the layer.
         pop: Whether the features kept here are hidden from the branches that come after this one in a
             `ParallelBlock`. Default: False.
@@ -229,7 +229,7 @@ class Filter(Block):
         Dictionary of tensors by feature name.
 
     Output shape:
-        Dictionary of those selected, in the order in which they came.
+        Dictionary of the selected features, in the order of the input.
 
     Example:
         >>> import emrys.blocks as mm
@@ -266,14 +266,14 @@ class Filter(Block):
 
     @property
     def schema(self) -> Schema | None:
-        """The columns selected, None as long as they are not known."""
+        """The selected columns; None if they are not known yet."""
         if self._columns is None:
             return None
         selected = [name for name in self._columns.column_names if self.check_feature(name)]
         return self._columns.select_by_name(selected)
 
     def set_schema(self, schema: Schema | None) -> None:
-        """Gives the schema in which tags are looked up."""
+        """Sets the schema in which tags are looked up."""
         if not isinstance(self.inputs, Schema):
             self._columns = schema
 
@@ -301,7 +301,7 @@ class Filter(Block):
 
     @property
     def feature_names(self) -> list[str]:
-        """Names of the features selected; with `exclude`, those of the known columns that are left.
+        """Names of the selected features; with `exclude`, the names of the remaining columns of the schema.
 
         Raises:
             SchemaError: if that depends on a schema, and none is known.
@@ -314,26 +314,26 @@ class Filter(Block):
 
     @property
     def is_tabular(self) -> bool:
-        """True: it gives a dictionary."""
+        """True: the output is a dictionary."""
         return True
 
     def select_by_tag(self, tags: Tags | list[Tags]) -> Filter | None:
-        """A filter for those of the columns selected that have one of `tags`, None where there is none."""
+        """Returns a filter for the selected columns with one of `tags`; None if there is none."""
         schema = self.schema
         selected = Schema([]) if schema is None else schema.select_by_tag(tags)
         return type(self)(selected) if len(selected) else None
 
     def build(self, input_shape: Shape) -> None:
-        """Checks that something is left."""
+        """Checks that at least one feature is selected."""
         self.compute_output_shape(input_shape)
         self.built = True
 
     def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        """Gives the features selected."""
+        """Returns the selected features."""
         return {name: value for name, value in inputs.items() if self.check_feature(name)}
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shapes of the features selected."""
+        """Returns the shapes of the selected features."""
         shapes = as_shape(input_shape)
         if not isinstance(shapes, dict):
             raise ConfigError(f"{self.name} selects features by name", expected="a dictionary", got=f"shape {shapes}")
@@ -347,6 +347,6 @@ class Filter(Block):
         return kept
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         selection = self.inputs if isinstance(self.inputs, Schema) else sorted(self.inputs, key=str)
         return {**super().get_config(), "inputs": to_config(selection), "pop": self.pop, "exclude": self.exclude}

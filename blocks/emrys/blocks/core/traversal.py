@@ -9,7 +9,7 @@ import keras
 
 
 def layers_inside(blocks: Iterable[keras.layers.Layer]) -> list[keras.layers.Layer]:
-    """The blocks and all layers that they hold, each once, in order.
+    """Returns the blocks and all their inner layers, each once, in order.
 
     A table that an output shares with an earlier block is counted there, not at the output.
     """
@@ -17,7 +17,7 @@ def layers_inside(blocks: Iterable[keras.layers.Layer]) -> list[keras.layers.Lay
 
 
 def shared_layers(blocks: Iterable[keras.layers.Layer]) -> dict[int, int]:
-    """A number for each layer that is in several places inside `blocks`, by its `id`."""
+    """Returns a number for each layer that occurs several times inside `blocks`, by `id`."""
     counts: dict[int, int] = {}
     _count(list(blocks), counts)
     return {key: number for number, key in enumerate(key for key, count in counts.items() if count > 1)}
@@ -43,9 +43,9 @@ def _count(value: Any, counts: dict[int, int]) -> None:
 
 
 def children(layer: keras.layers.Layer) -> list[Any]:
-    """The layers that a layer owns, possibly in lists and dictionaries.
+    """Returns the inner layers of a layer, possibly in lists and dictionaries.
 
-    A layer says so by a method `children()`; otherwise they are the layers among its public attributes.
+    They are the result of the layer's `children()`, or else the layers among its public attributes.
     """
     method = getattr(layer, "children", None)
     return list(method()) if callable(method) else _attributes(layer)

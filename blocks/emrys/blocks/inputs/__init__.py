@@ -1,1 +1,1 @@
-"""What a model reads: embedding tables and continuous features."""
+"""Input blocks: embedding tables, continuous features, pretrained vectors."""

@@ -52,11 +52,11 @@ class AverageEmbeddingsByWeightFeature(Block):
     def from_schema_convention(
         cls, schema: Schema, weight_features_name_suffix: str = "_weight"
     ) -> dict[str, keras.layers.Layer]:
-        """Makes a combiner for each list of categories, weighted where a column of weights goes by its name.
+        """Creates a combiner for each categorical list, weighted where the schema has a column of weights for it.
 
         Args:
             schema: The columns. Those tagged both CATEGORICAL and SEQUENCE get a combiner.
-            weight_features_name_suffix: What follows a column's name in that of its weights. Default: `"_weight"`.
+            weight_features_name_suffix: Suffix of the name of a column's weights. Default: `"_weight"`.
 
         Returns:
             Combiners by column, for the `sequence_combiner` of `Embeddings`; a plain mean where there are no weights.
@@ -68,7 +68,7 @@ class AverageEmbeddingsByWeightFeature(Block):
         return combiners
 
     def call(self, inputs: Any, features: Any = None) -> Any:
-        """Gives the weighted means."""
+        """Returns the weighted means."""
         if features is None or self.weight_feature_name not in features:
             raise SchemaError(
                 f"{self.name} finds no weights in the batch",
@@ -105,13 +105,13 @@ class AverageEmbeddingsByWeightFeature(Block):
             return total / (tf.reduce_sum(inputs.with_flat_values(flat), axis=1) + empty)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shape without the list's axis."""
+        """Returns the shape without the axis of the list."""
         shape = as_shape(input_shape)
         axis = self.axis % len(shape)
         return shape[:axis] + shape[axis + 1 :]
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "weight_feature_name": self.weight_feature_name, "axis": self.axis}
 
 

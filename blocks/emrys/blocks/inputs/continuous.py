@@ -1,4 +1,4 @@
-"""The continuous features of a batch."""
+"""`Continuous`: selection of the continuous features."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Continuous(Filter):
     """Keeps the continuous features of a batch.
 
     Args:
-        inputs: Which they are: a schema, or what else `Filter` takes. Default: those tagged CONTINUOUS.
+        inputs: The features: a schema, or another argument of `Filter`. Default: those tagged CONTINUOUS.
 
     Input shape:
         Dictionary of tensors by feature name.

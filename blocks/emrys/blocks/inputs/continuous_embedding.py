@@ -1,4 +1,4 @@
-"""One embedding for all continuous features."""
+"""`ContinuousEmbedding`: one embedding of all continuous features."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def ContinuousEmbedding(  # noqa: N802 - looks like the class that it is used as
     name: str = "continuous",
     **kwargs: Any,
 ) -> SequentialBlock:
-    """Puts a block behind the continuous features, and its output into a dictionary.
+    """Embeds all continuous features together, and returns the embedding in a dictionary.
 
     Args:
-        inputs: What selects the features, such as `Continuous` or `ContinuousFeatures`.
-        embedding_block: What they go through together.
-        aggregation: Makes one tensor of the dictionary. Default: none.
-        continuous_aggregation: How the features become the one tensor that `embedding_block` gets. Default:
-            `"concat"`; None gives it the dictionary.
+        inputs: Selection of the features, such as `Continuous` or `ContinuousFeatures`.
+        embedding_block: Layer applied to all of them together.
+        aggregation: Aggregation of the dictionary to one tensor. Default: none.
+        continuous_aggregation: Aggregation of the features to the input of `embedding_block`. Default:
+            `"concat"`; with None it gets the dictionary.
         name: Name of the output in the dictionary. Default: `"continuous"`.
         **kwargs: Further arguments of the `SequentialBlock`.
 

@@ -1,4 +1,4 @@
-"""Continuous features by their names."""
+"""`ContinuousFeatures`: selection of continuous features by name."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from emrys.blocks.schema.functions import create_continuous_column
 
 @keras.saving.register_keras_serializable("emrys")
 class ContinuousFeatures(TabularBlock):
-    """Keeps the features with some names, of those that are in the batch.
+    """Selects continuous features of a batch by name.
 
     Args:
         features: The names.
         pre: Layer before it. Default: none.
         post: Layer on the features kept. Default: none.
-        aggregation: Makes one tensor of them, such as `"concat"`. Default: none, a dictionary.
-        schema: Their columns. Default: made of the names.
+        aggregation: Aggregation of them to one tensor, such as `"concat"`. Default: none, a dictionary.
+        schema: Their columns. Default: created from the names.
         name: Name of the block.
 
     Input shape:
         Dictionary of tensors by feature name.
 
     Output shape:
-        Dictionary of those kept, (B, 1) each, or what `aggregation` makes of them, (B, F).
+        Dictionary of those kept, (B, 1) each, or their aggregation, (B, F).
 
     Raises:
         ConfigError: if there are no names.
@@ -66,18 +66,18 @@ class ContinuousFeatures(TabularBlock):
 
     @classmethod
     def from_features(cls, features: Sequence[str], pre: Any = None, **kwargs: Any) -> Self:
-        """Makes the block for the features with these names; `pre` and `kwargs` are its other arguments."""
+        """Creates the block for the features with these names; `pre` and `kwargs` are its other arguments."""
         return cls(features, pre=pre, **kwargs)
 
     def select_by_tag(self, tags: Tags | list[Tags]) -> ContinuousFeatures | None:
-        """The block for those of its features that have one of `tags`, None where there is none."""
+        """Returns the block for its features with one of `tags`; None if there is none."""
         selected = Schema([]) if self._schema is None else self._schema.select_by_tag(tags)
         if len(selected) == 0:
             return None
         return ContinuousFeatures.from_schema(selected, pre=self.pre, post=self.post, aggregation=self.aggregation)
 
     def build(self, input_shape: Shape) -> None:
-        """Checks that some of the features are there."""
+        """Checks that the batch has some of the features."""
         self.build_post(self._filter.compute_output_shape(self.build_pre(input_shape)))
         self.built = True
 
@@ -89,16 +89,16 @@ class ContinuousFeatures(TabularBlock):
         features: Any = None,
         targets: Any = None,
     ) -> Any:
-        """Gives the features."""
+        """Returns the features."""
         arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
         return self.post_call(self._filter(self.pre_call(inputs, **arguments)), **arguments)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shapes of the features, or what the aggregation makes of them."""
+        """Returns the shapes of the features, or the shape of their aggregation."""
         return self.post_shape(self._filter.compute_output_shape(self.pre_shape(as_shape(input_shape))))
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         config = super().get_config()
         config.pop("is_input")
         return {**config, "features": to_config(self.features)}

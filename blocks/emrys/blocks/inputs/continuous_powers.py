@@ -1,4 +1,4 @@
-"""Square roots and squares beside continuous features."""
+"""`ContinuousPowers`: square roots and squares of continuous features."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from emrys.blocks.errors import ConfigError
 @block_registry.register("continuous-powers")
 @keras.saving.register_keras_serializable("emrys")
 class ContinuousPowers(TabularBlock):
-    """Puts `√x` and `x²` beside each scalar feature `x`, as `<name>_sqrt` and `<name>_pow`; lists pass as they are.
+    """Adds `√x` and `x²` of each scalar feature `x`, as `<name>_sqrt` and `<name>_pow`; lists are unchanged.
 
     The root of a number below 0 is nan: scale features to [0, 1] first, as the paper does.
 
     Args:
         pre: See `TabularBlock`. Default: none.
         post: See `TabularBlock`. Default: none.
-        aggregation: Makes one tensor of the result, such as `"concat"`. Default: none.
+        aggregation: Aggregation of the result to one tensor, such as `"concat"`. Default: none.
         schema: The columns that the block reads. Default: unknown.
         name: Name of the block.
         is_input: See `TabularBlock`. Default: False.
@@ -32,7 +32,7 @@ class ContinuousPowers(TabularBlock):
         Dictionary of tensors (B, 1) or lists, by feature name.
 
     Output shape:
-        Dictionary of the same and, for each (B, 1), two more (B, 1); or what `aggregation` makes of it.
+        Dictionary of the same and, for each (B, 1), two more (B, 1); or its aggregation.
 
     Raises:
         ConfigError: when built, if the input is no dictionary.
@@ -49,12 +49,12 @@ class ContinuousPowers(TabularBlock):
     """
 
     def build(self, input_shape: Shape) -> None:
-        """Builds what is before and after."""
+        """Builds `pre`, `post` and the aggregation."""
         self.build_post(self._shapes(self.build_pre(input_shape)))
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Gives the features and their powers."""
+        """Returns the features and their powers."""
         outputs: dict[str, Any] = {}
         for name, value in self.pre_call(inputs, training=training).items():
             outputs[name] = value
@@ -64,7 +64,7 @@ class ContinuousPowers(TabularBlock):
         return self.post_call(outputs, training=training)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shapes of the features and their powers, or what the aggregation makes of them."""
+        """Returns the shapes of the features and their powers, or the shape of their aggregation."""
         return self.post_shape(self._shapes(self.pre_shape(as_shape(input_shape))))
 
     def _shapes(self, shapes: Shape) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Continuous features, projected together."""
+"""`ContinuousProjection`: all continuous features through one layer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emrys.blocks.inputs.continuous import Continuous
 def ContinuousProjection(  # noqa: N802 - looks like the class that it is used as
     schema: Schema, projection: keras.layers.Layer
 ) -> SequentialBlock:
-    """Concatenates the continuous features and puts them through a layer.
+    """Concatenates the continuous features and projects them with a layer.
 
     Args:
         schema: The columns. Those tagged CONTINUOUS are taken, all where none is.

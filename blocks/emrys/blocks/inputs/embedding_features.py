@@ -34,26 +34,26 @@ if TYPE_CHECKING:
 
 @keras.saving.register_keras_serializable("emrys")
 class EmbeddingFeatures(ParallelBlock):
-    """Looks categorical features up in tables that are described one by one; see `Embeddings` for those of a schema.
+    """Looks up categorical features in individually configured tables; see `Embeddings` for the tables of a schema.
 
     Args:
-        feature_config: For each feature, the table that it looks its ids up in. Features with one table share it.
+        feature_config: Configuration of the table of each feature. Features with one table share it.
         pre: Layer before the lookup. Default: none.
         post: Layer on the dictionary of embeddings. Default: none.
-        aggregation: Makes one tensor of the embeddings, such as `"concat"`. Default: none.
-        schema: The columns. Default: made of the names.
+        aggregation: Aggregation of the embeddings to one tensor, such as `"concat"`. Default: none.
+        schema: The columns. Default: created from the names.
         name: Name of the block.
         add_default_pre: Whether features may come in the forms that `Model(prep_features=True)` takes: scalars (B,),
             lists as two tensors. Default: True.
-        l2_reg: Weight, in the loss, of the sum of squares of what a batch looks up. Default: 0.
-        tables: Tables that are there already, by name, such as those that an output shares. Default: made of
+        l2_reg: Weight, in the loss, of the sum of squares of the vectors that a batch looks up. Default: 0.
+        tables: Existing tables by name, such as tables shared with an output. Default: created from
             `feature_config`.
 
     Input shape:
         Dictionary of ids (B, 1) or lists of ids, (B, L) or ragged (B, None), by feature name.
 
     Output shape:
-        Dictionary of (B, D) by feature name, or what `aggregation` makes of it.
+        Dictionary of (B, D) by feature name, or its aggregation.
 
     Raises:
         ConfigError: if `feature_config` is none, or two tables of one name differ.
@@ -70,7 +70,7 @@ class EmbeddingFeatures(ParallelBlock):
         1
     """
 
-    #: Whether the rows of a list become one.
+    #: Whether the rows of a list are combined into one.
     _combines = True
 
     def __init__(
@@ -112,7 +112,7 @@ class EmbeddingFeatures(ParallelBlock):
         allow_none: bool = True,
         **kwargs: Any,
     ) -> Self | None:
-        """Makes tables for the categorical columns of a schema, one for each domain.
+        """Creates the block, with one table for each domain of the categorical columns of a schema.
 
         Args:
             schema: The columns; targets are left out.
@@ -120,7 +120,7 @@ class EmbeddingFeatures(ParallelBlock):
                 every dimension is 64.
             tags: Only columns with one of these tags. Default: all.
             max_sequence_length: See `FeatureConfig`. Default: none.
-            allow_none: Whether there may be no such column. Default: True.
+            allow_none: Whether the schema may have no such column. Default: True.
             **kwargs: The block's other arguments.
 
         Returns:
@@ -165,23 +165,23 @@ class EmbeddingFeatures(ParallelBlock):
         features: Any = None,
         targets: Any = None,
     ) -> Any:
-        """Looks the features up."""
+        """Returns the embeddings of the features."""
         batch = prepare(inputs) if self.add_default_pre else inputs
         return super().call(batch, training=training, testing=testing, features=features, targets=targets)
 
     def post_call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Adds the squares of what was looked up to the loss, and applies `post` and the aggregation."""
+        """Adds the L2 penalty of the embeddings to the loss, and applies `post` and the aggregation."""
         if self.l2_reg:
             squares = [tf.reduce_sum(tf.square(tf.cast(rows, "float32"))) for rows in inputs.values()]
             self.add_loss(self.l2_reg * tf.add_n(squares))
         return super().post_call(inputs, *args, **kwargs)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, D) by feature name, or what the aggregation makes of it."""
+        """Returns (B, D) by feature name, or the shape of its aggregation."""
         return super().compute_output_shape(prepared_shape(input_shape) if self.add_default_pre else input_shape)
 
     def compute_call_output_shape(self, input_shapes: Shape) -> dict[str, Any]:
-        """Shapes of what the lookup gives, by feature name, before `post` and the aggregation."""
+        """Returns the shapes of the embeddings by feature name, before `post` and the aggregation."""
         shapes = prepared_shape(input_shapes) if self.add_default_pre else as_shape(input_shapes)
         output_shapes: dict[str, Any] = {}
         for table in self.branches.values():
@@ -189,7 +189,7 @@ class EmbeddingFeatures(ParallelBlock):
         return output_shapes
 
     def lookup_feature(self, name: str, val: Any, output_sequence: bool = False) -> Any:
-        """Looks ids of one feature up.
+        """Looks up ids of one feature.
 
         Args:
             name: The feature.
@@ -206,7 +206,7 @@ class EmbeddingFeatures(ParallelBlock):
         return rows if output_sequence or len(rows.shape) < 3 else combine(rows, config.combiner)
 
     def table_config(self, feature_name: str) -> TableConfig:
-        """Describes the table of a feature.
+        """Returns the configuration of the table of a feature.
 
         Raises:
             SchemaError: if there is no such feature.
@@ -217,7 +217,7 @@ class EmbeddingFeatures(ParallelBlock):
         return self.feature_config[feature_name].table
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         config = super().get_config()
         for derived in ("branches", "strict", "is_input"):
             config.pop(derived)
@@ -226,7 +226,7 @@ class EmbeddingFeatures(ParallelBlock):
         return {
             **config,
             "feature_config": features,
-            # A table that an output is tied to comes back as one only if it is in the configuration itself.
+            # A table shared with an output is restored as one table only if it is in the configuration itself.
             "tables": [[name, to_config(table)] for name, table in self.branches.items()],
             "add_default_pre": self.add_default_pre,
             "l2_reg": self.l2_reg,
@@ -234,12 +234,12 @@ class EmbeddingFeatures(ParallelBlock):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Makes the block from what `get_config` gave."""
+        """Creates the block from the configuration that `get_config` returned."""
         arguments = from_config(config)
         return cls(dict(arguments.pop("feature_config")), tables=dict(arguments.pop("tables")), **arguments)
 
     def get_embedding_table(self, table_name: str | Tags, l2_normalization: bool = False) -> Any:
-        """The rows of a table, a variable (number of ids, D); a tensor if they are scaled.
+        """Returns the rows of a table, a variable (number of ids, D); a tensor if they are scaled.
 
         Args:
             table_name: Name of the table, or a tag of a column that it is for.
@@ -254,7 +254,7 @@ class EmbeddingFeatures(ParallelBlock):
     def embedding_table_df(
         self, table_name: str | Tags, l2_normalization: bool = False, gpu: bool = True
     ) -> pd.DataFrame:
-        """The rows of a table as a data frame; see `get_embedding_table` and `EmbeddingTable.to_df`."""
+        """Returns the rows of a table as a data frame; see `get_embedding_table` and `EmbeddingTable.to_df`."""
         frame = self._table(table_name).to_df(gpu)
         if l2_normalization:
             rows = np.asarray(self.get_embedding_table(table_name, l2_normalization=True))
@@ -264,8 +264,8 @@ class EmbeddingFeatures(ParallelBlock):
     def embedding_table_dataset(
         self, table_name: str | Tags, l2_normalization: bool = False, gpu: bool = True
     ) -> Dataset:
-        """The rows of a table as a `merlin.io.Dataset`; see `embedding_table_df`."""
-        from merlin.io import Dataset  # starts Dask, which is not everybody's
+        """Returns the rows of a table as a `merlin.io.Dataset`; see `embedding_table_df`."""
+        from merlin.io import Dataset  # imported here: it starts Dask
 
         return Dataset(self.embedding_table_df(table_name, l2_normalization, gpu))
 

@@ -1,4 +1,4 @@
-"""Sizes and starting values of the embedding tables of a schema."""
+"""`EmbeddingOptions`: dimensions and initializers of the embedding tables of a schema."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from emrys.blocks.schema.functions import infer_embedding_dim
 
 @dataclass(frozen=True)
 class EmbeddingOptions:
-    """What `EmbeddingFeatures.from_schema` needs to know besides the schema.
+    """Options of `EmbeddingFeatures.from_schema`: dimensions, initializers, regularization, combiner.
 
     Args:
         embedding_dims: Embedding dimensions by name of a column or of its domain. Default: none.
-        embedding_dim_default: Dimension of the tables that are not named there. Default: 64.
-        infer_embedding_sizes: Whether those get, instead, a dimension that follows from their cardinality.
+        embedding_dim_default: Dimension of all other tables. Default: 64.
+        infer_embedding_sizes: Whether these tables get a dimension inferred from their cardinality instead.
             Default: False.
         infer_embedding_sizes_multiplier: See `get_embedding_size_from_cardinality`. Default: 2.
         infer_embeddings_ensure_dim_multiple_of_8: See there. Default: False.
         embeddings_initializers: Initializer of all tables, or initializers by name of a column or of its domain.
             Default: a truncated normal distribution with standard deviation 0.05.
-        embeddings_l2_reg: Weight, in the loss, of the sum of squares of what a batch looks up. Default: 0.
-        combiner: How the rows of a list become one: `"mean"`, `"sum"`, `"sqrtn"`. Default: `"mean"`.
+        embeddings_l2_reg: Weight, in the loss, of the sum of squares of the vectors that a batch looks up. Default: 0.
+        combiner: Combination of the rows of a list: `"mean"`, `"sum"`, `"sqrtn"`. Default: `"mean"`.
 
     Raises:
         ConfigError: if a dimension is below 1, or there is no such combiner.
@@ -58,10 +58,10 @@ class EmbeddingOptions:
             raise ConfigError("EmbeddingOptions: combiner", expected=expected, got=repr(self.combiner))
 
     def dim(self, *columns: ColumnSchema) -> int:
-        """Embedding dimension of the table that `columns` share.
+        """Returns the embedding dimension of the table that `columns` share.
 
         Raises:
-            ConfigError: if the columns are given different ones, or none.
+            ConfigError: if the columns have different dimensions, or none.
         """
         dims_by_name = self.embedding_dims or {}
         dims = {dims_by_name[name] for name in _names(columns) if name in dims_by_name}
@@ -83,7 +83,7 @@ class EmbeddingOptions:
         return self.embedding_dim_default
 
     def initializer(self, *columns: ColumnSchema) -> Any:
-        """Initializer of the table that `columns` share, None for the default one."""
+        """Returns the initializer of the table that `columns` share; None for the default one."""
         initializers = self.embeddings_initializers
         if not isinstance(initializers, Mapping):
             return initializers

@@ -25,32 +25,33 @@ if TYPE_CHECKING:
 
 @keras.saving.register_keras_serializable("emrys")
 class EmbeddingTable(Block):
-    """Rows of one trained table, looked up by the ids of one or several columns that share a domain.
+    """An embedding table: trained rows, looked up by the ids of one or several columns that share a domain.
 
-    A list feature gives one vector: the mean of its rows, their sum, or their sum divided by the square root of the
-    length (`sqrtn`). An empty list gives zeros.
+    A combiner reduces a list to one vector: the mean of its rows, their sum, or their sum divided by the square root of
+    its length (`sqrtn`). The result for an empty list is zeros.
 
     Values that a table starts with (`weights`, `from_pretrained`, a `TensorInitializer`) are part of its configuration
-    only until it is built; from then on they are weights like any others, and a saved model holds them once.
+    only until it is built; then they are weights like any others, and a saved model holds them once.
 
     Args:
         dim: Embedding dimension D.
         *col_schemas: The columns that are looked up; all have the same domain.
         embeddings_initializer: Initializer of the table. Default: `"uniform"`, in [-0.05, 0.05].
         embeddings_regularizer: Regularizer of the whole table. Default: none.
-        activity_regularizer: Regularizer of what is looked up. Default: none.
+        activity_regularizer: Regularizer of the output. Default: none.
         embeddings_constraint: Constraint of the table. Default: none.
         mask_zero: Whether id 0 is padding: lists that are not combined then carry a mask, False where the id is 0.
             Combiners count every position all the same. Default: False.
-        input_length: Kept, without effect: lists have any length.
-        sequence_combiner: How the rows of a list become one: `"mean"`, `"sum"`, `"sqrtn"`, or a layer that takes
-            (B, L, D), and the batch as `features` if it wants it. Default: None, which keeps one vector an element.
+        input_length: Accepted, without effect: lists have any length.
+        sequence_combiner: Combination of the rows of a list: `"mean"`, `"sum"`, `"sqrtn"`, or a layer that takes
+            (B, L, D), and optionally the batch as `features`. Default: None, which keeps one vector an element.
         trainable: Whether the table is trained. Default: True.
         name: Name of the table. Default: the name of the domain.
         dtype: Type, or policy, of the layer. Default: the global policy.
         dynamic: Accepted as False only: calls are always traced.
-        table: Where the rows are, another `EmbeddingTable` or a `keras.layers.Embedding`, if they are not its own.
-        l2_batch_regularization_factor: Weight, in the loss, of the sum of squares of what a batch looks up. Default: 0.
+        table: Another `EmbeddingTable` or `keras.layers.Embedding`, whose rows are used. Default: own rows.
+        l2_batch_regularization_factor: Weight, in the loss, of the sum of squares of the vectors that a batch looks up.
+            Default: 0.
         weights: Values that the table starts with, (number of ids, D), or a list of that one array. Default: none.
 
     Input shape:
@@ -60,8 +61,8 @@ class EmbeddingTable(Block):
         (B, D); for lists without a combiner (B, L, D). A dictionary for a dictionary.
 
     Raises:
-        ConfigError: if an argument has a value that cannot be, or `table` or `weights` have other sizes.
-        SchemaError: if a column has no domain, or another one than the other columns.
+        ConfigError: if an argument has an invalid value, or `table` or `weights` have other sizes.
+        SchemaError: if a column has no domain, or a domain that differs from that of the other columns.
         DataError: when called, if an id is outside the domain (`tf.errors.InvalidArgumentError` from a graph).
 
     Example:
@@ -136,36 +137,36 @@ class EmbeddingTable(Block):
             )
 
     def add_feature(self, column: ColumnSchema) -> None:
-        """Lets one more column look ids up in this table.
+        """Adds a column whose ids are looked up in this table.
 
         Raises:
-            SchemaError: if the column has no domain, or another one than the columns that are there.
+            SchemaError: if the column has no domain, or a domain that differs from that of the other columns.
         """
         self._columns.add(column, self.name)
 
     @property
     def input_dim(self) -> int:
-        """Number of ids; 0 as long as there are no columns."""
+        """Number of ids; 0 without columns."""
         return self._columns.size
 
     def set_context(self, context: ModelContext | None) -> None:
-        """Makes the table known in the context, by its name."""
+        """Sets the context, and registers the table in it."""
         super().set_context(context)
         if context is not None:
             context.add_embedding_table(self.name, self)
 
     @property
     def schema(self) -> Schema:
-        """The columns that are looked up here."""
+        """The columns whose ids are looked up."""
         return self._columns.schema
 
     @property
     def embeddings(self) -> Any:
-        """The rows, a variable (number of ids, D); None as long as the table is not built."""
+        """The rows, a variable (number of ids, D); None before the table is built."""
         return self._own_rows if self.table is None else getattr(self.table, "embeddings", None)
 
     def build(self, input_shape: Shape) -> None:
-        """Makes the table, (number of ids, D)."""
+        """Creates the rows, (number of ids, D)."""
         if self.input_dim == 0:
             raise SchemaError(f"EmbeddingTable {self.name!r} has no columns", fix="Give it at least one.")
         if isinstance(self.sequence_combiner, keras.layers.Layer):
@@ -187,7 +188,7 @@ class EmbeddingTable(Block):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None, features: Any = None) -> Any:
-        """Looks up `inputs`."""
+        """Returns the embeddings of `inputs`."""
         if not isinstance(inputs, dict):
             outputs = {"": self._look_up_column(None, inputs, features)}
         else:
@@ -216,7 +217,7 @@ class EmbeddingTable(Block):
         return call_layer(self.sequence_combiner, rows, features=features)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """With `mask_zero`, where the ids of dense lists are not 0; None for all others, and for combined lists."""
+        """Returns, with `mask_zero`, where the ids of dense lists are not 0; None for other inputs."""
         if isinstance(inputs, dict):
             names = [name for name in self._columns.names if name in inputs]
             return {name: self._mask(name, inputs[name]) for name in names}
@@ -229,7 +230,7 @@ class EmbeddingTable(Block):
         return tf.not_equal(tf.squeeze(ids, axis=2) if len(ids.shape) > 2 else ids, 0)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, D), or (B, L, D) for lists that are not combined; by name for a dictionary."""
+        """Returns (B, D), or (B, L, D) for lists that are not combined; by name for a dictionary."""
         shapes = as_shape(input_shape)
         if isinstance(shapes, dict):
             names = [name for name in self._columns.names if name in shapes]
@@ -243,7 +244,7 @@ class EmbeddingTable(Block):
         return rows if self.sequence_combiner is None else as_shape(self.sequence_combiner.compute_output_shape(rows))
 
     def select_by_tag(self, tags: Tags | list[Tags]) -> Self | None:
-        """The table for those of its columns that have one of `tags`, with the same rows; None if none has."""
+        """Returns the table for its columns with one of `tags`, with the same rows; None if there is none."""
         selected = self.schema.select_by_tag(tags)
         if len(selected) == 0 or len(selected) == len(self.schema):
             return self if len(selected) else None
@@ -258,13 +259,13 @@ class EmbeddingTable(Block):
         )
 
     def copy(self) -> Self:
-        """A new table with the same configuration, which starts as this one did."""
+        """Returns a new table with the same configuration and initial values."""
         table = super().copy()
         table.embeddings_initializer = self.embeddings_initializer
         return table
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         initializer = self.embeddings_initializer
         values_are_weights = self.built and isinstance(initializer, TensorInitializer)
         return {
@@ -283,7 +284,7 @@ class EmbeddingTable(Block):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Makes the table from what `get_config` gave."""
+        """Creates the table from the configuration that `get_config` returned."""
         arguments = from_config(config)
         return cls(arguments.pop("dim"), *arguments.pop("schema"), **arguments)
 
@@ -296,7 +297,7 @@ class EmbeddingTable(Block):
         col_schema: ColumnSchema | None = None,
         **kwargs: Any,
     ) -> Self:
-        """Makes a table that starts with given values.
+        """Creates a table with pretrained values.
 
         Args:
             data: A `merlin.io.Dataset` or a data frame with one row for each id from 0 on; see
@@ -310,7 +311,7 @@ class EmbeddingTable(Block):
             The table.
 
         Raises:
-            ConfigError: if neither a name nor a column is given, or the column has another number of ids.
+            ConfigError: if both `name` and `col_schema` are missing, or the column has another number of ids.
         """
         values = TensorInitializer.from_dataset(data).weights
         if col_schema is None:
@@ -330,14 +331,14 @@ class EmbeddingTable(Block):
         col_schema: ColumnSchema | None = None,
         **kwargs: Any,
     ) -> Self:
-        """The same as `from_pretrained`."""
+        """Creates a table with pretrained values; see `from_pretrained`."""
         return cls.from_pretrained(data, trainable=trainable, name=name, col_schema=col_schema, **kwargs)
 
     def to_df(self, gpu: bool | None = None) -> pd.DataFrame:
-        """The rows as a data frame: one row for each id, columns `"0"` to `"D - 1"`.
+        """Returns the rows as a data frame: one row for each id, columns `"0"` to `"D - 1"`.
 
         Args:
-            gpu: Kept, without effect: the frame is always a pandas one.
+            gpu: Accepted, without effect: the frame is always a pandas one.
 
         Raises:
             ConfigError: if the table is not built yet.
@@ -348,8 +349,8 @@ class EmbeddingTable(Block):
         return pd.DataFrame(rows, columns=[str(column) for column in range(self.dim)])
 
     def to_dataset(self, gpu: bool | None = None) -> Dataset:
-        """The rows as a `merlin.io.Dataset`; see `to_df`."""
-        from merlin.io import Dataset  # starts Dask, which is not everybody's
+        """Returns the rows as a `merlin.io.Dataset`; see `to_df`."""
+        from merlin.io import Dataset  # imported here: it starts Dask
 
         return Dataset(self.to_df(gpu))
 
@@ -365,7 +366,7 @@ def _sizes(table: keras.layers.Layer) -> tuple[int, ...]:
 
 
 class TableColumns:
-    """Columns of one domain."""
+    """The columns of an embedding table, which share a domain."""
 
     def __init__(self) -> None:
         self.schema = Schema([])
@@ -377,10 +378,10 @@ class TableColumns:
         return list(self.schema.column_names)
 
     def add(self, column: ColumnSchema, table: str) -> None:
-        """Takes one more column; `table` is what the table is called in an error.
+        """Adds a column; `table` is the name of the table, for error messages.
 
         Raises:
-            SchemaError: if the column has no domain, or another one than the columns that are there.
+            SchemaError: if the column has no domain, or a domain that differs from that of the other columns.
         """
         if column.int_domain is None or column.int_domain.max is None:
             raise SchemaError(
@@ -409,11 +410,11 @@ class TableColumns:
 
 
 def domain_name(column: ColumnSchema) -> str:
-    """Name of the column's domain; its own where the domain has none."""
+    """Returns the name of the column's domain; the column's name if the domain has none."""
     domain = column.int_domain
     return str(domain.name) if domain is not None and domain.name else str(column.name)
 
 
 def embedding_tables(blocks: Iterable[keras.layers.Layer]) -> list[EmbeddingTable]:
-    """The embedding tables inside blocks, each once."""
+    """Returns the embedding tables inside blocks, each once."""
     return [layer for layer in layers_inside(blocks) if isinstance(layer, EmbeddingTable)]

@@ -30,31 +30,31 @@ def Embeddings(  # noqa: N802 - looks like the class that it is used as
     l2_batch_regularization_factor: Any = 0.0,
     **kwargs: Any,
 ) -> ParallelBlock:
-    """Makes an `EmbeddingTable` for every categorical domain of a schema; columns with one domain share its table.
+    """Embeds the categorical columns of a schema, with one `EmbeddingTable` for each domain.
 
-    Arguments that concern a table can be dictionaries by the name of the table (its domain) or of a column; what is
-    not named there gets the default.
+    Arguments of a table can be dictionaries by the name of the table (its domain) or of a column; other tables get the
+    default.
 
     Args:
-        schema: The columns. Continuous ones, and others without a domain of ids, are passed over.
-        dim: Embedding dimension. Default: what `infer_dim_fn` says.
-        infer_dim_fn: Gives the dimension for a column. Default: twice the fourth root of the cardinality, rounded up
-            to a multiple of 8.
-        sequence_combiner: How list features become one vector; see `EmbeddingTable`. Default: `"mean"`.
+        schema: The columns. Continuous ones, and others without a domain of ids, are ignored.
+        dim: Embedding dimension. Default: the result of `infer_dim_fn`.
+        infer_dim_fn: Function from a column to its dimension. Default: twice the fourth root of the cardinality,
+            rounded up to a multiple of 8.
+        sequence_combiner: Combination of the rows of a list; see `EmbeddingTable`. Default: `"mean"`.
         embeddings_initializer: Initializer of the tables. Default: that of the table class.
         embeddings_regularizer: Regularizer of the tables. Default: none.
-        activity_regularizer: Regularizer of what is looked up. Default: none.
+        activity_regularizer: Regularizer of the tables' outputs. Default: none.
         trainable: Whether the tables are trained. Default: True.
         table_cls: Class of the tables. Default: `EmbeddingTable`.
         pre: Layer before the lookup. Default: none.
         post: Layer on the dictionary of embeddings. Default: none.
-        aggregation: Makes one tensor of the embeddings, such as `"concat"`. Default: none.
+        aggregation: Aggregation of the embeddings to one tensor, such as `"concat"`. Default: none.
         block_name: Name of the block. Default: `"embeddings"`.
         l2_batch_regularization_factor: See `EmbeddingTable`. Default: 0.
         **kwargs: Further arguments of `table_cls`.
 
     Returns:
-        A block that takes a batch and gives a dictionary of (B, D) by column.
+        A block from a batch to a dictionary of (B, D) by column.
 
     Raises:
         SchemaError: if a column tagged CATEGORICAL has no domain, or there is no column with one.
@@ -104,14 +104,14 @@ def _value_for_table(value: Any, names: tuple[str, ...], default: Any = None) ->
 
 
 def columns_with_domain(schema: Schema, owner: str) -> list[ColumnSchema]:
-    """The columns with a domain of ids; those without one, and continuous ones, are passed over.
+    """Returns the columns with a domain of ids, without the continuous ones.
 
     Args:
         schema: The columns.
-        owner: What embeds them, for errors.
+        owner: Name of the caller, for error messages.
 
     Raises:
-        SchemaError: if a column tagged CATEGORICAL has no domain: it would be lost in silence.
+        SchemaError: if a column tagged CATEGORICAL has no domain.
     """
     columns = []
     for column in schema:

@@ -1,4 +1,4 @@
-"""Which embedding table a feature looks its ids up in."""
+"""`FeatureConfig`: the embedding table of a feature."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class FeatureConfig:
 
     Args:
         table: The table.
-        max_sequence_length: Kept, without effect: lists are combined whatever their length. Default: 0.
-        validate_weights_and_indices: Kept, without effect: ids are always checked. Default: True.
-        output_shape: Kept, without effect. Default: None.
+        max_sequence_length: Accepted, without effect: lists are combined whatever their length. Default: 0.
+        validate_weights_and_indices: Accepted, without effect: ids are always checked. Default: True.
+        output_shape: Accepted, without effect. Default: None.
         name: Name of the feature, for the reader. Default: None.
 
     Raises:
@@ -55,5 +55,5 @@ class FeatureConfig:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> FeatureConfig:
-        """Makes the description from what `get_config` gave."""
+        """Creates the configuration from the dictionary that `get_config` returned."""
         return cls(**from_config(config))

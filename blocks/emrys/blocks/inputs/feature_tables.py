@@ -1,4 +1,4 @@
-"""The tables of `EmbeddingFeatures`, made of their descriptions."""
+"""Creation of the tables of `EmbeddingFeatures` from their configurations."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from emrys.blocks.schema.functions import column_cardinality
 def make_tables(
     features: Mapping[str, FeatureConfig], schema: Schema | None, combines: bool
 ) -> dict[str, EmbeddingTable]:
-    """Makes the tables, by name.
+    """Creates the tables, by name.
 
     Args:
-        features: The descriptions, with the names of the tables; see `with_table_names`.
-        schema: The columns, where they are known.
-        combines: Whether the rows of a list become one.
+        features: The configurations, with the names of the tables; see `with_table_names`.
+        schema: The columns, if they are known.
+        combines: Whether the rows of a list are combined into one.
 
     Raises:
         SchemaError: if a table is smaller than the domain of a column that it is for.
@@ -40,7 +40,7 @@ def make_tables(
 
 
 def with_table_names(feature_config: Mapping[str, FeatureConfig]) -> dict[str, FeatureConfig]:
-    """The descriptions, with a name for each table: its own, or that of the first feature that uses it.
+    """Returns the configurations with a name for each table: its own, or that of the first feature that uses it.
 
     Raises:
         ConfigError: if there is none, or two tables of one name differ.

@@ -1,4 +1,4 @@
-"""The first block of a model, in the first spelling of the API."""
+"""`InputBlock`: the input block of the first generation of the API."""
 
 from __future__ import annotations
 
@@ -40,32 +40,31 @@ def InputBlock(  # noqa: N802 - looks like the class that it is used as
     seq_aggregator: keras.layers.Layer | None = None,
     **kwargs: Any,
 ) -> Block:
-    """Deprecated: use `InputBlockV2`, which this is translated to.
+    """Deprecated: use `InputBlockV2`, to which this function translates its arguments.
 
     Args:
         schema: The columns; targets are never read.
         branches: Further branches by name. Default: none.
         pre: Layer before all branches. Default: none.
         post: Layer on the dictionary of all their outputs. Default: none.
-        aggregation: Makes one tensor of them. Default: none, a dictionary.
+        aggregation: Aggregation of them to one tensor. Default: none, a dictionary.
         seq: Whether lists stay lists, (B, L, D), instead of becoming one vector. Default: False.
         add_continuous_branch: Whether continuous features are read. Default: True.
         continuous_tags: Tags of these. Default: CONTINUOUS.
-        continuous_projection: What they go through together, as `"continuous_projection"`. Default: none.
+        continuous_projection: Layer applied to all of them together, as `"continuous_projection"`. Default: none.
         add_embedding_branch: Whether categorical features are read. Default: True.
-        embedding_options: Sizes and starting values of the tables. Default: those of `EmbeddingOptions`, so that every
-            dimension is 64.
+        embedding_options: Dimensions and initializers of the tables. Default: `EmbeddingOptions()`, with dimension 64.
         categorical_tags: Tags of the categorical features. Default: CATEGORICAL.
-        sequential_tags: Tags of the lists that `split_sparse` is about. Default: SEQUENCE.
+        sequential_tags: Tags of the lists for `split_sparse`. Default: SEQUENCE.
         split_sparse: Whether lists get a block of their own, `"sparse"`, that gives one tensor. Default: False.
-        seq_aggregator: Makes one vector of that, where `seq` is False. Default: `SequenceAggregator("mean")`.
+        seq_aggregator: Aggregation of its lists to one vector, unless `seq`. Default: `SequenceAggregator("mean")`.
         **kwargs: Further arguments of `ParallelBlock`, such as `name`.
 
     Returns:
-        A block that takes a batch and gives a dictionary by feature, or what `aggregation` makes of it.
+        A block from a batch to a dictionary by feature, or its aggregation.
 
     Raises:
-        SchemaError: if there is nothing to read, or `split_sparse` finds no column with one of its tags.
+        SchemaError: if there are no columns to read, or `split_sparse` is set and no column has one of its tags.
 
     Example:
         >>> import warnings

@@ -1,4 +1,4 @@
-"""The first block of a model."""
+"""`InputBlockV2`: the input block of a model."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def InputBlockV2(  # noqa: N802 - looks like the class that it is used as
     tag_to_block: Mapping[Tags, Callable[[Schema], keras.layers.Layer]] | None = None,
     **branches: Tags | keras.layers.Layer,
 ) -> ParallelBlock:
-    """Reads the features of a batch: embeds ids, keeps numbers and vectors, and puts all side by side.
+    """Reads the features of a batch: embeds ids, keeps numbers and vectors, and concatenates all of them.
 
-    Every branch is a layer, or a tag: then it is made, by `tag_to_block`, of the columns with that tag, and left out
-    where there is none. Targets are never read.
+    Every branch is a layer or a tag. For a tag, `tag_to_block` creates it from the columns with that tag; without such
+    columns there is no branch. Targets are never read.
 
     Args:
         schema: The columns. It can be left out where all branches are layers.
@@ -47,15 +47,15 @@ def InputBlockV2(  # noqa: N802 - looks like the class that it is used as
             tagged EMBEDDING.
         pre: Layer before all branches. Default: none.
         post: Layer on the dictionary of all their outputs. Default: none.
-        aggregation: Makes one tensor of them. Default: `"concat"`; None gives a dictionary.
-        tag_to_block: What makes a layer of a schema, by tag, in addition to those above. Default: none.
+        aggregation: Aggregation of them to one tensor. Default: `"concat"`; None gives a dictionary.
+        tag_to_block: Functions from a schema to a layer, by tag, in addition to those above. Default: none.
         **branches: Further branches by name.
 
     Returns:
-        A block that takes a batch and gives (B, sum of all dimensions), or a dictionary by feature.
+        A block from a batch to (B, sum of all dimensions), or a dictionary by feature.
 
     Raises:
-        SchemaError: if there is nothing to read.
+        SchemaError: if there are no columns to read.
         ConfigError: if a branch is neither a layer nor a tag that `tag_to_block` knows.
 
     Example:

@@ -1,4 +1,4 @@
-"""Features and targets in one form."""
+"""`PrepareFeatures`: features and targets in a uniform shape."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PrepareFeatures(PrepareListFeatures):
     """
 
     def call(self, inputs: dict[str, Any], targets: Any = None) -> Any:
-        """Gives the features in their new form, and the targets where there are any."""
+        """Returns the features in their new form, and the targets where there are any."""
         prepared = super().call(inputs)
         if targets is None:
             return prepared

@@ -1,4 +1,4 @@
-"""List features in one form."""
+"""`PrepareListFeatures`: list features in a uniform shape."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class PrepareListFeatures(Block):
         return self._columns
 
     def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        """Gives the features in their new form."""
+        """Returns the features in their new form."""
         prepared: dict[str, Any] = {}
         for feature, tensor in inputs.items():
             name, column = self._source_column(feature, inputs)
@@ -98,7 +98,7 @@ class PrepareListFeatures(Block):
         return lists.to_tensor(shape=(None, _longest(column), lists.shape[2])) if self.list_as_dense else lists
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shapes of the features in their new form."""
+        """Returns the shapes of the features in their new form."""
         shapes = as_shape(input_shape)
         prepared: dict[str, Any] = {}
         for feature, shape in shapes.items():
@@ -120,12 +120,12 @@ class PrepareListFeatures(Block):
         return (shape[0], length, shape[2] if len(shape) > 2 else 1)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "schema": to_config(self._columns), "list_as_dense": self.list_as_dense}
 
 
 def _is_list(column: ColumnSchema) -> bool:
-    """Whether a row of the column is a list of scalars; one pretrained vector is none."""
+    """Whether a row of the column is a list of scalars; a pretrained vector is not."""
     return bool(column.is_list) and Tags.EMBEDDING not in column.tags
 
 

@@ -1,4 +1,4 @@
-"""Columns of vectors that were trained elsewhere."""
+"""`PretrainedEmbeddings`: the columns of a schema that hold pretrained vectors."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def PretrainedEmbeddings(  # noqa: N802 - looks like the class that it is used a
     Args:
         schema: The columns. Those tagged EMBEDDING are taken, all where none is.
         output_dims: Dimension to which vectors are projected, one for all or by column. Default: none.
-        sequence_combiner: How the vectors of a list become one, for all columns or by column; see
+        sequence_combiner: Combination of the vectors of a list, for all columns or by column; see
             `PretrainedVectors`. Default: `"mean"`.
         normalizer: `"l2-norm"`, or a layer, of which each column gets a copy. Default: none.
         pre: Layer before it. Default: none.
         post: Layer on the dictionary of vectors. Default: none.
-        aggregation: Makes one tensor of them, such as `"concat"`. Default: none.
+        aggregation: Aggregation of them to one tensor, such as `"concat"`. Default: none.
         block_name: Name of the block. Default: `"pretrained_embeddings"`.
         **kwargs: The other arguments of `ParallelBlock`.
 
     Returns:
-        A block that takes a batch and gives a dictionary of (B, D) by column.
+        A block from a batch to a dictionary of (B, D) by column.
 
     Raises:
         SchemaError: if the schema has no columns.

@@ -1,4 +1,4 @@
-"""A column of vectors that were trained elsewhere."""
+"""`PretrainedVectors`: a column of pretrained vectors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PretrainedVectors(Block):
         column: The column.
         output_dim: Dimension to which the vectors are projected, by a dense layer. Default: none, they stay as they
             are.
-        sequence_combiner: How the vectors of a list become one: `"mean"`, `"sum"`, `"sqrtn"`, or a layer. Default:
+        sequence_combiner: Combination of the vectors of a list: `"mean"`, `"sum"`, `"sqrtn"`, or a layer. Default:
             `"mean"`; None keeps the list.
         normalizer: Layer on the result. Default: none.
 
@@ -107,7 +107,7 @@ class PretrainedVectors(Block):
         self.built = True
 
     def call(self, inputs: dict[str, Any], features: Any = None) -> dict[str, Any]:
-        """Gives the column's vectors."""
+        """Returns the column's vectors."""
         vectors = inputs[self.column.name]
         if len(vectors.shape) == 3 and isinstance(self.sequence_combiner, str):
             vectors = combine(vectors, self.sequence_combiner)
@@ -120,7 +120,7 @@ class PretrainedVectors(Block):
         return {self.column.name: vectors if self.normalizer is None else self.normalizer(vectors)}
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shape by the column's name."""
+        """Returns the shape by the column's name."""
         shape = self._combined_shape(self._column_shape(input_shape))
         if self.output_dim is not None:
             shape = (*shape[:-1], self.output_dim)
@@ -129,7 +129,7 @@ class PretrainedVectors(Block):
         return {self.column.name: shape}
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {
             **super().get_config(),
             "schema": to_config(self.schema),
@@ -140,7 +140,7 @@ class PretrainedVectors(Block):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> PretrainedVectors:
-        """Makes the block from what `get_config` gave."""
+        """Creates the block from the configuration that `get_config` returned."""
         arguments = from_config(config)
         (column,) = arguments.pop("schema")
         return cls(column, **arguments)

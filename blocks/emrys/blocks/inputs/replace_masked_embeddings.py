@@ -1,4 +1,4 @@
-"""Hiding the embeddings that are to be guessed."""
+"""`ReplaceMaskedEmbeddings`: a trained vector at the masked positions of a sequence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emrys.blocks.errors import ConfigError
 
 @keras.saving.register_keras_serializable("emrys")
 class ReplaceMaskedEmbeddings(Block):
-    """Puts one trained vector in place of the embeddings at masked positions: `x_l ← v where mask_l`.
+    """Replaces the embeddings at masked positions by one trained vector: `x_l ← v where mask_l`.
 
     A model that guesses masked items must not see them. The mask is the one that Keras carries along with the tensor,
     or the call's `mask`; without one nothing is replaced. It is passed on with the result.
@@ -45,7 +45,7 @@ class ReplaceMaskedEmbeddings(Block):
         self.masked_embedding: Any = None
 
     def build(self, input_shape: Shape) -> None:
-        """Makes the vector."""
+        """Creates the vector."""
         shape = as_shape(input_shape)
         if len(shape) != 3 or shape[-1] is None:
             raise ConfigError(f"{self.name} takes lists of embeddings", expected="shape (B, L, D)", got=str(shape))

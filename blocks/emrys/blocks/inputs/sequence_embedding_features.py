@@ -1,4 +1,4 @@
-"""Embeddings of lists, element by element."""
+"""`SequenceEmbeddingFeatures`: embeddings of lists, one vector for each element."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from emrys.blocks.inputs.feature_config import FeatureConfig
 
 @keras.saving.register_keras_serializable("emrys")
 class SequenceEmbeddingFeatures(EmbeddingFeatures):
-    """Looks lists up and keeps one vector an element, where `EmbeddingFeatures` makes one of all.
+    """Looks up lists and keeps one vector for each element, where `EmbeddingFeatures` combines them.
 
     Args:
-        feature_config: For each feature, the table that it looks its ids up in; combiners are not used.
+        feature_config: Configuration of the table of each feature; combiners are not used.
         mask_zero: Whether dense lists carry a mask, False where they hold `padding_idx`. Default: True.
         padding_idx: The id that stands for padding. Default: 0.
         pre: Layer before the lookup. Default: none.
         post: Layer on the dictionary of embeddings. Default: none.
-        aggregation: Makes one tensor of the embeddings, such as `"concat"`, whose mask is True where that of any of
-            the lists is. Default: none.
-        schema: The columns. Default: made of the names.
+        aggregation: Aggregation of the embeddings to one tensor, such as `"concat"`; their masks are combined by or.
+            Default: none.
+        schema: The columns. Default: created from the names.
         name: Name of the block.
         add_default_pre: See `EmbeddingFeatures`. Default: True.
 
@@ -36,7 +36,7 @@ class SequenceEmbeddingFeatures(EmbeddingFeatures):
         Dictionary of lists of ids, (B, L) or ragged (B, None), by feature name; ids (B, 1) are allowed.
 
     Output shape:
-        Dictionary of (B, L, D), ragged where the lists are, and (B, D) for (B, 1); or what `aggregation` makes of it.
+        Dictionary of (B, L, D), ragged where the lists are, and (B, D) for (B, 1); or its aggregation.
 
     Raises:
         ConfigError: if `feature_config` is none, or two tables of one name differ.
@@ -82,17 +82,17 @@ class SequenceEmbeddingFeatures(EmbeddingFeatures):
         self.supports_masking = mask_zero
 
     def lookup_feature(self, name: str, val: Any, output_sequence: bool = True) -> Any:
-        """Looks ids of one feature up: (B, L, D) for lists, which stay lists.
+        """Looks up ids of one feature; lists are not combined, (B, L, D).
 
         Args:
             name: The feature.
             val: Its ids.
-            output_sequence: Kept, without effect: lists always stay lists.
+            output_sequence: Accepted, without effect: lists always stay lists.
         """
         return super().lookup_feature(name, val, output_sequence=True)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """Where dense lists do not hold `padding_idx`, by feature name; one for all with an aggregation."""
+        """Returns where dense lists do not hold `padding_idx`: masks by name, or one for an aggregation."""
         if not self.mask_zero:
             return None
         batch = prepare(inputs) if self.add_default_pre else inputs
@@ -109,5 +109,5 @@ class SequenceEmbeddingFeatures(EmbeddingFeatures):
         return tf.not_equal(tf.squeeze(ids, axis=2) if len(ids.shape) > 2 else ids, self.padding_idx)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "mask_zero": self.mask_zero, "padding_idx": self.padding_idx}

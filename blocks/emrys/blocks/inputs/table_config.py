@@ -1,4 +1,4 @@
-"""How big an embedding table is, and how it starts."""
+"""`TableConfig`: size and initialization of an embedding table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emrys.blocks.errors import ConfigError
 @keras.saving.register_keras_serializable("emrys")
 @dataclass(frozen=True)
 class TableConfig:
-    """Describes one embedding table of `EmbeddingFeatures`.
+    """The configuration of one embedding table of `EmbeddingFeatures`.
 
     Args:
         vocabulary_size: Number of ids, 0 included.
@@ -23,12 +23,12 @@ class TableConfig:
         initializer: Initializer of the table. Default: a truncated normal distribution with standard deviation
             `1 / sqrt(dim)`.
         optimizer: Accepted as None only: a table is trained by the model's optimizer.
-        combiner: How the rows of a list become one: `"mean"`, `"sum"`, `"sqrtn"`. Default: `"mean"`.
+        combiner: Combination of the rows of a list: `"mean"`, `"sum"`, `"sqrtn"`. Default: `"mean"`.
         name: Name of the table. Default: that of the first feature that uses it.
         quantization_config: Accepted as None only: tables are not quantised.
 
     Raises:
-        ConfigError: if an argument is none of these.
+        ConfigError: if an argument is invalid.
 
     Example:
         >>> import emrys.blocks as mm
@@ -57,7 +57,7 @@ class TableConfig:
                 raise ConfigError(f"TableConfig: {argument}", expected="None", got=repr(getattr(self, argument)))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that can differ."""
+        """Returns the constructor's arguments, without those that must be None."""
         return {
             "vocabulary_size": self.vocabulary_size,
             "dim": self.dim,
@@ -68,5 +68,5 @@ class TableConfig:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> TableConfig:
-        """Makes the description from what `get_config` gave."""
+        """Creates the configuration from the dictionary that `get_config` returned."""
         return cls(**from_config(config))

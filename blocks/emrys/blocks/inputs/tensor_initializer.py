@@ -1,4 +1,4 @@
-"""Starting a weight from given values."""
+"""`TensorInitializer`: initialization of a weight with the values of an array."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Array: TypeAlias = np.ndarray[Any, Any]
 
 @keras.saving.register_keras_serializable("emrys")
 class TensorInitializer(keras.initializers.Initializer):
-    """Gives a weight the values of an array, for example those of embeddings that were trained elsewhere.
+    """Initializes a weight with the values of an array, such as pretrained embeddings.
 
-    The values travel in the configuration, as text that holds their bytes, and come back bit by bit.
+    The configuration holds the values as base64 text, so that they are restored exactly.
 
     Example:
         >>> start = TensorInitializer([[1.0, 2.0], [3.0, 4.0]])
@@ -47,15 +47,15 @@ class TensorInitializer(keras.initializers.Initializer):
 
     @classmethod
     def from_dataset(cls, data: Dataset | pd.DataFrame) -> TensorInitializer:
-        """Takes the values from a table: one row of the weight a row, in the order of the table.
+        """Creates the initializer from a table: one row of the weight for each row, in order.
 
         Args:
-            data: A `merlin.io.Dataset`, which is read into memory, or a data frame. Its columns stand side by side, in
-                order; a column of lists of one length counts for as many columns.
+            data: A `merlin.io.Dataset`, which is read into memory, or a data frame. Its columns are concatenated in
+                order; a column of lists of one length counts as that many columns.
 
         Raises:
             ConfigError: if `data` is neither.
-            DataError: if a value is missing, no number, or a list of another length than the ones above it.
+            DataError: if a value is missing or not a number, or lists differ in length.
         """
         source: Any = data
         frame = source.to_ddf().compute() if hasattr(source, "to_ddf") else source
@@ -71,12 +71,12 @@ class TensorInitializer(keras.initializers.Initializer):
         return cls(np.concatenate([_column(str(name), frame[name]) for name in frame.columns], axis=1))
 
     def __call__(self, shape: Any, dtype: Any = None, **kwargs: Any) -> Any:
-        """The values as a tensor.
+        """Returns the values as a tensor.
 
         Args:
             shape: Shape of the weight, which must be the values' own.
             dtype: Type of the weight. None for the values' own.
-            **kwargs: Taken for what Keras may pass to an initializer; without effect.
+            **kwargs: Accepted for Keras, without effect.
 
         Raises:
             ConfigError: if the shape is another one.
@@ -84,7 +84,7 @@ class TensorInitializer(keras.initializers.Initializer):
         expected = tuple(int(size) for size in shape)
         if expected != self.weights.shape:
             raise ConfigError(
-                "the given weights do not fit",
+                "the weights do not fit",
                 expected=f"weights of shape {expected}",
                 got=f"{self.weights.shape}",
                 fix="One row for each id of the domain (its maximum + 1), as many columns as the dimension.",
@@ -92,18 +92,18 @@ class TensorInitializer(keras.initializers.Initializer):
         return keras.ops.convert_to_tensor(self.weights, dtype=dtype or self.weights.dtype.name)
 
     def clone(self) -> TensorInitializer:
-        """Itself: it gives the same values however often it is asked."""
+        """Returns itself: every call returns the same values."""
         return self
 
     def get_config(self) -> dict[str, Any]:
-        """The values' type, shape and bytes (row by row, little-endian, in base64)."""
+        """Returns the values' type, shape and bytes (row by row, little-endian, in base64)."""
         stored = self.weights.astype(self.weights.dtype.newbyteorder("<"), order="C", copy=False)
         text = base64.b64encode(stored.tobytes()).decode("ascii")
         return {"weights": {"dtype": self.weights.dtype.name, "shape": list(self.weights.shape), "base64": text}}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> TensorInitializer:
-        """Makes an initializer of what `get_config` gave, or of `{"weights": numbers}`."""
+        """Creates an initializer from the result of `get_config`, or from `{"weights": numbers}`."""
         weights = config["weights"]
         if isinstance(weights, dict):
             dtype = np.dtype(weights["dtype"]).newbyteorder("<")

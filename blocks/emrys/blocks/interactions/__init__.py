@@ -1,1 +1,1 @@
-"""How features are combined with each other."""
+"""Feature interactions."""

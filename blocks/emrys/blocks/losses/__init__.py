@@ -1,4 +1,4 @@
-"""What training makes small: cross-entropies, and losses that compare a positive with its negatives."""
+"""Loss functions: cross-entropies, and pairwise losses of a positive and its negatives."""
 
 from emrys.blocks.losses.cross_entropy import CategoricalCrossEntropy, SparseCategoricalCrossEntropy
 from emrys.blocks.losses.pairwise import (

@@ -49,7 +49,8 @@ class CategoricalCrossEntropy(keras.losses.CategoricalCrossentropy):
         dtype: Type of the computation. Default None: the default float type of Keras.
 
     Input shape:
-        `y_pred`: (B, N). `y_true`: (B, N), or class ids from 0 to N - 1, (B,) or (B, 1). `sample_weight`, optional: (B,).
+        `y_pred`: (B, N). `y_true`: (B, N), or class ids from 0 to N - 1, (B,) or (B, 1). `sample_weight`, optional:
+        (B,).
 
     Output shape:
         A scalar, or (B,) with reduction "none".

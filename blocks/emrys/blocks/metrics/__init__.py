@@ -1,4 +1,4 @@
-"""What tells a good model from a bad one: ranking metrics, and metrics of what is recommended."""
+"""Metrics: ranking metrics, log loss, and metrics of the recommended items."""
 
 from emrys.blocks.metrics.item_coverage_at import ItemCoverageAt
 from emrys.blocks.metrics.item_frequency import NoveltyAt, PopularityBiasAt

@@ -1,1 +1,1 @@
-"""Whole models: the base class and the architectures."""
+"""Models: the base class `Model`, and architectures for ranking and retrieval."""

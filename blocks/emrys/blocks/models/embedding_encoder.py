@@ -1,4 +1,4 @@
-"""A table of embeddings as an encoder."""
+"""`EmbeddingEncoder`: an embedding table as an encoder."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 @keras.saving.register_keras_serializable("emrys")
 class EmbeddingEncoder(Encoder):
-    """The embedding of one column, such as an id.
+    """An encoder of one column, such as an id, by an embedding table.
 
     Args:
-        schema: The column, or a schema, whose first column is taken.
+        schema: The column, or a schema, whose first column is used.
         dim: Embedding dimension D.
         embeddings_initializer: Initializer of the table. Default: `"uniform"`, in [-0.05, 0.05].
         embeddings_regularizer: Regularizer of the whole table. Default: none.
-        activity_regularizer: Regularizer of what is looked up. Default: none.
+        activity_regularizer: Regularizer of the embeddings. Default: none.
         embeddings_constraint: Constraint of the table. Default: none.
         mask_zero: Whether id 0 is padding, see `EmbeddingTable`. Default: False.
-        input_length: Kept, without effect.
-        sequence_combiner: How the rows of a list become one, see `EmbeddingTable`. Default: none.
+        input_length: Accepted, without effect.
+        sequence_combiner: Combination of the rows of a list, see `EmbeddingTable`. Default: none.
         trainable: Whether the table is trained. Default: True.
         name: Name of the encoder and of its table. Default for the table: the name of the domain.
         dtype: Type, or policy. Default: the global policy.
         dynamic: Accepted as False only.
-        embeddings_l2_batch_regularization: Weight, in the loss, of the sum of squares of what a batch looks up.
-            Default: 0.
-        post: Layer behind the table, such as `L2Norm`. Default: none.
+        embeddings_l2_batch_regularization: Weight, in the loss, of the sum of squares of the vectors that a batch looks
+            up. Default: 0.
+        post: Layer after the table, such as `L2Norm`. Default: none.
 
     Input shape:
         Dictionary that holds the column: ids (B, 1), or lists of them.
@@ -80,7 +80,7 @@ class EmbeddingEncoder(Encoder):
         columns = [schema] if isinstance(schema, ColumnSchema) else list(schema)
         if not columns:
             raise SchemaError("EmbeddingEncoder has no column", expected="a column, or a schema with one")
-        # One that is there already comes from a configuration, where an output may share it.
+        # A table from a configuration may be shared with an output.
         table = kwargs.pop("table", None) or EmbeddingTable(
             dim,
             columns[0],
@@ -101,16 +101,16 @@ class EmbeddingEncoder(Encoder):
 
     @property
     def table(self) -> EmbeddingTable:
-        """The table."""
+        """The embedding table."""
         return self.blocks[0]
 
     def to_dataset(self, gpu: bool | None = None) -> Dataset:
-        """The rows of the table as a `merlin.io.Dataset`, one for each id; see `EmbeddingTable.to_df`."""
+        """Returns the rows of the table as a `merlin.io.Dataset`, one for each id; see `EmbeddingTable.to_df`."""
         return self.table.to_dataset(gpu)
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
-        """Makes the encoder from what `get_config` gave."""
+        """Creates the encoder from the configuration that `get_config` returned."""
         config_values = dict(config)
         frozen = config_values.pop("frozen", [])
         with sharing():
@@ -124,7 +124,7 @@ class EmbeddingEncoder(Encoder):
 
 @keras.saving.register_keras_serializable("emrys")
 class OneColumn(Block):
-    """One tensor of a dictionary.
+    """Selects one tensor of a dictionary.
 
     Args:
         column: Its name.
@@ -135,13 +135,13 @@ class OneColumn(Block):
         self.column = column
 
     def call(self, inputs: Any) -> Any:
-        """Takes the tensor."""
+        """Returns the tensor."""
         return inputs[self.column]
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """That of the tensor."""
+        """Returns the shape of the tensor."""
         return as_shape(input_shape)[self.column]
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "column": self.column}

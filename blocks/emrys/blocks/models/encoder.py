@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 class Encoder(Model):
     """One side of a retrieval model: from features to a vector.
 
-    It is trained as a part of a model such as `RetrievalModelV2`, and predicts by itself.
+    It is trained as a part of a model such as `RetrievalModelV2`; `predict` and `encode` work on its own.
 
     Args:
-        inputs: The input block, or a schema, for which an `InputBlockV2` is made.
-        *blocks: Layers behind it.
+        inputs: The input block, or a schema, for which an `InputBlockV2` is created.
+        *blocks: Layers after it.
         pre: Layer before all of them. Default: none.
-        post: Layer behind the last one. Default: none.
+        post: Layer after the last one. Default: none.
         prep_features: Whether scalars may come as (B,) and lists as two tensors, `<name>__values` and
             `<name>__offsets`. Default: True.
 
@@ -36,10 +36,10 @@ class Encoder(Model):
         Dictionary of tensors by feature name, see `blocks`.
 
     Output shape:
-        What the last block gives, (B, D).
+        The output of the last block, (B, D).
 
     Raises:
-        SchemaError: if `inputs` does not say which columns it reads.
+        SchemaError: if `inputs` has no schema.
 
     Example:
         >>> import emrys.blocks as mm
@@ -50,7 +50,7 @@ class Encoder(Model):
         (2, 4)
     """
 
-    #: Whether the inputs have to say which columns they read.
+    #: Whether the inputs must have a schema.
     needs_schema = True
 
     def __init__(
@@ -66,7 +66,7 @@ class Encoder(Model):
         first = InputBlockV2(inputs) if isinstance(inputs, Schema) else inputs
         schema = inputs if isinstance(inputs, Schema) else schema_argument
         super().__init__(first, *blocks, pre=pre, post=post, schema=schema, prep_features=prep_features, **kwargs)
-        # Without `compile`, Keras would let XLA compile predictions, anew for each number of elements of lists.
+        # Without `compile`, Keras would compile predictions with XLA, again for each number of list elements.
         self.jit_compile = False
         if self.needs_schema and self.schema is None:
             raise SchemaError(
@@ -82,7 +82,7 @@ class Encoder(Model):
 
     @property
     def has_schema(self) -> bool:
-        """Whether it is known which columns are read."""
+        """Whether the encoder has a schema."""
         return self.schema is not None
 
     def call(
@@ -132,7 +132,7 @@ class Encoder(Model):
             batch_size: Rows of a batch; a `Loader` has its own.
             output_schema: Columns of the data to keep beside the predictions. Default: all.
             index: Column to index the result by. Default: none.
-            **kwargs: What a subclass takes.
+            **kwargs: Further arguments of a subclass.
 
         Returns:
             A data set, in memory: the kept columns and, behind them, `"0"` to `"D - 1"`.
@@ -141,7 +141,7 @@ class Encoder(Model):
             DataError: if the data lacks a column.
             SchemaError: if the index is not one column.
         """
-        from merlin.io import Dataset  # starts Dask, which is not everybody's
+        from merlin.io import Dataset  # imported here: it starts Dask
 
         column = None if index is None else index_column(index, self.schema)
         keep = None if output_schema is None else list(output_schema.column_names)
@@ -151,11 +151,11 @@ class Encoder(Model):
         return Dataset(frame if column is None else frame.set_index(column))
 
     def train_step(self, data: Any) -> NoReturn:
-        """Refuses."""
+        """Raises an error: an encoder is trained as a part of a model."""
         raise _not_trained(self)
 
     def fit(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuses: an encoder is trained as a part of a model.
+        """Raises an error: an encoder is trained as a part of a model.
 
         Raises:
             ConfigError: always.

@@ -1,4 +1,4 @@
-"""A trained model as a SavedModel that needs TensorFlow alone."""
+"""Export of a model as a SavedModel that requires only TensorFlow."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def serving_signature(model: Model) -> dict[str, tf.TensorSpec]:
-    """The tensors that a served model takes, by name.
+    """Returns the input tensors of a served model, by name.
 
     A scalar column is one tensor (B, 1), a pretrained vector one (B, D). A list column is two: `<column>__values` (sum
     of the lengths,), for lists of vectors (sum of the lengths, D), and `<column>__offsets` (B + 1,) int32, where the
     values of row `i` are those from `offsets[i]` to `offsets[i + 1]`.
 
     Raises:
-        SchemaError: if the model knows no schema, or a column has no type.
+        SchemaError: if the model has no schema, or a column has no type.
     """
     schema = model.input_schema
     if schema is None:
@@ -47,10 +47,10 @@ def serving_signature(model: Model) -> dict[str, tf.TensorSpec]:
 
 
 def save_serving(model: Model, path: str | os.PathLike[str]) -> None:
-    """Writes a SavedModel whose default signature takes `serving_signature(model)`.
+    """Writes a SavedModel whose default signature is `serving_signature(model)`.
 
-    Predictions come back by output name, `<target>/<output>`, with one output too; those of a `TopKEncoder` as `scores`
-    and `identifiers`; those of a model without outputs, such as an `Encoder`, as `vectors`.
+    Predictions are returned by output name, `<target>/<output>`, also with one output; those of a `TopKEncoder` as
+    `scores` and `identifiers`; those of a model without outputs, such as an `Encoder`, as `vectors`.
 
     Args:
         model: A model that has been built.
@@ -58,7 +58,7 @@ def save_serving(model: Model, path: str | os.PathLike[str]) -> None:
 
     Raises:
         ConfigError: if the model has no weights yet.
-        SchemaError: if the model knows no schema, or a column has no type.
+        SchemaError: if the model has no schema, or a column has no type.
     """
     if not model.built:
         raise ConfigError(f"{model.name} has no weights yet", fix="Train it, or call it on a batch, first.")
@@ -67,7 +67,7 @@ def save_serving(model: Model, path: str | os.PathLike[str]) -> None:
 
     def serve(tensors: dict[str, Any]) -> dict[str, Any]:
         predictions = model(prepare(tensors), training=False)
-        as_dict = getattr(predictions, "_asdict", None)  # ids and scores of a top-k layer
+        as_dict = getattr(predictions, "_asdict", None)  # scores and ids of a top-k layer
         if as_dict is not None:
             return dict(as_dict())
         return dict(predictions) if isinstance(predictions, dict) else {names[0]: predictions}

@@ -30,26 +30,26 @@ def batches(
     shuffle: bool = False,
     pre: Any = None,
 ) -> Iterator[Any]:
-    """Gives what `keras.Model.fit` can iterate over, while it is used.
+    """Context manager for data that `keras.Model.fit` can iterate over.
 
     Args:
         x: A `Loader`; a `tf.data.Dataset` or `keras.utils.PyDataset` of batches; a `merlin.io.Dataset`, or paths of
             Parquet files, which are read in batches; a dictionary of tensors or arrays with all rows, or one of them;
             one batch as `(features, targets)`.
-        y: Targets, where `x` holds the features alone.
+        y: Targets, if `x` holds only the features.
         sample_weight: Weights of the rows, where `x` holds all rows.
-        batch_size: Rows of a batch, for what is not batched yet.
+        batch_size: Rows of a batch, for data that is not batched yet.
         schema: Schema for Parquet files.
-        shuffle: Whether rows are shuffled, where the batches are made here.
-        pre: What batches go through before the model. With one, all columns that a data set's schema has are read: it
-            may take some that the model never sees, such as those that it makes targets of.
+        shuffle: Whether rows are shuffled, for data that is not batched yet.
+        pre: Layer applied to batches before the model. With it, all columns of a data set's schema are read, also those
+            that only this layer uses, for targets for example.
 
     Yields:
-        A `tf.data.Dataset`, or `x` itself where Keras knows it.
+        A `tf.data.Dataset`, or `x` itself if Keras accepts it.
 
     Raises:
         ConfigError: if a batch size is missing, or `x` is none of the above.
-        DataError: if a file turns out to be damaged while it is read.
+        DataError: if a file is damaged.
     """
     if isinstance(x, (str, os.PathLike, list)) or hasattr(x, "to_ddf"):
         if batch_size is None:
@@ -77,7 +77,7 @@ def batches(
 
 
 def _add_targets(schema: Schema | None, data: Any) -> Schema | None:
-    """A schema that only says what blocks read, with the targets that the data set knows."""
+    """The schema of a model's blocks, with the targets of the data set's schema."""
     data_schema = getattr(data, "schema", None)
     if schema is None or data_schema is None or len(select_targets(schema)):
         return schema
@@ -86,7 +86,7 @@ def _add_targets(schema: Schema | None, data: Any) -> Schema | None:
 
 
 def all_rows(x: Any, y: Any = None, sample_weight: Any = None) -> tuple[Any, ...] | None:
-    """Features, targets and weights, as far as there are any, where `x` holds all rows; None where it does not."""
+    """Returns features, targets and weights if `x` holds all rows in memory; None otherwise."""
     if isinstance(x, tuple) and y is None and len(x) in (2, 3):
         return x if sample_weight is None else (*x[:2], sample_weight)
     if not isinstance(x, dict) and not hasattr(x, "__array__"):
@@ -97,7 +97,7 @@ def all_rows(x: Any, y: Any = None, sample_weight: Any = None) -> tuple[Any, ...
 
 
 def split_validation(rows: tuple[Any, ...] | None, share: float) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Parts rows from the last `share` of them, as Keras does for `validation_split`.
+    """Splits rows into training and validation rows, the last `share` of them, as Keras does.
 
     Raises:
         ConfigError: if `share` is not between 0 and 1, or the rows are not in memory.
@@ -118,10 +118,10 @@ def split_validation(rows: tuple[Any, ...] | None, share: float) -> tuple[tuple[
 
 
 def with_class_weights(data: Any, class_weight: Mapping[int, float]) -> Any:
-    """Weighs each row of `data`, a `tf.data.Dataset`, by the class that its target is.
+    """Adds class weights to `data`, a `tf.data.Dataset`, as sample weights.
 
     Raises:
-        ConfigError: if batches come as something else, or have several targets.
+        ConfigError: if `data` has another type, or batches have several targets.
     """
     if not isinstance(data, tf.data.Dataset):
         raise ConfigError("fit: class_weight", expected="data of a kind other than PyDataset", got=type(data).__name__)
@@ -169,19 +169,19 @@ def _batched(rows: tuple[Any, ...], batch_size: int | None, shuffle: bool) -> tf
 
 @dataclass(frozen=True)
 class BatchTransform:
-    """The layer given as `pre=` to `fit`, `evaluate` or `predict`: batches go through it before they reach the model.
+    """The layer `pre=` of `fit`, `evaluate` or `predict`, which transforms batches before the model.
 
     Attributes:
-        layer: It takes the features, and `targets`, `features`, `training` and `testing` if it wants them. A
-            dictionary that it gives replaces the features; a `Prediction` (outputs=features, targets, sample_weight)
-            or a tuple of these replaces targets and weights too.
+        layer: It is called with the features, and with `targets`, `features`, `training` and `testing` if it accepts
+            them. A dictionary as its output replaces the features; a `Prediction` (outputs=features, targets,
+            sample_weight) or a tuple of these replaces targets and weights too.
     """
 
     layer: keras.layers.Layer
 
     @classmethod
     def from_argument(cls, pre: Any) -> BatchTransform:
-        """The transform of the argument `pre=`.
+        """Returns the transform of the argument `pre=`.
 
         Raises:
             ConfigError: if it is no layer.
@@ -191,11 +191,11 @@ class BatchTransform:
         return cls(pre)
 
     def __call__(self, data: Any, *, prepared: Callable[[Any], Any], **mode: bool) -> Any:
-        """The transformed batch `(features, targets, sample_weight)`.
+        """Returns the transformed batch `(features, targets, sample_weight)`.
 
         Args:
             data: The batch.
-            prepared: Gives features the form that layers take.
+            prepared: Function that prepares the features for layers.
             **mode: `training` or `testing`.
         """
         features, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
@@ -213,7 +213,7 @@ class BatchTransform:
         )
 
     def output_shapes(self, data: Any, prepared: Callable[[Any], Any]) -> Any:
-        """The shapes of the transformed features; None where `data` is no `tf.data.Dataset`."""
+        """Returns the shapes of the transformed features; None if `data` is no `tf.data.Dataset`."""
         if not isinstance(data, tf.data.Dataset):
             return None
 

@@ -13,7 +13,7 @@ from emrys.blocks.errors import ConfigError
 
 
 def blocks_by_name(blocks: Iterable[keras.layers.Layer], names: str | Sequence[str]) -> list[keras.layers.Layer]:
-    """The blocks, or layers inside them, of these names, in the order of the names; all of one name.
+    """Returns all blocks, or inner layers, with these names, in the order of the names.
 
     Raises:
         ConfigError: if a name is not there.
@@ -32,7 +32,7 @@ def blocks_by_name(blocks: Iterable[keras.layers.Layer], names: str | Sequence[s
 
 
 class Freezer:
-    """The frozen layers of a model; no layer itself, so that Keras does not take them for the model's once more.
+    """The frozen layers of a model.
 
     Args:
         blocks: The blocks of the model.
@@ -41,25 +41,25 @@ class Freezer:
     def __init__(self, blocks: list[keras.layers.Layer]) -> None:
         self._blocks = blocks
         self._frozen: dict[int, keras.layers.Layer] = {}
-        #: An optimizer, and what was frozen when it was built, where that has changed since.
+        #: An optimizer, and the layers that were frozen when it was built, if they have changed since.
         self._built_with: tuple[Any, list[int]] = (None, [])
 
     @property
     def frozen(self) -> list[keras.layers.Layer]:
-        """The frozen blocks; of one that is frozen as a whole, not the layers inside."""
+        """The frozen blocks, without the inner layers of a completely frozen block."""
         within = {id(layer) for block in self._frozen.values() for layer in layers_inside([block])[1:]}
         return [layer for key, layer in self._frozen.items() if key not in within]
 
     @property
     def layer_indices(self) -> list[int]:
-        """The frozen layers by their place among all layers of the model."""
+        """Indices of the frozen layers among all layers of the model."""
         return [index for index, layer in enumerate(layers_inside(self._blocks)) if id(layer) in self._frozen]
 
     def select(self, blocks: Any) -> list[keras.layers.Layer]:
-        """Blocks given themselves or by name, or a list of either.
+        """Returns the blocks of a selection: blocks or names, one or a list.
 
         Raises:
-            ConfigError: if one is not in the model, or is neither.
+            ConfigError: if a block is not in the model.
         """
         requested = list(blocks) if isinstance(blocks, (list, tuple, set)) else [blocks]
         layer_ids = {id(layer) for layer in layers_inside(self._blocks)}
@@ -75,19 +75,19 @@ class Freezer:
         return selected
 
     def freeze(self, blocks: Any) -> None:
-        """Freezes blocks with all that is in them."""
+        """Freezes blocks with all their inner layers."""
         for layer in layers_inside(self.select(blocks)):
             self._frozen[id(layer)] = layer
         self.apply()
 
     def freeze_indices(self, layer_indices: Iterable[int]) -> None:
-        """Freezes the layers that `numbers` gave for a model of the same configuration."""
+        """Freezes the layers of these indices, which come from a model of the same configuration."""
         layers = layers_inside(self._blocks)
         self._frozen.update({id(layers[index]): layers[index] for index in layer_indices})
         self.apply()
 
     def unfreeze(self, blocks: Any) -> None:
-        """Trains blocks, and all that is in them, again; a frozen block around them is no longer frozen as a whole."""
+        """Unfreezes blocks with all their inner layers; an outer frozen block is then frozen in part."""
         for layer in layers_inside(self.select(blocks)):
             self._frozen.pop(id(layer), None)
             layer.trainable = True
@@ -98,24 +98,24 @@ class Freezer:
         self.apply()
 
     def unfreeze_all(self) -> None:
-        """Trains all frozen blocks again."""
+        """Unfreezes all blocks."""
         self.unfreeze(self.frozen)
 
     def record_build(self, optimizer: Any) -> None:
-        """Keeps in mind, before a change, what was frozen when `optimizer` was built: it has no state of that."""
+        """Records, before a change, the frozen layers at the time `optimizer` was built: it has no state for them."""
         if getattr(optimizer, "built", False) and self._built_with[0] is not optimizer:
             self._built_with = (optimizer, self.layer_indices)
 
     def indices_at_build(self, optimizer: Any) -> list[int]:
-        """What was frozen when `optimizer` was built."""
+        """Returns the indices of the layers that were frozen when `optimizer` was built."""
         return self._built_with[1] if self._built_with[0] is optimizer else self.layer_indices
 
     @contextlib.contextmanager
     def frozen_as(self, indices: Sequence[int]) -> Iterator[None]:
-        """Freezes the layers of these numbers and no others, for as long as it is open."""
+        """Context manager in which the layers of these indices, and no others, are frozen."""
         layers = layers_inside(self._blocks)
         trainable_before = [layer.trainable for layer in layers]
-        # Setting an outer layer sets those inside it too; they come after it, and have the last word.
+        # Setting an outer layer sets its inner layers too; these follow in the list and are set afterwards.
         for index, layer in enumerate(layers):
             layer.trainable = index not in indices and (trainable_before[index] or id(layer) in self._frozen)
         try:
@@ -125,6 +125,6 @@ class Freezer:
                 layer.trainable = trainable
 
     def apply(self) -> None:
-        """Freezes what is frozen, weights that have come since included."""
+        """Applies the freezing, also to weights that were created since."""
         for layer in self._frozen.values():
             layer.trainable = False

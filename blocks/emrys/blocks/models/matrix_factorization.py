@@ -1,4 +1,4 @@
-"""Matrix factorization models."""
+"""`MatrixFactorizationModelV2`: matrix factorization."""
 
 from __future__ import annotations
 
@@ -30,32 +30,32 @@ def MatrixFactorizationModelV2(  # noqa: N802 - looks like the class that it is 
     logits_temperature: float = 1.0,
     **kwargs: Any,
 ) -> RetrievalModelV2:
-    """A vector for each user and one for each item: `s(u, i) = p_u · q_i`.
+    """Matrix factorization, with a vector for each user and each item: `s(u, i) = p_u · q_i`.
 
-    Unless `outputs` says otherwise, the right item is told from those of the other rows of the batch, corrected for how
-    often items occur there. How to train it well, and how good it is then, is in docs/quality-retrieval.md.
+    By default, the positive item is contrasted with the other items of the batch, with the logQ correction.
+    docs/quality-retrieval.md has a training recipe and its quality.
 
     Args:
-        schema: The columns, those of the ids among them; others are not read.
+        schema: The columns; only the two columns of ids are read.
         dim: Size of the vectors.
         query_id_tag: Tag of the column of users. Default: `Tags.USER_ID`.
         candidate_id_tag: Tag of the column of items. Default: `Tags.ITEM_ID`.
         embeddings_initializers: Initializer of both tables, or initializers by name of a column. Default: `"uniform"`,
             in [-0.05, 0.05].
-        embeddings_l2_batch_regularization: Weight, in the loss, of the sum of squares of what a batch looks up; or
-            weights by name of a column. Default: 0.
-        post: Layer behind both tables, such as `L2Norm()` or its name `"l2-norm"`; each gets one of its own.
+        embeddings_l2_batch_regularization: Weight, in the loss, of the sum of squares of the vectors that a batch looks
+            up; or weights by name of a column. Default: 0.
+        post: Layer after both tables, such as `L2Norm()` or its name `"l2-norm"`; each table gets a copy.
             Default: none.
         outputs: An output, or a list of them. Default: a `ContrastiveOutput`.
-        negative_samplers: Samplers of the default output. Default: `"in-batch"`, corrected for how often items occur.
-        logits_temperature: What the default output divides scores by. Default: 1.
+        negative_samplers: Samplers of the default output. Default: `"in-batch"`, with the logQ correction.
+        logits_temperature: Divisor of the default output's scores. Default: 1.
         **kwargs: Further arguments of `RetrievalModelV2`.
 
     Returns:
         The model, to be compiled.
 
     Raises:
-        SchemaError: if not one column has each of the tags, or one has no domain.
+        SchemaError: unless exactly one column has each of the tags, or if one has no domain.
 
     Example:
         >>> import emrys.blocks as mm
@@ -92,7 +92,7 @@ def _value_for_column(value: Any, column: ColumnSchema, default: Any) -> Any:
 
 
 def _initializer(value: Any, column: ColumnSchema) -> Any:
-    """An initializer of its own for a table: one that two tables have draws the same numbers for both."""
+    """A separate initializer for each table; a shared one would draw the same numbers for both."""
     initializer = _value_for_column(value, column, None)
     if initializer is None:
         return "uniform"

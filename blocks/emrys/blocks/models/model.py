@@ -759,7 +759,7 @@ class Model(keras.Model):
         return outputs
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shape of the predictions."""
+        """Returns the shape of the predictions."""
         shape = prepared_shape(input_shape) if self.prep_features else input_shape
         return shape_behind(self._chain(), shape)
 
@@ -785,7 +785,7 @@ class Model(keras.Model):
                 self.optimizer.build(self.trainable_variables)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         with sharing(shared_layers(self._chain())):
             return {
                 "name": self.name,
@@ -800,7 +800,7 @@ class Model(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
-        """Makes the model from what `get_config` gave."""
+        """Creates the model from the configuration that `get_config` returned."""
         config_values = dict(config)
         frozen = config_values.pop("frozen", [])
         with sharing():

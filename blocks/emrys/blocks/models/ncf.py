@@ -1,4 +1,4 @@
-"""Neural collaborative filtering."""
+"""`NCFModel`: neural collaborative filtering."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ def NCFModel(  # noqa: N802 - looks like the class that it is used as
     embeddings_l2_reg: float = 0.0,
     **kwargs: Any,
 ) -> Model:
-    """Neural collaborative filtering: of the user's and the item's id alone, a product of embeddings beside an MLP.
+    """Neural collaborative filtering of user and item ids: a product of embeddings, and an MLP.
 
-    Each of the two parts has embeddings of its own; the output takes what both give, side by side.
+    Each of the two parts has its own embeddings; the output takes their concatenated outputs.
 
     Args:
         schema: Has one column tagged USER_ID and one tagged ITEM_ID and, where `prediction_tasks` is not given, the
             targets.
         embedding_dim: Dimension D of all embeddings.
-        mlp_block: Takes both embeddings side by side, (B, 2 D).
-        prediction_tasks: An output or a task, or a list of them. Default: those that the schema's targets ask for.
-        embeddings_l2_reg: Weight, in the loss, of the sum of squares of what a batch looks up. Default: 0.
-        **kwargs: Further arguments of the `Embeddings` whose product is taken.
+        mlp_block: Layer on the concatenated embeddings, (B, 2 D).
+        prediction_tasks: An output or a task, or a list of them. Default: one for each target of the schema.
+        embeddings_l2_reg: Weight, in the loss, of the sum of squares of the vectors that a batch looks up. Default: 0.
+        **kwargs: Further arguments of the `Embeddings` of the product.
 
     Returns:
         The model, to be compiled.
 
     Raises:
-        SchemaError: if there is not one column with each of the tags, or no target and no output is given.
+        SchemaError: unless exactly one column has each of the tags, or if there is neither a target nor an output.
 
     Example:
         >>> import emrys.blocks as mm

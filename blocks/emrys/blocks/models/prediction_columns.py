@@ -1,4 +1,4 @@
-"""Predictions as columns of a data set."""
+"""Predictions as additional columns of a data set."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def with_predictions(model: BaseModel, dataset: Dataset, batch_size: int, options: Mapping[str, Any]) -> Dataset:
-    """The rows of a data set with what a model predicts beside them; see `Model.batch_predict`."""
-    from merlin.io import Dataset as DatasetClass  # starts Dask, which is not everybody's
+    """Returns a data set with columns for the predictions of a model; see `Model.batch_predict`."""
+    from merlin.io import Dataset as DatasetClass  # imported here: it starts Dask
 
     if not isinstance(dataset, DatasetClass):
         raise ConfigError("batch_predict: dataset", expected="a merlin.io.Dataset", got=type(dataset).__name__)
@@ -46,7 +46,7 @@ def with_predictions(model: BaseModel, dataset: Dataset, batch_size: int, option
 
 
 def _table(part: pd.DataFrame, schema: Schema) -> pa.Table:
-    """The columns of the schema; a list column's type is told, since lists may all be empty."""
+    """The columns of the schema; list columns get an explicit type, since all lists may be empty."""
     types = {
         column.name: pa.list_(pa.from_numpy_dtype(column.dtype.to("numpy"))) if column.is_list else None
         for column in schema

@@ -1,4 +1,4 @@
-"""The columns that a ranking model reads."""
+"""The feature columns of a ranking model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from emrys.blocks.schema.functions import select_targets
 
 
 def ranking_features(schema: Schema, owner: str) -> Schema:
-    """The columns of `schema` that a ranking model reads: all but the targets.
+    """Returns the feature columns of a ranking model: all columns of `schema` but the targets.
 
     Args:
         schema: Features and targets.

@@ -236,7 +236,7 @@ class RetrievalModelV2(Model):
         return TopKEncoder(self.query_encoder, strategy, candidates=vectors, k=k, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         with sharing(shared_layers(self._chain())):
             config = super().get_config()
             config.pop("blocks")
@@ -251,7 +251,7 @@ class RetrievalModelV2(Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
-        """Makes the model from what `get_config` gave."""
+        """Creates the model from the configuration that `get_config` returned."""
         config_values = dict(config)
         frozen = config_values.pop("frozen", [])
         order = ("query", "candidate", "pre", "output", "post")  # a shared layer is made where it comes first
@@ -355,7 +355,7 @@ def rows_of_ids(vectors: Dataset, dataset: Any, index: Index) -> Dataset:
     Raises:
         DataError: if there is no such column, or an id has no vector.
     """
-    from merlin.io import Dataset  # starts Dask, which is not everybody's
+    from merlin.io import Dataset  # imported here: it starts Dask
 
     column = index_column(index, getattr(dataset, "schema", None))
     frame = vectors.to_ddf().compute(scheduler="synchronous")

@@ -1,4 +1,4 @@
-"""A penalty on the rows that a batch looks up."""
+"""`RowL2`: L2 regularization of the embeddings of a batch."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class RowL2(keras.regularizers.Regularizer):
         self.factor = float(factor)
 
     def __call__(self, x: Any) -> Any:
-        """Gives the penalty of vectors (B, …)."""
+        """Returns the penalty of vectors (B, …)."""
         x = tf.cast(x, "float32")
         rows = tf.maximum(tf.cast(tf.shape(x)[0], "float32"), 1.0)
         return self.factor * tf.reduce_sum(tf.square(x)) / rows
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {"factor": self.factor}

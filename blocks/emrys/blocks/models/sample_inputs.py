@@ -1,4 +1,4 @@
-"""Made-up batches of a schema."""
+"""Random batches of a schema."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.errors import SchemaError
 
-#: Elements of a list, and ids, where the schema does not say.
+#: Elements of a list, and number of ids, if the schema has neither.
 _LENGTH, _IDS = 4, 2
 
 
 def sample_inputs(schema: Schema, batch_size: int) -> dict[str, Any]:
-    """Random features that fit a schema.
+    """Returns random features that fit a schema.
 
     Args:
         schema: The columns. Ids come from their domain, lists are as long as their value count says.
@@ -23,7 +23,7 @@ def sample_inputs(schema: Schema, batch_size: int) -> dict[str, Any]:
 
     Returns:
         Tensors by name: scalars (B, 1), lists ragged (B, None) or, of one length, dense (B, L), those of vectors with
-        D behind; float32 and integers. Lists with the same bounds have the same lengths, as those of one session have.
+        D behind; float32 and integers. Lists with the same bounds have the same lengths, like the lists of a session.
     """
     draw = np.random.default_rng()
     lengths: dict[tuple[int, int], Any] = {}
@@ -34,7 +34,7 @@ def sample_inputs(schema: Schema, batch_size: int) -> dict[str, Any]:
 
 
 def column_dtype(column: ColumnSchema) -> tf.DType:
-    """The type of a column's tensor in a batch, which is float32 for all floats, whatever the files hold.
+    """Returns the type of a column's tensor in a batch, float32 for every floating-point type.
 
     Raises:
         SchemaError: if the column is neither an integer nor a float.
@@ -52,14 +52,14 @@ def column_dtype(column: ColumnSchema) -> tf.DType:
 
 
 def fixed_length(column: ColumnSchema) -> int | None:
-    """The length of a list column whose lists all have one, None for other columns."""
+    """Returns the length of a list column with lists of equal length; None for other columns."""
     if not column.is_list or column.is_ragged:
         return None
     return next((int(dim.max) for dim in (column.shape.dims or ())[1:] if dim.max), None)
 
 
 def vector_sizes(column: ColumnSchema) -> tuple[int, ...]:
-    """The sizes of the vectors that the elements of a list are, (D,); none where they are numbers."""
+    """Returns the shape of the elements of a list, (D,) for vectors and () for numbers."""
     dims = (column.shape.dims or ())[2:] if column.is_list else ()
     return tuple(int(dim.max) for dim in dims if dim.max)
 

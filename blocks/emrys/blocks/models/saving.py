@@ -1,4 +1,4 @@
-"""Models as files."""
+"""Saving and loading of models."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Loaded = TypeVar("Loaded", bound=keras.Model)
 
-#: Name of the file in a model that is saved as a folder.
+#: Name of the model's file in a folder.
 _FILE = "model.keras"
 
 
@@ -56,12 +56,12 @@ def load_model(model_class: type[Loaded], path: str | os.PathLike[str]) -> Loade
 
 
 def uncompiled_copy(model: Model) -> Model:
-    """A copy of a model with the same weights and without optimizer, loss and metrics."""
+    """Returns a copy of a model with the same weights, without optimizer, loss and metrics."""
     copy = type(model).from_config(model.get_config())
     if model.built:
         copy.build_from_config(model.get_build_config())
         copy.set_weights(model.get_weights())
     for source, target in zip(layers_inside([model]), layers_inside([copy]), strict=True):
-        if isinstance(source, CandidateHolder):  # candidates are no weights
+        if isinstance(source, CandidateHolder):  # candidates are not weights
             target.take_candidates(source)
     return copy

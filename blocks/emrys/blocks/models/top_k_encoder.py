@@ -245,7 +245,7 @@ class TopKEncoder(Encoder):
         Raises:
             ConfigError: if there is no candidate encoder.
         """
-        from merlin.io import Dataset  # starts Dask, which is not everybody's
+        from merlin.io import Dataset  # imported here: it starts Dask
 
         encoder = self.candidate_encoder if candidate_encoder is None else candidate_encoder
         if encoder is None:
@@ -299,7 +299,7 @@ class TopKEncoder(Encoder):
         pre: keras.layers.Layer | None = None,
         seen_items: Any = None,
     ) -> Any:
-        """Gives the candidates of every query, a `TopKPrediction` of arrays; see `evaluate` for the arguments."""
+        """Returns the candidates of every query, a `TopKPrediction` of arrays; see `evaluate` for the arguments."""
         with self._batches(x, None, batch_size, seen_items) as data:
             return super().predict(data, verbose=verbose, steps=steps, callbacks=callbacks, pre=pre)
 
@@ -311,7 +311,7 @@ class TopKEncoder(Encoder):
     def batch_predict(  # type: ignore[override]  # an index would be one of the queries, of which all columns are kept
         self, dataset: Any, batch_size: int, output_schema: Schema | None = None, seen_items: Any = None
     ) -> Dataset:
-        """Gives the candidates of all queries of a data set, in order.
+        """Returns the candidates of all queries of a data set, in order.
 
         Args:
             dataset: A `merlin.io.Dataset`, a `Loader`, an Arrow table, or paths of Parquet files.
@@ -323,7 +323,7 @@ class TopKEncoder(Encoder):
             A data set, in memory: the kept columns and, behind them, `score_0` to `score_<K-1>` and `id_0` to
             `id_<K-1>`.
         """
-        from merlin.io import Dataset  # starts Dask, which is not everybody's
+        from merlin.io import Dataset  # imported here: it starts Dask
 
         keep = None if output_schema is None else list(output_schema.column_names)
         if seen_items is None:
@@ -353,7 +353,7 @@ class TopKEncoder(Encoder):
         self.compile(**from_config({name: value for name, value in config.items() if name != "frozen"}))
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         inside = [*self._chain(), *([] if self.candidate_encoder is None else [self.candidate_encoder])]
         with sharing(shared_layers(inside)):
             return {

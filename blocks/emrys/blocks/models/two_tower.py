@@ -1,4 +1,4 @@
-"""Two-tower models."""
+"""`TwoTowerModelV2`: a two-tower retrieval model."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ def TwoTowerModelV2(  # noqa: N802 - looks like the class that it is used as
     schema: Schema | None = None,
     **kwargs: Any,
 ) -> RetrievalModelV2:
-    """Two encoders whose vectors are close where query and candidate belong together: `s(q, c) = f(q) · g(c)`.
+    """A two-tower model: the score is the dot product of two encoders, `s(q, c) = f(q) · g(c)`.
 
-    Unless `outputs` says otherwise, the right item is told from those of the other rows of the batch, as
-    `ContrastiveOutput` describes. How to train it well, and how good it is then, is in docs/quality-retrieval.md.
+    By default, the positive item is contrasted with the other items of the batch, see `ContrastiveOutput`.
+    docs/quality-retrieval.md has a training recipe and its quality.
 
     Args:
         query_tower: Encodes queries, such as users.
         candidate_tower: Encodes candidates; it reads the column of their ids.
         candidate_id_tag: Tag of that column. Default: `Tags.ITEM_ID`.
         outputs: An output, or a list of them. Default: a `ContrastiveOutput`.
-        logits_temperature: What the default output divides scores by. Default: 1.
-        negative_samplers: Samplers of the default output. Default: `"in-batch"`, corrected for how often items occur.
-        schema: The columns of a batch, which batches are held against. Default: not held.
+        logits_temperature: Divisor of the default output's scores. Default: 1.
+        negative_samplers: Samplers of the default output. Default: `"in-batch"`, with the logQ correction.
+        schema: The columns of a batch, against which batches are checked. Default: not checked.
         **kwargs: Further arguments of `RetrievalModelV2`.
 
     Returns:
         The model, to be compiled.
 
     Raises:
-        ConfigError: if a tower is no `Encoder`, or both give vectors of different sizes.
+        ConfigError: if a tower is no `Encoder`, or their vectors differ in size.
         SchemaError: if the candidate tower does not read one column with the tag.
 
     Example:

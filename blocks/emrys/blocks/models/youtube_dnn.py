@@ -1,4 +1,4 @@
-"""YouTube's network for retrieval."""
+"""`YoutubeDNNRetrievalModelV2`: the retrieval network of YouTube."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ def YoutubeDNNRetrievalModelV2(  # noqa: N802 - looks like the class that it is 
     min_sampled_id: int = 0,
     **kwargs: Any,
 ) -> RetrievalModelV2:
-    """The items of a user's history, averaged, and other features, through layers to a vector that items are scored by.
+    """YouTube DNN: a query vector from a user's averaged history and other features, which scores all items.
 
-    Unless `outputs` says otherwise, the score of an item is the product with its row of the table that the history is
-    looked up in, and training tells the right item from `num_sampled` others. How to train it well, and how good it is
-    then, is in docs/quality-retrieval.md.
+    By default, the score of an item is the product of the query vector and the item's row in the embedding table of the
+    history, and the positive item is contrasted with `num_sampled` negatives. docs/quality-retrieval.md has a training
+    recipe and its quality.
 
     Args:
-        schema: The columns: the history, a list, and what else is known of the user.
-        candidate_id_tag: Tag of the history; the target has its name, unless another column of the tag is tagged
+        schema: The columns: the history, a list, and other features of the user.
+        candidate_id_tag: Tag of the history; the target has its name, unless another column with this tag is tagged
             TARGET. Default: `Tags.ITEM_ID`.
-        top_block: What the features go through, from (B, sum of all sizes) to the size of the items' vectors. Default:
-            one linear layer of that size, made anew for each model.
-        post: Layer behind it, such as `L2Norm()`. Default: none.
-        inputs: Makes one vector of a batch. Default: `InputBlockV2` of the schema.
+        top_block: Layers from the concatenated features to the size of the item vectors. Default: one linear layer of
+            that size.
+        post: Layer after it, such as `L2Norm()`. Default: none.
+        inputs: The input block, with one vector for each row. Default: `InputBlockV2` of the schema.
         outputs: An output, or a list of them. Default: a `ContrastiveOutput` with the table of the items.
-        logits_temperature: What the default output divides scores by. Default: 1.
-        num_sampled: Items that are drawn for a batch, by `PopularityBasedSamplerV2`. Default: 100.
-        min_sampled_id: The lowest id that is drawn, above those for padding or unknown values. Default: 0.
+        logits_temperature: Divisor of the default output's scores. Default: 1.
+        num_sampled: Number of negatives of a batch, from `PopularityBasedSamplerV2`. Default: 100.
+        min_sampled_id: The lowest id of a negative, above those for padding or unknown values. Default: 0.
         **kwargs: Further arguments of `RetrievalModelV2`.
 
     Returns:
@@ -61,8 +61,8 @@ def YoutubeDNNRetrievalModelV2(  # noqa: N802 - looks like the class that it is 
 
     Raises:
         SchemaError: if no column has the tag, or the inputs have no table of the items and `outputs` is not given.
-        ConfigError: if more items are to be drawn than there are, or `top_block` ends with another size than that of
-            the items' vectors.
+        ConfigError: if `num_sampled` is larger than the number of items, or `top_block` ends with another size than
+            that of the item vectors.
 
     Example:
         >>> import emrys.blocks as mm
@@ -98,19 +98,19 @@ def YoutubeDNNRetrievalModelV2(  # noqa: N802 - looks like the class that it is 
 
 
 def history_features(schema: Schema) -> Schema:
-    """The columns of a schema that are not targets."""
+    """Returns the columns of a schema that are not targets."""
     return schema.excluding_by_name(select_targets(schema).column_names)
 
 
 def item_columns(schema: Schema, tag: Tags) -> tuple[ColumnSchema, ColumnSchema]:
-    """The column of the history, and that of the target."""
+    """Returns the column of the history, and that of the target."""
     feature = id_column(history_features(schema), tag, _OWNER, "candidate_id_tag")
     targets = list(select_targets(schema).select_by_tag(tag))
     return feature, targets[0] if len(targets) == 1 else feature
 
 
 def item_table(inputs: keras.layers.Layer, items: ColumnSchema) -> EmbeddingTable:
-    """The embedding table in which the inputs look up the history.
+    """Returns the embedding table in which the inputs look up the history.
 
     Raises:
         SchemaError: if there is none.
@@ -134,7 +134,7 @@ def _sampler(items: ColumnSchema, num_sampled: int, min_id: int) -> PopularityBa
             column=items.name,
             expected=f"at most {num_ids - min_id}, the number of ids from min_sampled_id={min_id} on",
             got=str(num_sampled),
-            fix="Draw fewer, or use all: outputs=mm.CategoricalOutput(...).",
+            fix="Sample fewer, or score all items: outputs=mm.CategoricalOutput(...).",
         )
     return PopularityBasedSamplerV2(max_id=num_ids, min_id=min_id, max_num_samples=num_sampled)
 

@@ -1,1 +1,1 @@
-"""What a model predicts, with its losses and metrics."""
+"""Model outputs: predictions with their default losses, metrics and sample weights."""

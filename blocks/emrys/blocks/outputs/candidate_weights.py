@@ -1,4 +1,4 @@
-"""The vectors that an output holds for all items."""
+"""Item vectors held by an output, and its bias."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def has_candidate_weights(layer: keras.layers.Layer) -> bool:
-    """Whether `layer` holds a vector for every item: a table's rows, the columns of its weights, or its own."""
+    """Whether `layer` holds a vector for every item: the rows of a table, or the columns of its weights."""
     return isinstance(layer, (EmbeddingTablePrediction, CategoricalTarget)) or hasattr(layer, "embedding_lookup")
 
 
 def candidate_rows(layer: keras.layers.Layer, ids: Any, dtype: str) -> Any:
-    """The vectors of items.
+    """Returns the vectors of items.
 
     Args:
         layer: A layer that `has_candidate_weights`.
@@ -45,7 +45,7 @@ def candidate_rows(layer: keras.layers.Layer, ids: Any, dtype: str) -> Any:
 
 
 def candidate_matrix(layer: keras.layers.Layer) -> Any:
-    """The vectors of all items, (N, D).
+    """Returns the vectors of all items, (N, D).
 
     Raises:
         ConfigError: if the layer is not built yet, or holds none.
@@ -63,30 +63,30 @@ def candidate_matrix(layer: keras.layers.Layer) -> Any:
 
 
 def candidate_bias(layer: keras.layers.Layer) -> Any:
-    """What is added to the scores of all items, (N,); None where nothing is."""
+    """Returns the bias of the scores of all items, (N,); None without a bias, or if it is zero."""
     bias = getattr(_scoring_layer(layer), "bias", None)
     values = None if bias is None else keras.ops.convert_to_numpy(bias)
     return values if values is not None and values.any() else None
 
 
 def zero_bias_gradient(layer: keras.layers.Layer) -> Any:
-    """A zero that the bias of `layer` has a gradient of: one of no rows, which leaves it as it is."""
+    """Returns a zero that depends on the bias of `layer`, whose gradient has no rows and so leaves it unchanged."""
     bias = getattr(layer, "bias", None)
     return 0.0 if bias is None else tf.reduce_sum(tf.cast(tf.gather(bias, tf.zeros([0], tf.int64)), "float32"))
 
 
 def _scoring_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """The layer itself, or that inside which scores."""
+    """The layer itself, or its inner layer that computes the scores."""
     return layer.prediction if isinstance(layer, ItemsPredictionWeightTying) and layer.built else layer
 
 
 def candidate_dataset(layer: keras.layers.Layer) -> Dataset:
-    """The vectors of all items as a data set: one row for each id, columns `"0"` to `"D - 1"`.
+    """Returns the vectors of all items as a data set: one row for each id, columns `"0"` to `"D - 1"`.
 
     Raises:
         ConfigError: if the layer is not built yet, or holds none.
     """
-    from merlin.io import Dataset  # starts Dask, which is not everybody's
+    from merlin.io import Dataset  # imported here: it starts Dask
 
     rows = candidate_matrix(layer)
     return Dataset(pd.DataFrame(rows, columns=[str(number) for number in range(rows.shape[1])]))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @keras.saving.register_keras_serializable("emrys")
 def default_categorical_prediction_metrics() -> tuple[keras.metrics.Metric, ...]:
-    """Recall, MRR, NDCG, MAP and precision, each at 10."""
+    """Returns recall, MRR, NDCG, MAP and precision, each at 10."""
     return (RecallAt(10), MRRAt(10), NDCGAt(10), AvgPrecisionAt(10), PrecisionAt(10))
 
 
@@ -29,22 +29,22 @@ def default_categorical_prediction_metrics() -> tuple[keras.metrics.Metric, ...]
 class CategoricalOutput(ModelOutput):
     """A logit for each class, such as each item of a catalogue.
 
-    Targets are the number of the right class, (B, 1) or (B,), or numbers per class (B, N). For class numbers the
-    cross-entropy and the ranking metrics are computed without a one-hot tensor.
+    Targets are class ids, (B, 1) or (B,), or one-hot targets (B, N). With class ids, the cross-entropy and the ranking
+    metrics are computed without a one-hot tensor.
 
     Args:
-        to_call: What gives the logits: a column (or a schema of one), for which a `CategoricalTarget` is made; an
-            `EmbeddingTable`, whose rows the input is compared with (`EmbeddingTablePrediction`); or a layer that gives
+        to_call: The layer of the logits: a column (or a schema of one), for which a `CategoricalTarget` is created; an
+            `EmbeddingTable`, whose rows score the input (`EmbeddingTablePrediction`); or a layer that returns
             (B, N).
         target_name: Name of the target column. Default: the name of the column, for a table its first; for a layer
             the batch's only target.
         pre: Layer before the prediction. Default: none.
-        post: Layer behind it. Default: none.
-        logits_temperature: What the logits are divided by in training and testing. Default: 1.
+        post: Layer after it. Default: none.
+        logits_temperature: Divisor of the logits in training and testing. Default: 1.
         name: Task name of the output. Default: `<target>/categorical_output`.
-        default_loss: Loss that is used when `compile` names none. Default: `"categorical_crossentropy"`, from logits.
-        default_metrics_fn: Gives the metrics used when `compile` names none. Default: recall, MRR, NDCG, MAP and
-            precision at 10.
+        default_loss: Loss used if `compile` has none. Default: `"categorical_crossentropy"`, from logits.
+        default_metrics_fn: Function that returns the metrics used if `compile` has none. Default: recall, MRR, NDCG,
+            MAP and precision at 10.
 
     Input shape:
         (B, D)
@@ -90,10 +90,10 @@ class CategoricalOutput(ModelOutput):
         )
 
     def to_dataset(self, gpu: bool | None = None) -> Dataset:
-        """The weights of all classes as a `merlin.io.Dataset`: one row for each id, columns `"0"` to `"D - 1"`.
+        """Returns the weights of all classes as a `merlin.io.Dataset`: one row for each id, columns `"0"` to `"D - 1"`.
 
         Args:
-            gpu: Kept, without effect: the frame is always a pandas one.
+            gpu: Accepted, without effect: the frame is always a pandas one.
 
         Raises:
             ConfigError: if the output is not built, or its layer holds no vector for each class.
@@ -101,18 +101,18 @@ class CategoricalOutput(ModelOutput):
         return candidate_dataset(self.to_call)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         config = without_default_metrics(self, super().get_config(), default_categorical_prediction_metrics)
         config["target_name"] = config.pop("target")
         return config
 
 
 def as_scoring_layer(to_call: Any, owner: str) -> tuple[keras.layers.Layer, Schema | None]:
-    """The layer that scores, and the columns whose ids it scores, where a column or a table was given.
+    """Returns the scoring layer, and the columns whose ids it scores, for a column or a table.
 
     Args:
         to_call: A column, a schema of one, an `EmbeddingTable` or a layer.
-        owner: The class that was given it, for errors.
+        owner: Name of the caller, for error messages.
 
     Raises:
         ConfigError: if it is something else.

@@ -1,4 +1,4 @@
-"""Scores of all classes of a column."""
+"""`CategoricalTarget`: logits of all ids of a column."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from emrys.blocks.schema.functions import number_of_ids
 
 @keras.saving.register_keras_serializable("emrys")
 class CategoricalTarget(keras.layers.Dense):
-    """A score for every id of a column: `x W + b`, with one column of W an id.
+    """A dense layer with one logit for every id of a column: `x W + b`.
 
     Args:
-        feature: The column, whose domain says how many ids there are: its maximum + 1. A schema of one column will do.
-            Default: none, `units` says it instead.
-        activation: What is applied to the scores. Default: none.
+        feature: The column, or a schema of one; the number of ids is the maximum of its domain + 1. Default: none,
+            with the number of ids as `units`.
+        activation: Activation of the scores. Default: none.
         use_bias: Whether there is a bias. Default: True.
         kernel_initializer: Initializer of W. Default: `"glorot_uniform"`.
         bias_initializer: Initializer of b. Default: `"zeros"`.
@@ -28,17 +28,17 @@ class CategoricalTarget(keras.layers.Dense):
         activity_regularizer: Regularizer of the scores. Default: none.
         kernel_constraint: Constraint of W. Default: none.
         bias_constraint: Constraint of b. Default: none.
-        **kwargs: `units`, and what every layer takes: `name`, `dtype`, `trainable`.
+        **kwargs: `units`, and the arguments of every layer: `name`, `dtype`, `trainable`.
 
     Input shape:
         (B, D)
 
     Output shape:
-        (B, N), float32, whatever the layer computes in
+        (B, N), float32 in every precision policy
 
     Raises:
         SchemaError: if the column has no domain.
-        ConfigError: if the number of ids is given neither by a column nor as `units`.
+        ConfigError: if both the column and `units` are missing.
 
     Example:
         >>> import emrys.blocks as mm
@@ -78,12 +78,12 @@ class CategoricalTarget(keras.layers.Dense):
         )
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Gives the scores."""
+        """Returns the scores."""
         return tf.cast(super().call(inputs, training=training), "float32")
 
 
 def only_column(feature: ColumnSchema | Schema, owner: str) -> ColumnSchema:
-    """The column itself, or the only one of a schema.
+    """Returns the column itself, or the only one of a schema.
 
     Raises:
         SchemaError: if the schema has another number of columns.

@@ -1,4 +1,4 @@
-"""Weights of rows, from a column."""
+"""`ColumnBasedSampleWeight`: sample weights from a column."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from emrys.blocks.outputs.model_output import SampleWeight
 
 @keras.saving.register_keras_serializable("emrys")
 class ColumnBasedSampleWeight(SampleWeight):
-    """Takes the weight of each row from a column, as it is or through two class weights.
+    """Sample weights from a column, or class weights of a binary column.
 
-    With `binary_class_weights=(w0, w1)` a row weighs `w1` where the column is above 0, else `w0`. Where the batch has
-    sample weights of its own, both are multiplied.
+    With `binary_class_weights=(w0, w1)`, the weight of a row is `w1` if the column is above 0, else `w0`. The weights
+    are multiplied by the sample weights of the batch.
 
     Args:
         weight_column_name: Target or feature that holds the weights. Default: the output's target, for which
@@ -31,15 +31,15 @@ class ColumnBasedSampleWeight(SampleWeight):
         The predictions; in training and testing a `Prediction` with `sample_weight` (B, 1).
 
     Raises:
-        ConfigError: if neither argument is given, or the class weights are not two numbers from 0; when called, if
+        ConfigError: if both arguments are missing, or the class weights are not two numbers from 0; when called, if
             the batch lacks the column.
 
     Example:
         >>> import emrys.blocks as mm
         >>> import numpy as np
         >>> weigh = mm.ColumnBasedSampleWeight(binary_class_weights=(1.0, 5.0))
-        >>> found = weigh(np.array([[0.2], [0.7]]), targets=np.array([[0.0], [1.0]]), training=True)
-        >>> found.sample_weight.numpy().tolist()
+        >>> prediction = weigh(np.array([[0.2], [0.7]]), targets=np.array([[0.0], [1.0]]), training=True)
+        >>> prediction.sample_weight.numpy().tolist()
         [[1.0], [5.0]]
     """
 
@@ -60,7 +60,7 @@ class ColumnBasedSampleWeight(SampleWeight):
         self.binary_class_weights = None if binary_class_weights is None else _class_weights(binary_class_weights)
 
     def row_weights(self, targets: Any, features: Any, target_name: str | None) -> Any:
-        """The weight of each row, (B, 1)."""
+        """Returns the weight of each row, (B, 1)."""
         column = tf.convert_to_tensor(self._column(targets, features, target_name))
         column = column[:, tf.newaxis] if len(column.shape) == 1 else column
         if self.binary_class_weights is None:
@@ -85,7 +85,7 @@ class ColumnBasedSampleWeight(SampleWeight):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {
             **super().get_config(),
             "weight_column_name": self.weight_column_name,

@@ -47,22 +47,22 @@ FALSE_NEGATIVE_SCORE = -655.04
 
 @keras.saving.register_keras_serializable("emrys")
 class ContrastiveOutput(ModelOutput):
-    """A score of the right item and scores of sampled negatives: `[q · c⁺ | q · c⁻₁ … q · c⁻_M] / T`.
+    """Scores of the positive item and of sampled negatives: `[q · c⁺ | q · c⁻₁ … q · c⁻_M] / T`.
 
-    Where the items' vectors come from:
+    The item vectors come from one of two sources:
 
-    - **Two towers.** The input is a dictionary of queries and candidates; row i of the candidates is the right one for
-      query i, and its id is a feature of the batch. Samplers have to give embeddings, as `"in-batch"` does. Without
+    - **Two towers.** The input is a dictionary of queries and candidates; row i of the candidates is the positive of
+      query i, and its id is a feature of the batch. Samplers must return embeddings, as `"in-batch"` does. Without
       training or testing the output is the score of each pair, (B, 1).
     - **Weights for all items**, of an `EmbeddingTable` (tied with the input) or its own. The input is one tensor; the
-      right item's id is the target. Samplers may give ids alone, as `"popularity"` does. Without training or testing,
+      right item's id is the target. Samplers may return ids alone, as `"popularity"` does. Without training or testing,
       and without targets, the output is a score for every item, (B, N), with the bias where there is one. Sampled
-      scores have no bias, so training leaves it as it is: zeros, unless it was loaded.
+      scores have no bias, so training does not change it: it is zero, unless it was loaded.
 
-    In training and testing it gives a `Prediction` with targets `[1 | 0 … 0]`. `evaluate` draws negatives as `fit`
-    does: its metrics are those among the sampled items. For metrics among all items use the model's top-k encoder.
+    In training and testing it returns a `Prediction` with targets `[1 | 0 … 0]`. `evaluate` samples negatives as `fit`
+    does: its metrics rank the sampled items only. For metrics over all items, use the model's top-k encoder.
 
-    Steps, in order: scores; `logq_sampling_correction` (`- ln(p + 1e-16)`, p the probability of an item to be drawn;
+    Steps, in order: scores; `logq_sampling_correction` (`- ln(p + 1e-16)`, p the sampling probability of an item;
     times T with `logq_after_temperature`); `downscore_false_negatives`; the hard negatives of a sampler; the
     temperature; `post`.
 
@@ -74,36 +74,36 @@ class ContrastiveOutput(ModelOutput):
         target_name: Name of the target column. Default: the column's name where the output knows it; a `DotProduct`
             needs no target.
         pre: Layer before the prediction. Default: none.
-        post: Layer behind it; it gets the `Prediction`, in training and testing. Default: none.
+        post: Layer after it, which gets the `Prediction` in training and testing. Default: none.
         logits_temperature: T. Default: 1.
         name: Task name of the output. Default: `<target>/contrastive_output`.
-        default_loss: Loss that is used when `compile` names none. Default: `"categorical_crossentropy"`, from logits;
+        default_loss: Loss used if `compile` has none. Default: `"categorical_crossentropy"`, from logits;
             with a `ContrastiveSampleWeight` in `post` binary cross-entropy, from logits.
-        default_metrics_fn: Gives the metrics used when `compile` names none. Default: recall, MRR, NDCG, MAP and
-            precision at 10.
+        default_metrics_fn: Function that returns the metrics used if `compile` has none. Default: recall, MRR, NDCG,
+            MAP and precision at 10.
         downscore_false_negatives: Whether negatives with the id of the row's positive get `false_negative_score`.
             Default: True.
         false_negative_score: See there; the temperature divides it too. Default: -655.04.
         query_name: Name of the queries. Default: `"query"`.
         candidate_name: Name of the candidates. Default: `"candidate"`.
-        store_negative_ids: Whether the ids of the negatives are given on, as `negative_candidate_ids`: (M, 1), or
+        store_negative_ids: Whether the ids of the negatives are returned, as `negative_candidate_ids`: (M, 1), or
             (B, M) where a sampler chooses hard negatives for each row. Default: False.
-        logq_sampling_correction: Whether scores are corrected for how often items are drawn; with one sampler only.
+        logq_sampling_correction: Whether scores are corrected for the sampling probability; with one sampler only.
             For `"in-batch"` the probabilities are counted in training, see `InBatchSamplerV2`. Default: False.
-        schema: Schema of one column, the items' ids, needed where `to_call` does not tell it.
-        logq_after_temperature: Whether the correction is one of scores that the temperature has divided, which is what
-            the paper corrects; otherwise the temperature divides the correction too. Default: False.
+        schema: Schema of one column, the item ids, required if `to_call` does not determine it.
+        logq_after_temperature: Whether the correction applies to scores after the temperature, as in the paper;
+            otherwise the temperature divides the correction too. Default: False.
 
     Input shape:
         (B, D), or a dictionary with two tensors (B, D). Ragged (B, None, D) with ragged targets (B, None) stands for
-        one row an element.
+        one row for each element.
 
     Output shape:
         (B, 1 + M) in training and testing; otherwise (B, N), or (B, 1) for two towers. Float32.
 
     Raises:
-        ConfigError: if an argument cannot be, or the column of the ids is unknown; when called, if there is no sampler,
-            or a sampler lacks what is asked of it.
+        ConfigError: if an argument is invalid, or the column of the ids is unknown; when called, if there is no
+            sampler, or a sampler returns no embeddings or probabilities that are required.
 
     Example:
         >>> import emrys.blocks as mm
@@ -145,7 +145,7 @@ class ContrastiveOutput(ModelOutput):
         own_column = None if columns is None else _id_column(columns)
         target = kwargs.pop("target", target_name) or (None if own_column is None else str(own_column.name))
         if default_loss == "categorical_crossentropy" and _weighs_pairs(post):
-            # Each score is a row of its own there, of which a softmax would make 1.
+            # There each score is a row of its own, whose softmax would be 1.
             default_loss = keras.losses.BinaryCrossentropy(from_logits=True)
         super().__init__(
             to_call=layer,
@@ -186,13 +186,13 @@ class ContrastiveOutput(ModelOutput):
         self.negative_samplers = parse_samplers(negative_samplers, self.col_schema)
 
     def set_schema(self, schema: Schema | None) -> None:
-        """Tells the layers around the prediction which columns there are."""
+        """Passes the schema on to the layers before and after the prediction."""
         for layer in (self.pre, self.post):
             if isinstance(layer, Block):
                 layer.set_schema(schema)
 
     def _use_dot_product(self, shape: Shape) -> None:
-        """Compares the two of the input, where a column was given and the input is that of two towers."""
+        """Scores by dot product if the input is that of two towers, where `to_call` is a column."""
         towers = isinstance(shape, dict) and all(key in shape for key in self.keys)
         if towers and not isinstance(self.to_call, DotProduct):
             self.to_call = DotProduct(*self.keys)
@@ -214,16 +214,16 @@ class ContrastiveOutput(ModelOutput):
         self.built = True
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shape of the scores without training or testing."""
+        """Returns the shape of the scores without training or testing."""
         shape = as_shape(input_shape)
         self._use_dot_product(shape if self.pre is None else as_shape(self.pre.compute_output_shape(shape)))
         return super().compute_output_shape(shape)
 
     def to_dataset(self, gpu: bool | None = None) -> Dataset:
-        """The vectors of all items as a `merlin.io.Dataset`: one row for each id, columns `"0"` to `"D - 1"`.
+        """Returns the vectors of all items as a `merlin.io.Dataset`: one row for each id, columns `"0"` to `"D - 1"`.
 
         Args:
-            gpu: Kept, without effect: the frame is always a pandas one.
+            gpu: Accepted, without effect: the frame is always a pandas one.
 
         Raises:
             ConfigError: if the output holds none, or is not built.
@@ -231,7 +231,7 @@ class ContrastiveOutput(ModelOutput):
         return candidate_dataset(self.to_call)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         config = without_default_metrics(self, super().get_config(), default_categorical_prediction_metrics)
         config["target_name"] = config.pop("target")
         return {
@@ -249,7 +249,7 @@ class ContrastiveOutput(ModelOutput):
 
     @property
     def keys(self) -> list[str]:
-        """Names of the queries and the candidates in the input of two towers."""
+        """Names of the queries and candidates in the input of two towers."""
         return [self.query_name, self.candidate_name]
 
     @property
@@ -265,7 +265,7 @@ class ContrastiveOutput(ModelOutput):
         features: Any = None,
         targets: Any = None,
     ) -> Any:
-        """Gives the `Prediction` in training and testing, otherwise scores alone."""
+        """Returns the `Prediction` in training and testing, otherwise scores alone."""
         arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
         if not (training or testing) or (self.has_candidate_weights and targets is None):
             return super().call(inputs, training, testing, features)
@@ -276,7 +276,7 @@ class ContrastiveOutput(ModelOutput):
         return self._apply_post(prediction, **arguments)
 
     def _apply_post(self, prediction: Prediction, targets: Any, features: Any, **arguments: Any) -> Prediction:
-        """What `post` makes of the prediction."""
+        """Applies `post` to the prediction."""
         chain = self.post.layers if isinstance(self.post, SequentialBlock) else [self.post] if self.post else []
         for layer in chain:
             if isinstance(layer, SampleWeight):
@@ -288,7 +288,7 @@ class ContrastiveOutput(ModelOutput):
         return prediction
 
     def weighted(self, prediction: Prediction, sample_weight: Any) -> Prediction:
-        """The prediction with the batch's sample weights, times those that rows, or single scores, have."""
+        """Returns the prediction with the batch's sample weights, multiplied by the weights of rows or scores."""
         own_weight = prediction.sample_weight
         if own_weight is None or sample_weight is None:
             return super().weighted(prediction, sample_weight)
@@ -296,7 +296,7 @@ class ContrastiveOutput(ModelOutput):
         return prediction._replace(sample_weight=tf.reshape(own_weight, (tf.shape(weight)[0], -1)) * weight)
 
     def for_metrics(self, prediction: Prediction, columns: int) -> Prediction:
-        """The scores side by side, (B, at least `columns`): where there are fewer, the lowest possible ones follow."""
+        """Returns scores of shape (B, at least `columns`), padded with the lowest possible score."""
         scores, targets, weight = prediction.outputs, prediction.targets, prediction.sample_weight
         if len(scores.shape) == 3:  # each score was weighted alone; a row has the weight of its positive
             scores, targets, weight = scores[..., 0], targets[..., 0], weight[:, :1]
@@ -308,12 +308,12 @@ class ContrastiveOutput(ModelOutput):
     def call_contrastive(
         self, inputs: Any, features: Any, targets: Any, training: bool = False, testing: bool = False
     ) -> Prediction:
-        """Scores the positives and sampled negatives, before the temperature.
+        """Returns the scores of the positives and of sampled negatives, before the temperature.
 
         Args:
             inputs: Queries (B, D), or the dictionary of two towers.
             features: The batch's features by name.
-            targets: The right ids, (B, 1), by name or the only one; not looked at for two towers.
+            targets: Ids of the positives, (B, 1), by name or the only one; ignored for two towers.
             training: Whether in training.
             testing: Whether in testing.
 
@@ -359,7 +359,7 @@ class ContrastiveOutput(ModelOutput):
         return features[name]
 
     def outputs(self, query_embedding: Any, positive: Candidate, negative: Candidate) -> Prediction:
-        """Scores of the positives and of the same negatives for every row.
+        """Returns the scores of the positives, and of the same negatives for every row.
 
         Args:
             query_embedding: (B, D)
@@ -392,7 +392,7 @@ class ContrastiveOutput(ModelOutput):
     def sample_negatives(
         self, positive: Candidate, features: Any, training: bool = False, testing: bool = False
     ) -> tuple[Candidate, Candidate]:
-        """Draws negatives from all samplers.
+        """Samples negatives from all samplers.
 
         Args:
             positive: The positives of the batch, with embeddings.
@@ -401,11 +401,11 @@ class ContrastiveOutput(ModelOutput):
             testing: Whether in testing.
 
         Returns:
-            The negatives, and the positives with the probability of each to be drawn, where the samplers know it.
+            The negatives, and the positives with their sampling probabilities if the samplers have them.
 
         Raises:
-            ConfigError: if there is no sampler, several to correct for, or one gives no embeddings where they are
-                needed.
+            ConfigError: if there is no sampler, several with a correction, or one returns no embeddings where they
+                are required.
         """
         negatives, positive = self._drawing().draw(positive, features=features, training=training, testing=testing)
         return joined(negatives), positive
@@ -420,7 +420,7 @@ class ContrastiveOutput(ModelOutput):
         )
 
     def embedding_lookup(self, ids: Any) -> Any:
-        """The vectors of items, (M, D), that the output holds.
+        """Returns the vectors of items, (M, D), that the output holds.
 
         Args:
             ids: (M, 1) or (M,)
@@ -434,7 +434,7 @@ class ContrastiveOutput(ModelOutput):
 
 
 def _id_column(schema: Schema) -> ColumnSchema:
-    """The column of the items' ids: the only one, or the first that is tagged so."""
+    """The column of the item ids: the only one, or the first one tagged ITEM_ID."""
     columns = list(schema)
     if not columns:
         raise SchemaError("ContrastiveOutput: schema", expected="the column of the items' ids", got="no column")
@@ -451,7 +451,7 @@ EPSILON = 1e-16
 
 
 def log_probabilities(candidate: Candidate, owner: str) -> Any:
-    """Logarithm of the probability of each item to be drawn, (M, 1).
+    """Returns the logarithm of the sampling probability of each item, (M, 1).
 
     Raises:
         ConfigError: if it is unknown.
@@ -466,20 +466,20 @@ def log_probabilities(candidate: Candidate, owner: str) -> Any:
 
 
 def down_score(scores: Any, positive_ids: Any, negative_ids: Any, value: float) -> Any:
-    """The scores (B, M) with `value` where the negative is the row's positive.
+    """Returns the scores (B, M) with `value` where the negative is the row's positive.
 
     Args:
         scores: (B, M)
         positive_ids: (B, 1)
         negative_ids: (M, 1)
-        value: What takes their place.
+        value: Score of false negatives.
     """
     same = tf.equal(ids_as_column(positive_ids), tf.transpose(ids_as_column(negative_ids)))
     return tf.where(same, tf.constant(value, scores.dtype), scores)
 
 
 def one_positive(scores: Any) -> Prediction:
-    """Scores (B, 1 + M) with targets that are 1 in the first column and 0 in the others."""
+    """Returns scores (B, 1 + M) with targets that are 1 in the first column and 0 in the others."""
     first = tf.ones_like(scores[:, :1])
     return Prediction(scores, tf.concat([first, tf.zeros_like(scores[:, 1:])], axis=1))
 
@@ -487,13 +487,13 @@ def one_positive(scores: Any) -> Prediction:
 def select_negatives(
     prediction: Prediction, negatives: list[Candidate], samplers: list[CandidateSampler], with_ids: bool
 ) -> Prediction:
-    """Leaves each row those negatives that the samplers choose for it.
+    """Reduces the negatives of each row to those that the samplers choose for it.
 
     Args:
-        found: Scores (B, 1 + M) of the positives and of what all samplers drew.
-        drawn: What each sampler drew.
+        prediction: Scores (B, 1 + M) of the positives and of the negatives of all samplers.
+        negatives: The negatives of each sampler.
         samplers: The samplers; those that do not choose keep all.
-        with_ids: Whether the ids are given on.
+        with_ids: Whether the ids are returned.
 
     Returns:
         Scores (B, 1 + K), ids (B, K).
@@ -518,19 +518,19 @@ def select_negatives(
 
 
 def default_contrastive_output(ids: ColumnSchema, samplers: Samplers | None, temperature: float) -> ContrastiveOutput:
-    """The output of a two-tower model by default: in-batch negatives with the logQ correction, or given samplers.
+    """Returns the default output of a two-tower model: in-batch negatives with the logQ correction, or `samplers`.
 
     Args:
         ids: Column of the items' ids.
         samplers: Samplers; None for the batch.
-        temperature: What scores are divided by.
+        temperature: Divisor of the scores.
     """
     parsed = parse_samplers("in-batch" if samplers is None else samplers, ids)
     return ContrastiveOutput(
         DotProduct(),
         parsed,
         logits_temperature=temperature,
-        # Without it the items of a batch, popular ones mostly, are pushed away: see docs/quality-retrieval.md.
+        # Without it, popular items are penalized as negatives: see docs/quality-retrieval.md.
         logq_sampling_correction=len(parsed) == 1 and isinstance(parsed[0], InBatchSamplerV2),
         logq_after_temperature=True,
         schema=Schema([ids]),

@@ -1,4 +1,4 @@
-"""Weights of positives and of sampled negatives."""
+"""`ContrastiveSampleWeight`: weights of positives and of sampled negatives."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from emrys.blocks.errors import ConfigError, SchemaError
 
 @keras.saving.register_keras_serializable("emrys")
 class ContrastiveSampleWeight(Block):
-    """Gives every score of a `ContrastiveOutput`, whose `post` it is, a weight of its own.
+    """Weights every score of a `ContrastiveOutput` separately, as its `post`.
 
-    As each score is weighted alone, it becomes a row: outputs and targets get a last axis of size 1. That is for losses
-    of one score, binary cross-entropy, which is such an output's default; a softmax over the scores is none. Metrics
-    see the scores side by side again, and the weight of the positive as that of the row.
+    As each score has its own weight, it becomes a row: outputs and targets get a last axis of size 1. This requires a
+    loss of single scores, such as binary cross-entropy, the default loss of such an output. Metrics get the scores of a
+    row together again, with the weight of its positive.
 
     Args:
         pos_class_weight: Weight of positives: a number; the name of a feature (B, 1) that holds it; or numbers (N,) by
             the positive's id.
         neg_class_weight: Weight of negatives: a number; or numbers (N,) by their ids, for which the output needs
             `store_negative_ids=True`. Default: 1.
-        schema: Schema with the column of the ids. Default: what `set_schema` gives.
+        schema: Schema with the column of the ids. Default: the schema passed to `set_schema`.
         candidate_tag_id: Tag of that column. Default: `Tags.ITEM_ID`.
 
     Input shape:
@@ -38,7 +38,7 @@ class ContrastiveSampleWeight(Block):
         `Prediction` with outputs and targets (B, 1 + M, 1) and weights (B, 1 + M) in training and testing.
 
     Raises:
-        ConfigError: when called, if the weights' feature, the ids or the column are not there.
+        ConfigError: when called, if the batch lacks the feature of the weights, or the ids.
 
     Example:
         >>> import emrys.blocks as mm
@@ -70,7 +70,7 @@ class ContrastiveSampleWeight(Block):
         return self._schema
 
     def set_schema(self, schema: Schema | None) -> None:
-        """Gives the schema, unless the constructor was given one."""
+        """Sets the schema, unless the constructor got one."""
         if self._schema is None:
             self._schema = schema
 
@@ -82,7 +82,7 @@ class ContrastiveSampleWeight(Block):
         testing: bool | None = None,
         targets: Any = None,
     ) -> Any:
-        """Gives the scores with their weights."""
+        """Returns the scores with their weights."""
         if not isinstance(outputs, Prediction) or not (training or testing):
             return outputs
         scores = outputs.outputs
@@ -119,7 +119,7 @@ class ContrastiveSampleWeight(Block):
         return tf.gather(tf.constant(self.neg_class_weight, "float32"), negative_ids(self, ids))
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {
             **super().get_config(),
             "pos_class_weight": self.pos_class_weight,
@@ -130,7 +130,7 @@ class ContrastiveSampleWeight(Block):
 
 
 def positive_ids(owner: Block, schema: Schema | None, tag: Tags, features: Any, targets: Any) -> Any:
-    """The positives' ids, (B, 1): the feature, or else the target, that has `tag`.
+    """Returns the ids of the positives, (B, 1): the feature, or else the target, with `tag`.
 
     Raises:
         SchemaError: if no schema is known, or no column has the tag.
@@ -153,7 +153,7 @@ def positive_ids(owner: Block, schema: Schema | None, tag: Tags, features: Any, 
 
 
 def negative_ids(owner: Block, ids: Any) -> Any:
-    """The negatives' ids as (1, M), the same for all rows, or (B, M).
+    """Returns the ids of the negatives: (1, M), the same for all rows, or (B, M).
 
     Raises:
         ConfigError: if they were not stored.

@@ -1,4 +1,4 @@
-"""Scores of pairs of vectors."""
+"""`DotProduct`: scores of pairs of vectors."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class DotProduct(Block):
         item_name: Name of the candidate's. Default: `"candidate"`.
 
     Input shape:
-        Dictionary with both, (B, D) each; other entries are not looked at.
+        Dictionary with both, (B, D) each; other entries are ignored.
 
     Output shape:
-        (B, 1), float32, whatever the layer computes in
+        (B, 1), float32 in every precision policy
 
     Raises:
         ConfigError: when built or called, if one is missing or both differ in D.
@@ -49,7 +49,7 @@ class DotProduct(Block):
                 f"{self.name} compares {names[0]!r} with {names[1]!r}",
                 expected="a dictionary with both",
                 got=", ".join(map(repr, inputs)) if isinstance(inputs, dict) else "one tensor",
-                fix="Call the towers so, or give query_name and item_name.",
+                fix="Rename the towers, or give query_name and item_name.",
             )
         return inputs[names[0]], inputs[names[1]]
 
@@ -59,12 +59,12 @@ class DotProduct(Block):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Gives the scores."""
+        """Returns the scores."""
         query, item = self._pair(inputs)
         return tf.cast(tf.reduce_sum(query * item, axis=-1, keepdims=True), "float32")
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, 1)."""
+        """Returns (B, 1)."""
         query, item = self._pair(as_shape(input_shape))
         if None not in (query[-1], item[-1]) and query[-1] != item[-1]:
             raise ConfigError(
@@ -76,5 +76,5 @@ class DotProduct(Block):
         return (*query[:-1], 1)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "query_name": self.query_name, "item_name": self.item_name}

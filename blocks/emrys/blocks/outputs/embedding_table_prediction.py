@@ -1,4 +1,4 @@
-"""Scores of all ids of an embedding table."""
+"""`EmbeddingTablePrediction`: logits of all ids of an embedding table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emrys.blocks.inputs.embedding_table import EmbeddingTable
 
 @keras.saving.register_keras_serializable("emrys")
 class EmbeddingTablePrediction(Block):
-    """A score for every id of a table, by the table's own rows: `x Eᵀ (+ b)`. Input and output share the weights.
+    """A logit for every id of an embedding table, from its rows: `x Eᵀ (+ b)`. Input and output share the weights.
 
     Args:
         table: The table E, (N, D).
@@ -27,7 +27,7 @@ class EmbeddingTablePrediction(Block):
         (B, D), with the table's D
 
     Output shape:
-        (B, N), float32, whatever the layer computes in
+        (B, N), float32 in every precision policy
 
     Raises:
         ConfigError: if `table` is no `EmbeddingTable`; when built, if the input has another D.
@@ -52,11 +52,11 @@ class EmbeddingTablePrediction(Block):
         self.bias: Any = None
 
     def children(self) -> list[keras.layers.Layer]:
-        """None: the table belongs to the input block that it is shared with."""
+        """Returns no layers: the table belongs to the input block."""
         return []
 
     def build(self, input_shape: Shape) -> None:
-        """Builds the table, unless an input block has, and makes the bias, (N,)."""
+        """Builds the table, unless it is built, and creates the bias, (N,)."""
         last = as_shape(input_shape)[-1]
         if last is not None and last != self.table.dim:
             raise ConfigError(
@@ -72,18 +72,18 @@ class EmbeddingTablePrediction(Block):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Gives the scores."""
+        """Returns the scores."""
         table = tf.cast(self.table.embeddings.value, self.compute_dtype)
         scores = tf.matmul(tf.cast(inputs, self.compute_dtype), table, transpose_b=True)
         scores = tf.cast(scores, "float32")
         return scores if self.bias is None else scores + tf.cast(self.bias, "float32")
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, N)."""
+        """Returns (B, N)."""
         return (*as_shape(input_shape)[:-1], self.table.input_dim)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {
             **super().get_config(),
             "table": to_config(self.table),

@@ -18,16 +18,15 @@ from emrys.blocks.outputs.embedding_table_prediction import EmbeddingTablePredic
 
 @keras.saving.register_keras_serializable("emrys")
 class ItemsPredictionWeightTying(Block):
-    """A score for every item, `x Eᵀ + b`, with E the table in which the model's input looks items up.
+    """A logit for every item, `x Eᵀ + b`, with E the embedding table of the items in the model's input.
 
-    The `Model` that holds it looks for that table: the first one that holds the column tagged ITEM_ID. Where there is
-    none, or outside a model, it makes a table of its own. With the table at hand, `EmbeddingTablePrediction` says the
-    same without a search.
+    The `Model` ties it to the first table of the column tagged ITEM_ID. Without such a table, or outside a model, it
+    creates its own. For a known table, use `EmbeddingTablePrediction`.
 
     Args:
         schema: Schema with the column tagged ITEM_ID.
         bias_initializer: Initializer of b. Default: `"zeros"`.
-        table: The table, where it is at hand. Default: it is looked for.
+        table: The table. Default: the `Model` finds it.
 
     Input shape:
         (B, D), with the table's D
@@ -69,13 +68,13 @@ class ItemsPredictionWeightTying(Block):
         self.tie([] if table is None else [table])
 
     def tie(self, tables: Iterable[EmbeddingTable]) -> None:
-        """Takes the first of `tables` that holds the items; does nothing once there is one."""
+        """Uses the first of `tables` that holds the items, unless it has a table already."""
         for table in tables:
             if self.prediction is None and self.item_id.name in table.schema.column_names:
                 self.prediction = EmbeddingTablePrediction(table, self.bias_initializer, use_bias=True, name="scores")
 
     def build(self, input_shape: Shape) -> None:
-        """Builds the prediction, with a table of its own if there is no other."""
+        """Builds the prediction, with its own table if there is no other."""
         shape = as_shape(input_shape)
         if self.prediction is None:
             self.tie([EmbeddingTable(shape[-1], self.item_id)])
@@ -83,15 +82,15 @@ class ItemsPredictionWeightTying(Block):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Gives the scores."""
+        """Returns the scores."""
         return call_layer(self.prediction, inputs)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, N)."""
+        """Returns (B, N)."""
         return (*as_shape(input_shape)[:-1], int(self.item_id.int_domain.max) + 1)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {
             **super().get_config(),
             "schema": to_config(Schema([self.item_id])),

@@ -25,35 +25,35 @@ Metrics = Callable[[], Sequence[keras.metrics.Metric]]
 
 @keras.saving.register_keras_serializable("emrys")
 class ModelOutput(Block):
-    """One prediction of a model: a layer on what the model's body gives, a default loss, default metrics, a target.
+    """One output of a model: a prediction layer, a default loss, default metrics and a target.
 
-    Called with `targets`, in training or testing, it gives a `Prediction`: what it says, its own target, and the sample
-    weights that a `ColumnBasedSampleWeight` in `post` makes. Otherwise it gives the tensor alone.
+    Called with `targets` in training or testing, it returns a `Prediction`: its output, its target, and the sample
+    weights of a `ColumnBasedSampleWeight` in `post`. Otherwise it returns the output alone.
 
     Args:
-        to_call: Layer that makes the prediction.
-        default_loss: Loss that is used when `compile` names none.
-        default_metrics_fn: Gives the metrics that are used when `compile` names none.
+        to_call: The prediction layer.
+        default_loss: Loss used if `compile` has none.
+        default_metrics_fn: Function that returns the metrics used if `compile` has none.
         name: Task name of the output. Default: `<target>/<class in snake case>`.
         target: Name of the target column, or the column. Default: the batch's only target.
         pre: Layer before `to_call`. Default: none.
-        post: Layer behind it. Default: none.
-        logits_temperature: What logits are divided by, in training and testing. Default: 1.
+        post: Layer after it. Default: none.
+        logits_temperature: Divisor of the logits, in training and testing. Default: 1.
 
     Input shape:
         (B, D)
 
     Output shape:
-        What `to_call` gives, such as (B, 1).
+        The output of `to_call`, such as (B, 1).
     """
 
-    #: Whether a target (B, 1) is the number of a class, where predictions are (B, N).
+    #: Whether targets (B, 1) of predictions (B, N) are class ids.
     targets_are_ids = False
 
     #: Whether the output belongs to the first generation of the API, the prediction tasks.
     first_generation = False
 
-    #: What stands between the output's name and a metric's, where a model has several outputs.
+    #: Separator of the output's and the metric's name, in models with several outputs.
     metric_separator = "/"
 
     def __init__(
@@ -86,22 +86,22 @@ class ModelOutput(Block):
 
     @classmethod
     def get_task_name(cls, target_name: str | None) -> str:
-        """Name of an output of this class for `target_name`."""
+        """Returns the name of an output of this class for `target_name`."""
         name = camelcase_to_snakecase(cls.__name__)
         return f"{target_name}/{name}" if target_name else name
 
     @staticmethod
     def parallel_block(outputs: Sequence[ModelOutput]) -> ParallelBlock:
-        """Several outputs of this kind as one block, by task name."""
+        """Returns a block of several outputs of this class, by task name."""
         return ParallelBlock({output.task_name: output for output in outputs})
 
     @property
     def task_name(self) -> str:
-        """The name under which the output's predictions, losses and metrics appear: `<target>/<output>`."""
+        """The name of the output's predictions, losses and metrics: `<target>/<output>`."""
         return self._task_name
 
     def create_default_metrics(self) -> list[keras.metrics.Metric]:
-        """Fresh default metrics."""
+        """Returns new default metrics."""
         return list(self.default_metrics_fn())
 
     def _chain(self) -> list[keras.layers.Layer]:
@@ -120,7 +120,7 @@ class ModelOutput(Block):
         features: Any = None,
         targets: Any = None,
     ) -> Any:
-        """Gives the prediction."""
+        """Returns the prediction."""
         step = {"training": training, "testing": testing, "features": features}
         compared = bool(training or testing)
         if self.pre is not None:
@@ -138,7 +138,7 @@ class ModelOutput(Block):
         return outputs if self.post is None else call_layer(self.post, outputs, **step)
 
     def _predict_elements(self, inputs: Any, target: Any, targets: Any, step: dict[str, Any]) -> Any:
-        """Predictions for the elements of lists, (B, L, D): where there is a target, only for those that have one."""
+        """Returns predictions for the elements of lists; in training and testing, for those with a target."""
         if target is None:
             return inputs.with_values(self._predict(inputs.values, targets, step))
         positions = masked_positions(inputs, target, step["features"], self.target, self.name)
@@ -150,23 +150,24 @@ class ModelOutput(Block):
         return prediction._replace(targets=positions.targets, sample_weight=weight, rows=positions.rows)
 
     def scale(self, predictions: Any, compared: bool) -> Any:
-        """Divides the logits by the temperature where they will be `compared` with a target."""
+        """Divides the logits by the temperature if they are `compared` with a target."""
         return predictions / self.logits_temperature if compared else predictions
 
     def with_target(self, outputs: Any, targets: Any, features: Any = None, sample_weight: Any = None) -> Prediction:
-        """What is compared in losses and metrics.
+        """Returns the output with its target and sample weights, for losses and metrics.
 
         Args:
-            outputs: What this output says, (B, 1) or (B, N).
+            outputs: Predictions or logits, (B, 1) or (B, N).
             targets: The batch's targets by name, or the only one.
             features: The batch's features by name.
             sample_weight: The batch's weights, by target or for all. Default: 1 for every row.
 
         Returns:
-            The prediction with the output's own target; the weights are those of the batch times those of `post`.
+            The prediction with the output's own target; its weights are the product of those of the batch and of
+            `post`.
 
         Raises:
-            ConfigError: if the batch has not the output's target, or not the column of weights.
+            ConfigError: if the batch lacks the output's target, or the column of weights.
         """
         weight = None
         for block in sample_weights(self.post):
@@ -175,10 +176,10 @@ class ModelOutput(Block):
         return self.weighted(Prediction(outputs, self._own(targets, "target"), weight), sample_weight)
 
     def weighted(self, prediction: Prediction, sample_weight: Any) -> Prediction:
-        """The prediction with the batch's sample weights, times those that it has.
+        """Returns the prediction with its sample weights multiplied by those of the batch.
 
         Args:
-            prediction: What is compared.
+            prediction: The output with its target.
             sample_weight: The batch's weights, by target or for all. Default: 1 for every row.
         """
         if sample_weight is None:
@@ -191,11 +192,11 @@ class ModelOutput(Block):
         return prediction._replace(sample_weight=weight)
 
     def for_metrics(self, prediction: Prediction, columns: int) -> Prediction:
-        """The prediction as metrics take it; the same as the loss takes, unless a subclass says otherwise.
+        """Returns the prediction in the form for metrics; in the base class, the same as for the loss.
 
         Args:
-            prediction: What is compared.
-            columns: Most results that a ranking metric looks at; 0 where there is none.
+            prediction: The output with its target.
+            columns: The largest cut-off of the ranking metrics; 0 if there are none.
         """
         return prediction
 
@@ -214,11 +215,11 @@ class ModelOutput(Block):
         )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Shape of the prediction."""
+        """Returns the shape of the prediction."""
         return shape_behind(self._chain(), input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {
             **super().get_config(),
             "to_call": to_config(self.to_call),
@@ -233,26 +234,26 @@ class ModelOutput(Block):
 
 
 def without_default_metrics(output: ModelOutput, config: dict[str, Any], default: Metrics) -> dict[str, Any]:
-    """Leaves the function that makes the metrics out of a configuration, where it is the `usual` one."""
+    """Removes the metrics function from a configuration if it is the `default` one."""
     if output.default_metrics_fn is default:
         config.pop("default_metrics_fn")
     return config
 
 
 class SampleWeight(Block, abc.ABC):
-    """Gives every row of a batch a weight in the loss and in weighted metrics; predictions stay as they are.
+    """Base class of layers that weight the rows of a batch in the loss and in weighted metrics.
 
-    It stands behind an output, as its `post`, or last in the chain that is. A subclass writes `row_weights`.
+    It is the `post` of an output, or the last layer of that chain. A subclass implements `row_weights`.
     """
 
     @abc.abstractmethod
     def row_weights(self, targets: Any, features: Any, target_name: str | None) -> Any:
-        """The weight of each row.
+        """Returns the weight of each row.
 
         Args:
             targets: All targets of the batch by name, or the only one.
             features: The batch's features by name, or None.
-            target_name: Name of the output's target, None where it has no name.
+            target_name: Name of the output's target; None if it has no name.
 
         Returns:
             (B, 1), float32.
@@ -267,7 +268,7 @@ class SampleWeight(Block, abc.ABC):
         testing: bool | None = None,
         target_name: str | None = None,
     ) -> Any:
-        """Passes predictions on, in training and testing as a `Prediction` with the target and the weights."""
+        """Returns the predictions; in training and testing, a `Prediction` with the target and the weights."""
         if isinstance(inputs, dict):
             raise ConfigError(
                 f"{self.name} weighs the rows of one output",
@@ -282,7 +283,7 @@ class SampleWeight(Block, abc.ABC):
 
 
 def sample_weights(layer: Any) -> list[SampleWeight]:
-    """What weighs rows in `layer`: itself, or layers of the chain that it is."""
+    """Returns the `SampleWeight` layers of `layer`: itself, or those in its chain."""
     if isinstance(layer, SequentialBlock):
         return [block for inner in layer.layers for block in sample_weights(inner)]
     return [layer] if isinstance(layer, SampleWeight) else []
@@ -290,7 +291,7 @@ def sample_weights(layer: Any) -> list[SampleWeight]:
 
 @keras.saving.register_keras_serializable("emrys")
 def default_binary_metrics() -> tuple[keras.metrics.Metric, ...]:
-    """Precision, recall, accuracy at 0.5, and the area under the ROC curve."""
+    """Returns precision, recall, accuracy at 0.5, and the area under the ROC curve."""
     return (
         keras.metrics.Precision(name="precision"),
         keras.metrics.Recall(name="recall"),
@@ -306,12 +307,12 @@ class BinaryOutput(ModelOutput):
     Args:
         target: Name of the target column, or the column. Default: the batch's only target.
         pre: Layer before the prediction. Default: none.
-        post: Layer behind it. Default: none.
-        logits_temperature: What the logit is divided by; above 1 the probabilities come closer to 0.5. Default: 1.
+        post: Layer after it. Default: none.
+        logits_temperature: Divisor of the logit; above 1 the probabilities come closer to 0.5. Default: 1.
         name: Task name of the output. Default: `<target>/binary_output`.
-        default_loss: Loss that is used when `compile` names none. Default: `"binary_crossentropy"`.
-        default_metrics_fn: Gives the metrics used when `compile` names none. Default: precision, recall, accuracy
-            and AUC.
+        default_loss: Loss used if `compile` has none. Default: `"binary_crossentropy"`.
+        default_metrics_fn: Function that returns the metrics used if `compile` has none. Default: precision, recall,
+            accuracy and AUC.
 
     Input shape:
         (B, D)
@@ -337,7 +338,7 @@ class BinaryOutput(ModelOutput):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            # Probabilities near 0 and 1 do not survive float16, whatever the rest of the model computes in.
+            # Float16 cannot represent probabilities near 1, so this layer is float32 in every precision policy.
             to_call=keras.layers.Dense(1, activation="sigmoid", dtype="float32"),
             default_loss=default_loss,
             default_metrics_fn=default_metrics_fn,
@@ -350,14 +351,14 @@ class BinaryOutput(ModelOutput):
         )
 
     def scale(self, predictions: Any, compared: bool) -> Any:
-        """Divides the logit, so that the result stays a probability; it is the same in serving and in training."""
+        """Divides the logit of the probability by the temperature, in serving as in training."""
         if self.logits_temperature == 1.0:
             return predictions
         clipped = tf.clip_by_value(predictions, keras.config.epsilon(), 1 - keras.config.epsilon())
         return tf.sigmoid((tf.math.log(clipped) - tf.math.log1p(-clipped)) / self.logits_temperature)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         config = without_default_metrics(self, super().get_config(), default_binary_metrics)
         config.pop("to_call")
         return config
@@ -365,21 +366,22 @@ class BinaryOutput(ModelOutput):
 
 @keras.saving.register_keras_serializable("emrys")
 def default_regression_metrics() -> tuple[keras.metrics.Metric, ...]:
-    """The root of the mean squared error."""
+    """Returns the root mean squared error."""
     return (keras.metrics.RootMeanSquaredError(name="root_mean_squared_error"),)
 
 
 @keras.saving.register_keras_serializable("emrys")
 class RegressionOutput(ModelOutput):
-    """A number: `w · x + b`.
+    """A regression output: `w · x + b`.
 
     Args:
         target: Name of the target column, or the column. Default: the batch's only target.
         pre: Layer before the prediction. Default: none.
-        post: Layer behind it. Default: none.
+        post: Layer after it. Default: none.
         name: Task name of the output. Default: `<target>/regression_output`.
-        default_loss: Loss that is used when `compile` names none. Default: `"mse"`.
-        default_metrics_fn: Gives the metrics used when `compile` names none. Default: the root mean squared error.
+        default_loss: Loss used if `compile` has none. Default: `"mse"`.
+        default_metrics_fn: Function that returns the metrics used if `compile` has none. Default: the root mean squared
+            error.
 
     Input shape:
         (B, D)
@@ -415,7 +417,7 @@ class RegressionOutput(ModelOutput):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         config = without_default_metrics(self, super().get_config(), default_regression_metrics)
         for inherited in ("to_call", "logits_temperature"):
             config.pop(inherited)

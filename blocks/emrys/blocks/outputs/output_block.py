@@ -1,4 +1,4 @@
-"""The outputs that a schema's targets ask for."""
+"""`OutputBlock`: the outputs for the targets of a schema."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def OutputBlock(  # noqa: N802 - looks like the class that it is used as
     post: keras.layers.Layer | None = None,
     task_blocks: keras.layers.Layer | Mapping[str, keras.layers.Layer] | None = None,
 ) -> ModelOutput | ParallelBlock:
-    """Makes an output for every target of a schema, by its tags.
+    """Creates an output for every target of a schema, by its tags.
 
     BINARY_CLASSIFICATION gives a `BinaryOutput`; REGRESSION or CONTINUOUS a `RegressionOutput`; CATEGORICAL or
     MULTI_CLASS_CLASSIFICATION a `CategoricalOutput`, a `BinaryOutput` where the column's domain ends at 1. The first of
@@ -35,10 +35,10 @@ def OutputBlock(  # noqa: N802 - looks like the class that it is used as
 
     Args:
         schema: Schema with the targets, tagged TARGET or as above.
-        model_outputs: Outputs that are there already: one, a list, or a dictionary by name. Others are made for the
-            targets that these leave. Default: none.
+        model_outputs: Existing outputs: one, a list, or a dictionary by name. Outputs are created for the remaining
+            targets. Default: none.
         pre: Layer before all outputs. Default: none.
-        post: Layer behind them: of the dictionary of predictions, where there are several. Default: none.
+        post: Layer after them: on the dictionary of predictions, if there are several. Default: none.
         task_blocks: Layer before each output alone: one, of which each output gets a copy, or a dictionary by target
             or task name. Default: none.
 
@@ -46,8 +46,8 @@ def OutputBlock(  # noqa: N802 - looks like the class that it is used as
         The output itself for one target, a `ParallelBlock` of them by task name for several.
 
     Raises:
-        SchemaError: if no column is a target, or one does not say what it is.
-        ConfigError: if `model_outputs` holds something else, or `task_blocks` names an output that is not there.
+        SchemaError: if no column is a target, or the tags of one do not determine its output.
+        ConfigError: if `model_outputs` holds anything but outputs, or `task_blocks` has an unknown name.
 
     Example:
         >>> import emrys.blocks as mm

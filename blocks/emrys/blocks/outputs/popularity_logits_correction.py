@@ -1,4 +1,4 @@
-"""Correcting scores for how popular items are."""
+"""`PopularityLogitsCorrection`: correction of logits for the popularity of items."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from emrys.blocks.schema.functions import number_of_ids
 class PopularityLogitsCorrection(Block):
     """Subtracts the logarithm of each item's probability: `s - reg_factor · ln(p + 1e-16)`, in training.
 
-    Negatives that are drawn in proportion to their popularity, as those of the batch are, teach a model that popular
-    items are wrong more often than they are; the correction takes that out. It stands behind a `ContrastiveOutput`, as
-    its `post`, with `store_negative_ids=True`. As it comes behind the temperature, it is exact for any of them. The
-    probabilities are part of the model's weights, so that `update` keeps what is saved later.
+    Negatives sampled in proportion to their popularity, as in-batch negatives are, penalize popular items; the
+    correction removes that bias. It is the `post` of a `ContrastiveOutput` with `store_negative_ids=True`. As it
+    follows the temperature, it is exact for any temperature. The probabilities are part of the model's weights, so that
+    a saved model keeps those of the last `update`.
 
     Args:
-        item_freq_probs: How frequent each item is, (N,), by id. Default: all alike, until `update`.
+        item_freq_probs: Frequency of each item, (N,), by id. Default: uniform, until `update`.
         is_prob_distribution: Whether they are probabilities, with sum 1. Default: False.
-        reg_factor: Share of the correction. Default: 1.
+        reg_factor: Factor of the correction. Default: 1.
         schema: Schema with the column of the ids, whose domain says N.
         candidate_tag_id: Tag of that column. Default: `Tags.ITEM_ID`.
 
@@ -46,7 +46,7 @@ class PopularityLogitsCorrection(Block):
 
     Raises:
         SchemaError: if the schema, or its column of ids, is missing.
-        ConfigError: if the frequencies are none, or not one for each id; when called, if ids are missing.
+        ConfigError: if the frequencies are invalid, or not one for each id; when called, if ids are missing.
 
     Example:
         >>> import emrys.blocks as mm
@@ -100,13 +100,13 @@ class PopularityLogitsCorrection(Block):
         schema: Schema | None = None,
         **kwargs: Any,
     ) -> Self:
-        """Takes the frequencies from a Parquet file with one row for each id from 0 on, as NVTabular writes it.
+        """Creates the layer from a Parquet file with one row for each id from 0 on, as NVTabular writes it.
 
         Args:
             parquet_path: The file.
             frequencies_probs_col: Name of the column.
             is_prob_distribution: See the constructor.
-            gpu: Kept, without effect: the file is read by pandas.
+            gpu: Accepted, without effect: the file is read by pandas.
             schema: See the constructor.
             **kwargs: Its other arguments.
 
@@ -130,7 +130,7 @@ class PopularityLogitsCorrection(Block):
         return self._schema
 
     def build(self, input_shape: Shape = None) -> None:
-        """Makes the probabilities, (N,)."""
+        """Creates the probabilities, (N,)."""
         if getattr(self, "candidate_probs", None) is None:
             self.candidate_probs = self.add_weight(
                 shape=(self._num_ids,),
@@ -144,7 +144,7 @@ class PopularityLogitsCorrection(Block):
         self.built = True
 
     def get_candidate_probs(self) -> Any:
-        """Probability of each item, (N,), float32."""
+        """Returns the probability of each item, (N,), float32."""
         return tf.convert_to_tensor(self.candidate_probs.value)
 
     def update(self, item_freq_probs: Any, is_prob_distribution: bool = False) -> None:
@@ -159,7 +159,7 @@ class PopularityLogitsCorrection(Block):
         testing: bool | None = None,
         targets: Any = None,
     ) -> Any:
-        """Corrects the scores."""
+        """Returns the corrected logits."""
         if not isinstance(outputs, Prediction) or not training:
             return outputs
         ids = positive_ids(self, self._schema, self.candidate_tag_id, features, targets)
@@ -171,10 +171,10 @@ class PopularityLogitsCorrection(Block):
         return outputs._replace(outputs=outputs.outputs - self.reg_factor * log_probs)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {
             **super().get_config(),
-            # As numbers of float64: read back as probabilities, they have to add up to 1.
+            # In float64: when they are restored as probabilities, their sum must be 1.
             "item_freq_probs": keras.ops.convert_to_numpy(self.candidate_probs).astype("float64").tolist(),
             "is_prob_distribution": True,
             "reg_factor": self.reg_factor,

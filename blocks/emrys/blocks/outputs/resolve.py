@@ -14,18 +14,18 @@ from emrys.blocks.outputs.output_block import OutputBlock
 
 
 def resolve_outputs(prediction_tasks: Any, schema: Schema | None = None) -> keras.layers.Layer:
-    """The outputs given, or those that the targets of `schema` ask for, as one block to put last in a `Model`.
+    """Returns the last block of a `Model`: the outputs of `prediction_tasks`, or one for each target of `schema`.
 
     Args:
         prediction_tasks: None, an output or a task, a list of either, or a block of outputs (`OutputBlock`,
             `ParallelPredictionBlock`).
-        schema: Schema with the targets, needed where `prediction_tasks` is None.
+        schema: Schema with the targets, required if `prediction_tasks` is None.
 
     Returns:
-        One output itself; several in a `ParallelBlock` by task name, or in the block that their class asks for.
+        A single output itself; several in the block of their class, or in a `ParallelBlock` by task name.
 
     Raises:
-        ConfigError: if `prediction_tasks` is none of the above, or two outputs have one name.
+        ConfigError: if `prediction_tasks` is none of the above, or two outputs have the same name.
         SchemaError: if there is neither an output nor a target in the schema.
     """
     if prediction_tasks is None:

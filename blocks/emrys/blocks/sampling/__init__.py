@@ -1,1 +1,1 @@
-"""Drawing negatives."""
+"""Samplers of negatives."""
