@@ -1,4 +1,4 @@
-"""The trainable model."""
+"""`Model`: the trainable model of this library."""
 
 from __future__ import annotations
 
@@ -48,23 +48,23 @@ if TYPE_CHECKING:
 
 @keras.saving.register_keras_serializable("emrys")
 class Model(keras.Model):
-    """A chain of blocks, the last of which is an output or several in parallel.
+    """A chain of blocks that ends with one output or several in parallel.
 
     `fit`, `evaluate` and `predict` are those of Keras; they also take a `Loader`, a `merlin.io.Dataset` or a folder of
-    Parquet files. Losses and metrics are those of the outputs, unless `compile` names others.
+    Parquet files. Losses and metrics are those of the outputs, unless `compile` gets others.
 
     A training step is `train_step`: the forward pass (`call`), the loss of every output (`compute_loss`), the gradients
     and the metrics (`compute_metrics`). Data preparation is in `fit_data`, losses and metrics in `compiled_metrics`,
     frozen blocks in `freezing`, files in `saving`.
 
-    A subclass may have a `call` of its own instead of blocks, and then says what its `model_outputs` are.
+    A subclass may implement `call` instead of passing blocks, and then defines `model_outputs`.
 
     Args:
         *blocks: The blocks, from the inputs to the outputs.
-        context: What the blocks share by name. Default: none.
+        context: Embedding tables and variables that the blocks share. Default: none.
         pre: Layer before all blocks; it may change targets too, see `fit`. Default: none.
-        post: Layer behind the last one. Default: none.
-        schema: The columns of a batch, which batches are held against. Default: those that the blocks say they read.
+        post: Layer after the last one. Default: none.
+        schema: The columns of a batch, against which batches are checked. Default: the columns that the blocks read.
         prep_features: Whether scalars may come as (B,) and lists as two tensors, `<name>__values` and
             `<name>__offsets`. Default: True.
         name: Name of the model.
@@ -73,12 +73,12 @@ class Model(keras.Model):
         Dictionary of tensors by feature name, see `blocks`.
 
     Output shape:
-        What the output gives, (B, 1) for a binary one; a dictionary by output name where there are several.
+        The shape of the output, (B, 1) for a binary one; a dictionary by output name for several outputs.
 
     Raises:
-        ConfigError: if something else than layers is given.
+        ConfigError: if a block is not a layer.
         SchemaError: if the schema has targets, but not that of an output; when called, if a batch lacks a column of
-            the schema, or has one that the schema does not know.
+            the schema, or has a column that is not in the schema.
     """
 
     def __init__(
@@ -129,15 +129,15 @@ class Model(keras.Model):
         aggregation: Any = "concat",
         **kwargs: Any,
     ) -> Self:
-        """Makes a model of a block, with inputs before it and outputs behind it.
+        """Creates a model with a block between its inputs and outputs.
 
         Args:
-            block: What stands between them.
-            schema: The features and, where `prediction_tasks` is not given, the targets.
+            block: The layers between inputs and outputs.
+            schema: The features and, without `prediction_tasks`, the targets.
             input_block: The inputs. Default: an `InputBlockV2` of the features.
             prediction_tasks: An output or a task, a list of them, or a block of several. Default: those that the
                 schema's targets ask for.
-            aggregation: How the inputs become one tensor. Default: `"concat"`.
+            aggregation: Aggregation of the inputs to one tensor. Default: `"concat"`.
             **kwargs: The other arguments of `InputBlockV2`.
 
         Returns:
@@ -154,7 +154,7 @@ class Model(keras.Model):
 
     @property
     def schema(self) -> Schema | None:
-        """The columns of a batch: those given, else those that the blocks read."""
+        """The schema of the constructor; without one, the columns that the blocks read."""
         if self._schema is not None:
             return self._schema
         schemas = (getattr(block, "schema", None) for block in self._chain())
@@ -162,7 +162,7 @@ class Model(keras.Model):
 
     @property
     def model_outputs(self) -> list[ModelOutput]:
-        """The outputs."""
+        """The outputs of the model."""
         last = self.last
         inner = last.parallel_values if isinstance(last, ParallelBlock) else [getattr(last, "last", last)]
         return [output for output in inner if isinstance(output, ModelOutput)]
@@ -179,19 +179,19 @@ class Model(keras.Model):
         return [output for output in self.model_outputs if output.first_generation]
 
     def prediction_tasks_by_name(self) -> dict[str, ModelOutput]:
-        """The tasks by task name."""
+        """Returns the tasks by task name."""
         return {task.task_name: task for task in self.prediction_tasks}
 
     def prediction_tasks_by_target(self) -> dict[str | None, Any]:
-        """The tasks by target; a list where several have one target."""
+        """Returns the tasks by target; a list if several have the same target."""
         return _by_target(self.prediction_tasks)
 
     def outputs_by_name(self) -> dict[str, ModelOutput]:
-        """The outputs by task name, without the tasks of the first generation."""
+        """Returns the outputs by task name, without the tasks of the first generation."""
         return {output.task_name: output for output in self._second_generation()}
 
     def outputs_by_target(self) -> dict[str | None, Any]:
-        """The outputs by target; a list where several have one target."""
+        """Returns the outputs by target; a list if several have the same target."""
         return _by_target(self._second_generation())
 
     def _second_generation(self) -> list[ModelOutput]:
@@ -208,7 +208,7 @@ class Model(keras.Model):
         return self.blocks[-1] if self.blocks else None
 
     def get_blocks_by_name(self, block_names: str | Sequence[str]) -> list[keras.layers.Layer]:
-        """The blocks, at any depth, with these names.
+        """Returns the blocks, at any depth, with these names.
 
         Args:
             block_names: Names of layers, or task names of outputs.
@@ -219,7 +219,7 @@ class Model(keras.Model):
         return blocks_by_name(self._chain(), block_names)
 
     def get_sample_inputs(self, batch_size: int | None = None) -> dict[str, Any]:
-        """A random batch that fits the schema.
+        """Returns a random batch that fits the schema.
 
         Args:
             batch_size: Number of rows, B. Default: 2.
@@ -228,7 +228,7 @@ class Model(keras.Model):
             Features by name: scalars (B, 1), lists ragged (B, None).
 
         Raises:
-            SchemaError: if the model knows no schema.
+            SchemaError: if the model has no schema.
         """
         schema = self.input_schema
         if schema is None:
@@ -251,7 +251,7 @@ class Model(keras.Model):
         self.built = True
 
     def prepared(self, features: Any) -> Any:
-        """The features in the form that blocks take."""
+        """Returns the features in the form that blocks take."""
         return prepare(features) if self.prep_features else features
 
     def call(
@@ -268,7 +268,7 @@ class Model(keras.Model):
             inputs: Features by name.
             training: Whether it is a training step.
             testing: Whether it is an evaluation step.
-            targets: Targets by name, or the only one; outputs then give a `Prediction`.
+            targets: Targets by name, or the only one; outputs then return a `Prediction`.
             context: The same as an object, from `train_step`, `test_step` and `predict_step`.
 
         Returns:
@@ -290,7 +290,8 @@ class Model(keras.Model):
             outputs = call_layer(layer, outputs, **arguments)
             if has_targets(outputs):
                 outputs = Prediction(*outputs)
-            if isinstance(outputs, Prediction):  # a transform of the batch: the next layers get what it gave
+            if isinstance(outputs, Prediction):  # a transform of the batch: the next layers get its features and
+            targets
                 weights = outputs.sample_weight
                 if isinstance(outputs.outputs, Mapping):
                     arguments["features"] = outputs.outputs
@@ -318,19 +319,19 @@ class Model(keras.Model):
             optimizer: Optimizer, or its name; `"sgd"` and `"adagrad"` are the lazy ones. Default: `LazyAdam` for a
                 model with embeddings (`"adam"` is the dense one, whose steps take longer the larger the tables are),
                 RMSprop for others.
-            loss: One loss, or a dictionary by output or target. Default: what the outputs say.
-            metrics: A list, or a dictionary by output or target. Default: what the outputs say.
+            loss: One loss, or a dictionary by output or target. Default: the losses of the outputs.
+            metrics: A list, or a dictionary by output or target. Default: the metrics of the outputs.
             loss_weights: Weights of the losses by output or target. Default: those of a `ParallelPredictionBlock`,
-                else 1.
-            weighted_metrics: Metrics that take the sample weights.
+                or else 1.
+            weighted_metrics: Metrics that are computed with the sample weights.
             run_eagerly: Whether steps run without a graph. Default: False.
             steps_per_execution: Batches in one call of the graph. Default: 1.
             jit_compile: Whether XLA compiles the steps, `"auto"` to leave it to Keras. With ragged lists it compiles
-                them anew for each number of elements, and it leaves out the check of ids. Default: False.
+                them again for each number of elements, and it drops the check of ids. Default: False.
             **kwargs: The other arguments of `keras.Model.compile`.
 
         Raises:
-            ConfigError: if an argument names an output, a loss or a metric that is not there.
+            ConfigError: if an argument has an unknown output, loss or metric.
         """
         options = {
             "run_eagerly": bool(run_eagerly),
@@ -353,7 +354,7 @@ class Model(keras.Model):
         """Trains on a batch.
 
         Args:
-            data: `(features, targets, sample weights)` as far as there are any.
+            data: `(features, targets, sample weights)`, the last two optional.
 
         Returns:
             The values of loss and metrics by name.
@@ -373,7 +374,7 @@ class Model(keras.Model):
         return self.get_metrics_result()
 
     def test_step(self, data: Any) -> dict[str, Any]:
-        """Evaluates a batch; blocks get its targets and `testing`, so that they may differ from serving."""
+        """Evaluates a batch; blocks get its targets and `testing=True`."""
         features, targets, weights = self._unpack(data, testing=True)
         context = StepContext(targets, testing=True, check_columns=self._batch_transform is None)
         outputs = call_layer(self, features, training=False, context=context)
@@ -389,11 +390,11 @@ class Model(keras.Model):
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """The loss of a batch: the weighted sum of the outputs' losses, and regularization; a scalar."""
+        """Returns the loss of a batch: the weighted sum of the outputs' losses, plus regularization."""
         return self._compiled_parts.loss(y, y_pred, sample_weight, self.prepared(x), self.losses)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Updates the metrics with a batch and gives their values."""
+        """Updates the metrics with a batch and returns their values."""
         self._compiled_parts.update(y, y_pred, sample_weight, self.prepared(x))
         return self.get_metrics_result()
 
@@ -442,33 +443,33 @@ class Model(keras.Model):
 
         Args:
             x: The data, see `emrys.blocks.models.fit_data`.
-            y: Targets, where `x` holds the features alone.
-            batch_size: Rows of a batch, for what is not batched yet.
+            y: Targets, if `x` holds only the features.
+            batch_size: Rows of a batch, for data that is not batched yet.
             epochs: Number of the last epoch.
             verbose: Verbosity: `"auto"`, 0, 1 or 2.
             callbacks: Callbacks of Keras.
-            validation_split: Share of the rows, the last ones, to evaluate after each epoch, where all are in memory.
+            validation_split: Share of the rows, the last ones, to evaluate after each epoch, for data in memory.
             validation_data: Data to evaluate after each epoch, of any kind that `x` can be. It goes through `pre` too.
-            shuffle: Whether rows are shuffled, where the batches are made here.
-            class_weight: Weight of each class in the loss, where there is one target.
-            sample_weight: Weights of the rows, where all are in memory.
+            shuffle: Whether rows are shuffled, for data that is not batched yet.
+            class_weight: Weight of each class in the loss, for models with one target.
+            sample_weight: Weights of the rows, for data in memory.
             initial_epoch: Number of the first epoch, from 0.
             steps_per_epoch: Batches of an epoch. Default: all.
             validation_steps: Number of batches to evaluate. Default: all.
             validation_batch_size: Rows of a batch of `validation_data`. Default: `batch_size`.
             validation_freq: Number of epochs between evaluations.
-            train_metrics_steps: Metrics of training are computed for the first batch of an epoch and every so many
-                batches after it; 0 for never. The loss is that of all batches. Default: 1.
-            pre: Layer that batches go through before they reach the model, whose part it does not become: called with
-                the features, `targets` and `training` (`testing`), it gives other features, or a `Prediction` of
-                features, targets and weights. Default: none.
+            train_metrics_steps: Number of batches between two updates of the training metrics, from the first batch of
+                an epoch on; 0 for no updates. The loss is that of all batches. Default: 1.
+            pre: Layer applied to batches before the model, which does not become a part of it: called with the
+                features, `targets` and `training` (`testing`), it returns features, or a `Prediction` of features,
+                targets and weights. Default: none.
 
         Returns:
             The history of losses and metrics.
 
         Raises:
-            ConfigError: if an argument has a value that cannot be, or needs rows in memory and has none.
-            DataError: if a file turns out to be damaged while it is read.
+            ConfigError: if an argument has an invalid value, or requires data in memory.
+            DataError: if a file is damaged.
         """
         if not isinstance(train_metrics_steps, int) or train_metrics_steps < 0:
             raise ConfigError("fit: train_metrics_steps", expected="a number from 0", got=repr(train_metrics_steps))
@@ -492,7 +493,7 @@ class Model(keras.Model):
             for transform in self._sequence_transforms(pre, x):
                 transform.configure_for_train()
             stack.enter_context(self._transformed_by(pre, data))
-            # Rows are shuffled where batches are made; Keras would only warn that it cannot.
+            # Batches are shuffled already; Keras would only warn that it cannot shuffle them.
             return super().fit(
                 data,
                 shuffle=False,
@@ -523,14 +524,14 @@ class Model(keras.Model):
 
         Args:
             x: The data, see `fit`.
-            y: Targets, where `x` holds the features alone.
-            batch_size: Rows of a batch, for what is not batched yet.
+            y: Targets, if `x` holds only the features.
+            batch_size: Rows of a batch, for data that is not batched yet.
             verbose: Verbosity: `"auto"`, 0, 1 or 2.
-            sample_weight: Weights of the rows, where all are in memory.
+            sample_weight: Weights of the rows, for data in memory.
             steps: Number of batches to evaluate. Default: all.
             callbacks: Callbacks of Keras.
-            return_dict: Whether to give a dictionary by name instead of a list.
-            pre: Layer that batches go through first, see `fit`.
+            return_dict: Whether to return a dictionary by name instead of a list.
+            pre: Layer applied to batches before the model, see `fit`.
             **kwargs: Arguments that Keras passes when it evaluates between epochs.
 
         Returns:
@@ -559,11 +560,11 @@ class Model(keras.Model):
 
         Args:
             x: The data, see `fit`.
-            batch_size: Rows of a batch, for what is not batched yet.
+            batch_size: Rows of a batch, for data that is not batched yet.
             verbose: Verbosity: `"auto"`, 0, 1 or 2.
             steps: Number of batches. Default: all.
             callbacks: Callbacks of Keras.
-            pre: Layer that batches go through first, see `fit`.
+            pre: Layer applied to batches before the model, see `fit`.
 
         Returns:
             The outputs of all rows, as arrays.
@@ -575,7 +576,7 @@ class Model(keras.Model):
             return super().predict(data, verbose=verbose, steps=steps, callbacks=callbacks)
 
     def batch_predict(self, dataset: Dataset, batch_size: int, **kwargs: Any) -> Dataset:
-        """The rows of a data set with the predictions beside them.
+        """Returns a data set with columns for the predictions.
 
         Args:
             dataset: A `merlin.io.Dataset`.
@@ -583,11 +584,11 @@ class Model(keras.Model):
             **kwargs: The arguments of `predict`.
 
         Returns:
-            A `merlin.io.Dataset` with one column more for each output, by its task name; lists of numbers where an
-            output gives several a row. It is computed when it is read, part by part.
+            A `merlin.io.Dataset` with one column more for each output, by its task name; lists of numbers for an
+            output with several values a row. It is computed lazily, by partition.
 
         Raises:
-            ConfigError: if `dataset` is something else.
+            ConfigError: if `dataset` has another type.
         """
         from emrys.blocks.models.prediction_columns import with_predictions
 
@@ -596,7 +597,7 @@ class Model(keras.Model):
     def call_train_test(
         self, x: Any, y: Any = None, sample_weight: Any = None, training: bool = False, testing: bool = False
     ) -> Prediction:
-        """Runs a batch as training or testing does.
+        """Runs a batch in training or testing mode.
 
         Args:
             x: Features by name.
@@ -622,15 +623,15 @@ class Model(keras.Model):
         return Prediction(*({name: getattr(each, field) for name, each in predictions.items()} for field in fields))
 
     def _sequence_transforms(self, pre: Any, x: Any) -> list[SequenceTransform]:
-        """The transforms that make targets of sequences: ahead of the model, in the loader, and inside."""
+        """The sequence transforms before the model, in the loader, and inside the model."""
         loaded = x.transforms if isinstance(x, Loader) else ()
         layers = [each for each in (pre, *loaded, self) if isinstance(each, keras.layers.Layer)]
         return [layer for layer in layers_inside(layers) if isinstance(layer, SequenceTransform)]
 
     @contextlib.contextmanager
     def _transformed_by(self, pre: Any, data: Any) -> Iterator[None]:
-        """Sends the batches of a `fit`, `evaluate` or `predict` through `pre` first."""
-        if pre is None:  # within the validation of `fit`, that of `fit` stays
+        """Context manager in which `fit`, `evaluate` or `predict` apply `pre` to batches."""
+        if pre is None:  # in the validation of `fit`, the transform of `fit` applies
             yield
             return
         previous, self._batch_transform = self._batch_transform, BatchTransform.from_argument(pre)
@@ -655,11 +656,11 @@ class Model(keras.Model):
 
     @property
     def frozen_blocks(self) -> list[keras.layers.Layer]:
-        """The blocks that are not trained."""
+        """The frozen blocks."""
         return [] if self._frozen_layers is None else self._frozen_layers.frozen
 
     def freeze_blocks(self, blocks: Any) -> None:
-        """Keeps the weights of blocks, and of all that is in them, as they are, in every training from now on.
+        """Freezes blocks with all their inner layers: their weights are no longer trained.
 
         Args:
             blocks: Blocks, or their names, at any depth; one, or a list.
@@ -672,7 +673,7 @@ class Model(keras.Model):
         self._retrace()
 
     def unfreeze_blocks(self, blocks: Any) -> None:
-        """Trains blocks, and all that is in them, again. `compile` the model afterwards, as with Keras.
+        """Unfreezes blocks with all their inner layers. `compile` the model afterwards, as in Keras.
 
         Args:
             blocks: Blocks, or their names, at any depth; one, or a list.
@@ -685,7 +686,7 @@ class Model(keras.Model):
         self._retrace()
 
     def unfreeze_all_frozen_blocks(self) -> None:
-        """Trains all blocks again. `compile` the model afterwards, as with Keras."""
+        """Unfreezes all blocks. `compile` the model afterwards, as in Keras."""
         self._freezer().record_build(getattr(self, "optimizer", None))
         self._freezer().unfreeze_all()
         self._retrace()
@@ -697,17 +698,17 @@ class Model(keras.Model):
         overwrite: bool = True,
         zipped: bool | None = None,
     ) -> None:
-        """Writes the model to a file that `load` reads.
+        """Saves the model to a file that `load` reads.
 
         Args:
-            export_path: A file that ends with `.keras`, or a folder, which then holds one.
-            include_optimizer: Whether what `compile` said, and the optimizer's state, is written too, so that training
-                can go on. Default: True.
-            overwrite: Whether what is there is replaced. Default: True.
+            export_path: A file that ends with `.keras`, or a folder for such a file.
+            include_optimizer: Whether the arguments of `compile` and the optimizer's state are saved too, so that
+                training can be resumed. Default: True.
+            overwrite: Whether an existing file or folder is replaced. Default: True.
             zipped: Whether the file is an archive. Default: True.
 
         Raises:
-            ConfigError: if something is there already that must not be overwritten.
+            ConfigError: if the path exists and `overwrite` is False.
         """
         save_model(self, export_path, include_optimizer, overwrite, zipped)
 
@@ -735,7 +736,7 @@ class Model(keras.Model):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Loads a model that `save` wrote.
+        """Loads a model that `save` has written.
 
         Args:
             path: A `.keras` file, or a folder with one.
@@ -744,12 +745,12 @@ class Model(keras.Model):
             The model, compiled as it was, with its optimizer's state.
 
         Raises:
-            ConfigError: if the file holds another kind of model.
+            ConfigError: if the file holds a model of another class.
         """
         return load_model(cls, path)
 
     def _weighted(self, outputs: Any, weights: Any) -> Any:
-        """The outputs with the weights that a layer before them gave the rows."""
+        """The outputs with the sample weights of a layer before them."""
         for output in self.model_outputs:
             prediction = outputs.get(output.task_name) if isinstance(outputs, Mapping) else outputs
             if not isinstance(prediction, Prediction):
@@ -764,7 +765,7 @@ class Model(keras.Model):
         return shape_behind(self._chain(), shape)
 
     def get_compile_config(self) -> dict[str, Any]:
-        """The arguments of `compile`, and the blocks that were frozen when the optimizer was built."""
+        """Returns the arguments of `compile`, and the blocks that were frozen when the optimizer was built."""
         if not self.compiled:
             return {}
         arguments = to_config({**self._compiled_parts.arguments, **self._compile_options})
@@ -772,7 +773,7 @@ class Model(keras.Model):
         return {"optimizer": to_config(self.optimizer), **arguments, "frozen": frozen}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Calls `compile` with what `get_compile_config` gave, with optimizer state for the same weights."""
+        """Calls `compile` with the result of `get_compile_config`, and builds the optimizer for the same weights."""
         arguments = dict(config)
         frozen = arguments.pop("frozen", None)
         with contextlib.ExitStack() as stack:

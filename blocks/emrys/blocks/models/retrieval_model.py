@@ -35,31 +35,31 @@ if TYPE_CHECKING:
 
 @keras.saving.register_keras_serializable("emrys")
 class RetrievalModelV2(Model):
-    """A query encoder and, beside it, a candidate encoder, or an output that holds a vector for every candidate.
+    """A query encoder with a candidate encoder, or with an output that holds a vector for every candidate.
 
-    It is trained as any `Model`. `to_top_k_encoder` then gives the model that finds the best candidates of a whole
-    catalogue, by the vectors of which it judges, predicts and serves; `query_embeddings` and `candidate_embeddings`
-    give the vectors themselves.
+    It is trained as any `Model`. `to_top_k_encoder` then returns the model that retrieves the top K candidates of a
+    whole catalogue, for evaluation, prediction and serving; `query_embeddings` and `candidate_embeddings` return the
+    vectors themselves.
 
     Args:
         query: Encodes queries, an `Encoder` or another layer.
         output: The output, or several: such as a `ContrastiveOutput`, or a `CategoricalOutput` without `candidate`.
         candidate: Encodes candidates. Default: none, the output holds their vectors.
-        query_name: Name of the queries in the input of the output. Default: `"query"`; a `ContrastiveOutput` knows it.
-        candidate_name: Name of the candidates, the same. Default: `"candidate"`.
+        query_name: Name of the queries in the output's input. Default: that of a `ContrastiveOutput`, or `"query"`.
+        candidate_name: Name of the candidates. Default: that of a `ContrastiveOutput`, or `"candidate"`.
         pre: Layer before the encoders. Default: none.
-        post: Layer behind the output. Default: none.
+        post: Layer after the output. Default: none.
         **kwargs: Further arguments of `Model`: `schema`, `context`, `prep_features`, `name`.
 
     Input shape:
         Dictionary of tensors by feature name, see `blocks`.
 
     Output shape:
-        What the output gives: (B, 1) for two encoders, (B, N) for one, in training and testing of a
+        The shape of the output: (B, 1) for two encoders, (B, N) for one, in training and testing of a
         `ContrastiveOutput` (B, 1 + M).
 
     Raises:
-        ConfigError: if the two encoders give vectors of different sizes.
+        ConfigError: if the vectors of the two encoders differ in size.
 
     Example:
         >>> import emrys.blocks as mm
@@ -114,7 +114,7 @@ class RetrievalModelV2(Model):
 
     @property
     def query_encoder(self) -> keras.layers.Layer:
-        """Encodes queries."""
+        """The query encoder."""
         encoder = self.encoder
         return (
             encoder[self.query_name] if isinstance(encoder, ParallelBlock) and self._has_candidate_encoder else encoder
@@ -122,7 +122,7 @@ class RetrievalModelV2(Model):
 
     @property
     def candidate_encoder(self) -> keras.layers.Layer:
-        """Encodes candidates.
+        """The candidate encoder.
 
         Raises:
             ConfigError: if there is none.
@@ -139,14 +139,14 @@ class RetrievalModelV2(Model):
     def query_embeddings(
         self, dataset: Any = None, index: Index | None = None, batch_size: int = 1024, **kwargs: Any
     ) -> Dataset:
-        """The vectors of queries.
+        """Returns the vectors of queries.
 
         Args:
             dataset: Features of the queries: a `merlin.io.Dataset`, a `Loader`, an Arrow table, or paths of Parquet
-                files. Default: all ids, where the query encoder is an `EmbeddingEncoder`.
+                files. Default: all ids, if the query encoder is an `EmbeddingEncoder`.
             index: Column to index the result by: a name, a column, a schema of one, or a tag. Default: the column
                 tagged USER_ID.
-            batch_size: Queries that are encoded at once. Default: 1024.
+            batch_size: Number of queries in a batch. Default: 1024.
             **kwargs: Further arguments of `Encoder.encode`.
 
         Returns:
@@ -162,13 +162,13 @@ class RetrievalModelV2(Model):
     def candidate_embeddings(
         self, dataset: Any = None, index: Index | None = None, batch_size: int = 1024, **kwargs: Any
     ) -> Dataset:
-        """The vectors of candidates.
+        """Returns the vectors of candidates.
 
         Args:
-            dataset: Features of the candidates, or their ids where there is no candidate encoder. Default: all ids,
-                where the output holds the vectors, or the candidate encoder is an `EmbeddingEncoder`.
+            dataset: Features of the candidates, or their ids if there is no candidate encoder. Default: all ids, if
+                the output holds the vectors, or the candidate encoder is an `EmbeddingEncoder`.
             index: Column of the ids, as in `query_embeddings`. Default: the column tagged ITEM_ID.
-            batch_size: Candidates that are encoded at once. Default: 1024.
+            batch_size: Number of candidates in a batch. Default: 1024.
             **kwargs: Further arguments of `Encoder.encode`.
 
         Returns:
@@ -177,7 +177,7 @@ class RetrievalModelV2(Model):
         Raises:
             SchemaError: if the index is not one column.
             ConfigError: if there is no data, or neither an `Encoder` nor an output that holds the vectors.
-            DataError: if the data lacks a column, or has an id that the output does not know.
+            DataError: if the data lacks a column, or has an id without a vector.
         """
         if self._has_candidate_encoder:
             return encode_rows(
@@ -202,21 +202,21 @@ class RetrievalModelV2(Model):
         batch_size: int = 1024,
         **kwargs: Any,
     ) -> TopKEncoder:
-        """The model that finds the best candidates, with this model's encoders: training goes on in both.
+        """Returns the model that retrieves the top K candidates, which shares this model's encoders.
 
-        Where the output holds the candidates' vectors, what it has before them (`pre`) and its bias are taken along:
-        the candidates and their order are those of the model's scores. With a bias, an index has one dimension more.
+        If the output holds the candidates' vectors, its `pre` and its bias are included, so that the ranking is that of
+        the model's scores. With a bias, the index has one dimension more.
 
         Args:
             candidates: Features of the candidates, one row for each; see `candidate_embeddings`. Default: as there.
             candidate_id: Column of their ids. Default: the one tagged ITEM_ID.
             strategy: A top-k layer, or its name, see `TopKEncoder`. Default: `"brute-force-topk"`.
-            k: Number of candidates to give. Default: 10.
-            batch_size: Candidates that are encoded at once. Default: 1024.
+            k: Number of candidates, K. Default: 10.
+            batch_size: Number of candidates in a batch. Default: 1024.
             **kwargs: Further arguments of `TopKEncoder`.
 
         Returns:
-            The encoder, to be compiled where it is to judge.
+            The encoder, to be compiled for evaluation.
         """
         vectors = self.candidate_embeddings(candidates, candidate_id, batch_size)
         if self._has_candidate_encoder:
@@ -254,7 +254,7 @@ class RetrievalModelV2(Model):
         """Creates the model from the configuration that `get_config` returned."""
         config_values = dict(config)
         frozen = config_values.pop("frozen", [])
-        order = ("query", "candidate", "pre", "output", "post")  # a shared layer is made where it comes first
+        order = ("query", "candidate", "pre", "output", "post")  # a shared layer is restored at its first occurrence
         with sharing():
             arguments = {name: from_config(config_values.pop(name)) for name in order}
             arguments |= from_config(config_values)
@@ -265,7 +265,7 @@ class RetrievalModelV2(Model):
 
 
 def check_tower_sizes(owner: str, towers: Mapping[str, keras.layers.Layer]) -> None:
-    """Compares the sizes of what the towers give, where it follows from the columns that they read.
+    """Checks that the vectors of the towers have the same size, if it follows from their schemas.
 
     Args:
         owner: The model, for errors.
@@ -286,7 +286,7 @@ def check_tower_sizes(owner: str, towers: Mapping[str, keras.layers.Layer]) -> N
 
 
 def vector_size(tower: keras.layers.Layer) -> int | None:
-    """Size of what a tower gives, None where it does not follow from the columns that it reads."""
+    """Returns the size of a tower's vectors; None if it does not follow from its schema."""
     schema = getattr(tower, "schema", None)
     if schema is None or len(schema) == 0 or len(schema.select_by_tag(Tags.EMBEDDING)):
         return None
@@ -301,7 +301,7 @@ def _shape(column: ColumnSchema) -> tuple[Any, ...]:
     return (None, None) if column.is_list else (None, 1)
 
 
-#: What says which column a result is indexed by.
+#: The column by which a result is indexed.
 Index: TypeAlias = str | ColumnSchema | Schema | Tags
 
 _ROWS_AT_ONCE = 65_536
@@ -310,18 +310,18 @@ _ROWS_AT_ONCE = 65_536
 def encode_rows(
     encoder: keras.layers.Layer, role: str, dataset: Any, index: Index, batch_size: int, **kwargs: Any
 ) -> Dataset:
-    """Encodes all rows of a data set, or all ids of an `EmbeddingEncoder` where `dataset` is None.
+    """Encodes all rows of a data set, or all ids of an `EmbeddingEncoder` if `dataset` is None.
 
     Args:
         encoder: The encoder.
-        what: What it encodes, for errors.
-        dataset: What `Encoder.encode` takes, or None.
+        role: "query" or "candidate", for error messages.
+        dataset: Data for `Encoder.encode`, or None.
         index: Column to index the result by.
         batch_size: Rows of a batch.
         **kwargs: Further arguments of `Encoder.encode`.
 
     Raises:
-        ConfigError: if it is no `Encoder`, or needs data and there is none.
+        ConfigError: if it is no `Encoder`, or requires data and there is none.
     """
     if not isinstance(encoder, Encoder):
         raise ConfigError(
@@ -345,7 +345,7 @@ def encode_rows(
 
 
 def rows_of_ids(vectors: Dataset, dataset: Any, index: Index) -> Dataset:
-    """The vectors of the ids in a data set, one row for each of its rows.
+    """Returns the vectors of the ids in a data set, one for each row.
 
     Args:
         vectors: A row for each id, indexed by the ids.

@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 
 @keras.saving.register_keras_serializable("emrys")
 class TopKEncoder(Encoder):
-    """Encodes queries, and gives the K best candidates of a catalogue for each.
+    """Encodes queries and retrieves the top K candidates of a catalogue for each.
 
-    `evaluate` compares with the whole catalogue: a query's targets are the ids of its right items, one (B, 1), several
-    (B, P) padded with -1, or lists. `evaluate`, `predict` and `batch_predict` take `seen_items`, the items to leave out
-    of each query's candidates; a batch, or a request, can also bring them itself, as the list feature `seen_items`.
+    `evaluate` compares with the whole catalogue: a query's targets are the ids of its relevant items, one (B, 1),
+    several (B, P) padded with -1, or lists. `evaluate`, `predict` and `batch_predict` take `seen_items`, the items to
+    leave out of each query's candidates; a batch, or a request, can also bring them itself, as the list feature
+    `seen_items`.
 
     Among equal scores, the candidate that was indexed first comes first, in metrics too.
 
@@ -50,7 +51,7 @@ class TopKEncoder(Encoder):
         k: Number of candidates, K, where `topk_layer` is a name; a layer has its own. Default: 10.
         pre: Layer before the query encoder. Default: none.
         post: Layer behind the search, which takes a `TopKPrediction`. Default: none.
-        target: Name of the target with the ids of the right items. Default: the batch's only target.
+        target: Name of the target with the ids of the relevant items. Default: the batch's only target.
         takes_seen_items: Whether a served model has the list column `seen_items` among its inputs. Default: False.
 
     Input shape:
@@ -61,7 +62,7 @@ class TopKEncoder(Encoder):
         `targets` and `testing`, a `Prediction`.
 
     Raises:
-        ConfigError: if the layer is not known, or candidates have NaN or ids twice; when called, if there are no
+        ConfigError: if the layer is unknown, or candidates have NaN or ids twice; when called, if there are no
             candidates, or fewer than K.
     """
 
@@ -99,16 +100,16 @@ class TopKEncoder(Encoder):
         batch_size: int | None = None,
         **kwargs: Any,
     ) -> Self:
-        """Makes the encoder, with candidates encoded from their features.
+        """Creates the encoder with candidates that are encoded from their features.
 
         Args:
             query_encoder: Encodes queries.
             candidate_encoder: Encodes candidates.
             dataset: Features of the candidates, one row for each.
-            top_k: Number of candidates to give, K. Default: 10.
+            top_k: Number of candidates, K. Default: 10.
             index_column: Column of the candidates' ids: a name, a column, a schema of one, or a tag of one. Default:
                 the row numbers are the ids.
-            batch_size: Candidates that are encoded at once. Default: 1024.
+            batch_size: Number of candidates in a batch. Default: 1024.
             **kwargs: Further arguments of the encoder.
         """
         encoder = cls(query_encoder, candidate_encoder=candidate_encoder, k=top_k, **kwargs)
@@ -118,17 +119,17 @@ class TopKEncoder(Encoder):
 
     @property
     def topk_layer(self) -> TopKLayer:
-        """The layer that finds the candidates."""
+        """The top-k layer."""
         return self.blocks[-1].to_call
 
     @property
     def k(self) -> int:
-        """Number of candidates that are given, K."""
+        """The number of candidates, K."""
         return self.topk_layer.k
 
     @property
     def input_schema(self) -> Schema | None:
-        """The columns that a request has."""
+        """The columns of a request."""
         schema = super().input_schema
         if schema is None or not self.takes_seen_items:
             return schema
@@ -146,7 +147,7 @@ class TopKEncoder(Encoder):
         targets: Any = None,
         context: StepContext | None = None,
     ) -> Any:
-        """The best candidates of a batch; metrics compare them with the targets of a step afterwards."""
+        """Returns the top K candidates of a batch; metrics compare them with the targets afterwards."""
         features = self.prepared(inputs)
         seen = features.get(SEEN_ITEMS) if isinstance(features, dict) else None
         outputs = features = _queries(features)
@@ -157,7 +158,7 @@ class TopKEncoder(Encoder):
         return outputs
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, K), twice."""
+        """Returns the shapes of scores and identifiers, (B, K) each."""
         return super().compute_output_shape(_queries(input_shape))
 
     def compile(
@@ -173,22 +174,22 @@ class TopKEncoder(Encoder):
         k: int | None = None,
         **kwargs: Any,
     ) -> None:
-        """Says how the encoder is evaluated.
+        """Configures evaluation.
 
         Args:
-            optimizer: Kept: nothing is trained.
-            loss: Loss of the K scores. Default: what the output says.
-            metrics: Metrics. Default: what the output says.
+            optimizer: Accepted, without effect: nothing is trained.
+            loss: Loss of the K scores. Default: the loss of the output.
+            metrics: Metrics. Default: the metrics of the output.
             loss_weights: Weight of the loss.
-            weighted_metrics: Metrics that take the sample weights.
+            weighted_metrics: Metrics that are computed with the sample weights.
             run_eagerly: Whether steps run without a graph. Default: False.
             steps_per_execution: Batches in one call of the graph. Default: 1.
-            jit_compile: Whether XLA compiles the steps, which top-k layers do not allow. Default: False.
-            k: Number of candidates to give from now on. Default: as before.
+            jit_compile: Whether XLA compiles the steps, which top-k layers do not support. Default: False.
+            k: New number of candidates, K. Default: unchanged.
             **kwargs: The other arguments of `keras.Model.compile`.
 
         Raises:
-            ConfigError: if a metric looks at more candidates than are given.
+            ConfigError: if the cut-off of a metric is larger than K.
         """
         if k is not None:
             self.topk_layer.k = k
@@ -207,7 +208,7 @@ class TopKEncoder(Encoder):
         )
 
     def index_candidates(self, candidates: Any, identifiers: Any = None) -> Self:
-        """Takes candidates, in the place of those that are there.
+        """Replaces the candidates.
 
         Args:
             candidates: Vectors (N, D), or a `merlin.io.Dataset` or data frame of vectors indexed by their ids.
@@ -220,7 +221,7 @@ class TopKEncoder(Encoder):
             self.topk_layer.index_from_dataset(candidates)
         else:
             self.topk_layer.index(candidates, identifiers)
-        # What was compiled may know the former number of candidates.
+        # The compiled functions may contain the former number of candidates.
         self.predict_function = self.test_function = None
         return self
 
@@ -231,13 +232,13 @@ class TopKEncoder(Encoder):
         candidate_encoder: keras.layers.Layer | None = None,
         batch_size: int | None = None,
     ) -> Dataset:
-        """Encodes candidates, for `index_candidates`.
+        """Encodes candidates for `index_candidates`.
 
         Args:
             dataset: Features of the candidates, one row for each.
             index_column: Column of their ids. Default: the row numbers are the ids.
             candidate_encoder: Encodes them. Default: that of the constructor.
-            batch_size: Candidates that are encoded at once. Default: 1024.
+            batch_size: Number of candidates in a batch. Default: 1024.
 
         Returns:
             A data set with columns `"0"` to `"D - 1"`, indexed by the ids.
@@ -269,21 +270,21 @@ class TopKEncoder(Encoder):
         seen_items: Any = None,
         **kwargs: Any,
     ) -> Any:
-        """Judges the candidates of queries: `keras.Model.evaluate`, on what `Model.fit` takes.
+        """Evaluates the candidates of queries: `keras.Model.evaluate` on the data that `Model.fit` accepts.
 
         Args:
-            x: The queries, with the right items as targets.
-            y: Targets, where `x` holds the features alone.
-            batch_size: Rows of a batch, for what is not batched yet.
-            verbose: What is printed: `"auto"`, 0, 1 or 2.
-            sample_weight: Weights of the rows, where all are in memory.
-            steps: Batches to judge by. Default: all.
+            x: The queries, with the relevant items as targets.
+            y: Targets, if `x` holds only the features.
+            batch_size: Rows of a batch, for data that is not batched yet.
+            verbose: Verbosity: `"auto"`, 0, 1 or 2.
+            sample_weight: Weights of the rows, for data in memory.
+            steps: Number of batches. Default: all.
             callbacks: Callbacks of Keras.
-            return_dict: Whether to give a dictionary by name instead of a list.
-            pre: Layer that batches go through first, see `Model.fit`.
+            return_dict: Whether to return a dictionary by name instead of a list.
+            pre: Layer applied to batches before the model, see `Model.fit`.
             seen_items: Items to leave out of each query's candidates: `SeenItems`, or its file. Its column of query ids
-                is one of the data. A right item that is left out is not found. Default: none.
-            **kwargs: What Keras hands over when it judges the model between two epochs.
+                is one of the data. A relevant item that is left out counts as not retrieved. Default: none.
+            **kwargs: Arguments that Keras passes when it evaluates between epochs.
         """
         options: dict[str, Any] = {"steps": steps, "callbacks": callbacks, "return_dict": return_dict, "pre": pre}
         with self._batches(x, y, batch_size, seen_items, sample_weight) as data:
@@ -345,11 +346,11 @@ class TopKEncoder(Encoder):
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """The loss of the scores of the best candidates of a batch."""
+        """Returns the loss of the scores of the top K candidates of a batch."""
         return self._compiled_parts.loss(y, y_pred, sample_weight, None, self.losses)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Calls `compile` with what `get_compile_config` gave; an optimizer that trains nothing has no state."""
+        """Calls `compile` with the result of `get_compile_config`, without optimizer state."""
         self.compile(**from_config({name: value for name, value in config.items() if name != "frozen"}))
 
     def get_config(self) -> dict[str, Any]:
@@ -368,7 +369,7 @@ def _column(index: Any, schema: Schema | None) -> str:
 
 
 def _queries(features: Any) -> Any:
-    """The features of a batch, or their shapes, without the items to leave out."""
+    """The features of a batch, or their shapes, without the seen items."""
     if isinstance(features, dict):
         lists = (SEEN_ITEMS, f"{SEEN_ITEMS}__values", f"{SEEN_ITEMS}__offsets")
         return {name: value for name, value in features.items() if name not in lists}
@@ -386,15 +387,15 @@ def query_batches(
     target: str | None,
     seen: SeenItems | None,
 ) -> Iterator[Any]:
-    """Gives batches of queries for `evaluate` and `predict`, while they are used.
+    """Context manager for batches of queries for `evaluate` and `predict`.
 
     Args:
-        x: What `Model.fit` takes.
-        y: Targets, where `x` holds the features alone.
-        sample_weight: Weights of the rows, where all are in memory.
-        batch_size: Rows of a batch, for what is not batched yet.
+        x: Data that `Model.fit` accepts.
+        y: Targets, if `x` holds only the features.
+        sample_weight: Weights of the rows, for data in memory.
+        batch_size: Rows of a batch, for data that is not batched yet.
         schema: Columns of a query.
-        target: Column of the ids of the right items, where the schema of the data does not tag it.
+        target: Column of the ids of the relevant items, if the schema of the data does not tag it.
         seen: Items to leave out of each query's candidates. Default: none.
 
     Yields:
@@ -434,7 +435,7 @@ def _loader(
 
 
 def _as_ids(column: ColumnSchema) -> ColumnSchema:
-    """A target whose integers stay integers."""
+    """A target with the tag CATEGORICAL, so that its integers stay integers."""
     return column.with_tags([Tags.CATEGORICAL]) if column.dtype.is_integer else column
 
 
