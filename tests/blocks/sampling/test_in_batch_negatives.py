@@ -90,5 +90,5 @@ def test_errors():
         mm.InBatchNegatives(SCHEMA.select_by_name(["user"]), 2)
     with pytest.raises(ConfigError, match="n_per_positive; expected a number from 1, got 0"):
         mm.InBatchNegatives(SCHEMA, 0)
-    with pytest.raises(ConfigError, match=r"column 'item': .* tells items apart by their ids; got user"):
+    with pytest.raises(ConfigError, match=r"column 'item': .*item ids; got user"):
         mm.InBatchNegatives(SCHEMA, 1)({"user": BATCH["user"]}, targets=np.ones((3, 1)), training=True)

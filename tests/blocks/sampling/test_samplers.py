@@ -53,7 +53,7 @@ class TestInBatch:
             mm.InBatchSamplerV2(item_freq_probs=[1.0, -2.0])
         with pytest.raises(ConfigError, match="expected probabilities with sum 1, got sum 3"):
             mm.InBatchSamplerV2(item_freq_probs=[1.0, 2.0], is_prob_distribution=True)
-        with pytest.raises(ConfigError, match="has no batch to draw from"):
+        with pytest.raises(ConfigError, match="has no batch to sample from"):
             mm.InBatchSamplerV2().sample()
 
     def test_configuration(self):
@@ -74,7 +74,7 @@ class TestPopularity:
         sampler = mm.CandidateSampler.parse("popularity", column)
         assert (sampler.max_id, sampler.max_num_samples) == (6, 6)
         assert sorted(sampler().id.numpy()[:, 0]) == [0, 1, 2, 3, 4, 5]
-        with pytest.raises(ConfigError, match="'popularity' does not know how many ids there are"):
+        with pytest.raises(ConfigError, match="'popularity' needs the number of ids"):
             mm.CandidateSampler.parse("popularity")
 
     def test_a_seed_gives_the_same_draws(self):
@@ -112,7 +112,7 @@ class TestCrossBatch:
         assert tape.gradient(total, vectors) is None
 
     def test_items_without_embeddings(self):
-        with pytest.raises(ConfigError, match="keeps embeddings of items"):
+        with pytest.raises(ConfigError, match="expected items with embeddings, got none"):
             mm.CrossBatchSampler()(mm.Candidate(tf.constant([[1]]), {}))
 
 
@@ -163,7 +163,7 @@ class TestFIFOQueue:
             mm.FIFOQueue(0, "int64")
         with pytest.raises(ConfigError, match=r"initialize_tensor; expected shape \(2,\), got \(3,\)"):
             mm.FIFOQueue(2, "int64", initialize_tensor=[1, 2, 3])
-        with pytest.raises(ConfigError, match=r"rows to put in; expected \(M, 2\), got \(1, 3\)"):
+        with pytest.raises(ConfigError, match=r"shape of the rows; expected \(M, 2\), got \(1, 3\)"):
             mm.FIFOQueue(2, "float32", dims=[2]).enqueue_many([[1.0, 2.0, 3.0]])
         with pytest.raises(DataError, match="holds fewer rows; expected at least 1, got 0"):
             mm.FIFOQueue(2, "int64").dequeue()

@@ -10,9 +10,13 @@ import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError, DataError
 from emrys.blocks.legacy.item_sampler import EmbeddingWithMetadata, ItemSampler
-from emrys.blocks.sampling import log_uniform
 from emrys.blocks.sampling.candidate_sampler import CandidateSampler
-from emrys.blocks.sampling.popularity_based_sampler_v2 import PopularityBasedSamplerV2
+from emrys.blocks.sampling.popularity_based_sampler_v2 import (
+    PopularityBasedSamplerV2,
+    check_id_range,
+    draw_log_uniform,
+    log_uniform_probabilities,
+)
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -50,7 +54,7 @@ class PopularityBasedSampler(ItemSampler):
         **kwargs: Any,
     ) -> None:
         super().__init__(max_num_samples=max_num_samples, **kwargs)
-        log_uniform.check_range(type(self).__name__, max_num_samples, min_id, max_id, unique=True)
+        check_id_range(type(self).__name__, max_num_samples, min_id, max_id, unique=True)
         self.max_id = max_id
         self.min_id = min_id
         self.seed = seed
@@ -82,7 +86,7 @@ class PopularityBasedSampler(ItemSampler):
 
     def sample(self, item_weights: Any = None) -> EmbeddingWithMetadata:
         """Draws items; `item_weights` are the rows of all, (max_id + 1, D)."""
-        ids = log_uniform.draw_log_uniform(self.max_num_samples or 0, self.min_id, self.max_id, True, self.seed)
+        ids = draw_log_uniform(self.max_num_samples or 0, self.min_id, self.max_id, True, self.seed)
         rows = tf.gather(tf.convert_to_tensor(item_weights), ids)
         return EmbeddingWithMetadata(rows, {self.item_id_feature_name: tf.cast(ids, "int32")})
 
@@ -91,7 +95,7 @@ class PopularityBasedSampler(ItemSampler):
 
         `sample` draws the id i with what stands at i + 1.
         """
-        each = log_uniform.probabilities(self.max_id - self.min_id)
+        each = log_uniform_probabilities(self.max_id - self.min_id)
         return tf.constant(np.concatenate([np.zeros(self.min_id + 1), each]), "float32")
 
     def as_candidate_sampler(self, item_id: str) -> CandidateSampler:

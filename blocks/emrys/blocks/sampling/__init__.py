@@ -1,1 +1,1 @@
-"""Samplers of negatives."""
+"""Negative sampling."""

@@ -1,4 +1,4 @@
-"""The items of earlier batches as negatives."""
+"""Cross-batch negative sampling: items of earlier batches."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from emrys.blocks.sampling.item_probabilities import ItemProbabilities
 @sampler_registry.register("cross-batch")
 @keras.saving.register_keras_serializable("emrys")
 class CrossBatchSampler(CandidateSampler):
-    """Gives the positives of the last batches, with the embeddings that they had then: cross-batch negatives.
+    """Returns the positives of the last batches, with the embeddings they had then: cross-batch negatives.
 
-    More negatives than a batch has rows, for the price of keeping them. The kept embeddings are constants: they lag
-    behind the tower, and no gradient flows into them. By default the batch itself is not among them, as it is what an
-    `"in-batch"` sampler beside this one gives; before the second batch there are none, so that it needs one beside it.
+    It provides more negatives than a batch has rows, at the cost of memory. The cached embeddings are constants: they
+    lag behind the tower and receive no gradient. By default the current batch is not included, as an `"in-batch"`
+    sampler returns it; combine both, because there are no cached items before the second batch.
 
-    Negatives are kept in training alone; evaluation uses those that are there. Sampling probabilities, for an output
-    with this sampler alone and `ignore_last_batch_on_sample=False`, are counted as `InBatchSamplerV2` does.
+    Items are cached in training only; evaluation uses the cached ones. Sampling probabilities, for an output with this
+    sampler alone and `ignore_last_batch_on_sample=False`, are estimated as in `InBatchSamplerV2`.
 
     Args:
-        capacity: Most items that are kept, the oldest leaving first. Default: 1024.
-        ignore_last_batch_on_sample: Whether the batch's own items are left out. Default: True.
+        capacity: Maximum number of cached items; the oldest are dropped first. Default: 1024.
+        ignore_last_batch_on_sample: Whether to exclude the current batch. Default: True.
 
     Input shape:
         `Candidate` of the batch's positives: ids (B, 1), embeddings (B, D).
@@ -44,8 +44,8 @@ class CrossBatchSampler(CandidateSampler):
         >>> sampler = mm.CrossBatchSampler(capacity=2, ignore_last_batch_on_sample=False)
         >>> for item in (5, 6, 7):
         ...     batch = mm.Candidate(np.array([[item]])).with_embedding(np.ones((1, 4), "float32"))
-        ...     found = sampler(batch, training=True)
-        >>> found.id.numpy().tolist()
+        ...     negatives = sampler(batch, training=True)
+        >>> negatives.id.numpy().tolist()
         [[6], [7]]
 
     Reference:
@@ -62,10 +62,10 @@ class CrossBatchSampler(CandidateSampler):
         self.supports_jit = False
 
     def prepare(self, dim: int | None, number_of_ids: int | None, with_probs: bool) -> None:
-        """Makes the queue of embeddings, and the counts of items if probabilities are asked for."""
+        """Creates the queue of embeddings and, if probabilities are needed, the item counts."""
         if self.embeddings is None:
             if dim is None:
-                raise ConfigError(f"{self.name} does not know the size of the embeddings it keeps")
+                raise ConfigError(f"{self.name} needs the dimension of the embeddings")
             self.embeddings = FIFOQueue(self.capacity, "float32", dims=[dim], queue_name="embeddings")
         if with_probs and self.probabilities is None and number_of_ids is not None:
             self.probabilities = ItemProbabilities(number_of_ids)
@@ -74,39 +74,39 @@ class CrossBatchSampler(CandidateSampler):
     def call(
         self, items: Candidate, features: Any = None, targets: Any = None, training: bool = False, testing: bool = False
     ) -> Candidate:
-        """Gives what is kept, and keeps the batch in training."""
+        """Returns the cached items, and caches the batch in training."""
         if not items.has_embedding:
-            raise ConfigError(f"{self.name} keeps embeddings of items", got="items without embeddings")
+            raise ConfigError(f"{self.name}: items", expected="items with embeddings", got="none")
         self.prepare(items.embedding.shape[-1], None, with_probs=False)
         if training and self.probabilities is not None:
             self.probabilities.count(items.id)
         if self.ignore_last_batch_on_sample:
-            found = self.sample()
+            negatives = self.sample()
             if training:
                 self.add(items)
-            return found
+            return negatives
         if training:
             self.add(items)
         return self.sample()
 
     def add(self, items: Candidate) -> None:
-        """Keeps the positives of a batch."""
+        """Caches the positives of a batch."""
         self.prepare(items.embedding.shape[-1], None, with_probs=False)
         self.ids.enqueue_many(tf.reshape(items.id, (-1,)))
         self._queue().enqueue_many(tf.stop_gradient(items.embedding))
 
     def sample(self) -> Candidate:
-        """Gives all that is kept."""
+        """Returns all cached items."""
         ids = self.ids.list_all()[:, tf.newaxis]
         return Candidate(ids, {}).with_embedding(tf.stop_gradient(self._queue().list_all()))
 
     def _queue(self) -> FIFOQueue:
         if self.embeddings is None:
-            raise ConfigError(f"{self.name} keeps nothing yet", fix="Call it on a batch, or add() one.")
+            raise ConfigError(f"{self.name} has no cached items yet", fix="Call it on a batch, or add() one.")
         return self.embeddings
 
     def with_sampling_probs(self, items: Candidate) -> Candidate:
-        """The items with the share that each has among positives; as they are, where it is not counted."""
+        """The items with their share among positives; unchanged if it is not counted."""
         return items if self.probabilities is None else items.with_sampling_prob(self.probabilities(items.id))
 
     def get_config(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A queue of rows that the newest push the oldest out of."""
+"""A bounded first-in-first-out queue of rows, as a layer."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from emrys.blocks.errors import ConfigError, DataError
 
 @keras.saving.register_keras_serializable("emrys")
 class FIFOQueue(keras.layers.Layer):
-    """Keeps the last `capacity` rows that were put in, from batch to batch; they are saved with the model.
+    """Keeps the last `capacity` enqueued rows across batches; they are saved with the model.
 
-    Rows are numbered by their place in the storage, which `index_of` gives and `get_values_by_indices` takes; places
-    are used again once the queue is full.
+    `index_of` returns, and `get_values_by_indices` accepts, indices into the storage, which are reused once the queue
+    is full.
 
     Args:
-        capacity: Most rows that are kept.
+        capacity: Maximum number of rows.
         dtype: Type of the rows.
         dims: Shape of a row. Default: a scalar.
-        queue_name: What the names of its variables begin with. Default: nothing.
-        initialize_tensor: What the storage holds before rows come, (capacity, *dims); it counts as empty all the same.
-            Default: -1, which is no id.
+        queue_name: Prefix of the variable names. Default: none.
+        initialize_tensor: Initial content of the storage, (capacity, *dims); the queue counts as empty all the same.
+            Default: -1, which is not an id.
 
     Raises:
-        ConfigError: if the capacity is below 1, or `initialize_tensor` has another shape.
+        ConfigError: if the capacity is below 1, or the shape of `initialize_tensor` differs.
 
     Example:
         >>> import emrys.blocks as mm
@@ -67,7 +67,7 @@ class FIFOQueue(keras.layers.Layer):
         self.build()
 
     def build(self, input_shape: Shape = None) -> None:
-        """Makes the storage, (capacity, *dims), and the two numbers that say where it begins and how full it is."""
+        """Creates the storage, (capacity, *dims), the index of the oldest row, and the number of rows."""
         if getattr(self, "_rows", None) is not None:
             return
         prefix = f"{self.queue_name}_" if self.queue_name else ""
@@ -85,40 +85,42 @@ class FIFOQueue(keras.layers.Layer):
             self._rows.assign(self.initialize_tensor)
         self.built = True
 
-    def _places(self) -> Any:
-        """Places of all rows, oldest first, (count,)."""
+    def _indices(self) -> Any:
+        """Storage indices of all rows, oldest first, (count,)."""
         return (self._first.value + tf.range(self._number.value)) % self.capacity
 
     def enqueue(self, val: Any) -> None:
-        """Puts one row in, of shape `dims`."""
+        """Adds one row, of shape `dims`."""
         self.enqueue_many(tf.convert_to_tensor(val, self.queue_dtype)[tf.newaxis])
 
     def enqueue_many(self, vals: Any) -> None:
-        """Puts rows in, (M, *dims), in order; of more than `capacity` the last ones.
+        """Adds rows, (M, *dims), in order; of more than `capacity`, the last ones.
 
         Raises:
-            ConfigError: if the rows have another shape.
+            ConfigError: if the shape of the rows differs.
         """
         rows = tf.convert_to_tensor(vals)
         if not rows.shape[1:].is_compatible_with(self.dims) or rows.shape.rank != 1 + len(self.dims):
             raise ConfigError(
-                f"{self.name}: rows to put in", expected=f"(M, {', '.join(map(str, self.dims))})", got=str(rows.shape)
+                f"{self.name}: shape of the rows",
+                expected=f"(M, {', '.join(map(str, self.dims))})",
+                got=str(rows.shape),
             )
         rows = tf.cast(rows, self.queue_dtype)[-self.capacity :]
         number = tf.shape(rows)[0]
         first, before = tf.identity(self._first.value), tf.identity(self._number.value)
-        places = (first + before + tf.range(number)) % self.capacity
-        self._rows.value.scatter_nd_update(places[:, tf.newaxis], rows)
-        pushed_out = tf.maximum(before + number - self.capacity, 0)
-        self._first.assign((first + pushed_out) % self.capacity)
-        self._number.assign(before + number - pushed_out)
+        indices = (first + before + tf.range(number)) % self.capacity
+        self._rows.value.scatter_nd_update(indices[:, tf.newaxis], rows)
+        dropped = tf.maximum(before + number - self.capacity, 0)
+        self._first.assign((first + dropped) % self.capacity)
+        self._number.assign(before + number - dropped)
 
     def dequeue(self) -> Any:
-        """Takes the oldest row out, of shape `dims`."""
+        """Removes and returns the oldest row, of shape `dims`."""
         return self.dequeue_many(1)[0]
 
     def dequeue_many(self, n: int) -> Any:
-        """Takes the oldest `n` rows out, (n, *dims), oldest first.
+        """Removes and returns the oldest `n` rows, (n, *dims), oldest first.
 
         Raises:
             DataError: if there are fewer (`tf.errors.InvalidArgumentError` in a graph).
@@ -128,30 +130,30 @@ class FIFOQueue(keras.layers.Layer):
             raise DataError(f"{self.name} holds fewer rows", expected=f"at least {n}", got=str(int(number)))
         text = f"{self.name} holds fewer rows than {n}"
         with tf.control_dependencies([tf.debugging.Assert(number >= n, [text, number])]):
-            rows = tf.gather(self._rows.value, self._places()[:n])
+            rows = tf.gather(self._rows.value, self._indices()[:n])
         self._first.assign((self._first.value + n) % self.capacity)
         self._number.assign(number - n)
         return rows
 
     def list_all(self) -> Any:
         """All rows, (count, *dims), oldest first."""
-        return tf.gather(self._rows.value, self._places())
+        return tf.gather(self._rows.value, self._indices())
 
     def count(self) -> Any:
-        """How many rows there are, a scalar, int32."""
+        """Number of rows, a scalar, int32."""
         return tf.identity(self._number.value)
 
     def at_full_capacity(self) -> Any:
-        """Whether the next row pushes one out, a scalar."""
+        """Whether the queue is full, a scalar."""
         return tf.equal(self._number.value, self.capacity)
 
     def clear(self) -> None:
-        """Takes all rows out."""
+        """Removes all rows."""
         self._first.assign(0)
         self._number.assign(0)
 
     def index_of(self, ids: Any) -> Any:
-        """Places of the newest rows equal to `ids`, -1 where there is none; for queues of scalars.
+        """Storage indices of the newest rows equal to `ids`, -1 if there is none; for queues of scalars.
 
         Args:
             ids: (M,)
@@ -160,29 +162,29 @@ class FIFOQueue(keras.layers.Layer):
             (M,), int32.
 
         Raises:
-            ConfigError: if rows are no scalars.
+            ConfigError: if rows are not scalars.
         """
         if self.dims:
             raise ConfigError(f"{self.name}: index_of", expected="a queue of scalars", got=f"rows of shape {self.dims}")
-        places = self._places()
-        rows = tf.gather(self._rows.value, places)
-        same = tf.cast(tf.convert_to_tensor(ids), self.queue_dtype)[:, tf.newaxis] == rows[tf.newaxis]
-        # The age counts from 1 for the oldest, so that 0 says that no row is equal.
-        newest = tf.reduce_max(tf.where(same, tf.range(1, tf.size(places) + 1), 0), axis=1)
-        newest = tf.maximum(newest, 0)  # of no rows at all, the maximum is the lowest number
-        return tf.where(newest > 0, tf.gather(tf.concat([[0], places], axis=0), newest), -1)
+        indices = self._indices()
+        rows = tf.gather(self._rows.value, indices)
+        equal = tf.cast(tf.convert_to_tensor(ids), self.queue_dtype)[:, tf.newaxis] == rows[tf.newaxis]
+        # Positions count from 1 for the oldest row; 0 means that no row is equal.
+        newest = tf.reduce_max(tf.where(equal, tf.range(1, tf.size(indices) + 1), 0), axis=1)
+        newest = tf.maximum(newest, 0)  # without rows, the maximum is the smallest int32
+        return tf.where(newest > 0, tf.gather(tf.concat([[0], indices], axis=0), newest), -1)
 
     def get_values_by_indices(self, indices: Any) -> Any:
-        """Rows at the given places, (M, *dims)."""
+        """Rows at storage indices, (M, *dims)."""
         return tf.gather(self._rows.value, indices)
 
     def update_by_indices(self, indices: Any, values: Any) -> None:
-        """Replaces the rows at the given places, (M,), by `values`, (M, *dims); their age stays."""
+        """Replaces the rows at storage indices (M,) by `values`, (M, *dims), without changing their order."""
         rows = tf.cast(tf.convert_to_tensor(values), self.queue_dtype)
         self._rows.value.scatter_nd_update(tf.reshape(tf.cast(indices, "int32"), (-1, 1)), rows)
 
     def call(self, inputs: Any) -> Any:
-        """Puts rows in and gives all that are there then."""
+        """Adds rows and returns all rows."""
         self.enqueue_many(inputs)
         return self.list_all()
 

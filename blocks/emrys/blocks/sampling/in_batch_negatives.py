@@ -1,4 +1,4 @@
-"""Rows with other items added to a batch of positives."""
+"""In-batch negatives as additional rows, for models that score pairs."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from emrys.blocks.errors import ConfigError, SchemaError
 
 @keras.saving.register_keras_serializable("emrys")
 class InBatchNegatives(Block):
-    """Adds, for each row, rows with the same user and items of other rows, whose targets are 0.
+    """Adds negative rows to a batch of positives: the user of a row with items of other rows, with target 0.
 
-    For models that score one pair at a time: the batch has positives alone, and a negative is what another user of the
-    batch chose. All columns of an item (tagged ITEM) come from one row. Rows that would repeat the positive's item are
-    left out, so that there are at most `n_per_positive` negatives to a positive.
+    It is for models that score one pair at a time on data with positives only. All columns of an item (tagged ITEM)
+    come from one row. Draws of the positive's own item are dropped, so that there are at most `n_per_positive`
+    negatives per positive.
 
-    It stands first in a `Model`, as its `pre`; in `fit` and `evaluate` what follows works on the longer batch.
+    Use it as the `pre` of a `Model`; in `fit` and `evaluate` the other blocks get the longer batch.
 
     Args:
         schema: Schema with the column tagged ITEM_ID and those tagged ITEM.
-        n_per_positive: Negatives drawn for each row.
-        seed: Makes the draws the same each time. Default: they differ.
-        run_when_testing: Whether in testing too. Default: True.
-        prep_features: Whether scalars may come as (B,) and lists as two tensors. Default: False.
+        n_per_positive: Number of negatives drawn for each row.
+        seed: Seed of the draws. Default: random.
+        run_when_testing: Whether to add negatives in evaluation too. Default: True.
+        prep_features: Whether to accept scalars as (B,) and lists as two tensors. Default: False.
 
     Input shape:
         Dictionary of features, and `targets`: one tensor (B, 1), or several in a dictionary, list or tuple.
 
     Output shape:
         `Prediction` with features and targets of B + (at most B · n_per_positive) rows, in training and testing;
-        otherwise the tuple of both. Without targets, the features as they came, in a `Prediction`.
+        otherwise a tuple of both. Without targets, a `Prediction` of the unchanged features.
 
     Raises:
-        SchemaError: if the schema has not one column tagged ITEM_ID.
+        SchemaError: if the schema does not have exactly one column tagged ITEM_ID.
         ConfigError: if `n_per_positive` is below 1; when called, if the ids are missing.
 
     Example:
@@ -80,11 +80,11 @@ class InBatchNegatives(Block):
         self.run_when_testing = run_when_testing
         self.prep_features = prep_features
         self._random = keras.random.SeedGenerator(seed)
-        self.supports_jit = False  # how many rows there will be is not known beforehand
+        self.supports_jit = False  # the number of rows varies
         self.built = True
 
     def call(self, inputs: Any, targets: Any = None, training: bool | None = None, testing: bool | None = None) -> Any:
-        """Gives the longer batch."""
+        """Adds the negative rows."""
         if self.prep_features:
             inputs = prepare(inputs)
         if targets is not None and not (testing and not self.run_when_testing):
@@ -93,9 +93,7 @@ class InBatchNegatives(Block):
 
     def _extended(self, features: Any, targets: Any) -> tuple[Any, Any]:
         if self.item_id not in features:
-            raise ConfigError(
-                f"{self.name} tells items apart by their ids", column=self.item_id, got=", ".join(features) or "none"
-            )
+            raise ConfigError(f"{self.name} needs the item ids", column=self.item_id, got=", ".join(features) or "none")
         ids = tf.reshape(tf.convert_to_tensor(features[self.item_id]), (-1,))
         rows = tf.size(ids)
         users = tf.repeat(tf.range(rows), self.n_per_positive)
@@ -110,7 +108,7 @@ class InBatchNegatives(Block):
         return longer, tf.nest.map_structure(lambda target: _with_zeros(target, added), targets)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The shapes of the features, with any number of rows."""
+        """The shapes of the features, with an unknown number of rows."""
         shapes = prepared_shape(input_shape) if self.prep_features else as_shape(input_shape)
         return {name: (None, *shape[1:]) for name, shape in shapes.items()}
 

@@ -1,4 +1,4 @@
-"""The other items of the batch as negatives."""
+"""In-batch negative sampling: the positives of the other rows."""
 
 from __future__ import annotations
 
@@ -15,24 +15,23 @@ from emrys.blocks.sampling.item_probabilities import ItemProbabilities, as_proba
 @sampler_registry.register("in-batch")
 @keras.saving.register_keras_serializable("emrys")
 class InBatchSamplerV2(CandidateSampler):
-    """Gives the positives of the batch: each row has those of the other rows as negatives.
+    """Returns the positives of the batch: the negatives of a row are the positives of the other rows.
 
-    Nothing has to be embedded besides the batch, so that this is the cheapest sampler. Items are drawn as often as they
-    occur in the data; a row's own item is among them, for the output to tell apart by its id.
+    It is the cheapest sampler, as it needs no further embeddings. Items are sampled by their frequency in the data. The
+    positive of the row itself is included; the output identifies it by its id.
 
-    **Hard negatives.** With `hard_negatives=K` a row keeps only the K items of the batch that it scores highest. The
-    very highest are often items that the user would like too: `skip_hardest` leaves them out. Items with the id of the
-    row's positive are never preferred.
+    **Hard negatives.** With `hard_negatives=K`, each row keeps only the K items of the batch with the highest scores.
+    The hardest are often false negatives: `skip_hardest` drops them. The positive of the row is never selected first.
 
-    **Probabilities**, for `logq_sampling_correction`: those given as `item_freq_probs`, else the shares that the items
-    have among the positives seen in training so far (see `ItemProbabilities`); they are saved with the model.
+    **Sampling probabilities** for `logq_sampling_correction` come from `item_freq_probs`, or are estimated from the
+    positives seen in training so far (see `ItemProbabilities`) and saved with the model.
 
     Args:
-        batch_size: Rows of a batch, for programs that ask. Default: what the first batch has.
-        item_freq_probs: How frequent each item is, (N,), by id. Default: counted, where the output corrects by it.
+        batch_size: Rows of a batch. Default: that of the first batch.
+        item_freq_probs: Frequency of each item, (N,), by id. Default: counted, if the output corrects for it.
         is_prob_distribution: Whether `item_freq_probs` are probabilities, with sum 1. Default: False.
-        hard_negatives: K, how many of the hardest negatives each row keeps. Default: all items of the batch.
-        skip_hardest: How many of the very hardest are left out. Default: 0.
+        hard_negatives: Number K of hardest negatives that each row keeps. Default: all items of the batch.
+        skip_hardest: Number of the very hardest negatives to drop. Default: 0.
 
     Input shape:
         `Candidate` of the batch's positives: ids (B, 1), embeddings (B, D).
@@ -41,7 +40,7 @@ class InBatchSamplerV2(CandidateSampler):
         The same.
 
     Raises:
-        ConfigError: if a number cannot be, or `item_freq_probs` are no frequencies.
+        ConfigError: if a number is out of range, or `item_freq_probs` are invalid.
 
     Example:
         >>> import emrys.blocks as mm
@@ -81,7 +80,7 @@ class InBatchSamplerV2(CandidateSampler):
             known = as_probabilities(item_freq_probs, is_prob_distribution, "InBatchSamplerV2")
             self.probabilities = ItemProbabilities(len(known), known)
             self.probabilities.build()
-        self._known = self.probabilities is not None
+        self._has_known_probabilities = self.probabilities is not None
         self._batch: Candidate | None = None
 
     @property
@@ -94,7 +93,7 @@ class InBatchSamplerV2(CandidateSampler):
         self.set_max_num_samples(value)
 
     def prepare(self, dim: int | None, number_of_ids: int | None, with_probs: bool) -> None:
-        """Makes the counts of items, where probabilities are asked for and not known."""
+        """Creates the item counts, if probabilities are needed and not known."""
         if with_probs and self.probabilities is None and number_of_ids is not None:
             self.probabilities = ItemProbabilities(number_of_ids)
             self.probabilities.build()
@@ -102,32 +101,32 @@ class InBatchSamplerV2(CandidateSampler):
     def call(
         self, items: Candidate, features: Any = None, targets: Any = None, training: bool = False, testing: bool = False
     ) -> Candidate:
-        """Gives the batch back, in training or not; in training its items are counted."""
+        """Returns the batch; in training its items are counted."""
         if training and self.probabilities is not None:
             self.probabilities.count(items.id)
         self.add(items)
-        found = self.sample()
-        self._batch = None  # a tensor of a graph must not outlive it
-        return found
+        negatives = self.sample()
+        self._batch = None  # tensors of a graph must not outlive it
+        return negatives
 
     def add(self, items: Candidate) -> None:
-        """Takes the positives of a batch."""
+        """Stores the positives of a batch."""
         if self.batch_size is None:
             self.set_batch_size(items.id.shape[0])
         self._batch = items
 
     def sample(self) -> Candidate:
-        """Gives the positives that were added last.
+        """Returns the positives that were added last.
 
         Raises:
-            ConfigError: if there are none.
+            ConfigError: if no batch was added.
         """
         if self._batch is None:
-            raise ConfigError(f"{self.name} has no batch to draw from", fix="Call add() first.")
+            raise ConfigError(f"{self.name} has no batch to sample from", fix="Call add() first.")
         return self._batch
 
     def with_sampling_probs(self, items: Candidate) -> Candidate:
-        """The items with the share that each has among positives; as they are where it is unknown."""
+        """The items with their share among positives; unchanged if it is unknown."""
         if self.probabilities is None:
             return items
         return items.with_sampling_prob(self.probabilities(items.id))
@@ -139,7 +138,11 @@ class InBatchSamplerV2(CandidateSampler):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        known = self.probabilities.get_config()["known"] if self._known and self.probabilities is not None else None
+        known = (
+            self.probabilities.get_config()["known"]
+            if self._has_known_probabilities and self.probabilities is not None
+            else None
+        )
         return {
             **super().get_config(),
             "batch_size": self.batch_size,

@@ -1,4 +1,4 @@
-"""The probability of an item to be in a batch."""
+"""Sampling probabilities of items, from frequencies or counted in training."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from emrys.blocks.sampling.candidate_sampler import ids_as_column
 
 @keras.saving.register_keras_serializable("emrys")
 class ItemProbabilities(keras.layers.Layer):
-    """Probability of each item to be a positive, known beforehand or counted in training.
+    """Probability of each item to be a positive, known in advance or counted in training.
 
-    Counted, it is `(n_i + 1) / (n + N)`, for `n_i` of the `n` positives seen so far: an item that was never seen has a
-    small probability, not none. Known ones of 0 count as the smallest that is not.
+    The counted estimate is `(n_i + 1) / (n + N)`, for `n_i` of the `n` positives seen so far, so that unseen items have
+    a small probability. Known probabilities of 0 are raised to the smallest positive one.
 
     Args:
-        number_of_ids: N, how many ids there can be.
-        known: The probabilities, (N,). Default: they are counted.
+        number_of_ids: Number N of possible ids.
+        known: The probabilities, (N,). Default: counted.
 
     Input shape:
         Ids of any shape.
@@ -38,7 +38,7 @@ class ItemProbabilities(keras.layers.Layer):
         self.counts: Any = None
 
     def build(self, input_shape: Shape = None) -> None:
-        """Makes the counts, (N,), unless the probabilities are known."""
+        """Creates the counts, (N,), unless the probabilities are known."""
         if self.known is None:
             self.counts = self.add_weight(
                 shape=(self.number_of_ids,),
@@ -57,7 +57,7 @@ class ItemProbabilities(keras.layers.Layer):
             self.counts.assign(tf.tensor_scatter_nd_add(self.counts.value, flat, tf.ones_like(flat[:, 0])))
 
     def call(self, ids: Any) -> Any:
-        """Gives the probabilities."""
+        """Returns the probabilities."""
         if self.counts is None:
             known = np.asarray(self.known, "float32")
             return tf.gather(tf.constant(np.maximum(known, known[known > 0].min())), ids)
@@ -72,19 +72,19 @@ class ItemProbabilities(keras.layers.Layer):
 
 
 def as_probabilities(frequencies: Any, is_prob_distribution: bool, owner: str, number: int | None = None) -> Any:
-    """Probabilities, from frequencies or as they are.
+    """Checks frequencies, and normalizes them to probabilities.
 
     Args:
         frequencies: (N,), by id: counts, or probabilities with sum 1.
         is_prob_distribution: Whether they are probabilities.
-        owner: Who needs them, for errors.
-        number: N, where it is known.
+        owner: Name of the layer, for error messages.
+        number: N, if it is known.
 
     Returns:
         (N,), float32.
 
     Raises:
-        ConfigError: if they are no frequencies, no distribution where one is due, or not `number`.
+        ConfigError: if they are not frequencies, not a distribution where one is expected, or not `number`.
     """
     if keras.ops.is_tensor(frequencies):
         frequencies = keras.ops.convert_to_numpy(frequencies)
