@@ -290,8 +290,7 @@ class Model(keras.Model):
             outputs = call_layer(layer, outputs, **arguments)
             if has_targets(outputs):
                 outputs = Prediction(*outputs)
-            if isinstance(outputs, Prediction):  # a transform of the batch: the next layers get its features and
-            targets
+            if isinstance(outputs, Prediction):  # transformed batch: its features and targets replace the others
                 weights = outputs.sample_weight
                 if isinstance(outputs.outputs, Mapping):
                     arguments["features"] = outputs.outputs
