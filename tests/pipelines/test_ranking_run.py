@@ -142,7 +142,7 @@ def test_it_ends_with_a_table_that_says_why_and_a_status_of_its_own(refused):
     metrics = json.loads((refused.out / "metrics.json").read_text())
     assert refused.status == 3, "\n".join(refused.stderr_lines)
     assert refused.table["gate"].startswith(f"not passed: auc is {metrics['auc']:.4f}; its lower bound 0.")
-    assert refused.table["gate"].endswith("has to be at least 0.99")
+    assert refused.table["gate"].endswith("must be at least 0.99")
     assert "Triton repository" not in refused.table
     assert "serve it" not in refused.table
 

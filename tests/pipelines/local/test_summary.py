@@ -29,7 +29,7 @@ METRICS = {
     "rows": 6000,
     "train_rows": 48000,
 }
-REASONS = ["auc is 0.7654; its lower bound 0.7500 has to be at least 0.9", "auc: the lift over popularity is +0.0100"]
+REASONS = ["auc is 0.7654; its lower bound 0.7500 must be at least 0.9", "auc: the lift over popularity is +0.0100"]
 
 
 @pytest.fixture
