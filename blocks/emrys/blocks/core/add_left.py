@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -52,7 +53,7 @@ class AddLeft(TabularAggregation):
             self.wide_logit.build(shapes[self.left_name])
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor]) -> Any:
         """Returns the sum."""
         if not isinstance(inputs, dict):
             return inputs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import keras
@@ -38,7 +39,7 @@ class TabularAggregation(Block):
         """Combines `values` into one tensor."""
         raise NotImplementedError
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor]) -> Any:
         """Aggregates a dictionary; a single tensor is returned unchanged."""
         if not isinstance(inputs, dict):
             return inputs
@@ -51,7 +52,7 @@ class PairAggregation(TabularAggregation):
     A subclass implements `combine_pair`; from a dictionary it gets the tensors in alphabetical order of their names.
     """
 
-    def combine_pair(self, left: Any, right: Any) -> Any:
+    def combine_pair(self, left: tf.Tensor, right: tf.Tensor) -> Any:
         """Combines two tensors into one."""
         raise NotImplementedError
 
@@ -61,7 +62,7 @@ class PairAggregation(TabularAggregation):
             self.compute_output_shape(input_shape)
         self.built = True
 
-    def call(self, inputs: Any, other: Any = None) -> Any:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], other: tf.Tensor | None = None) -> Any:
         """Aggregates a dictionary of two tensors, or `inputs` and `other`."""
         if other is not None:
             self._check_number(2 if not isinstance(inputs, dict) else 1 + len(inputs))
@@ -123,7 +124,7 @@ def common_shape(layer: keras.layers.Layer, input_shape: Shape) -> tuple[int | N
     return tuple(next(iter(sizes_of_axis), None) for sizes_of_axis in known_sizes)
 
 
-def any_mask(previous_mask: Any) -> Any:
+def any_mask(previous_mask: tf.Tensor | Mapping[str, tf.Tensor] | None) -> Any:
     """Returns the union of the masks of several lists; None if none has a mask."""
     masks = previous_mask.values() if isinstance(previous_mask, dict) else [previous_mask]
     present = [mask for mask in masks if mask is not None]
@@ -169,7 +170,11 @@ class ConcatFeatures(TabularAggregation):
         ]
         return tf.concat(values, axis=self.axis)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(
+        self,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
+        previous_mask: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+    ) -> Any:
         """Returns the union of the lists' masks; None unless they are concatenated on the last axis."""
         return any_mask(previous_mask) if self.axis == -1 else None
 
@@ -263,7 +268,11 @@ class ElementwiseSum(TabularAggregation):
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(
+        self,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
+        previous_mask: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+    ) -> Any:
         """Returns the union of the lists' masks."""
         return any_mask(previous_mask)
 
@@ -303,7 +312,7 @@ class CosineSimilarity(PairAggregation):
         0.96
     """
 
-    def combine_pair(self, left: Any, right: Any) -> Any:
+    def combine_pair(self, left: tf.Tensor, right: tf.Tensor) -> Any:
         """Returns the cosines."""
         return tf.reduce_sum(l2_normalize(left) * l2_normalize(right), axis=-1, keepdims=True)
 
@@ -333,7 +342,7 @@ class ElementWiseMultiply(PairAggregation):
         [[3.0, 8.0]]
     """
 
-    def combine_pair(self, left: Any, right: Any) -> Any:
+    def combine_pair(self, left: tf.Tensor, right: tf.Tensor) -> Any:
         """Returns the product."""
         return left * right
 
@@ -401,7 +410,7 @@ class ElementwiseSumItemMulti(TabularAggregation):
         self.compute_output_shape(input_shape)
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor]) -> Any:
         """Aggregates a dictionary."""
         item = self._item_id(_features(self, inputs))
         others = [inputs[name] for name in sorted(inputs) if name != item]

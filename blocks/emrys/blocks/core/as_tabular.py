@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape
@@ -43,7 +45,7 @@ class AsTabular(Block):
         """True: the output is a dictionary."""
         return True
 
-    def call(self, inputs: Any) -> dict[str, Any]:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor]) -> dict[str, Any]:
         """Returns the dictionary."""
         return {self.output_name: inputs}
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import keras
+import tensorflow as tf
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.calling import Shape, as_shape
@@ -243,8 +244,8 @@ class Block(keras.layers.Layer):
         self,
         block: keras.layers.Layer | str,
         shortcut_filter: keras.layers.Layer | None = None,
-        post: Any = None,
-        aggregation: Any = None,
+        post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        aggregation: str | keras.layers.Layer | None = None,
         block_outputs_name: str | None = None,
     ) -> SequentialBlock:
         """Chains `block` after this one and keeps this block's output beside the result.
@@ -263,7 +264,11 @@ class Block(keras.layers.Layer):
         shortcut = _composition().ShortcutBlock(layer, shortcut_filter, post, aggregation, block_outputs_name)
         return _sequential([self, shortcut])
 
-    def connect_with_residual(self, block: keras.layers.Layer, activation: Any = None) -> SequentialBlock:
+    def connect_with_residual(
+        self,
+        block: keras.layers.Layer,
+        activation: str | Callable[[tf.Tensor], tf.Tensor] | keras.layers.Layer | None = None,
+    ) -> SequentialBlock:
         """Chains `block` after this one and adds this block's output to the result: `activation(x + block(x))`.
 
         Args:
@@ -279,8 +284,8 @@ class Block(keras.layers.Layer):
         self,
         *branches: keras.layers.Layer | str,
         add_rest: bool = False,
-        post: Any = None,
-        aggregation: Any = None,
+        post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        aggregation: str | keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> SequentialBlock:
         """Chains several parallel layers after this block.
@@ -328,8 +333,8 @@ class Block(keras.layers.Layer):
         num: int = 1,
         prefix: str | None = None,
         names: Sequence[str] | None = None,
-        post: Any = None,
-        aggregation: Any = None,
+        post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        aggregation: str | keras.layers.Layer | None = None,
         copies: bool = True,
         residual: bool = False,
         **kwargs: Any,
@@ -366,7 +371,10 @@ class Block(keras.layers.Layer):
         )
 
     def prepare(
-        self, block: keras.layers.Layer | None = None, post: Any = None, aggregation: Any = None
+        self,
+        block: keras.layers.Layer | None = None,
+        post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        aggregation: str | keras.layers.Layer | None = None,
     ) -> SequentialBlock:
         """Chains this block after other layers.
 

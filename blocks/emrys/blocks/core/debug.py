@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -33,7 +34,7 @@ class Debug(Block):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor]) -> Any:
         """Returns the input."""
         tensors = inputs if isinstance(inputs, dict) else {"": inputs}
         lines = [f"{self.name}: {name or 'tensor'} {_describe(tensor)}" for name, tensor in tensors.items()]

@@ -17,7 +17,7 @@ from emrys.blocks.schema.functions import select_targets
 VALUES, OFFSETS = "__values", "__offsets"
 
 
-def prepare(features: Any) -> Any:
+def prepare(features: Mapping[str, tf.Tensor] | None) -> Any:
     """Reshapes scalars to (B, 1) and joins the two tensors of a list.
 
     Args:
@@ -91,7 +91,7 @@ class BatchSchema:
         targets = {*select_targets(self._schema).column_names, *self._targets.values()}
         return [name for name in self._column_names if name not in targets]
 
-    def check(self, features: Any) -> None:
+    def check(self, features: Mapping[str, tf.Tensor] | None) -> None:
         """Checks the names of a batch's features.
 
         Raises:

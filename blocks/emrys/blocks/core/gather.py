@@ -36,7 +36,7 @@ def use_gather_nd(enabled: bool) -> Iterator[None]:
         _USE_GATHER_ND.reset(token)
 
 
-def look_up(table: keras.Variable, ids: Any, size: int, dtype: str, owner: str) -> Any:
+def look_up(table: keras.Variable, ids: tf.Tensor, size: int, dtype: str, owner: str) -> Any:
     """Looks up the rows of `ids` in `table`.
 
     Args:
@@ -59,7 +59,7 @@ def look_up(table: keras.Variable, ids: Any, size: int, dtype: str, owner: str) 
     return rows + tf.expand_dims(nan_outside(inside, rows.dtype), -1)
 
 
-def checked_ids(ids: Any, size: int, owner: str) -> tuple[Any, Any]:
+def checked_ids(ids: tf.Tensor, size: int, owner: str) -> tuple[Any, Any]:
     """Returns `ids` as int64 after checking their range, and the mask of those in range; see `look_up`."""
     ids = tf.cast(ids, "int64")
     inside = tf.logical_and(ids >= 0, ids < size)
@@ -71,7 +71,7 @@ def checked_ids(ids: Any, size: int, owner: str) -> tuple[Any, Any]:
         return tf.identity(ids), inside
 
 
-def nan_outside(inside: Any, dtype: Any) -> Any:
+def nan_outside(inside: tf.Tensor, dtype: str | keras.DTypePolicy | None) -> Any:
     """0 where `inside` is true and NaN elsewhere; under XLA, which drops checks, NaN marks the invalid ids."""
     return tf.where(inside, tf.zeros((), dtype), tf.constant(float("nan"), dtype))
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import keras
+import tensorflow as tf
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.errors import ConfigError
@@ -56,7 +57,12 @@ class ModelContext(keras.layers.Layer):
     """
 
     def __init__(
-        self, trainable: bool = True, name: str | None = None, dtype: Any = None, dynamic: bool = False, **kwargs: Any
+        self,
+        trainable: bool = True,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
+        dynamic: bool = False,
+        **kwargs: Any,
     ) -> None:
         if dynamic:
             raise ConfigError("ModelContext: dynamic", expected="False", got="True")
@@ -122,7 +128,7 @@ class ModelContext(keras.layers.Layer):
             raise ConfigError(f"{self.name} knows no such variable", expected=f"one of {known}", got=repr(name))
         return variables[name]
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor]) -> Any:
         """Returns the input."""
         return inputs
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import keras
+import tensorflow as tf
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.aggregation import ConcatFeatures, StackFeatures
@@ -53,9 +54,9 @@ class ParallelBlock(TabularBlock):
     def __init__(
         self,
         *inputs: Any,
-        pre: Any = None,
-        post: Any = None,
-        aggregation: Any = None,
+        pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        aggregation: str | keras.layers.Layer | None = None,
         schema: Schema | None = None,
         name: str | None = None,
         strict: bool = False,
@@ -173,11 +174,11 @@ class ParallelBlock(TabularBlock):
 
     def call(
         self,
-        inputs: Any,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
         training: bool | None = None,
         testing: bool | None = None,
-        features: Any = None,
-        targets: Any = None,
+        features: Mapping[str, tf.Tensor] | None = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
     ) -> Any:
         """Calls the branches and collects their outputs."""
         arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
@@ -318,8 +319,8 @@ class ShortcutBlock(TabularBlock):
         self,
         block: keras.layers.Layer,
         shortcut_filter: keras.layers.Layer | None = None,
-        post: Any = None,
-        aggregation: Any = None,
+        post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        aggregation: str | keras.layers.Layer | None = None,
         block_outputs_name: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -346,11 +347,11 @@ class ShortcutBlock(TabularBlock):
 
     def call(
         self,
-        inputs: Any,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
         training: bool | None = None,
         testing: bool | None = None,
-        features: Any = None,
-        targets: Any = None,
+        features: Mapping[str, tf.Tensor] | None = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
     ) -> Any:
         """Returns the block's output with the shortcut beside it."""
         arguments = {"training": training, "testing": testing, "features": features, "targets": targets}

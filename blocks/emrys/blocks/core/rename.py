@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.calling import Shape
@@ -63,7 +64,7 @@ class Rename(TabularBlock):
         self.build_post(self._renamed(self.build_pre(input_shape)))
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], training: bool | None = None) -> Any:
         """Returns the features under their new names."""
         return self.post_call(self._renamed(self.pre_call(inputs, training=training)), training=training)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 from merlin.schema import Schema
 
 from emrys.blocks.core.block import Block, parse_activation
@@ -50,8 +52,8 @@ class ResidualBlock(TabularBlock):
     def __init__(
         self,
         block: keras.layers.Layer,
-        activation: Any = None,
-        post: Any = None,
+        activation: str | Callable[[tf.Tensor], tf.Tensor] | keras.layers.Layer | None = None,
+        post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
         schema: Schema | None = None,
         name: str | None = None,
         strict: bool = False,
@@ -96,11 +98,11 @@ class ResidualBlock(TabularBlock):
 
     def call(
         self,
-        inputs: Any,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
         training: bool | None = None,
         testing: bool | None = None,
-        features: Any = None,
-        targets: Any = None,
+        features: Mapping[str, tf.Tensor] | None = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
     ) -> Any:
         """Returns the sum."""
         arguments = {"training": training, "testing": testing, "features": features, "targets": targets}

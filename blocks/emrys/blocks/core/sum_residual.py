@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from emrys.blocks.core.aggregation import TabularAggregation, aggregation_registry, common_shape
 from emrys.blocks.core.block import parse_activation
@@ -39,7 +41,12 @@ class SumResidual(TabularAggregation):
         [[2.0, 0.0]]
     """
 
-    def __init__(self, activation: Any = "relu", shortcut_name: str = "shortcut", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        activation: str | Callable[[tf.Tensor], tf.Tensor] | keras.layers.Layer | None = "relu",
+        shortcut_name: str = "shortcut",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.activation = parse_activation(activation, "SumResidual")
         self.shortcut_name = shortcut_name
@@ -52,7 +59,7 @@ class SumResidual(TabularAggregation):
             build_layer(self.activation, common_shape(self, input_shape))
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], training: bool | None = None) -> Any:
         """Returns the sums."""
         if not isinstance(inputs, dict):
             return inputs

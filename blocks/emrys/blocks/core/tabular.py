@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import keras
+import tensorflow as tf
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.aggregation import parse_aggregation
@@ -36,9 +37,9 @@ class TabularBlock(Block):
 
     def __init__(
         self,
-        pre: Any = None,
-        post: Any = None,
-        aggregation: Any = None,
+        pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        aggregation: str | keras.layers.Layer | None = None,
         schema: Schema | None = None,
         name: str | None = None,
         is_input: bool = False,
@@ -54,7 +55,12 @@ class TabularBlock(Block):
             self.set_context(self.context)
 
     @classmethod
-    def from_features(cls, features: Sequence[str], pre: Any = None, **kwargs: Any) -> Self:
+    def from_features(
+        cls,
+        features: Sequence[str],
+        pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Creates a block that gets only these features; `pre` and `kwargs` are its other arguments."""
         selection = Filter(list(features))
         return cls(pre=[selection, *_as_list(pre)] if pre is not None else selection, **kwargs)
@@ -138,17 +144,17 @@ class TabularBlock(Block):
         """Builds `post` and the aggregation for the output of the block itself."""
         build_layers(self._output_layers(), shape)
 
-    def pre_call(self, inputs: Any, transformations: Any = None, **kwargs: Any) -> Any:
+    def pre_call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], transformations: Any = None, **kwargs: Any) -> Any:
         """Applies `pre`, or `transformations` instead."""
         layer = self.pre if transformations is None else Block.parse(transformations)
         return inputs if layer is None else call_layer(layer, inputs, **kwargs)
 
     def post_call(
         self,
-        inputs: Any,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
         transformations: Any = None,
         merge_with: Any = None,
-        aggregation: Any = None,
+        aggregation: str | keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> Any:
         """Applies `post` and the aggregation to the output of the block itself.
@@ -183,7 +189,7 @@ class TabularBlock(Block):
         self.build_post(self.build_pre(input_shape))
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], training: bool | None = None) -> Any:
         """Returns the features, transformed by `pre`, `post` and the aggregation."""
         return self.post_call(self.pre_call(inputs, training=training), training=training)
 

@@ -15,8 +15,8 @@ from emrys.blocks.errors import ConfigError
 def ContinuousEmbedding(  # noqa: N802 - looks like the class that it is used as
     inputs: keras.layers.Layer,
     embedding_block: keras.layers.Layer,
-    aggregation: Any = None,
-    continuous_aggregation: Any = "concat",
+    aggregation: str | keras.layers.Layer | None = None,
+    continuous_aggregation: str | keras.layers.Layer | None = "concat",
     name: str = "continuous",
     **kwargs: Any,
 ) -> SequentialBlock:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import keras
+import tensorflow as tf
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.calling import Shape, as_shape
@@ -48,9 +49,9 @@ class ContinuousFeatures(TabularBlock):
     def __init__(
         self,
         features: Sequence[str],
-        pre: Any = None,
-        post: Any = None,
-        aggregation: Any = None,
+        pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        aggregation: str | keras.layers.Layer | None = None,
         schema: Schema | None = None,
         name: str | None = None,
         **kwargs: Any,
@@ -65,7 +66,12 @@ class ContinuousFeatures(TabularBlock):
             self._schema = Schema([create_continuous_column(feature) for feature in self.features])
 
     @classmethod
-    def from_features(cls, features: Sequence[str], pre: Any = None, **kwargs: Any) -> Self:
+    def from_features(
+        cls,
+        features: Sequence[str],
+        pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Creates the block for the features with these names; `pre` and `kwargs` are its other arguments."""
         return cls(features, pre=pre, **kwargs)
 
@@ -83,11 +89,11 @@ class ContinuousFeatures(TabularBlock):
 
     def call(
         self,
-        inputs: Any,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
         training: bool | None = None,
         testing: bool | None = None,
-        features: Any = None,
-        targets: Any = None,
+        features: Mapping[str, tf.Tensor] | None = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
     ) -> Any:
         """Returns the features."""
         arguments = {"training": training, "testing": testing, "features": features, "targets": targets}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -53,7 +54,7 @@ class ContinuousPowers(TabularBlock):
         self.build_post(self._shapes(self.build_pre(input_shape)))
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], training: bool | None = None) -> Any:
         """Returns the features and their powers."""
         outputs: dict[str, Any] = {}
         for name, value in self.pre_call(inputs, training=training).items():

@@ -76,9 +76,9 @@ class EmbeddingFeatures(ParallelBlock):
     def __init__(
         self,
         feature_config: Mapping[str, FeatureConfig],
-        pre: Any = None,
-        post: Any = None,
-        aggregation: Any = None,
+        pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        aggregation: str | keras.layers.Layer | None = None,
         schema: Schema | None = None,
         name: str | None = None,
         add_default_pre: bool = True,
@@ -159,17 +159,17 @@ class EmbeddingFeatures(ParallelBlock):
 
     def call(
         self,
-        inputs: Any,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
         training: bool | None = None,
         testing: bool | None = None,
-        features: Any = None,
-        targets: Any = None,
+        features: Mapping[str, tf.Tensor] | None = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
     ) -> Any:
         """Returns the embeddings of the features."""
         batch = prepare(inputs) if self.add_default_pre else inputs
         return super().call(batch, training=training, testing=testing, features=features, targets=targets)
 
-    def post_call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    def post_call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], *args: Any, **kwargs: Any) -> Any:
         """Adds the L2 penalty of the embeddings to the loss, and applies `post` and the aggregation."""
         if self.l2_reg:
             squares = [tf.reduce_sum(tf.square(tf.cast(rows, "float32"))) for rows in inputs.values()]
@@ -188,7 +188,7 @@ class EmbeddingFeatures(ParallelBlock):
             output_shapes.update(as_shape(table.compute_output_shape(shapes)))
         return output_shapes
 
-    def lookup_feature(self, name: str, val: Any, output_sequence: bool = False) -> Any:
+    def lookup_feature(self, name: str, val: tf.Tensor, output_sequence: bool = False) -> Any:
         """Looks up ids of one feature.
 
         Args:

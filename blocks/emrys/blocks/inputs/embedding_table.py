@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import keras
@@ -79,16 +79,16 @@ class EmbeddingTable(Block):
         self,
         dim: int,
         *col_schemas: ColumnSchema,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: str | keras.initializers.Initializer = "uniform",
+        embeddings_regularizer: str | keras.regularizers.Regularizer | None = None,
+        activity_regularizer: str | keras.regularizers.Regularizer | None = None,
+        embeddings_constraint: str | keras.constraints.Constraint | None = None,
         mask_zero: bool = False,
         input_length: int | None = None,
         sequence_combiner: str | keras.layers.Layer | None = None,
         trainable: bool = True,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: str | keras.DTypePolicy | None = None,
         dynamic: bool = False,
         table: keras.layers.Layer | None = None,
         l2_batch_regularization_factor: float = 0.0,
@@ -187,7 +187,12 @@ class EmbeddingTable(Block):
                 )
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None, features: Any = None) -> Any:
+    def call(
+        self,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
+        training: bool | None = None,
+        features: Mapping[str, tf.Tensor] | None = None,
+    ) -> Any:
         """Returns the embeddings of `inputs`."""
         if not isinstance(inputs, dict):
             outputs = {"": self._look_up_column(None, inputs, features)}
@@ -216,7 +221,11 @@ class EmbeddingTable(Block):
             return combine(rows, self.sequence_combiner)
         return call_layer(self.sequence_combiner, rows, features=features)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(
+        self,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
+        previous_mask: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+    ) -> Any:
         """Returns, with `mask_zero`, where the ids of dense lists are not 0; None for other inputs."""
         if isinstance(inputs, dict):
             names = [name for name in self._columns.names if name in inputs]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import keras
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.core.parallel import ParallelBlock
@@ -18,14 +19,14 @@ def Embeddings(  # noqa: N802 - looks like the class that it is used as
     dim: int | Mapping[str, int] | None = None,
     infer_dim_fn: Callable[[ColumnSchema], int] = infer_embedding_dim,
     sequence_combiner: Any = "mean",
-    embeddings_initializer: Any = None,
-    embeddings_regularizer: Any = None,
-    activity_regularizer: Any = None,
+    embeddings_initializer: str | keras.initializers.Initializer | None = None,
+    embeddings_regularizer: str | keras.regularizers.Regularizer | None = None,
+    activity_regularizer: str | keras.regularizers.Regularizer | None = None,
     trainable: Any = None,
     table_cls: type[EmbeddingTable] = EmbeddingTable,
-    pre: Any = None,
-    post: Any = None,
-    aggregation: Any = None,
+    pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+    post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+    aggregation: str | keras.layers.Layer | None = None,
     block_name: str = "embeddings",
     l2_batch_regularization_factor: Any = 0.0,
     **kwargs: Any,

@@ -25,9 +25,9 @@ from emrys.blocks.transforms.sequence_aggregator import SequenceAggregator
 def InputBlock(  # noqa: N802 - looks like the class that it is used as
     schema: Schema,
     branches: Mapping[str, keras.layers.Layer] | None = None,
-    pre: Any = None,
-    post: Any = None,
-    aggregation: Any = None,
+    pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+    post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+    aggregation: str | keras.layers.Layer | None = None,
     seq: bool = False,
     add_continuous_branch: bool = True,
     continuous_tags: Tags | Sequence[Tags] = (Tags.CONTINUOUS,),

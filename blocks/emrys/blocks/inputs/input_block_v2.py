@@ -28,9 +28,9 @@ def InputBlockV2(  # noqa: N802 - looks like the class that it is used as
     categorical: Tags | keras.layers.Layer | None = Tags.CATEGORICAL,
     continuous: Tags | keras.layers.Layer | None = Tags.CONTINUOUS,
     pretrained_embeddings: Tags | keras.layers.Layer | None = Tags.EMBEDDING,
-    pre: Any = None,
-    post: Any = None,
-    aggregation: Any = "concat",
+    pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+    post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+    aggregation: str | keras.layers.Layer | None = "concat",
     tag_to_block: Mapping[Tags, Callable[[Schema], keras.layers.Layer]] | None = None,
     **branches: Tags | keras.layers.Layer,
 ) -> ParallelBlock:

@@ -20,9 +20,9 @@ def PretrainedEmbeddings(  # noqa: N802 - looks like the class that it is used a
     output_dims: int | Mapping[str, int] | None = None,
     sequence_combiner: Any = "mean",
     normalizer: str | keras.layers.Layer | None = None,
-    pre: Any = None,
-    post: Any = None,
-    aggregation: Any = None,
+    pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+    post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+    aggregation: str | keras.layers.Layer | None = None,
     block_name: str = "pretrained_embeddings",
     **kwargs: Any,
 ) -> ParallelBlock:

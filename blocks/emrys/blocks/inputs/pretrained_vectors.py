@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -106,7 +107,7 @@ class PretrainedVectors(Block):
             shape = shape if layer is None else build_layer(layer, shape)
         self.built = True
 
-    def call(self, inputs: dict[str, Any], features: Any = None) -> dict[str, Any]:
+    def call(self, inputs: dict[str, Any], features: Mapping[str, tf.Tensor] | None = None) -> dict[str, Any]:
         """Returns the column's vectors."""
         vectors = inputs[self.column.name]
         if len(vectors.shape) == 3 and isinstance(self.sequence_combiner, str):

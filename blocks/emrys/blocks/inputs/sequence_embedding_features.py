@@ -57,9 +57,9 @@ class SequenceEmbeddingFeatures(EmbeddingFeatures):
         feature_config: Mapping[str, FeatureConfig],
         mask_zero: bool = True,
         padding_idx: int = 0,
-        pre: Any = None,
-        post: Any = None,
-        aggregation: Any = None,
+        pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        aggregation: str | keras.layers.Layer | None = None,
         schema: Schema | None = None,
         name: str | None = None,
         add_default_pre: bool = True,
@@ -81,7 +81,7 @@ class SequenceEmbeddingFeatures(EmbeddingFeatures):
         self.padding_idx = padding_idx
         self.supports_masking = mask_zero
 
-    def lookup_feature(self, name: str, val: Any, output_sequence: bool = True) -> Any:
+    def lookup_feature(self, name: str, val: tf.Tensor, output_sequence: bool = True) -> Any:
         """Looks up ids of one feature; lists are not combined, (B, L, D).
 
         Args:
@@ -91,7 +91,11 @@ class SequenceEmbeddingFeatures(EmbeddingFeatures):
         """
         return super().lookup_feature(name, val, output_sequence=True)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(
+        self,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
+        previous_mask: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+    ) -> Any:
         """Returns where dense lists do not hold `padding_idx`: masks by name, or one for an aggregation."""
         if not self.mask_zero:
             return None

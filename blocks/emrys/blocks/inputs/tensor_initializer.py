@@ -70,7 +70,7 @@ class TensorInitializer(keras.initializers.Initializer):
             raise DataError("the table of weights has no columns")
         return cls(np.concatenate([_column(str(name), frame[name]) for name in frame.columns], axis=1))
 
-    def __call__(self, shape: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    def __call__(self, shape: Any, dtype: str | keras.DTypePolicy | None = None, **kwargs: Any) -> Any:
         """Returns the values as a tensor.
 
         Args:

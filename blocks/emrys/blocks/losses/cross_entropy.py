@@ -36,12 +36,12 @@ class CategoricalCrossEntropy(keras.losses.CategoricalCrossentropy):
 
         loss = -sum(t * log(softmax(s)))
 
-    Targets are not normalised: in a row with several positives each adds its own log-probability. Class ids give the
+    Targets are not normalised: in a row with several positives, each contributes its log-probability. Class ids give the
     value of the same targets in one-hot form; without label smoothing, no (B, N) tensor of targets is created.
 
     Args:
         from_logits: Whether `y_pred` holds logits; otherwise probabilities. Default True.
-        label_smoothing: Share of the target, from 0 to 1, that is spread over all classes. Default 0.0.
+        label_smoothing: Share of the target, from 0 to 1, that is distributed over all classes. Default 0.0.
         axis: Axis of the classes. Default -1.
         reduction: "auto" (the mean over rows), "sum_over_batch_size", "mean", "mean_with_sample_weight", "sum" or
             "none". Default "auto".
@@ -91,7 +91,7 @@ class CategoricalCrossEntropy(keras.losses.CategoricalCrossentropy):
         check_shape(f"y_true of {type(self).__name__}", y_true.shape, y_pred.shape)
         if not self.from_logits or self.label_smoothing:
             return super().call(y_true, y_pred)
-        # TensorFlow's gradient, softmax(s) - t, is right where a row of targets sums to 1: other rows are scaled to it.
+        # TensorFlow's gradient, softmax(s) - t, assumes targets that sum to 1: other rows are normalised and rescaled.
         y_true = keras.ops.cast(y_true, y_pred.dtype)
         total = keras.ops.sum(y_true, axis=self.axis, keepdims=True)
         share = keras.ops.divide_no_nan(y_true, total)
@@ -106,7 +106,7 @@ def _are_class_ids(y_true: Any, y_pred: Any) -> bool:
 
 @keras.saving.register_keras_serializable("emrys")
 class SparseCategoricalCrossEntropy(keras.losses.SparseCategoricalCrossentropy):
-    """Cross-entropy of scores over classes, with the target as the number of its class; logits by default.
+    """Cross-entropy over classes, with class ids as targets; `y_pred` holds logits by default.
 
     For the class c and the logits s of a row:
 
@@ -114,7 +114,7 @@ class SparseCategoricalCrossEntropy(keras.losses.SparseCategoricalCrossentropy):
 
     Args:
         from_logits: Whether `y_pred` holds logits; otherwise probabilities. Default True.
-        ignore_class: A class whose rows have loss 0, padding for one. Default None: no such class.
+        ignore_class: Class id whose rows have loss 0, such as padding. Default None.
         reduction: "auto" (the mean over rows), "sum_over_batch_size", "mean", "mean_with_sample_weight", "sum" or
             "none". Default "auto".
         name: Name of the loss. Default "sparse_categorical_crossentropy".

@@ -43,7 +43,7 @@ class CompiledLossAndMetrics:
     def __init__(
         self,
         outputs: list[ModelOutput],
-        loss: Any = None,
+        loss: str | keras.losses.Loss | Mapping[str, str | keras.losses.Loss] | None = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
         loss_weights: Mapping[str, float] | None = None,
@@ -93,7 +93,14 @@ class CompiledLossAndMetrics:
             metrics += [*self._metrics[name], *self._weighted[name]]
         return [*metrics, self._regularization, self._last_loss]
 
-    def loss(self, y: Any, y_pred: Any, sample_weight: Any, features: Any, regularization: list[Any]) -> Any:
+    def loss(
+        self,
+        y: tf.Tensor | Mapping[str, tf.Tensor] | None,
+        y_pred: Any,
+        sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None,
+        features: Mapping[str, tf.Tensor] | None,
+        regularization: list[Any],
+    ) -> Any:
         """Returns the weighted sum of the outputs' losses plus the `regularization` terms, a scalar."""
         total = tf.constant(0.0)
         for name, output in self._outputs.items():
@@ -114,7 +121,13 @@ class CompiledLossAndMetrics:
         self._last_loss.update_state(total + extra)
         return total + extra
 
-    def update(self, y: Any, y_pred: Any, sample_weight: Any, features: Any) -> None:
+    def update(
+        self,
+        y: tf.Tensor | Mapping[str, tf.Tensor] | None,
+        y_pred: Any,
+        sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None,
+        features: Mapping[str, tf.Tensor] | None,
+    ) -> None:
         """Updates the metrics with a batch."""
         for name, output in self._outputs.items():
             prediction = _prediction(output, y, y_pred, sample_weight, features)
@@ -176,7 +189,7 @@ class _LastValue(keras.metrics.Metric):
         self.value = self.add_variable(shape=(), initializer="zeros", name="value")
         self.updates = self.add_variable(shape=(), initializer="zeros", dtype="int32", name="updates")
 
-    def update_state(self, value: Any, sample_weight: Any = None) -> None:
+    def update_state(self, value: Any, sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None) -> None:
         self.value.assign(value)
         self.updates.assign_add(1)
 
@@ -243,12 +256,14 @@ class SparseTargets:
             self._ranks = tf.math.count_nonzero(logits >= target_logit, axis=1) - 1
         return self._ranks
 
-    def loss(self, loss: keras.losses.Loss, sample_weight: Any) -> tf.Tensor:
+    def loss(self, loss: keras.losses.Loss, sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None) -> tf.Tensor:
         """Returns the value of `loss`, from class ids where it accepts them and from one-hot targets elsewhere."""
         accepts_ids = isinstance(loss, keras.losses.SparseCategoricalCrossentropy) or type(loss) in _ID_LOSSES
         return loss(self.class_ids if accepts_ids else self.one_hot, self.logits, sample_weight=sample_weight)
 
-    def update(self, metric: keras.metrics.Metric, sample_weight: Any = None) -> None:
+    def update(
+        self, metric: keras.metrics.Metric, sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None
+    ) -> None:
         """Updates `metric` with the batch."""
         ranking = metric.topk_metrics if isinstance(metric, TopKMetricsAggregator) else [metric]
         if all(isinstance(each, RankingMetric) for each in ranking) and not metric.pre_sorted:
@@ -265,7 +280,12 @@ class SparseTargets:
         update_metric(metric, target, self.logits, sample_weight)
 
 
-def update_metric(metric: keras.metrics.Metric, target: Any, outputs: Any, sample_weight: Any = None) -> None:
+def update_metric(
+    metric: keras.metrics.Metric,
+    target: Any,
+    outputs: Any,
+    sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+) -> None:
     """Updates a metric; `sample_weight` is passed only if there is one, since not every metric accepts it."""
     if sample_weight is None:
         metric.update_state(target, outputs)
@@ -289,7 +309,7 @@ class FunctionLoss(keras.losses.Loss):
         return self._function(keras.ops.cast(y_true, y_pred.dtype), y_pred)
 
 
-def get_loss(loss: Any) -> keras.losses.Loss:
+def get_loss(loss: str | keras.losses.Loss | Mapping[str, str | keras.losses.Loss] | None) -> keras.losses.Loss:
     """Returns a loss, given the loss itself, a function, or a name in `loss_registry` or in Keras.
 
     Raises:

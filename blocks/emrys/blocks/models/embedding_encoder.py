@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import keras
+import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema
 
 from emrys.blocks.core.block import Block
@@ -62,16 +64,16 @@ class EmbeddingEncoder(Encoder):
         self,
         schema: ColumnSchema | Schema,
         dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: str | keras.initializers.Initializer = "uniform",
+        embeddings_regularizer: str | keras.regularizers.Regularizer | None = None,
+        activity_regularizer: str | keras.regularizers.Regularizer | None = None,
+        embeddings_constraint: str | keras.constraints.Constraint | None = None,
         mask_zero: bool = False,
         input_length: int | None = None,
         sequence_combiner: str | keras.layers.Layer | None = None,
         trainable: bool = True,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: str | keras.DTypePolicy | None = None,
         dynamic: bool = False,
         embeddings_l2_batch_regularization: float = 0.0,
         post: keras.layers.Layer | None = None,
@@ -109,7 +111,7 @@ class EmbeddingEncoder(Encoder):
         return self.table.to_dataset(gpu)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
         """Creates the encoder from the configuration that `get_config` returned."""
         config_values = dict(config)
         frozen = config_values.pop("frozen", [])
@@ -134,7 +136,7 @@ class OneColumn(Block):
         super().__init__(**kwargs)
         self.column = column
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor]) -> Any:
         """Returns the tensor."""
         return inputs[self.column]
 

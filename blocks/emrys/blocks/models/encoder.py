@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import keras
+import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.core.calling import StepContext, call_layer
@@ -87,10 +88,10 @@ class Encoder(Model):
 
     def call(
         self,
-        inputs: Any,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
         training: bool | None = None,
         testing: bool | None = None,
-        targets: Any = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
         context: StepContext | None = None,
     ) -> Any:
         """Encodes a batch; `targets` are passed to the blocks that ask for them, `context` has no effect."""

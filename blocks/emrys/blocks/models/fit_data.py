@@ -28,7 +28,7 @@ def batches(
     batch_size: int | None = None,
     schema: Schema | None = None,
     shuffle: bool = False,
-    pre: Any = None,
+    pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
 ) -> Iterator[Any]:
     """Context manager for data that `keras.Model.fit` can iterate over.
 
@@ -138,7 +138,11 @@ def with_class_weights(data: Any, class_weight: Mapping[int, float]) -> Any:
         tf.lookup.KeyValueTensorInitializer(tf.constant(class_ids, "int64"), tf.constant(weights, "float32")), 1.0
     )
 
-    def weigh(features: Any, targets: Any, weights: Any = None) -> tuple[Any, Any, Any]:
+    def weigh(
+        features: Mapping[str, tf.Tensor] | None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None,
+        weights: Any = None,
+    ) -> tuple[Any, Any, Any]:
         classes = _classes(targets)
         row_weights = table.lookup(classes)
         if weights is not None:
@@ -180,7 +184,7 @@ class BatchTransform:
     layer: keras.layers.Layer
 
     @classmethod
-    def from_argument(cls, pre: Any) -> BatchTransform:
+    def from_argument(cls, pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None) -> BatchTransform:
         """Returns the transform of the argument `pre=`.
 
         Raises:

@@ -101,12 +101,12 @@ class Freezer:
         """Unfreezes all blocks."""
         self.unfreeze(self.frozen)
 
-    def record_build(self, optimizer: Any) -> None:
+    def record_build(self, optimizer: str | keras.optimizers.Optimizer | None) -> None:
         """Records, before a change, the frozen layers at the time `optimizer` was built: it has no state for them."""
         if getattr(optimizer, "built", False) and self._built_with[0] is not optimizer:
             self._built_with = (optimizer, self.layer_indices)
 
-    def indices_at_build(self, optimizer: Any) -> list[int]:
+    def indices_at_build(self, optimizer: str | keras.optimizers.Optimizer | None) -> list[int]:
         """Returns the indices of the layers that were frozen when `optimizer` was built."""
         return self._built_with[1] if self._built_with[0] is optimizer else self.layer_indices
 

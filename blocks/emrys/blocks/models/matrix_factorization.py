@@ -24,7 +24,7 @@ def MatrixFactorizationModelV2(  # noqa: N802 - looks like the class that it is 
     candidate_id_tag: Tags = Tags.ITEM_ID,
     embeddings_initializers: Any = None,
     embeddings_l2_batch_regularization: float | Mapping[str, float] = 0.0,
-    post: Any = None,
+    post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
     outputs: Any = None,
     negative_samplers: Samplers | None = None,
     logits_temperature: float = 1.0,

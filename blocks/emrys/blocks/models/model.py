@@ -126,7 +126,7 @@ class Model(keras.Model):
         schema: Schema,
         input_block: keras.layers.Layer | None = None,
         prediction_tasks: Any = None,
-        aggregation: Any = "concat",
+        aggregation: str | keras.layers.Layer | None = "concat",
         **kwargs: Any,
     ) -> Self:
         """Creates a model with a block between its inputs and outputs.
@@ -250,16 +250,16 @@ class Model(keras.Model):
             self._frozen_layers.apply()
         self.built = True
 
-    def prepared(self, features: Any) -> Any:
+    def prepared(self, features: Mapping[str, tf.Tensor] | None) -> Any:
         """Returns the features in the form that blocks take."""
         return prepare(features) if self.prep_features else features
 
     def call(
         self,
-        inputs: Any,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
         training: bool | None = None,
         testing: bool | None = None,
-        targets: Any = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
         context: StepContext | None = None,
     ) -> Any:
         """Runs a batch through the blocks.
@@ -302,10 +302,10 @@ class Model(keras.Model):
 
     def compile(
         self,
-        optimizer: Any = None,
-        loss: Any = None,
+        optimizer: str | keras.optimizers.Optimizer | None = None,
+        loss: str | keras.losses.Loss | Mapping[str, str | keras.losses.Loss] | None = None,
         metrics: Any = None,
-        loss_weights: Any = None,
+        loss_weights: Mapping[str, float] | None = None,
         weighted_metrics: Any = None,
         run_eagerly: bool | None = None,
         steps_per_execution: int | None = None,
@@ -387,12 +387,23 @@ class Model(keras.Model):
         return call_layer(self, features, training=False, context=context)
 
     def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+        self,
+        x: Any = None,
+        y: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+        y_pred: Any | None = None,
+        sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+        training: bool = True,
     ) -> Any:
         """Returns the loss of a batch: the weighted sum of the outputs' losses, plus regularization."""
         return self._compiled_parts.loss(y, y_pred, sample_weight, self.prepared(x), self.losses)
 
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+    def compute_metrics(
+        self,
+        x: Any,
+        y: tf.Tensor | Mapping[str, tf.Tensor] | None,
+        y_pred: Any,
+        sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+    ) -> dict[str, Any]:
         """Updates the metrics with a batch and returns their values."""
         self._compiled_parts.update(y, y_pred, sample_weight, self.prepared(x))
         return self.get_metrics_result()
@@ -423,8 +434,8 @@ class Model(keras.Model):
         y: Any = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: Any = "auto",
-        callbacks: Any = None,
+        verbose: str | int = "auto",
+        callbacks: list[keras.callbacks.Callback] | None = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
@@ -511,10 +522,10 @@ class Model(keras.Model):
         x: Any = None,
         y: Any = None,
         batch_size: int | None = None,
-        verbose: Any = 1,
+        verbose: str | int = 1,
         sample_weight: Any = None,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: list[keras.callbacks.Callback] | None = None,
         return_dict: bool = False,
         pre: keras.layers.Layer | None = None,
         **kwargs: Any,
@@ -550,9 +561,9 @@ class Model(keras.Model):
         self,
         x: Any,
         batch_size: int | None = None,
-        verbose: Any = 0,
+        verbose: str | int = 0,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: list[keras.callbacks.Callback] | None = None,
         pre: keras.layers.Layer | None = None,
     ) -> Any:
         """Predicts for every row: `keras.Model.predict`, on what `fit` takes.
@@ -594,7 +605,12 @@ class Model(keras.Model):
         return with_predictions(self, dataset, batch_size, kwargs)
 
     def call_train_test(
-        self, x: Any, y: Any = None, sample_weight: Any = None, training: bool = False, testing: bool = False
+        self,
+        x: Any,
+        y: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+        sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+        training: bool = False,
+        testing: bool = False,
     ) -> Prediction:
         """Runs a batch in training or testing mode.
 
@@ -715,7 +731,7 @@ class Model(keras.Model):
         self,
         filepath: str | os.PathLike[str],
         format: str = "tf_saved_model",
-        verbose: Any = None,
+        verbose: str | int | None = None,
         input_signature: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -799,7 +815,7 @@ class Model(keras.Model):
             }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
         """Creates the model from the configuration that `get_config` returned."""
         config_values = dict(config)
         frozen = config_values.pop("frozen", [])

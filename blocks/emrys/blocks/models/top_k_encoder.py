@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import keras
@@ -141,10 +141,10 @@ class TopKEncoder(Encoder):
 
     def call(
         self,
-        inputs: Any,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
         training: bool | None = None,
         testing: bool | None = None,
-        targets: Any = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
         context: StepContext | None = None,
     ) -> Any:
         """Returns the top K candidates of a batch; metrics compare them with the targets afterwards."""
@@ -163,10 +163,10 @@ class TopKEncoder(Encoder):
 
     def compile(
         self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
+        optimizer: str | keras.optimizers.Optimizer | None = "rmsprop",
+        loss: str | keras.losses.Loss | Mapping[str, str | keras.losses.Loss] | None = None,
         metrics: Any = None,
-        loss_weights: Any = None,
+        loss_weights: Mapping[str, float] | None = None,
         weighted_metrics: Any = None,
         run_eagerly: bool | None = None,
         steps_per_execution: int | None = None,
@@ -261,10 +261,10 @@ class TopKEncoder(Encoder):
         x: Any = None,
         y: Any = None,
         batch_size: int | None = None,
-        verbose: Any = 1,
+        verbose: str | int = 1,
         sample_weight: Any = None,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: list[keras.callbacks.Callback] | None = None,
         return_dict: bool = False,
         pre: keras.layers.Layer | None = None,
         seen_items: Any = None,
@@ -294,9 +294,9 @@ class TopKEncoder(Encoder):
         self,
         x: Any,
         batch_size: int | None = None,
-        verbose: Any = 0,
+        verbose: str | int = 0,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: list[keras.callbacks.Callback] | None = None,
         pre: keras.layers.Layer | None = None,
         seen_items: Any = None,
     ) -> Any:
@@ -344,7 +344,12 @@ class TopKEncoder(Encoder):
         return Dataset(frame if read == keep else frame.drop(columns=seen.query_column))
 
     def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+        self,
+        x: Any = None,
+        y: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+        y_pred: Any | None = None,
+        sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+        training: bool = True,
     ) -> Any:
         """Returns the loss of the scores of the top K candidates of a batch."""
         return self._compiled_parts.loss(y, y_pred, sample_weight, None, self.losses)

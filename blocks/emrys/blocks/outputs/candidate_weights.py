@@ -23,7 +23,7 @@ def has_candidate_weights(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, (EmbeddingTablePrediction, CategoricalTarget)) or hasattr(layer, "embedding_lookup")
 
 
-def candidate_rows(layer: keras.layers.Layer, ids: Any, dtype: str) -> Any:
+def candidate_rows(layer: keras.layers.Layer, ids: tf.Tensor, dtype: str) -> Any:
     """Returns the vectors of items.
 
     Args:

@@ -72,7 +72,7 @@ class CategoricalOutput(ModelOutput):
         post: keras.layers.Layer | None = None,
         logits_temperature: float = 1.0,
         name: str | None = None,
-        default_loss: Any = "categorical_crossentropy",
+        default_loss: str | keras.losses.Loss = "categorical_crossentropy",
         default_metrics_fn: Metrics = default_categorical_prediction_metrics,
         **kwargs: Any,
     ) -> None:

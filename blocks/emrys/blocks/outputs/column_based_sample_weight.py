@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -59,7 +59,12 @@ class ColumnBasedSampleWeight(SampleWeight):
         self.weight_column_name = weight_column_name
         self.binary_class_weights = None if binary_class_weights is None else _class_weights(binary_class_weights)
 
-    def row_weights(self, targets: Any, features: Any, target_name: str | None) -> Any:
+    def row_weights(
+        self,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None,
+        features: Mapping[str, tf.Tensor] | None,
+        target_name: str | None,
+    ) -> Any:
         """Returns the weight of each row, (B, 1)."""
         column = tf.convert_to_tensor(self._column(targets, features, target_name))
         column = column[:, tf.newaxis] if len(column.shape) == 1 else column

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -127,7 +128,7 @@ class ContrastiveOutput(ModelOutput):
         post: keras.layers.Layer | None = None,
         logits_temperature: float = 1.0,
         name: str | None = None,
-        default_loss: Any = "categorical_crossentropy",
+        default_loss: str | keras.losses.Loss = "categorical_crossentropy",
         default_metrics_fn: Metrics = default_categorical_prediction_metrics,
         downscore_false_negatives: bool = True,
         false_negative_score: float = FALSE_NEGATIVE_SCORE,
@@ -259,11 +260,11 @@ class ContrastiveOutput(ModelOutput):
 
     def call(
         self,
-        inputs: Any,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
         training: bool | None = None,
         testing: bool | None = None,
-        features: Any = None,
-        targets: Any = None,
+        features: Mapping[str, tf.Tensor] | None = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
     ) -> Any:
         """Returns the `Prediction` in training and testing, otherwise scores alone."""
         arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
@@ -287,7 +288,7 @@ class ContrastiveOutput(ModelOutput):
                 prediction = prediction._replace(outputs=call_layer(layer, prediction.outputs, **arguments))
         return prediction
 
-    def weighted(self, prediction: Prediction, sample_weight: Any) -> Prediction:
+    def weighted(self, prediction: Prediction, sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None) -> Prediction:
         """Returns the prediction with the batch's sample weights, multiplied by the weights of rows or scores."""
         own_weight = prediction.sample_weight
         if own_weight is None or sample_weight is None:
@@ -306,7 +307,12 @@ class ContrastiveOutput(ModelOutput):
         return prediction._replace(outputs=scores, targets=targets, sample_weight=weight)
 
     def call_contrastive(
-        self, inputs: Any, features: Any, targets: Any, training: bool = False, testing: bool = False
+        self,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
+        features: Mapping[str, tf.Tensor] | None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None,
+        training: bool = False,
+        testing: bool = False,
     ) -> Prediction:
         """Returns the scores of the positives and of sampled negatives, before the temperature.
 
@@ -358,7 +364,7 @@ class ContrastiveOutput(ModelOutput):
             )
         return features[name]
 
-    def outputs(self, query_embedding: Any, positive: Candidate, negative: Candidate) -> Prediction:
+    def outputs(self, query_embedding: tf.Tensor, positive: Candidate, negative: Candidate) -> Prediction:
         """Returns the scores of the positives, and of the same negatives for every row.
 
         Args:
@@ -390,7 +396,11 @@ class ContrastiveOutput(ModelOutput):
         return prediction._replace(negative_candidate_ids=negative.id) if self.store_negative_ids else prediction
 
     def sample_negatives(
-        self, positive: Candidate, features: Any, training: bool = False, testing: bool = False
+        self,
+        positive: Candidate,
+        features: Mapping[str, tf.Tensor] | None,
+        training: bool = False,
+        testing: bool = False,
     ) -> tuple[Candidate, Candidate]:
         """Samples negatives from all samplers.
 
@@ -419,7 +429,7 @@ class ContrastiveOutput(ModelOutput):
             look_up=self.embedding_lookup if self.has_candidate_weights else None,
         )
 
-    def embedding_lookup(self, ids: Any) -> Any:
+    def embedding_lookup(self, ids: tf.Tensor) -> Any:
         """Returns the vectors of items, (M, D), that the output holds.
 
         Args:
@@ -465,7 +475,7 @@ def log_probabilities(candidate: Candidate, owner: str) -> Any:
     return tf.math.log(tf.reshape(tf.cast(candidate.sampling_prob, "float32"), (-1, 1)) + EPSILON)
 
 
-def down_score(scores: Any, positive_ids: Any, negative_ids: Any, value: float) -> Any:
+def down_score(scores: tf.Tensor, positive_ids: tf.Tensor, negative_ids: tf.Tensor, value: float) -> Any:
     """Returns the scores (B, M) with `value` where the negative is the row's positive.
 
     Args:
@@ -478,7 +488,7 @@ def down_score(scores: Any, positive_ids: Any, negative_ids: Any, value: float) 
     return tf.where(same, tf.constant(value, scores.dtype), scores)
 
 
-def one_positive(scores: Any) -> Prediction:
+def one_positive(scores: tf.Tensor) -> Prediction:
     """Returns scores (B, 1 + M) with targets that are 1 in the first column and 0 in the others."""
     first = tf.ones_like(scores[:, :1])
     return Prediction(scores, tf.concat([first, tf.zeros_like(scores[:, 1:])], axis=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -77,10 +78,10 @@ class ContrastiveSampleWeight(Block):
     def call(
         self,
         outputs: Any,
-        features: Any = None,
+        features: Mapping[str, tf.Tensor] | None = None,
         training: bool | None = None,
         testing: bool | None = None,
-        targets: Any = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
     ) -> Any:
         """Returns the scores with their weights."""
         if not isinstance(outputs, Prediction) or not (training or testing):
@@ -129,7 +130,13 @@ class ContrastiveSampleWeight(Block):
         }
 
 
-def positive_ids(owner: Block, schema: Schema | None, tag: Tags, features: Any, targets: Any) -> Any:
+def positive_ids(
+    owner: Block,
+    schema: Schema | None,
+    tag: Tags,
+    features: Mapping[str, tf.Tensor] | None,
+    targets: tf.Tensor | Mapping[str, tf.Tensor] | None,
+) -> Any:
     """Returns the ids of the positives, (B, 1): the feature, or else the target, with `tag`.
 
     Raises:
@@ -152,7 +159,7 @@ def positive_ids(owner: Block, schema: Schema | None, tag: Tags, features: Any, 
     )
 
 
-def negative_ids(owner: Block, ids: Any) -> Any:
+def negative_ids(owner: Block, ids: tf.Tensor) -> Any:
     """Returns the ids of the negatives: (1, M), the same for all rows, or (B, M).
 
     Raises:

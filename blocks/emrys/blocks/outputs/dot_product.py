@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -58,7 +59,7 @@ class DotProduct(Block):
         self.compute_output_shape(input_shape)
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor]) -> Any:
         """Returns the scores."""
         query, item = self._pair(inputs)
         return tf.cast(tf.reduce_sum(query * item, axis=-1, keepdims=True), "float32")

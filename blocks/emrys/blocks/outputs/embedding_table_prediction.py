@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -41,7 +42,11 @@ class EmbeddingTablePrediction(Block):
     """
 
     def __init__(
-        self, table: EmbeddingTable, bias_initializer: Any = "zeros", use_bias: bool = False, **kwargs: Any
+        self,
+        table: EmbeddingTable,
+        bias_initializer: str | keras.initializers.Initializer = "zeros",
+        use_bias: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if not isinstance(table, EmbeddingTable):
@@ -71,7 +76,7 @@ class EmbeddingTablePrediction(Block):
             self.bias = self.add_weight(shape=(self.table.input_dim,), initializer=self.bias_initializer, name="bias")
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor]) -> Any:
         """Returns the scores."""
         table = tf.cast(self.table.embeddings.value, self.compute_dtype)
         scores = tf.matmul(tf.cast(inputs, self.compute_dtype), table, transpose_b=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.block import Block
@@ -52,7 +53,11 @@ class ItemsPredictionWeightTying(Block):
     """
 
     def __init__(
-        self, schema: Schema, bias_initializer: Any = "zeros", table: EmbeddingTable | None = None, **kwargs: Any
+        self,
+        schema: Schema,
+        bias_initializer: str | keras.initializers.Initializer = "zeros",
+        table: EmbeddingTable | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         ids = schema.select_by_tag(Tags.ITEM_ID)
@@ -81,7 +86,7 @@ class ItemsPredictionWeightTying(Block):
         build_layer(self.prediction, shape)
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor]) -> Any:
         """Returns the scores."""
         return call_layer(self.prediction, inputs)
 

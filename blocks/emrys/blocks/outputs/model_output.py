@@ -59,7 +59,7 @@ class ModelOutput(Block):
     def __init__(
         self,
         to_call: keras.layers.Layer,
-        default_loss: Any,
+        default_loss: str | keras.losses.Loss,
         default_metrics_fn: Metrics,
         name: str | None = None,
         target: str | ColumnSchema | None = None,
@@ -114,11 +114,11 @@ class ModelOutput(Block):
 
     def call(
         self,
-        inputs: Any,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
         training: bool | None = None,
         testing: bool | None = None,
-        features: Any = None,
-        targets: Any = None,
+        features: Mapping[str, tf.Tensor] | None = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
     ) -> Any:
         """Returns the prediction."""
         step = {"training": training, "testing": testing, "features": features}
@@ -149,11 +149,17 @@ class ModelOutput(Block):
             weight = tf.gather(weight, positions.rows)
         return prediction._replace(targets=positions.targets, sample_weight=weight, rows=positions.rows)
 
-    def scale(self, predictions: Any, compared: bool) -> Any:
+    def scale(self, predictions: tf.Tensor, compared: bool) -> Any:
         """Divides the logits by the temperature if they are `compared` with a target."""
         return predictions / self.logits_temperature if compared else predictions
 
-    def with_target(self, outputs: Any, targets: Any, features: Any = None, sample_weight: Any = None) -> Prediction:
+    def with_target(
+        self,
+        outputs: Any,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None,
+        features: Mapping[str, tf.Tensor] | None = None,
+        sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+    ) -> Prediction:
         """Returns the output with its target and sample weights, for losses and metrics.
 
         Args:
@@ -175,7 +181,7 @@ class ModelOutput(Block):
             weight = row_weight if weight is None else weight * row_weight
         return self.weighted(Prediction(outputs, self._own(targets, "target"), weight), sample_weight)
 
-    def weighted(self, prediction: Prediction, sample_weight: Any) -> Prediction:
+    def weighted(self, prediction: Prediction, sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None) -> Prediction:
         """Returns the prediction with its sample weights multiplied by those of the batch.
 
         Args:
@@ -247,7 +253,12 @@ class SampleWeight(Block, abc.ABC):
     """
 
     @abc.abstractmethod
-    def row_weights(self, targets: Any, features: Any, target_name: str | None) -> Any:
+    def row_weights(
+        self,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None,
+        features: Mapping[str, tf.Tensor] | None,
+        target_name: str | None,
+    ) -> Any:
         """Returns the weight of each row.
 
         Args:
@@ -261,9 +272,9 @@ class SampleWeight(Block, abc.ABC):
 
     def call(
         self,
-        inputs: Any,
-        targets: Any = None,
-        features: Any = None,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+        features: Mapping[str, tf.Tensor] | None = None,
         training: bool | None = None,
         testing: bool | None = None,
         target_name: str | None = None,
@@ -333,7 +344,7 @@ class BinaryOutput(ModelOutput):
         post: keras.layers.Layer | None = None,
         logits_temperature: float = 1.0,
         name: str | None = None,
-        default_loss: Any = "binary_crossentropy",
+        default_loss: str | keras.losses.Loss = "binary_crossentropy",
         default_metrics_fn: Metrics = default_binary_metrics,
         **kwargs: Any,
     ) -> None:
@@ -350,7 +361,7 @@ class BinaryOutput(ModelOutput):
             **kwargs,
         )
 
-    def scale(self, predictions: Any, compared: bool) -> Any:
+    def scale(self, predictions: tf.Tensor, compared: bool) -> Any:
         """Divides the logit of the probability by the temperature, in serving as in training."""
         if self.logits_temperature == 1.0:
             return predictions
@@ -401,7 +412,7 @@ class RegressionOutput(ModelOutput):
         pre: keras.layers.Layer | None = None,
         post: keras.layers.Layer | None = None,
         name: str | None = None,
-        default_loss: Any = "mse",
+        default_loss: str | keras.losses.Loss = "mse",
         default_metrics_fn: Metrics = default_regression_metrics,
         **kwargs: Any,
     ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any, Self
 
 import keras
@@ -154,10 +155,10 @@ class PopularityLogitsCorrection(Block):
     def call(
         self,
         outputs: Any,
-        features: Any = None,
+        features: Mapping[str, tf.Tensor] | None = None,
         training: bool | None = None,
         testing: bool | None = None,
-        targets: Any = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
     ) -> Any:
         """Returns the corrected logits."""
         if not isinstance(outputs, Prediction) or not training:
