@@ -64,6 +64,7 @@ def test_configuration(text, tmp_path):
 
 
 @pytest.mark.parametrize("command", _commands())
+@pytest.mark.slow
 def test_commands_exist(command):
     program, *arguments = shlex.split(command)
     if program == "make":
