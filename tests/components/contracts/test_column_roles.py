@@ -20,7 +20,7 @@ def test_roles_come_from_tags():
 def test_one_target_of_two_is_chosen_by_name():
     both = schema(**COLUMNS, click="binary_classification target")
     assert ColumnRoles.of(both, "click").target == "click"
-    with pytest.raises(SchemaError, match=r"does not name one target; .*, got like, click. Tag it, or name the target"):
+    with pytest.raises(SchemaError, match=r"must have exactly one binary target; .*, got like, click. Tag it, or name the target"):
         ColumnRoles.of(both)
 
 
@@ -32,7 +32,7 @@ def test_a_target_that_is_not_there():
         " binary_classification, got like"
     )
     with pytest.raises(
-        SchemaError, match=r"the schema does not name one target; .*, got none. Tag it in the schema step"
+        SchemaError, match=r"the schema must have exactly one binary target; .*, got none. Tag it in the schema step"
     ):
         ColumnRoles.of(schema(u="user_id", i="item_id"))
 
@@ -43,5 +43,5 @@ def test_an_id_that_is_not_there(kind):
     with pytest.raises(SchemaError) as caught:
         ColumnRoles.of(schema(**columns))
     assert str(caught.value) == (
-        f"the schema does not name one {kind} id; expected one column with the tag {kind}_id, got none"
+        f"the schema must have exactly one {kind} id; expected one column with the tag {kind}_id, got none"
     )

@@ -113,5 +113,5 @@ def test_a_history_that_is_none(tmp_path, history):
     with pytest.raises(ArtifactError) as caught:
         _ = ModelArtifact(tmp_path / "model").history
     assert str(caught.value) == (
-        f"{tmp_path / 'model' / 'history.json'}: the history of the training is damaged; expected one dict an epoch"
+        f"{tmp_path / 'model' / 'history.json'}: the training history is damaged; expected one dict an epoch"
     )

@@ -76,7 +76,7 @@ def test_an_unknown_split(tmp_path):
     ("wrong", "text"),
     [
         (table(1).drop_columns(["rating_binary"]), "column 'rating_binary': the column is missing"),
-        (table(1).append_column("mood", pa.array(["x"])), "column 'mood': no such column belongs into a split"),
+        (table(1).append_column("mood", pa.array(["x"])), "column 'mood': a split has no such column"),
         (
             table(1).set_column(9, "age", pa.array(["30"])),
             "column 'age': the column has the wrong type; expected int64, got string",

@@ -68,7 +68,7 @@ def test_a_label_with_one_class(files):
     with pytest.raises(DataError) as caught:
         read(files)
     assert str(caught.value) == (
-        f"{files[1]}: column 'rating_binary': the label has one class only; expected both 0 and 1,"
+        f"{files[1]}: column 'rating_binary': the label has only one class; expected both 0 and 1,"
         " got 1 in all 2 rows. Use more data or another way to split."
     )
 

@@ -95,16 +95,16 @@ def test_histogram_by_label():
 @pytest.mark.parametrize(
     ("scores", "text"),
     [
-        ([0.1, 0.2], "the model gave no score per row; expected (4, 1), got (2,)"),
-        (np.zeros((4, 2)), "the model gave no score per row; expected (4, 1), got (4, 2)"),
+        ([0.1, 0.2], "the model must return one score per row; expected (4, 1), got (2,)"),
+        (np.zeros((4, 2)), "the model must return one score per row; expected (4, 1), got (4, 2)"),
         (
             [0.1, float("nan"), 0.3, float("inf")],
-            "the model gave scores that are no numbers; expected probabilities, got 2 of NaN or infinity, the first in"
-            " row 1. Look for a diverged training: a lower learning rate may help.",
+            "the model returned scores that are not finite; expected probabilities, got 2 of NaN or infinity, the first in"
+            " row 1. Check whether the training diverged; a lower learning rate may help.",
         ),
         (
             [0.1, -2.0, 0.3, 3.5],
-            "the scores are no probabilities; expected values from 0 to 1, got -2 to 3.5."
+            "the scores are not probabilities; expected values from 0 to 1, got -2 to 3.5."
             " End the model in a BinaryOutput.",
         ),
     ],
@@ -116,5 +116,5 @@ def test_scores_that_cannot_be_used(scores, text):
 
 
 def test_no_user_to_rank_for():
-    with pytest.raises(DataError, match="no user has a relevant row in the test split"):
+    with pytest.raises(DataError, match="no user has a positive row in the test split"):
         evaluate(test=rows([-1, -1, -1, -1], [0, 1, 0, 9], [1, 0, 0, 1]))

@@ -151,8 +151,8 @@ def test_a_model_that_gives_nan(inputs, tmp_path):
         inputs,
         tmp_path / "out",
         ArtifactError,
-        f"evaluate: {inputs / 'model'}: the model gave scores that are no numbers; expected probabilities, got 120"
-        " of NaN or infinity, the first in row 0. Look for a diverged training: a lower learning rate may help.",
+        f"evaluate: {inputs / 'model'}: the model returned scores that are not finite; expected probabilities, got 120"
+        " of NaN or infinity, the first in row 0. Check whether the training diverged; a lower learning rate may help.",
         predict=lambda *_: np.full(120, np.nan),
     )
 
@@ -164,7 +164,7 @@ def test_a_schema_without_the_target(inputs, tmp_path, tmp_path_factory):
         inputs,
         tmp_path / "out",
         SchemaError,
-        "evaluate: the schema does not name one target; expected one column with the tag binary_classification, got"
+        "evaluate: the schema must have exactly one binary target; expected one column with the tag binary_classification, got"
         " none. Tag it in the schema step.",
         schema=schema,
     )

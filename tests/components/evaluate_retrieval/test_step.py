@@ -139,7 +139,7 @@ def test_a_search_that_finds_too_little_fails(made, tmp_path):
     with pytest.raises(EmrysError) as caught:
         evaluate(made, tmp_path / "out", config)
     assert str(caught.value).startswith(
-        "evaluate_retrieval: the approximate search finds too little of what the exact one finds; "
+        "evaluate_retrieval: the recall of the approximate search is too low; "
         "expected a share of at least 1, got 0."
     )
     assert not (tmp_path / "out").exists()
@@ -174,7 +174,7 @@ def test_a_model_that_ranks_is_refused(made, tmp_path):
     with ModelArtifact.create(tmp_path / "model", {}) as work:
         model.save(work / "model.keras")
         (work / "summary.txt").write_text("")
-    with pytest.raises(ArtifactError, match="the model does not find items; expected a retrieval model, got Model"):
+    with pytest.raises(ArtifactError, match="the model is not a retrieval model; expected a retrieval model, got Model"):
         run(made / "splits", made / "data", tmp_path / "model", made / "schema", SMALL, tmp_path / "out")
 
 

@@ -155,7 +155,7 @@ def test_equal_bytes_whatever_the_hash_seed(made: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "kind", "message"),
     [
-        ({"Gender": {"drop": True}}, ConfigError, "column 'Gender': an override names no column of the data. Did you"),
+        ({"Gender": {"drop": True}}, ConfigError, "column 'Gender': there is no such column to override. Did you"),
         (
             {"age": {"max": 4}},
             SchemaError,
@@ -167,7 +167,7 @@ def test_equal_bytes_whatever_the_hash_seed(made: Path, tmp_path: Path) -> None:
             SchemaError,
             "several columns could be the user id",
         ),
-        ({"age": {"tags": ["categorical", "continuous"]}}, SchemaError, "column 'age': the tags do not fit together"),
+        ({"age": {"tags": ["categorical", "continuous"]}}, SchemaError, "column 'age': the tags contradict each other"),
         ({"age": {"role": "boss"}}, ConfigError, "column 'age': role cannot be used; expected user_id, item_id, user,"),
         ({"age": {"kind": 1}}, ConfigError, "column 'age': the override cannot be used; expected some of tags, role,"),
         ({"age": {"tags": "user"}}, ConfigError, "column 'age': tags cannot be used; expected a list of names"),
@@ -207,7 +207,7 @@ def replaced(name: str, values: pa.Array) -> Any:
         (
             "train",
             replaced("age", pa.array([3, 6, 3, 3])),
-            "column 'age': the column holds an id that the workflow does not give; expected 0 to 5, got 6. The",
+            "column 'age': the column holds an id that the workflow does not assign; expected 0 to 5, got 6. The",
         ),
         ("test", replaced("age", pa.array([3, -1, 3, 3])), "expected 0 to 5, got -1"),
         (
@@ -241,7 +241,7 @@ def replaced(name: str, values: pa.Array) -> Any:
         (
             "train",
             lambda table: table.append_column("extra", pa.array([1] * 4)),
-            "column 'extra': the workflow does not make the column",
+            "column 'extra': the workflow does not produce the column",
         ),
     ],
 )
@@ -257,7 +257,7 @@ def test_data_that_contradicts_the_workflow(made: Path, tmp_path: Path, split: s
 def test_data_of_another_workflow(made: Path, tmp_path: Path) -> None:
     with FittedWorkflowArtifact.create(tmp_path / "workflow", {}) as folder:
         FittedWorkflow([FillNormalize("x", 0.0, 0.0, 1.0)]).save(folder)
-    with pytest.raises(ArtifactError, match="the data was made by another workflow"):
+    with pytest.raises(ArtifactError, match="the data was transformed by another workflow"):
         run(made / "data", tmp_path / "workflow", SchemaConfig(), tmp_path / "schema")
 
 

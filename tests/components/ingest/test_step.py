@@ -192,7 +192,7 @@ def test_other_columns_are_left_out_and_named(tmp_path, capsys):
     # The label is always made from the rating.
     assert splits.read("test")["rating_binary"].to_pylist() == [0, 1]
     texts = [event["text"] for event in events(capsys) if event["event"] == "message"]
-    assert texts == ["log.parquet: columns that mean nothing here are left out: mood"]
+    assert texts == ["log.parquet: ignoring unknown columns: mood"]
 
 
 def test_a_log_that_is_split_already_keeps_its_split(tmp_path, capsys):
@@ -285,12 +285,12 @@ FEATURES = ("title", "genres", "release_year", "gender", "age", "occupation", "z
         ),
         (
             {"rating": [2.0, 4.0] * 9 + [5.0, 4.0]},
-            "column 'rating_binary': the label has one class in the test split; expected ratings above 3 and others, "
+            "column 'rating_binary': the label has only one class in the test split; expected ratings above 3 and others, "
             "got 2 rows, all 1. Give more ratings, or split in another way.",
         ),
         (
             {"rating": [3.0] * 20},
-            "column 'rating_binary': the label has one class in the train split; expected ratings above 3 and others, "
+            "column 'rating_binary': the label has only one class in the train split; expected ratings above 3 and others, "
             "got 16 rows, all 0. Give more ratings, or split in another way.",
         ),
         (
@@ -338,7 +338,7 @@ def test_a_truncated_parquet_file(tmp_path):
     path.write_bytes(path.read_bytes()[:-100])
     line = error_of(tmp_path / "logs", tmp_path)
     assert line.startswith(f"ingest: {path}: not a whole Parquet file (Parquet magic bytes not found in footer.")
-    assert line.endswith("Write it again, or take it away.")
+    assert line.endswith("Write it again, or remove it.")
     assert "\n" not in line
 
 
@@ -366,7 +366,7 @@ def test_files_of_one_folder_with_other_columns(tmp_path):
     write(tmp_path / "logs" / "a.parquet", drop=[*FEATURES])
     path = write(tmp_path / "logs" / "b.parquet", drop=FEATURES[1:])
     assert error_of(tmp_path / "logs", tmp_path) == (
-        f"ingest: {path}: the file has other columns than its neighbour; expected those of a.parquet: userId, movieId, "
+        f"ingest: {path}: the columns of the file differ from those of the other files; expected those of a.parquet: userId, movieId, "
         "timestamp, rating, got userId, movieId, timestamp, rating, title"
     )
 

@@ -327,9 +327,9 @@ USED = only(
             {"gender": [None, "", None, ""]},
             USED,
             "train",
-            "column 'gender': the column holds nothing but nulls; expected a value in some row. Leave it out of the",
+            "column 'gender': every value of the column is null; expected a value in some row. Leave it out of the",
         ),
-        ({"genres": [[], None, [None], [""]]}, USED, "train", "column 'genres': the column holds nothing but nulls"),
+        ({"genres": [[], None, [None], [""]]}, USED, "train", "column 'genres': every value of the column is null"),
         (
             {"release_year": [None, math.nan, None, None]},
             USED,
@@ -340,7 +340,7 @@ USED = only(
             {"rating": [5.0, 4, 4, 5]},
             USED,
             "train",
-            "column 'rating_binary': the label has one class; expected at least two values, got 1. Take more rows",
+            "column 'rating_binary': the label has only one class; expected at least two values, got 1. Take more rows",
         ),
         (
             {"rating_binary": [0, None, 1, 1]},

@@ -36,7 +36,7 @@ def make_run(tmp_path):
             MeasuredRows(np.zeros(0, "int64")).write(work / "rows.parquet")
         evaluation = Evaluation(root / "evaluation").fingerprint
         with GateDecision.create(root / "decision", {}) as work:
-            reasons = [] if passed else ["auc is 0.5000; its lower bound 0.4000 has to be at least 0.6"]
+            reasons = [] if passed else ["auc is 0.5000; its lower bound 0.4000 must be at least 0.6"]
             decision = {"passed": passed, "reasons": reasons, "checks": [], "evaluation": evaluation}
             write_json(work / "decision.json", decision)
         for name in ("statistics", "workflow", "schema", "model", "repository"):
@@ -75,7 +75,7 @@ def test_without_a_registry_nothing_is_written_and_the_component_gives_an_empty_
     assert sorted(tmp_path.rglob("*")) == before
     said = [line for line in capfd.readouterr().err.splitlines() if '"message"' in line]
     assert len(said) == 1
-    assert "no registry is given: the model passed, and nothing was promoted" in said[0]
+    assert "the model passed, but there is no registry to promote it to" in said[0]
 
 
 def test_without_a_registry_what_has_not_passed_fails_all_the_same(make_run):
@@ -97,7 +97,7 @@ def test_the_next_run_finds_the_statistics_of_the_version(make_run, tmp_path):
     found = fetch_previous("", str(tmp_path / "registry"), "ranking", tmp_path / "previous")
     assert Statistics(found).columns == Statistics(outputs["statistics"]).columns
     ages = [age + 20 for age in log()["age"].to_pylist()]
-    with pytest.raises(DataError, match="column 'age': drift: the values have moved since the previous run"):
+    with pytest.raises(DataError, match="column 'age': drift: the values changed since the previous run"):
         validate_step(write(tmp_path / "next", train=log(age=ages)), ValidateConfig(), tmp_path / "out", found, now=NOW)
 
 

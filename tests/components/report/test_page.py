@@ -121,7 +121,7 @@ class TestNumbers:
         share = sum(count for value, count in found.columns["rating_binary"].values.top if value == 1) / 20
         assert f"train 2,000 {share:.1f} % 2001-09-09 2001-09-09" in made.page.words
         assert "One finding for which these data are not fit; the run was marked" in made.page.words
-        assert "column 'age': the values have moved since the previous run" in made.page.words
+        assert "column 'age': the values changed since the previous run" in made.page.words
         assert "age: the median was 39 and is 59." in made.page.words  # the picture says so
         (drift,) = (one["distance"] for one in found.validation["drift"]["age"] if one["part"] == "values")
         assert f"{drift:.3f}" in [text for tag, text in made.page.text if tag == "b"]

@@ -91,5 +91,5 @@ def test_a_column_cannot_break_out_of_the_page():
 
 def test_without_a_previous_run():
     page = Page(ValidationPage(view("a", previous=None, verdict="passed"), "films", [], {}).render())
-    assert "films: passed Nothing was found" in page.words
+    assert "films: passed No errors." in page.words
     assert "There is no previous run to compare with." in page.words

@@ -43,7 +43,7 @@ def cut_off(monkeypatch):
 
 def went_on_after(capfd):
     """The epoch that the step says it goes on after, "" if it says nothing of that."""
-    found = re.findall(r'"going on after epoch (\d+)"', capfd.readouterr().err)
+    found = re.findall(r'"resuming after epoch (\d+)"', capfd.readouterr().err)
     return " ".join(found)
 
 

@@ -62,7 +62,7 @@ def test_data_that_drifted_stop_it_with_one_line_and_leave_the_page(tmp_path, ou
     previous = (tmp_path / "run").as_uri()
     with pytest.raises(SystemExit) as caught:
         component.python_func(splits=raw, **outputs, columns={}, severity={}, previous=previous)
-    assert "column 'age': drift: the values have moved since the previous run" in caught.value.code
+    assert "column 'age': drift: the values changed since the previous run" in caught.value.code
     assert "stopped" in Path(outputs["report"].path).read_text(encoding="utf-8")
     assert not Path(outputs["statistics"].path).exists()
     last = capsys.readouterr().err.splitlines()[-1]

@@ -47,8 +47,8 @@ def test_it_needs_nothing_from_elsewhere_and_data_cannot_break_out(html, page):
 
 
 def test_it_says_what_was_found(page):
-    assert "made: marked 4 findings for which these data are not fit" in page.words
-    assert "column 'age': the values have moved since the previous run" in page.words
+    assert "made: marked 4 errors" in page.words
+    assert "column 'age': the values changed since the previous run" in page.words
     assert "median from 39 to 59" in page.words
     assert "error · drift: values distributed unlike those of the previous run" in page.words
     assert "warning · constant: a column with one value alone" in page.words
@@ -86,7 +86,7 @@ def test_phones_paper_and_the_dark(html, page):
 
 def test_a_page_without_findings(runs):
     page = Page(runs[0].report.read_text(encoding="utf-8"))
-    assert "made: passed Nothing was found" in page.words
+    assert "made: passed No errors." in page.words
     assert "There is no previous run to compare with." in page.words
     assert not {"svg", "li"} & set(page.tags)
 

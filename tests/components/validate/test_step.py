@@ -96,7 +96,7 @@ class TestInjectedDrift:
         text = str(error.value)
         page = tmp_path / "second.html"
         assert text.startswith(
-            f"validate: {tmp_path}/second-splits: column 'age': drift: the values have moved since the previous run; "
+            f"validate: {tmp_path}/second-splits: column 'age': drift: the values changed since the previous run; "
             "expected Jensen-Shannon distance of at most 0.1"
         )
         assert text.endswith(f"See {page}; on_anomaly=mark goes on all the same.")
@@ -183,20 +183,20 @@ MANY = [f"film {i}" for i in range(2000)]
 @pytest.mark.parametrize(
     ("replaced", "found"),
     [
-        ({"rating": [5.5, 1.0, *[4.0, 1.0] * 999]}, ("range", "rating", "a value is too great", "5.5")),
+        ({"rating": [5.5, 1.0, *[4.0, 1.0] * 999]}, ("range", "rating", "a value is too large", "5.5")),
         ({"rating": [0.0, 4.0, *[4.0, 1.0] * 999]}, ("range", "rating", "a value is too small", "0")),
         ({"rating": [float("inf"), 1.0, *[4.0, 1.0] * 999]}, ("range", "rating", "values are infinite", "1 infinite")),
         ({"age": [-1] * 20 + [30, 40] * 990}, ("range", "age", "a value is too small", "-1")),
         ({"rating_binary": [0, 1, 2, 1] * 500}, ("label", "rating_binary", "the label is not binary", "0, 1, 2")),
-        ({"rating_binary": [1] * 2000}, ("label", "rating_binary", "the label has one class", "2,000 rows, all 1")),
+        ({"rating_binary": [1] * 2000}, ("label", "rating_binary", "the label has only one class", "2,000 rows, all 1")),
         ({"userId": [None, *range(1999)]}, ("required", "userId", "values are missing", "1 nulls in 2,000 rows")),
         ({"zipcode": [None] * 2000}, ("empty", "zipcode", "there is no value in any row", None)),
         ({"genres": [[]] * 2000}, ("empty", "genres", "there is no element in any list", None)),
-        ({"title": MANY}, ("vocabulary", "title", "nearly every row has a value of its own", "2,000 in 2,000 rows")),
+        ({"title": MANY}, ("vocabulary", "title", "nearly every row has a distinct value", "2,000 in 2,000 rows")),
         ({"timestamp": [START * 1000 + i for i in range(2000)]},
          ("future", "timestamp", "times are in milliseconds", "1000000001999")),
         ({"timestamp": [*range(START - 1999, START), NOW + 86_401]},
-         ("future", "timestamp", "a time has not been yet", str(NOW + 86_401))),
+         ("future", "timestamp", "a time is in the future", str(NOW + 86_401))),
     ],
 )  # fmt: skip
 def test_what_cannot_be_in_train(tmp_path, replaced, found):
@@ -209,15 +209,15 @@ def test_what_cannot_be_in_train(tmp_path, replaced, found):
 def test_the_other_splits_are_looked_at_too(tmp_path):
     found = errors_of(tmp_path, test=log(200, 2, START + 20_000, rating=[7.0, 1.0] * 100, age=None))
     assert [(one["check"], one["column"], one["problem"]) for one in found.findings] == [
-        ("columns", "age", "the test split lacks the column"),
-        ("range", "rating", "a value is too great in the test split"),
+        ("columns", "age", "the column is missing in the test split"),
+        ("range", "rating", "a value is too large in the test split"),
     ]
 
 
 def test_a_time_in_the_future_of_test_alone(tmp_path):
     found = errors_of(tmp_path, test=log(200, 2, NOW + 100_000))
     assert told(found) == [("future", "timestamp")]
-    assert found.findings[0]["problem"] == "a time has not been yet in the test split"
+    assert found.findings[0]["problem"] == "a time is in the future in the test split"
 
 
 def test_warnings_stop_nothing(tmp_path):
@@ -270,7 +270,7 @@ class TestLeaks:
     def test_test_rows_from_before_the_end_of_train(self, tmp_path, split):
         with pytest.raises(DataError) as error:
             validate(tmp_path, test=log(200, 2, START + 1990), split=split)
-        assert "column 'timestamp': leak_time: test begins before train has ended; expected no earlier than " in str(
+        assert "column 'timestamp': leak_time: test begins before the end of train; expected no earlier than " in str(
             error.value
         )
         # 10^9 seconds are the moment 2001-09-09 01:46:40.
@@ -288,7 +288,7 @@ class TestLeaks:
         with pytest.raises(DataError) as error:
             validate(tmp_path, test=log(200, 2, START + 1990, userId=[2] * 200), **files)
         # Of 200 rows from 1,990 s on, those of 1,990 to 1,998 s are before the last of train, at 1,999 s.
-        assert "leak_time: test has rows from before the last train row of the same user; expected none, got 9" in str(
+        assert "leak_time: test has rows before the last train row of the same user; expected none, got 9" in str(
             error.value
         )
 

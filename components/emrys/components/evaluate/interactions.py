@@ -115,7 +115,7 @@ def _labels(table: pa.Table, column: str, path: Path) -> npt.NDArray[np.float64]
         raise DataError("the label is not binary", path=path, column=column, expected="0 or 1", got=f"{odd:g}")
     if len(classes) < 2:
         raise DataError(
-            "the label has one class only",
+            "the label has only one class",
             path=path,
             column=column,
             expected="both 0 and 1",

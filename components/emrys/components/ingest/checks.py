@@ -39,7 +39,7 @@ def check_splits(tables: Mapping[str, pa.Table], method: SplitMethod, path: str 
         classes = pc.unique(tables[name][TARGET]).to_pylist()
         if len(classes) < 2:
             raise DataError(
-                f"the label has one class in the {name} split",
+                f"the label has only one class in the {name} split",
                 path=path,
                 column=TARGET,
                 expected="ratings above 3 and others",
