@@ -50,7 +50,7 @@ def test_unknown_type_is_named(case):
 
 
 def test_features_must_be_stacked():
-    with pytest.raises(ConfigError, match=r"combines feature vectors; expected shape \(B, F, D\), got \(4, 3\)"):
+    with pytest.raises(ConfigError, match=r"input shape; expected shape \(B, F, D\), got \(4, 3\)"):
         mm.DotProductInteraction().build((4, 3))
 
 

@@ -110,7 +110,7 @@ def test_a_strange_id_is_refused():
 
 
 def test_a_missing_feature_is_named():
-    with pytest.raises(SchemaError, match="column 'b': wide misses a feature; expected it in the batch, got a"):
+    with pytest.raises(SchemaError, match="column 'b': wide misses a feature; got a"):
         mm.WideLogit(_schema(), name="wide").build({"a": (None, 1)})
 
 
@@ -121,7 +121,7 @@ def test_a_column_without_a_domain_is_named():
 
 
 def test_nothing_to_pair():
-    with pytest.raises(SchemaError, match=r"FMBlock has no features to pair; .* got age"):
+    with pytest.raises(SchemaError, match=r"FMBlock needs categorical features; .* got age"):
         mm.FMBlock(Schema([mm.create_continuous_column("age")]))
 
 

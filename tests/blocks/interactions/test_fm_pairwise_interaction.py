@@ -12,7 +12,7 @@ from tests import golden
 def test_golden(case):
     layer, inputs = mm.FMPairwiseInteraction(), golden.tensors(case.inputs["inputs"])
     if case.raises:
-        with pytest.raises(ConfigError, match=r"combines feature vectors; expected shape \(B, F, D\), got \(1, 2\)"):
+        with pytest.raises(ConfigError, match=r"input shape; expected shape \(B, F, D\), got \(1, 2\)"):
             layer(inputs)
     else:
         golden.assert_close(layer(inputs), case.outputs["output"])

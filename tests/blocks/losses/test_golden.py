@@ -51,7 +51,7 @@ def test_compute(case):
 
 @pytest.mark.parametrize("case", golden.cases("losses", where=lambda case: case.raises))
 def test_several_positives_in_a_row_are_refused(case):
-    with pytest.raises(ConfigError, match=r"BPRLoss takes one positive per row.*got 2 in row 0"):
+    with pytest.raises(ConfigError, match=r"BPRLoss accepts one positive per row.*got 2 in row 0"):
         make(case)(**golden.tensors(case.inputs))
 
 

@@ -205,7 +205,7 @@ def test_unknown_reduction(kind):
 
 
 def test_regularisation_cannot_be_negative():
-    with pytest.raises(ConfigError, match=r"reg_lambda of BPRmaxLoss cannot be; expected a number from 0, got -0.5"):
+    with pytest.raises(ConfigError, match=r"invalid reg_lambda of BPRmaxLoss; expected a number from 0, got -0.5"):
         losses.BPRmaxLoss(reg_lambda=-0.5)
 
 
@@ -235,7 +235,7 @@ def test_mask_of_another_shape():
 
 @pytest.mark.parametrize("shape", [(2, 1), (2,)])
 def test_no_negatives(shape):
-    with pytest.raises(ConfigError, match=r"BPRLoss needs a positive and negatives; expected y_pred \(B, N\)"):
+    with pytest.raises(ConfigError, match=r"BPRLoss needs a positive.*expected y_pred \(B, N\)"):
         losses.BPRLoss()(np.ones(shape), np.ones(shape))
 
 

@@ -333,18 +333,18 @@ def test_an_own_metric_is_its_hook():
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("k", [0, -1, 2.5, True, "3"])
 def test_bad_cutoff(kind, k):
-    with pytest.raises(ConfigError, match=rf"k of {kind.__name__} cannot be; expected an integer from 1, got {k!r}"):
+    with pytest.raises(ConfigError, match=rf"k of {kind.__name__}; expected an integer from 1, got {k!r}"):
         kind(k=k)
 
 
 def test_more_results_wanted_than_there_are():
-    message = r"the cut-off of recall_at_3 is above the number of results; expected at least 3 columns, got 2"
+    message = r"the cut-off of recall_at_3 is larger than the number of results; expected at least 3 columns, got 2"
     with pytest.raises(ConfigError, match=message):
         RecallAt(3).update_state(np.ones((1, 2)), np.ones((1, 2)))
 
 
 def test_sorted_input_without_counts():
-    message = r"recall_at_1 takes sorted results and does not know how many relevant items there were"
+    message = r"recall_at_1 .* number of relevant items"
     with pytest.raises(ConfigError, match=message):
         RecallAt(1, pre_sorted=True).update_state(np.ones((1, 2)), np.ones((1, 2)))
 
@@ -360,7 +360,7 @@ def test_sorted_input_without_counts():
         ),
         (((2, 4), (2, 4), (2, 4)), r"sample_weight of recall_at_2 does not fit; expected \(2,\), got \(2, 4\)"),
         (((2, 5, 4), (2, 5, 4), (5,)), r"sample_weight of recall_at_2 does not fit; expected \(2,\), got \(5,\)"),
-        (((), ()), r"y_pred of recall_at_2 is a single number; expected \(B, N\)"),
+        (((), ()), r"y_pred of recall_at_2 is a scalar; expected"),
     ],
 )
 def test_shapes_that_differ(arguments, message):
@@ -382,7 +382,7 @@ def test_aggregator_of_nothing():
 
 
 def test_aggregator_of_another_metric():
-    with pytest.raises(ConfigError, match=r"TopKMetricsAggregator takes ranking metrics alone; .*got .*AUC"):
+    with pytest.raises(ConfigError, match=r"TopKMetricsAggregator accepts ranking metrics.*got .*AUC"):
         TopKMetricsAggregator(RecallAt(1), keras.metrics.AUC())
 
 

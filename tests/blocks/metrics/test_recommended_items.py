@@ -130,24 +130,24 @@ def test_log_loss_in_compile():
 @pytest.mark.parametrize(
     ("frequencies", "probabilities", "message"),
     [
-        ([0.5, 0.6], True, "are no probabilities; expected floats with sum 1, got sum 1.1"),
-        ([1, 0], True, "are no probabilities; expected floats with sum 1, got sum 1"),
-        ([1, -1], False, "holds what is no frequency; expected finite numbers from 0"),
-        ([1.0, math.nan], False, "holds what is no frequency; expected finite numbers from 0"),
-        ([0, 0], False, "are all 0; expected at least one item with a frequency"),
-        ([], False, r"cannot be; expected numbers \(N,\), got float64 \(0,\)"),
-        ([[1, 2]], False, r"cannot be; expected numbers \(N,\), got int64 \(1, 2\)"),
-        (["a"], False, r"cannot be; expected numbers \(N,\), got <U1 \(1,\)"),
+        ([0.5, 0.6], True, "is not a distribution; expected floats with sum 1, got sum 1.1"),
+        ([1, 0], True, "is not a distribution; expected floats with sum 1, got sum 1"),
+        ([1, -1], False, "non-finite values; expected finite numbers from 0"),
+        ([1.0, math.nan], False, "non-finite values; expected finite numbers from 0"),
+        ([0, 0], False, "is all 0; expected at least one item with a frequency"),
+        ([], False, r"; expected numbers \(N,\), got float64 \(0,\)"),
+        ([[1, 2]], False, r"; expected numbers \(N,\), got int64 \(1, 2\)"),
+        (["a"], False, r"; expected numbers \(N,\), got <U1 \(1,\)"),
     ],
 )
 @pytest.mark.parametrize("kind", [NoveltyAt, PopularityBiasAt])
 def test_bad_frequencies(kind, frequencies, probabilities, message):
-    with pytest.raises(ConfigError, match=f"item_freq_probs of {kind.__name__} {message}"):
+    with pytest.raises(ConfigError, match=f"item_freq_probs of {kind.__name__}.*{message}"):
         kind(frequencies, is_prob_distribution=probabilities)
 
 
 def test_frequencies_of_another_catalogue():
-    message = r"item_freq_probs of novelty_at_10 has another number of items; expected 4, got 2"
+    message = r"item_freq_probs of novelty_at_10 .*number of items; expected 4, got 2"
     with pytest.raises(ConfigError, match=message):
         NoveltyAt(FREQUENCIES).update_candidate_probs([1, 2])
 
@@ -159,20 +159,20 @@ def test_bad_cutoff(k):
         (lambda: PopularityBiasAt([1], k=k), "PopularityBiasAt"),
         (lambda: ItemCoverageAt(1, k=k), "ItemCoverageAt"),
     ):
-        with pytest.raises(ConfigError, match=f"k of {name} cannot be; expected an integer from 1, got {k}"):
+        with pytest.raises(ConfigError, match=f"k of {name}; expected an integer from 1, got {k}"):
             make()
 
 
 @pytest.mark.parametrize("number", [0, -3, 1.5])
 def test_bad_catalogue_size(number):
-    message = f"num_unique_items of ItemCoverageAt cannot be; expected an integer from 1, got {number}"
+    message = f"num_unique_items of ItemCoverageAt; expected an integer from 1, got {number}"
     with pytest.raises(ConfigError, match=message):
         ItemCoverageAt(number)
 
 
 def test_fewer_results_than_wanted():
     for metric in (NoveltyAt([1], k=2), ItemCoverageAt(1, k=2)):
-        message = f"the cut-off of {metric.name} is above the number of results; expected at least 2 columns, got 1"
+        message = f"the cut-off of {metric.name} is larger than the number of results; expected at least 2 columns, got 1"
         with pytest.raises(ConfigError, match=message):
             metric.update_state(np.zeros((3, 1), int))
 

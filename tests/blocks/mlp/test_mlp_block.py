@@ -45,7 +45,7 @@ def test_an_unknown_activation():
 
 
 def test_as_many_activations_as_layers():
-    with pytest.raises(ConfigError, match="MLPBlock: activation; expected one value, or 2, one a layer, got 3"):
+    with pytest.raises(ConfigError, match="MLPBlock: activation; expected one value, or 2, one for each layer, got 3"):
         mm.MLPBlock([1, 1], activation=["relu", "relu", "relu"])
 
 

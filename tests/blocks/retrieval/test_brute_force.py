@@ -203,5 +203,5 @@ def test_bad_calls():
         layer(np.ones((1, 3)), k=2)
     with pytest.raises(ConfigError, match=r"needs targets"):
         layer(QUERIES, k=2, testing=True)
-    with pytest.raises(ConfigError, match=r"k of BruteForce cannot be; expected an integer from 1, got 0"):
+    with pytest.raises(ConfigError, match=r"k of BruteForce; expected an integer from 1, got 0"):
         mm.BruteForce(0)

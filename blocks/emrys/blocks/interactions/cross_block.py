@@ -1,4 +1,4 @@
-"""A cross network."""
+"""Cross network (DCN-v2)."""
 
 from __future__ import annotations
 
@@ -15,25 +15,46 @@ from emrys.blocks.mlp.low_rank_dense import LowRankDense
 
 
 @keras.saving.register_keras_serializable("emrys")
-class CrossBlock(SequentialBlock):
-    """Multiplies features with each other to a bounded degree: `x_{l+1} = x_0 ⊙ (W_l x_l + b_l) + x_l`.
+class CrossLayer(LowRankDense):
+    """One layer of a cross network: `x_0 ⊙ (W x + b) + x`.
 
-    After `depth` layers the output holds products of up to `depth` + 1 features.
+    It is called on `x` with `initial`, the input `x_0` of the network. Default: `x` itself, for the first layer.
+
+    Args:
+        **kwargs: Arguments of `LowRankDense`.
+
+    Input shape:
+        (B, D)
+
+    Output shape:
+        (B, D)
+    """
+
+    def call(self, inputs: Any, initial: Any = None) -> Any:
+        """Crosses `inputs` with `initial`."""
+        return (inputs if initial is None else initial) * super().call(inputs) + inputs
+
+
+@keras.saving.register_keras_serializable("emrys")
+class CrossBlock(SequentialBlock):
+    """Cross network of explicit feature products: `x_{l+1} = x_0 ⊙ (W_l x_l + b_l) + x_l`.
+
+    With `depth` layers, the output contains products of up to `depth` + 1 features.
 
     Args:
         depth: Number of layers. Default: 1.
-        filter: Which features are used, see `Filter`. Default: all.
+        filter: Features to use, see `Filter`. Default: all.
         low_rank_dim: Rank r of the matrices, which are then `V_l U_l`, D × r and r × D. Default: full matrices.
         use_bias: Whether there are biases `b_l`. Default: True.
         kernel_initializer: Initializer of the matrices. Default: `"truncated_normal"`.
         bias_initializer: Initializer of the biases. Default: `"zeros"`.
         kernel_regularizer: Regularizer of the matrices. Default: none.
         bias_regularizer: Regularizer of the biases. Default: none.
-        inputs: Layer before the network, an input block for one. Default: none.
+        inputs: Layer before the network, such as an input block. Default: none.
 
     Input shape:
-        (B, D), or a dictionary of such tensors, which are concatenated in alphabetical order of their names; what
-        `inputs` takes where it is given.
+        (B, D), or a dictionary of such tensors, which are concatenated in alphabetical order of their names. With
+        `inputs`, its input shape.
 
     Output shape:
         (B, D)
@@ -114,26 +135,5 @@ class CrossBlock(SequentialBlock):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Makes the block from what `get_config` gave."""
+        """Creates the block from `get_config`."""
         return cls(**from_config(config))
-
-
-@keras.saving.register_keras_serializable("emrys")
-class CrossLayer(LowRankDense):
-    """Multiplies what the network began with by a linear layer on what came last: `x_0 ⊙ (W x + b) + x`.
-
-    It is called with `x` and `initial`, the network's input `x_0`, which is `x` itself for the first layer.
-
-    Args:
-        **kwargs: Those of `LowRankDense`.
-
-    Input shape:
-        (B, D)
-
-    Output shape:
-        (B, D)
-    """
-
-    def call(self, inputs: Any, initial: Any = None) -> Any:
-        """Gives the crossed features."""
-        return (inputs if initial is None else initial) * super().call(inputs) + inputs

@@ -1,4 +1,4 @@
-"""Dot products between all pairs of features."""
+"""Dot products of all pairs of features."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INTERACTION_TYPES = ("field_all", "field_each", "field_interaction")
 class DotProductInteraction(Block):
     """Dot product of every pair of F feature vectors: `v_i · v_j` for `i < j`, row by row.
 
-    With an `interaction_type` one side of each pair goes through a trained matrix first:
+    With an `interaction_type`, one side of each pair is multiplied by a trained matrix first:
 
     - `"field_all"`: `(v_i W) · v_j`, one matrix for all pairs;
     - `"field_each"`: `(W_i v_i) · v_j`, one matrix for each left feature;
@@ -29,7 +29,7 @@ class DotProductInteraction(Block):
 
     Args:
         interaction_type: One of the above. Default: none, plain dot products.
-        self_interaction: Whether pairs `i = j` are there too. Default: False.
+        self_interaction: Whether to include pairs `i = j`. Default: False.
         name: Name of the layer.
 
     Input shape:
@@ -69,7 +69,7 @@ class DotProductInteraction(Block):
         self.kernel: Any = None
 
     def build(self, input_shape: Shape) -> None:
-        """Makes the matrices that the interaction type asks for."""
+        """Creates the matrices of the interaction type."""
         fields, dim = self._sizes(input_shape)
         shapes = {"field_all": (dim, dim), "field_each": (fields, dim, dim)}
         if self.interaction_type is not None:
@@ -78,20 +78,20 @@ class DotProductInteraction(Block):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Gives the dot products of all pairs."""
+        """Computes the dot products of all pairs."""
         fields, _ = self._sizes(inputs.shape)
         left, right = np.triu_indices(fields, k=0 if self.self_interaction else 1)
         if self.interaction_type == "field_interaction":
             kernel = tf.gather_nd(tf.convert_to_tensor(self.kernel), np.stack([left, right], axis=1))
-            turned = tf.einsum("pij,bpj->bpi", kernel, tf.gather(inputs, right, axis=1))
-            return tf.reduce_sum(tf.gather(inputs, left, axis=1) * turned, axis=-1)
+            projected = tf.einsum("pij,bpj->bpi", kernel, tf.gather(inputs, right, axis=1))
+            return tf.reduce_sum(tf.gather(inputs, left, axis=1) * projected, axis=-1)
         if self.interaction_type == "field_all":
             products = tf.matmul(tf.matmul(inputs, self.kernel), inputs, transpose_b=True)
         elif self.interaction_type == "field_each":
             products = tf.matmul(tf.einsum("fij,bfj->bfi", self.kernel, inputs), inputs, transpose_b=True)
         else:
             products = tf.matmul(inputs, inputs, transpose_b=True)
-        # One gather over the flattened matrix: boolean masks have no static shape, and cost more.
+        # One gather over the flattened matrix: a boolean mask has no static shape and is slower.
         return tf.gather(tf.reshape(products, (-1, fields * fields)), left * fields + right, axis=1)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -102,7 +102,7 @@ class DotProductInteraction(Block):
     def _sizes(self, shape: Any) -> tuple[int, int]:
         sizes = as_shape(shape)
         if len(sizes) != 3 or sizes[1] is None or sizes[2] is None:
-            raise ConfigError(f"{self.name} combines feature vectors", expected="shape (B, F, D)", got=str(sizes))
+            raise ConfigError(f"{self.name}: input shape", expected="shape (B, F, D)", got=str(sizes))
         return sizes[1], sizes[2]
 
     def get_config(self) -> dict[str, Any]:
@@ -114,6 +114,6 @@ class DotProductInteraction(Block):
         }
 
 
-def DotProductInteractionBlock() -> SequentialBlock:  # noqa: N802 - looks like the class that it is used as
-    """Stacks a dictionary of F embeddings (B, D) and gives the dot products of all pairs, (B, F (F - 1) / 2)."""
+def DotProductInteractionBlock() -> SequentialBlock:  # noqa: N802 - named like a class, as in Merlin Models
+    """Creates a block that stacks F embeddings (B, D) and computes all dot products, (B, F (F - 1) / 2)."""
     return SequentialBlock(StackFeatures(axis=1), DotProductInteraction(), block_name="dot_product_interaction")

@@ -1,4 +1,4 @@
-"""A factorization machine."""
+"""Factorization machine: pairwise interactions, their sum, and the block with its linear part."""
 
 from __future__ import annotations
 
@@ -22,7 +22,81 @@ from emrys.blocks.mlp.mlp_block import MLPBlock
 from emrys.blocks.schema.functions import infer_embedding_dim, select_targets
 
 
-def FMBlock(  # noqa: N802 - looks like the class that it is used as
+@keras.saving.register_keras_serializable("emrys")
+class FMPairwiseInteraction(Block):
+    """Sum over all pairs of feature vectors of their element-wise products, in linear time.
+
+    `Σ_{i<j} v_i ⊙ v_j = ((Σ_i v_i)² - Σ_i v_i²) / 2`
+
+    Args:
+        context: See `Block`. Default: none.
+        **kwargs: Arguments of every layer: `name`, `dtype`, `trainable`.
+
+    Input shape:
+        (B, F, D)
+
+    Output shape:
+        (B, D)
+
+    Raises:
+        ConfigError: when built, if the input does not have three axes.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> mm.FMPairwiseInteraction()(np.array([[[3.0, 4.0], [5.0, 6.0], [1.0, 0.0]]])).numpy().tolist()
+        [[23.0, 24.0]]
+
+    Reference:
+        Rendle, "Factorization Machines", ICDM 2010, https://doi.org/10.1109/ICDM.2010.127.
+    """
+
+    def build(self, input_shape: Shape) -> None:
+        """Checks the shape."""
+        self.compute_output_shape(input_shape)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """Computes the sum over all pairs."""
+        square_of_sum = tf.square(tf.reduce_sum(inputs, axis=1))
+        sum_of_squares = tf.reduce_sum(tf.square(inputs), axis=1)
+        return (square_of_sum - sum_of_squares) / 2
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, D)."""
+        shape = as_shape(input_shape)
+        if len(shape) != 3:
+            raise ConfigError(f"{self.name}: input shape", expected="shape (B, F, D)", got=str(shape))
+        return (shape[0], shape[2])
+
+
+@keras.saving.register_keras_serializable("emrys")
+class FactorSum(Block):
+    """Sum over the last axis: `y = Σ_d x_d`, the logit of a factorization machine from `FMPairwiseInteraction`.
+
+    Input shape:
+        (B, D)
+
+    Output shape:
+        (B, 1)
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> mm.FactorSum()(np.array([[45.0, 64.0]])).numpy().tolist()
+        [[109.0]]
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Computes the sum."""
+        return tf.reduce_sum(inputs, axis=-1, keepdims=True)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, 1)."""
+        return (*as_shape(input_shape)[:-1], 1)
+
+
+def FMBlock(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     fm_input_block: keras.layers.Layer | None = None,
     wide_input_block: keras.layers.Layer | None = None,
@@ -30,26 +104,25 @@ def FMBlock(  # noqa: N802 - looks like the class that it is used as
     factors_dim: int | None = None,
     **kwargs: Any,
 ) -> ParallelBlock:
-    """A factorization machine: a linear part, and all pairs of categorical features.
+    """Creates a factorization machine: a linear part, and all pairs of categorical features.
 
     `y = b + Σ_i w_i x_i + Σ_{i<j} v_i · v_j`, with a weight `w` for each id and each continuous feature, and an
     embedding `v` for each categorical feature.
 
     Args:
-        schema: The features; targets are left out.
-        fm_input_block: Gives the dictionary of embeddings (B, D), of one dimension; continuous features in it are left
-            out of the pairs. Default: `Embeddings` of the categorical columns.
-        wide_input_block: Gives what the linear part takes. Default: all ids one-hot and the continuous features.
-        wide_logit_block: Makes one number of that, (B, 1). Default: one linear layer.
-        factors_dim: Dimension of the default embeddings. Default: the largest that `infer_embedding_dim` gives for one
-            of the columns.
+        schema: The features; targets are ignored.
+        fm_input_block: Layer that outputs a dictionary of embeddings (B, D), all of one dimension; continuous features
+            in it are excluded from the pairs. Default: `Embeddings` of the categorical columns.
+        wide_input_block: Inputs of the linear part. Default: one-hot ids and the continuous features.
+        wide_logit_block: Layer from these inputs to the logit, (B, 1). Default: one linear layer.
+        factors_dim: Dimension of the default embeddings. Default: the largest `infer_embedding_dim` of the columns.
         **kwargs: Further arguments of the `ParallelBlock`, such as `name`.
 
     Returns:
-        A block that takes a batch and gives (B, 1).
+        A block from a batch of features to (B, 1).
 
     Raises:
-        SchemaError: if there is no categorical column, or one has no domain.
+        SchemaError: if there is no categorical column, or one without a domain.
         ConfigError: when built, if the embeddings have different dimensions.
 
     Example:
@@ -68,7 +141,7 @@ def FMBlock(  # noqa: N802 - looks like the class that it is used as
     if fm_input_block is None:
         if len(categorical) == 0:
             raise SchemaError(
-                "FMBlock has no features to pair",
+                "FMBlock needs categorical features",
                 expected="columns tagged CATEGORICAL",
                 got=", ".join(features.column_names) or "no columns but targets",
             )
@@ -90,77 +163,3 @@ def _first_order(
         return WideLogit(features)
     inputs = WideFeatures(features) if wide is None else wide
     return SequentialBlock(inputs, logit or MLPBlock([1], activation="linear"), block_name="first_order")
-
-
-@keras.saving.register_keras_serializable("emrys")
-class FMPairwiseInteraction(Block):
-    """Sum over all pairs of feature vectors of their element-wise products, in linear time.
-
-    `Σ_{i<j} v_i ⊙ v_j = ((Σ_i v_i)² - Σ_i v_i²) / 2`
-
-    Args:
-        context: See `Block`. Default: none.
-        **kwargs: What every layer takes: `name`, `dtype`, `trainable`.
-
-    Input shape:
-        (B, F, D)
-
-    Output shape:
-        (B, D)
-
-    Raises:
-        ConfigError: when built, if the input has not three axes.
-
-    Example:
-        >>> import emrys.blocks as mm
-        >>> import numpy as np
-        >>> mm.FMPairwiseInteraction()(np.array([[[3.0, 4.0], [5.0, 6.0], [1.0, 0.0]]])).numpy().tolist()
-        [[23.0, 24.0]]
-
-    Reference:
-        Rendle, "Factorization Machines", ICDM 2010, https://doi.org/10.1109/ICDM.2010.127.
-    """
-
-    def build(self, input_shape: Shape) -> None:
-        """Checks the shape."""
-        self.compute_output_shape(input_shape)
-        self.built = True
-
-    def call(self, inputs: Any) -> Any:
-        """Gives the sum over all pairs."""
-        square_of_sum = tf.square(tf.reduce_sum(inputs, axis=1))
-        sum_of_squares = tf.reduce_sum(tf.square(inputs), axis=1)
-        return (square_of_sum - sum_of_squares) / 2
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, D)."""
-        shape = as_shape(input_shape)
-        if len(shape) != 3:
-            raise ConfigError(f"{self.name} combines feature vectors", expected="shape (B, F, D)", got=str(shape))
-        return (shape[0], shape[2])
-
-
-@keras.saving.register_keras_serializable("emrys")
-class FactorSum(Block):
-    """Sums a vector: `y = Σ_d x_d`, which makes a factorization machine's logit of what `FMPairwiseInteraction` gives.
-
-    Input shape:
-        (B, D)
-
-    Output shape:
-        (B, 1)
-
-    Example:
-        >>> import emrys.blocks as mm
-        >>> import numpy as np
-        >>> mm.FactorSum()(np.array([[45.0, 64.0]])).numpy().tolist()
-        [[109.0]]
-    """
-
-    def call(self, inputs: Any) -> Any:
-        """Gives the sum."""
-        return tf.reduce_sum(inputs, axis=-1, keepdims=True)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, 1)."""
-        return (*as_shape(input_shape)[:-1], 1)

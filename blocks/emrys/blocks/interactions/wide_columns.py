@@ -1,4 +1,4 @@
-"""The columns of a linear model, and where each of them stands among its weights."""
+"""Column layout of linear models: the positions of each column in the weight vector."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _READ = (Tags.CATEGORICAL, Tags.CONTINUOUS)
 
 
 class WideColumns:
-    """One position for each id of each categorical column, one for each value of each continuous column.
+    """Assigns positions to columns: one for each id of a categorical column, one for each value of a continuous one.
 
-    Columns follow each other in alphabetical order. Every distinct id of a list counts once.
+    Columns are in alphabetical order. Repeated ids of a list count once.
 
     Args:
-        schema: The columns; targets, and columns that are neither categorical nor continuous, are passed over.
-        owner: What they are read by, for errors.
+        schema: The columns; targets, and columns that are neither categorical nor continuous, are ignored.
+        owner: Name of the layer, for error messages.
 
     Raises:
         SchemaError: if there are no columns, or a categorical one has no domain.
@@ -33,12 +33,12 @@ class WideColumns:
         if not isinstance(schema, Schema):
             raise ConfigError(f"{owner}: schema", expected="a Schema", got=repr(schema))
         features = schema.excluding_by_name(select_targets(schema).column_names)
-        # One selection for each: both tags together are refused.
+        # One selection for each tag: selecting by both together is not supported.
         names = {name for tag in _READ for name in features.select_by_tag(tag).column_names}
         read = features.select_by_name([name for name in features.column_names if name in names])
         if len(read) == 0:
             raise SchemaError(
-                f"{owner} has nothing to read",
+                f"{owner} has no input columns",
                 expected="columns tagged CATEGORICAL or CONTINUOUS",
                 got=", ".join(features.column_names) or "no columns but targets",
             )
@@ -54,40 +54,38 @@ class WideColumns:
                 f"{self.owner} does not know how many ids there are",
                 column=column.name,
                 expected="a domain with a maximum",
-                fix="Give the column an int domain in the schema, or take the tag CATEGORICAL off it.",
+                fix="Set an int domain for the column in the schema, or remove its tag CATEGORICAL.",
             )
         return size
 
     def widths(self, input_shape: Shape) -> dict[str, int]:
-        """The number of positions of each column that a batch of `input_shape` has, in order.
+        """Number of positions of each column, in order, for a batch of `input_shape`.
 
         Raises:
-            ConfigError: if the batch is no dictionary, or the size of a continuous feature is open.
+            ConfigError: if the batch is not a dictionary, or the size of a continuous feature is unknown.
             SchemaError: if a column is missing.
         """
         shapes = as_shape(input_shape)
         if not isinstance(shapes, dict):
-            raise ConfigError(f"{self.owner} reads features by name", expected="a dictionary", got=f"shape {shapes}")
-        found: dict[str, int] = {}
+            raise ConfigError(f"{self.owner}: input", expected="a dictionary of features", got=f"shape {shapes}")
+        widths: dict[str, int] = {}
         for column in self._columns:
             if column.name not in shapes:
-                raise SchemaError(
-                    f"{self.owner} misses a feature", column=column.name, expected="it in the batch", got=_names(shapes)
-                )
+                raise SchemaError(f"{self.owner} misses a feature", column=column.name, got=", ".join(shapes))
             shape = shapes[column.name]
             width = self._ids.get(column.name, shape[1] if len(shape) == 2 else None)
             if width is None:
                 raise ConfigError(
-                    f"{self.owner} takes continuous features of one size",
+                    f"{self.owner} needs continuous features of known size",
                     column=column.name,
                     expected="shape (B, 1)",
                     got=str(shape),
                 )
-            found[column.name] = width
-        return found
+            widths[column.name] = width
+        return widths
 
     def positions(self, inputs: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-        """Gives, column by column, its name, positions within it (B, P), and the numbers that stand there (B, P)."""
+        """Yields the name of each column, positions within the column (B, P), and the values there (B, P)."""
         for column in self._columns:
             values = inputs[column.name]
             if column.name not in self._ids:
@@ -100,23 +98,19 @@ class WideColumns:
 
 
 def _distinct(ids: Any) -> tuple[Any, Any]:
-    """Ids (B, L) with 1 at the first of equal ones of a row, and 0 at the others and where a list has ended."""
+    """Ids (B, L) and their counts: 1 for the first of equal ids of a row, 0 for repeated ones and padding."""
     if len(ids.shape) > 2:
         ids = tf.squeeze(ids, axis=2)
     ragged = isinstance(ids, tf.RaggedTensor)
-    there = tf.sequence_mask(ids.row_lengths(), dtype=tf.bool) if ragged else tf.ones_like(ids, tf.bool)
+    valid = tf.sequence_mask(ids.row_lengths(), dtype=tf.bool) if ragged else tf.ones_like(ids, tf.bool)
     ids = ids.to_tensor() if ragged else ids
     if len(ids.shape) == 1:
-        ids, there = ids[:, tf.newaxis], there[:, tf.newaxis]
+        ids, valid = ids[:, tf.newaxis], valid[:, tf.newaxis]
     if ids.shape[1] == 1:
-        return ids, tf.cast(there, "float32")
-    # Sorted, equal ids are neighbours; what is behind the end of a list goes last.
+        return ids, tf.cast(valid, "float32")
+    # After sorting, equal ids are neighbours and padding comes last.
     largest = tf.cast(ids.dtype.max, ids.dtype)
-    ordered = tf.sort(tf.where(there, ids, largest), axis=1)
-    new = tf.concat([tf.ones_like(ordered[:, :1], tf.bool), ordered[:, 1:] != ordered[:, :-1]], axis=1)
-    kept = tf.logical_and(new, ordered != largest)
-    return tf.where(kept, ordered, tf.zeros_like(ordered)), tf.cast(kept, "float32")
-
-
-def _names(shapes: dict[str, Any]) -> str:
-    return ", ".join(shapes)
+    ordered = tf.sort(tf.where(valid, ids, largest), axis=1)
+    first = tf.concat([tf.ones_like(ordered[:, :1], tf.bool), ordered[:, 1:] != ordered[:, :-1]], axis=1)
+    counted = tf.logical_and(first, ordered != largest)
+    return tf.where(counted, ordered, tf.zeros_like(ordered)), tf.cast(counted, "float32")

@@ -1,4 +1,4 @@
-"""Categorical and continuous features as one wide vector."""
+"""One-hot encoding of categorical and continuous features as one sparse vector."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from emrys.blocks.interactions.wide_columns import WideColumns
 
 @keras.saving.register_keras_serializable("emrys")
 class WideFeatures(Block):
-    """One-hot (for lists multi-hot) categorical features beside the continuous ones, as one sparse tensor.
+    """One-hot (for lists multi-hot) categorical features and continuous features, in one sparse tensor.
 
-    Columns follow each other in alphabetical order. Every distinct id of a list counts once.
+    Columns are in alphabetical order. Repeated ids of a list count once.
 
     Args:
-        schema: The columns; targets, and columns tagged neither CATEGORICAL nor CONTINUOUS, are passed over.
+        schema: The columns; targets, and columns tagged neither CATEGORICAL nor CONTINUOUS, are ignored.
 
     Input shape:
         Dictionary of ids, (B, 1) or lists of them, and of numbers (B, 1), by column name.
@@ -30,7 +30,7 @@ class WideFeatures(Block):
         (B, sum of the cardinalities + number of continuous features), a `tf.SparseTensor`
 
     Raises:
-        SchemaError: if there are no columns, or a categorical one has no domain; when built, if one is missing.
+        SchemaError: if there are no columns, or a categorical one has no domain; when called, if one is missing.
         DataError: when called, if an id is outside the domain (`tf.errors.InvalidArgumentError` from a graph).
 
     Example:
@@ -52,22 +52,22 @@ class WideFeatures(Block):
 
     @property
     def schema(self) -> Schema:
-        """The columns that are read."""
+        """The input columns."""
         return self._columns.schema
 
     def call(self, inputs: dict[str, Any]) -> Any:
-        """Gives the wide vectors."""
+        """Encodes the features."""
         widths = self._columns.widths({name: tuple(value.shape) for name, value in inputs.items()})
-        places, numbers, offset = [], [], 0
+        indices_of_columns, values_of_columns, offset = [], [], 0
         for name, positions, values in self._columns.positions(inputs):
-            places.append(positions + offset)
-            numbers.append(values)
+            indices_of_columns.append(positions + offset)
+            values_of_columns.append(values)
             offset += widths[name]
-        columns, values = tf.concat(places, axis=1), tf.concat(numbers, axis=1)
-        kept = tf.where(values != 0)
-        indices = tf.stack([kept[:, 0], tf.gather_nd(columns, kept)], axis=1)
+        columns, values = tf.concat(indices_of_columns, axis=1), tf.concat(values_of_columns, axis=1)
+        nonzero = tf.where(values != 0)
+        indices = tf.stack([nonzero[:, 0], tf.gather_nd(columns, nonzero)], axis=1)
         shape = tf.stack([tf.shape(values, "int64")[0], tf.constant(offset, "int64")])
-        wide = tf.SparseTensor(indices, tf.cast(tf.gather_nd(values, kept), self.compute_dtype), shape)
+        wide = tf.SparseTensor(indices, tf.cast(tf.gather_nd(values, nonzero), self.compute_dtype), shape)
         wide.set_shape((values.shape[0], offset))
         return wide
 

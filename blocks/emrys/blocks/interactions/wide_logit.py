@@ -1,4 +1,4 @@
-"""A linear model on categorical and continuous features."""
+"""Linear model on categorical and continuous features."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from emrys.blocks.interactions.wide_columns import WideColumns
 
 @keras.saving.register_keras_serializable("emrys")
 class WideLogit(Block):
-    """One weight for each id and each continuous feature: `y = b + Σ_ids w_id + Σ_j w_j x_j`.
+    """Linear model with one weight for each id and each continuous feature: `y = b + Σ_ids w_id + Σ_j w_j x_j`.
 
-    It is a linear layer on one-hot (for lists multi-hot) features, with the weights looked up instead of multiplied:
-    what it costs depends on the ids of a batch, not on how many there are. Every distinct id of a list counts once.
+    It equals a dense layer on one-hot (for lists multi-hot) features, but looks the weights up: its cost does not grow
+    with the number of ids. Repeated ids of a list count once.
 
     Args:
-        schema: The columns; targets, and columns tagged neither CATEGORICAL nor CONTINUOUS, are passed over.
+        schema: The columns; targets, and columns tagged neither CATEGORICAL nor CONTINUOUS, are ignored.
         kernel_initializer: Initializer of the weights. Default: `"glorot_uniform"`.
         bias_initializer: Initializer of the bias. Default: `"zeros"`.
         kernel_regularizer: Regularizer of the weights. Default: none.
@@ -68,11 +68,11 @@ class WideLogit(Block):
 
     @property
     def schema(self) -> Schema:
-        """The columns that are read."""
+        """The input columns."""
         return self._columns.schema
 
     def build(self, input_shape: Shape) -> None:
-        """Makes the weights, one for each position, and the bias."""
+        """Creates the weights, one for each position, and the bias."""
         self._widths = self._columns.widths(input_shape)
         self.kernel = self.add_weight(
             shape=(sum(self._widths.values()), 1),
@@ -85,7 +85,7 @@ class WideLogit(Block):
         self.built = True
 
     def call(self, inputs: dict[str, Any]) -> Any:
-        """Gives the sum of the weights."""
+        """Computes the logit."""
         offset = 0
         total = self.bias.value[tf.newaxis, :]
         for name, positions, values in self._columns.positions(inputs):

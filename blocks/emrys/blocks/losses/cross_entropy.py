@@ -36,8 +36,8 @@ class CategoricalCrossEntropy(keras.losses.CategoricalCrossentropy):
 
         loss = -sum(t * log(softmax(s)))
 
-    Targets are not normalised: in a row with several positives, each contributes its log-probability. Class ids give the
-    value of the same targets in one-hot form; without label smoothing, no (B, N) tensor of targets is created.
+    Targets are not normalised: in a row with several positives, each contributes its log-probability. Class ids give
+    the value of the same targets in one-hot form; without label smoothing, no (B, N) tensor of targets is created.
 
     Args:
         from_logits: Whether `y_pred` holds logits; otherwise probabilities. Default True.

@@ -1,4 +1,4 @@
-"""Base of the losses that compare the score of a positive with the scores of negatives."""
+"""Pairwise losses: the score of a positive against the scores of negatives."""
 
 from __future__ import annotations
 
@@ -15,34 +15,33 @@ from emrys.blocks.losses.cross_entropy import keras_reduction
 
 
 def negative_log(log_probability: Any) -> Any:
-    """Gives -log(p) for log(p), where a p that float32 cannot hold counts as 1e-24.
+    """Returns -log(p) for log(p), where a p that underflows in float32 counts as 1e-24.
 
-    The numbers are those of -log(p) in float32, with exact zeros lifted to 1e-24; the gradient does not vanish before
-    p does, and nothing overflows.
+    The values equal -log(p) in float32 with p = 0 replaced by 1e-24; the gradient does not vanish before p does.
     """
     smallest = -87.33654  # log of the smallest normal float32
-    lifted = 55.262042  # -log(1e-24)
-    return ops.where(log_probability < smallest, lifted, -log_probability)
+    maximum = 55.262042  # -log(1e-24)
+    return ops.where(log_probability < smallest, maximum, -log_probability)
 
 
 class PairwiseLoss(keras.losses.Loss, abc.ABC):
-    """Compares the positive of each row with each of its negatives.
+    """Base class of losses that compare the positive of each row with each of its negatives.
 
-    A subclass gives `compute`: the loss of every negative, from the score of the positive and the scores of the
-    negatives. This class takes the two apart, leaves out what is not valid, weights and reduces.
+    A subclass implements `compute`: the loss of each negative, from the score of the positive and the scores of the
+    negatives. This class separates positives and negatives, masks invalid negatives, weights and reduces.
 
-    A row has one positive at most. A row with none has loss 0, and counts in the mean. More than one is an error; in a
-    compiled function, where none can be raised, the loss is NaN.
+    A row may have one positive at most. A row without a positive has loss 0, and counts in the mean. More than one
+    positive is an error; in a compiled function, which cannot raise it, the loss is NaN.
 
     Args:
         reduction: "auto" or "sum_over_batch_size" (the sum divided by the number of negatives of all rows), "mean"
             (the same), "mean_with_sample_weight" (divided by the sum of the weights), "sum", or "none". Default "auto".
-        name: Name of the loss. Default None: made from the name of the class.
+        name: Name of the loss. Default None: the class name in snake case.
 
     Input shape:
         `y_true`: (B, N), 1 for the positive and 0 for the negatives. `y_pred`: (B, N), scores. `sample_weight`,
         optional: (B,) or (B, 1), one weight per row. `valid_negatives_mask`, optional: (B, N - 1), False for each
-        negative to leave out, in the order of the columns with the positive removed.
+        negative to ignore, in the order of the columns with the positive removed.
 
     Output shape:
         A scalar, or (B, N - 1) with reduction "none".
@@ -60,11 +59,11 @@ class PairwiseLoss(keras.losses.Loss, abc.ABC):
             negatives_scores: (B, N - 1), the scores of the negatives.
 
         Returns:
-            (B, N - 1), or (B, 1) where the loss is one of the whole row.
+            (B, N - 1), or (B, 1) for a loss of the whole row.
         """
 
     def compute_valid(self, positives_scores: Any, negatives_scores: Any, valid: Any) -> Any:
-        """The loss of each negative, 0 for those that are not valid.
+        """The loss of each negative, 0 for invalid ones.
 
         Args:
             positives_scores: (B, 1), the score of the positive.
@@ -72,7 +71,7 @@ class PairwiseLoss(keras.losses.Loss, abc.ABC):
             valid: (B, N - 1), bool.
 
         Returns:
-            The shape that `compute` gives.
+            A tensor of the shape of `compute`.
         """
         return ops.where(valid, self.compute(positives_scores, negatives_scores), 0.0)
 
@@ -83,13 +82,13 @@ class PairwiseLoss(keras.losses.Loss, abc.ABC):
             y_true: (B, N), 1 for the positive and 0 for the negatives.
             y_pred: (B, N), scores.
             sample_weight: (B,) or (B, 1), one weight per row, or a number for all. Default None: each row weighs 1.
-            valid_negatives_mask: (B, N - 1), bool, False for the negatives to leave out. Default None: none.
+            valid_negatives_mask: (B, N - 1), bool, False for the negatives to ignore. Default None: all are valid.
 
         Returns:
             The loss, a scalar unless the reduction is "none".
 
         Raises:
-            ConfigError: if shapes do not fit, or a row has several positives.
+            ConfigError: if shapes do not match, or a row has several positives.
         """
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         if sample_weight is not None:
@@ -106,7 +105,7 @@ class PairwiseLoss(keras.losses.Loss, abc.ABC):
             y_pred: (B, N), scores.
 
         Returns:
-            The shape that `compute` gives.
+            A tensor of the shape of `compute`.
 
         Raises:
             ConfigError: if the shapes differ, there is no negative, or a row has several positives.
@@ -116,7 +115,7 @@ class PairwiseLoss(keras.losses.Loss, abc.ABC):
         count = ops.sum(positive, axis=-1, keepdims=True)
         if tf.executing_eagerly() and bool(ops.any(count > 1)):
             raise ConfigError(
-                f"{type(self).__name__} takes one positive per row",
+                f"{type(self).__name__} accepts one positive per row",
                 expected="at most one 1 in each row of y_true",
                 got=f"{int(ops.max(count))} in row {int(ops.argmax(ops.reshape(count, (-1,))))}",
             )
@@ -132,11 +131,11 @@ class PairwiseLoss(keras.losses.Loss, abc.ABC):
         return ops.where(count > 1, float("nan"), values)
 
     def _checked_positives(self, y_true: Any, y_pred: Any) -> Any:
-        """Where the positives are, as 0 and 1."""
+        """Positives as 1, all other items as 0."""
         check_shape(f"y_true of {type(self).__name__}", y_true.shape, y_pred.shape)
         if len(y_pred.shape) < 2 or y_pred.shape[-1] in (0, 1):
             raise ConfigError(
-                f"{type(self).__name__} needs a positive and negatives",
+                f"{type(self).__name__} needs a positive and at least one negative",
                 expected="y_pred (B, N) with N at least 2",
                 got=str(tuple(y_pred.shape)),
             )
@@ -170,7 +169,7 @@ class BPRLoss(PairwiseLoss):
     Args:
         reduction: "auto" (the mean over all negatives of all rows), "sum_over_batch_size", "mean",
             "mean_with_sample_weight", "sum" or "none". Default "auto".
-        name: Name of the loss. Default None: made from the name of the class.
+        name: Name of the loss. Default None: the class name in snake case.
 
     Input shape:
         `y_true` and `y_pred`: (B, N), one positive a row. See `PairwiseLoss` for weights and masks.
@@ -195,7 +194,7 @@ class BPRLoss(PairwiseLoss):
 
 @keras.saving.register_keras_serializable("emrys")
 class BPRmaxLoss(PairwiseLoss):
-    """BPR that looks most at the negatives with the highest scores.
+    """BPR weighted towards the negatives with the highest scores.
 
     For the score p of the positive, n of a negative, and w, the softmax of the row's negatives at that one:
 
@@ -208,7 +207,7 @@ class BPRmaxLoss(PairwiseLoss):
         reg_lambda: Weight of the regularisation of the negatives' scores, 0 or more. Default 1.0.
         reduction: "auto" (the mean over all negatives of all rows), "sum_over_batch_size", "mean",
             "mean_with_sample_weight", "sum" or "none". Default "auto".
-        name: Name of the loss. Default None: made from the name of the class.
+        name: Name of the loss. Default None: the class name in snake case.
 
     Input shape:
         `y_true` and `y_pred`: (B, N), one positive a row. See `PairwiseLoss` for weights and masks; the softmax runs
@@ -229,7 +228,7 @@ class BPRmaxLoss(PairwiseLoss):
     def __init__(self, reg_lambda: float = 1.0, reduction: str | None = "auto", name: str | None = None) -> None:
         super().__init__(reduction=reduction, name=name)
         if not reg_lambda >= 0:
-            raise ConfigError("reg_lambda of BPRmaxLoss cannot be", expected="a number from 0", got=repr(reg_lambda))
+            raise ConfigError("invalid reg_lambda of BPRmaxLoss", expected="a number from 0", got=repr(reg_lambda))
         self.reg_lambda = float(reg_lambda)
 
     def compute(self, positives_scores: Any, negatives_scores: Any) -> Any:
@@ -254,7 +253,7 @@ class HingeLoss(PairwiseLoss):
     Args:
         reduction: "auto" (the mean over all negatives of all rows), "sum_over_batch_size", "mean",
             "mean_with_sample_weight", "sum" or "none". Default "auto".
-        name: Name of the loss. Default None: made from the name of the class.
+        name: Name of the loss. Default None: the class name in snake case.
 
     Input shape:
         `y_true` and `y_pred`: (B, N), one positive a row. See `PairwiseLoss` for weights and masks.
@@ -287,7 +286,7 @@ class LogisticLoss(PairwiseLoss):
     Args:
         reduction: "auto" (the mean over all negatives of all rows), "sum_over_batch_size", "mean",
             "mean_with_sample_weight", "sum" or "none". Default "auto".
-        name: Name of the loss. Default None: made from the name of the class.
+        name: Name of the loss. Default None: the class name in snake case.
 
     Input shape:
         `y_true` and `y_pred`: (B, N), one positive a row. See `PairwiseLoss` for weights and masks.
@@ -317,12 +316,12 @@ class TOP1Loss(PairwiseLoss):
 
         loss = sigmoid(n - p) + sigmoid(n^2)
 
-    A negative pushed out of the way by a very low score still adds 1, since its score is squared.
+    A negative with a very low score still adds 1, since its score is squared.
 
     Args:
         reduction: "auto" (the mean over all negatives of all rows), "sum_over_batch_size", "mean",
             "mean_with_sample_weight", "sum" or "none". Default "auto".
-        name: Name of the loss. Default None: made from the name of the class.
+        name: Name of the loss. Default None: the class name in snake case.
 
     Input shape:
         `y_true` and `y_pred`: (B, N), one positive a row. See `PairwiseLoss` for weights and masks.
@@ -346,7 +345,7 @@ class TOP1Loss(PairwiseLoss):
 
 @keras.saving.register_keras_serializable("emrys")
 class TOP1maxLoss(PairwiseLoss):
-    """TOP1 that looks most at the negatives with the highest scores.
+    """TOP1 weighted towards the negatives with the highest scores.
 
     For the score p of the positive, n of a negative, and w, the softmax of the row's negatives at that one:
 
@@ -355,7 +354,7 @@ class TOP1maxLoss(PairwiseLoss):
     Args:
         reduction: "auto" (the mean over all negatives of all rows), "sum_over_batch_size", "mean",
             "mean_with_sample_weight", "sum" or "none". Default "auto".
-        name: Name of the loss. Default None: made from the name of the class.
+        name: Name of the loss. Default None: the class name in snake case.
 
     Input shape:
         `y_true` and `y_pred`: (B, N), one positive a row. See `PairwiseLoss` for weights and masks; the softmax runs
@@ -387,13 +386,13 @@ class TOP1v2Loss(PairwiseLoss):
 
         loss = mean(sigmoid(n - p) + sigmoid(n^2)) - sigmoid(p^2) / (N - 1)
 
-    With `valid_negatives_mask`, a row has the loss that it would have without the negatives that are left out; a row
-    with none left has 0.
+    With `valid_negatives_mask`, a row has the loss that it would have without the masked negatives; a row with no valid
+    negative has 0.
 
     Args:
         reduction: "auto" (the mean over the rows), "sum_over_batch_size", "mean", "mean_with_sample_weight", "sum" or
             "none". Default "auto".
-        name: Name of the loss. Default None: made from the name of the class.
+        name: Name of the loss. Default None: the class name in snake case.
 
     Input shape:
         `y_true` and `y_pred`: (B, N), one positive a row. See `PairwiseLoss` for weights and masks.

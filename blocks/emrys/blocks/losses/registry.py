@@ -1,4 +1,4 @@
-"""The names that stand for losses in `compile(loss=...)` and in outputs."""
+"""Registry of losses, by the names that `compile(loss=...)` and outputs accept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from emrys.blocks.losses.cross_entropy import CategoricalCrossEntropy, SparseCat
 from emrys.blocks.losses.pairwise import BPRLoss, BPRmaxLoss, HingeLoss, LogisticLoss, TOP1Loss, TOP1maxLoss, TOP1v2Loss
 from emrys.blocks.utils.registry import Registry
 
-#: Losses by name: `loss_registry.parse("bpr")` makes a `BPRLoss`, a loss comes back as it is.
+#: Losses by name: `loss_registry.parse("bpr")` creates a `BPRLoss`; a loss is returned unchanged.
 loss_registry: Registry[keras.losses.Loss] = Registry.class_registry("loss")
 
 for _loss, *_names in (

@@ -1,4 +1,4 @@
-"""ItemCoverageAt."""
+"""Item coverage at k."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from emrys.blocks.metrics.ranking import as_rows, check_columns, checked_positiv
 
 @keras.saving.register_keras_serializable("emrys")
 class ItemCoverageAt(keras.metrics.Metric):
-    """Share of the catalogue that was among the first k results of at least one row.
+    """Share of the catalogue among the first k results of at least one row.
 
-        coverage = (different items among the first k results of all rows) / (items of the catalogue)
+        coverage = (distinct items among the first k results of all rows) / (items of the catalogue)
 
     Args:
-        num_unique_items: Number of items of the catalogue; ids run from 0 to it, and others are not counted.
-        k: Number of results that are looked at. Default 5.
+        num_unique_items: Number of items in the catalogue; ids outside of 0 to `num_unique_items - 1` are not counted.
+        k: Cut-off, the number of results that count. Default 5.
         name: Name of the metric, to which `_<k>` is added. Default "item_coverage_at".
         dtype: Type of the state and the result. Default None: the default float type of Keras.
 
     Input shape:
-        `predicted_ids`: (B, K), ids best first, of which the first k count. `sample_weight`, optional: (B,); rows of
-        weight 0 are left out.
+        `predicted_ids`: (B, K), ids best first, of which the first k count. `sample_weight`, optional: (B,); rows with
+        weight 0 are ignored.
 
     Output shape:
-        A scalar: the share seen since the last reset.
+        A scalar: the coverage since the last reset.
 
     Example:
         >>> import emrys.blocks as mm
@@ -42,12 +42,12 @@ class ItemCoverageAt(keras.metrics.Metric):
         self.k = checked_positive("k of ItemCoverageAt", k)
         super().__init__(name=f"{name}_{self.k}", dtype=dtype)
         self.num_unique_items = 0
-        #: One variable for the first catalogue, one more for each time that it grew.
+        #: One variable for the first catalogue size, and one more for each time it grew.
         self.seen: list[Any] = []
         self.update_num_unique_items(num_unique_items)
 
     def update_num_unique_items(self, num_unique_items: int) -> None:
-        """Changes the size of the catalogue; what was seen stays.
+        """Changes the size of the catalogue without resetting the state.
 
         A model that was compiled with this metric must be compiled again.
 
@@ -63,14 +63,14 @@ class ItemCoverageAt(keras.metrics.Metric):
             self.seen.append(self.add_variable(shape=(more,), initializer="zeros", name=f"seen_{len(self.seen)}"))
 
     def update_state(self, predicted_ids: Any, sample_weight: Any = None) -> None:
-        """Notes the items of the first k results.
+        """Records the items of the first k results.
 
         Args:
             predicted_ids: (B, K), integers, best first.
-            sample_weight: (B,), 0 for the rows to leave out. Default None: all count.
+            sample_weight: (B,), 0 for the rows to ignore. Default None: all count.
 
         Raises:
-            ConfigError: if there are fewer than k results, or the weights do not fit.
+            ConfigError: if there are fewer than k results, or the shape of the weights does not match.
         """
         predicted_ids = ops.convert_to_tensor(predicted_ids)
         check_columns(self.name, self.k, predicted_ids.shape[-1])
@@ -83,14 +83,14 @@ class ItemCoverageAt(keras.metrics.Metric):
         for part in self.seen:
             size = part.shape[0]
             inside = ops.logical_and(ids >= start, ids < start + size)
-            # Ids that are not in this part share one place at its end, which is dropped.
-            places = ops.where(inside, ids - start, size)
-            hits = ops.scatter(places, ops.ones_like(places[:, 0], dtype=part.dtype), (size + 1,))[:size]
+            # Ids outside of this part share one index at its end, which is dropped.
+            indices = ops.where(inside, ids - start, size)
+            hits = ops.scatter(indices, ops.ones_like(indices[:, 0], dtype=part.dtype), (size + 1,))[:size]
             part.assign(ops.maximum(part, ops.cast(hits > 0, part.dtype)))
             start += size
 
     def result(self) -> Any:
-        """The share seen since the last reset."""
+        """The coverage since the last reset."""
         seen = ops.concatenate([ops.convert_to_tensor(part) for part in self.seen])[: self.num_unique_items]
         return ops.sum(seen) / self.num_unique_items
 

@@ -1,4 +1,4 @@
-"""Base of the metrics that judge results by how frequent their items are."""
+"""Metrics of the popularity of recommended items: novelty and popularity bias at k."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from emrys.blocks.metrics.ranking import as_rows, check_columns, checked_positiv
 
 
 class ItemFrequencyMetric(keras.metrics.Mean, abc.ABC):
-    """Mean over rows of a number that the frequencies of the first k items give.
+    """Base class of metrics computed from the frequencies of the first k items, averaged over rows.
 
-    A subclass gives `compute`: that number, from the probabilities of the items. An id outside the catalogue has
-    probability 0.
+    A subclass implements `compute`: the value of a row, from the probabilities of its items. An id outside the
+    catalogue has probability 0.
 
     Args:
         item_freq_probs: (N,), frequency or probability of each item, by id.
-        k: Number of results that are looked at. Default 10.
+        k: Cut-off, the number of results that count. Default 10.
         is_prob_distribution: Whether `item_freq_probs` are probabilities; otherwise frequencies, which are divided by
             their sum. Default False.
         name: Name of the metric, to which `_<k>` is added.
@@ -54,28 +54,28 @@ class ItemFrequencyMetric(keras.metrics.Mean, abc.ABC):
 
     @abc.abstractmethod
     def compute(self, probabilities: Any) -> Any:
-        """The number of each row.
+        """The value of each row.
 
         Args:
-            probabilities: (R, k), probability of each result, best result first.
+            probabilities: (R, k), probability of each result, best first.
 
         Returns:
             (R,).
         """
 
     def update_candidate_probs(self, item_freq_probs: Any) -> None:
-        """Replaces the frequencies; what was counted before stays.
+        """Replaces the frequencies without resetting the mean.
 
         Args:
             item_freq_probs: (N,), as in the constructor.
 
         Raises:
-            ConfigError: if they are no frequencies, no distribution where one is due, or of another number of items.
+            ConfigError: if they are not frequencies, not a distribution where one is expected, or of another size.
         """
         values = self._checked(item_freq_probs)
         if len(values) != self.probabilities.shape[0]:
             raise ConfigError(
-                f"item_freq_probs of {self.name} has another number of items",
+                f"item_freq_probs of {self.name} must keep its number of items",
                 expected=str(self.probabilities.shape[0]),
                 got=str(len(values)),
             )
@@ -83,14 +83,14 @@ class ItemFrequencyMetric(keras.metrics.Mean, abc.ABC):
         self.probabilities.assign(values / (1.0 if self.is_prob_distribution else values.sum(dtype="float64")))
 
     def update_state(self, predicted_ids: Any, sample_weight: Any = None) -> None:
-        """Takes rows of results into the mean.
+        """Adds rows of results to the mean.
 
         Args:
             predicted_ids: (B, K), integers, best first.
             sample_weight: (B,). Default None: each row weighs 1.
 
         Raises:
-            ConfigError: if there are fewer than k results, or the weights do not fit.
+            ConfigError: if there are fewer than k results, or the shape of the weights does not match.
         """
         predicted_ids = ops.convert_to_tensor(predicted_ids)
         check_columns(self.name, self.k, predicted_ids.shape[-1])
@@ -102,7 +102,7 @@ class ItemFrequencyMetric(keras.metrics.Mean, abc.ABC):
         super().update_state(self.compute(ops.where(known, probabilities, 0.0)), weights)
 
     def reset_state(self) -> None:
-        """Forgets the rows; the frequencies stay."""
+        """Resets the mean, but not the frequencies."""
         self.total.assign(0.0)
         self.count.assign(0.0)
 
@@ -122,20 +122,20 @@ class ItemFrequencyMetric(keras.metrics.Mean, abc.ABC):
         values = np.asarray(item_freq_probs)
         what = f"item_freq_probs of {type(self).__name__}"
         if values.ndim != 1 or not len(values) or values.dtype.kind not in "iuf":
-            raise ConfigError(f"{what} cannot be", expected="numbers (N,)", got=f"{values.dtype} {values.shape}")
+            raise ConfigError(f"invalid {what}", expected="numbers (N,)", got=f"{values.dtype} {values.shape}")
         if not np.isfinite(values).all() or values.min() < 0:
-            raise ConfigError(f"{what} holds what is no frequency", expected="finite numbers from 0")
+            raise ConfigError(f"{what} has negative or non-finite values", expected="finite numbers from 0")
         total = values.sum(dtype="float64")
         if self.is_prob_distribution and (values.dtype.kind != "f" or abs(total - 1.0) > 1e-4):
-            raise ConfigError(f"{what} are no probabilities", expected="floats with sum 1", got=f"sum {total:g}")
+            raise ConfigError(f"{what} is not a distribution", expected="floats with sum 1", got=f"sum {total:g}")
         if total == 0:
-            raise ConfigError(f"{what} are all 0", expected="at least one item with a frequency")
+            raise ConfigError(f"{what} is all 0", expected="at least one item with a frequency")
         return values
 
 
 @keras.saving.register_keras_serializable("emrys")
 class NoveltyAt(ItemFrequencyMetric):
-    """How surprising the first k results are: the mean self-information of their items.
+    """Novelty of the first k results: the mean self-information of their items.
 
     For the probabilities p of the results:
 
@@ -145,7 +145,7 @@ class NoveltyAt(ItemFrequencyMetric):
 
     Args:
         item_freq_probs: (N,), frequency or probability of each item, by id.
-        k: Number of results that are looked at. Default 10.
+        k: Cut-off, the number of results that count. Default 10.
         is_prob_distribution: Whether `item_freq_probs` are probabilities; otherwise frequencies, which are divided by
             their sum. Default False.
         name: Name of the metric, to which `_<k>` is added. Default "novelty_at".
@@ -185,7 +185,7 @@ class NoveltyAt(ItemFrequencyMetric):
 
 @keras.saving.register_keras_serializable("emrys")
 class PopularityBiasAt(ItemFrequencyMetric):
-    """How popular the first k results are: the mean probability of their items.
+    """Popularity of the first k results: the mean probability of their items.
 
     For the probabilities p of the results:
 
@@ -193,7 +193,7 @@ class PopularityBiasAt(ItemFrequencyMetric):
 
     Args:
         item_freq_probs: (N,), frequency or probability of each item, by id.
-        k: Number of results that are looked at. Default 10.
+        k: Cut-off, the number of results that count. Default 10.
         is_prob_distribution: Whether `item_freq_probs` are probabilities; otherwise frequencies, which are divided by
             their sum. Default False.
         name: Name of the metric, to which `_<k>` is added. Default "popularity_bias_at".

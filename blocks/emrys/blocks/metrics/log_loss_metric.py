@@ -1,4 +1,4 @@
-"""LogLossMetric."""
+"""Log loss as a metric."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emrys.blocks.core.calling import check_shape
 class LogLossMetric(keras.metrics.Mean):
     """Mean binary cross-entropy over all predictions since the last reset.
 
-    For a target t and a probability p, kept at least 1e-7 away from 0 and 1:
+    For a target t and a probability p, clipped to [1e-7, 1 - 1e-7]:
 
         loss = -t * ln(p) - (1 - t) * ln(1 - p)
 
@@ -42,7 +42,7 @@ class LogLossMetric(keras.metrics.Mean):
         self.from_logits = from_logits
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Takes predictions into the mean.
+        """Adds predictions to the mean.
 
         Args:
             y_true: (B, 1) or (B,), from 0 to 1.
@@ -50,7 +50,7 @@ class LogLossMetric(keras.metrics.Mean):
             sample_weight: (B, 1) or (B,). Default None: each prediction weighs 1.
 
         Raises:
-            ConfigError: if the shapes do not fit.
+            ConfigError: if the shapes do not match.
         """
         y_true, y_pred = ops.convert_to_tensor(y_true, self.dtype), ops.convert_to_tensor(y_pred, self.dtype)
         if len(y_true.shape) == len(y_pred.shape) + 1 and y_true.shape[-1] == 1:

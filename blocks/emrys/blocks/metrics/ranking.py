@@ -1,4 +1,4 @@
-"""Base of the metrics that judge the first k of ranked results."""
+"""Ranking metrics at k: precision, recall, average precision, MRR and NDCG."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from emrys.blocks.errors import ConfigError
 def ranked_relevance(relevant: Any, y_pred: Any, k: int, dtype: str) -> Any:
     """Relevance of the k results with the highest scores, best first.
 
-    Among equal scores, results that are not relevant come before relevant ones: a model that gives one score to
-    everything finds nothing, wherever the relevant item stands. NaN ranks last.
+    Of equal scores, irrelevant results come before relevant ones: a model with the same score for everything gets no
+    credit, whatever the order of the items. NaN ranks last.
 
     Args:
         relevant: (R, N), bool.
         y_pred: (R, N), scores.
         k: Number of results.
-        dtype: Type of what is returned.
+        dtype: Type of the result.
 
     Returns:
-        (R, k), 1 for a relevant result and 0 for others.
+        (R, k), 1 for relevant results and 0 for others.
     """
-    # In float64 there is room below each float32 for the score of a relevant item, above the next lower float32.
+    # In float64, the score of a relevant item can be lowered without reaching the next smaller float32.
     scores = ops.cast(y_pred, "float64")
     scores = ops.where(ops.isnan(scores), -1e300, ops.clip(scores, -1e300, 1e300))
     scores = ops.where(relevant, scores - ops.abs(scores) * 2.0**-40 - 1e-250, scores)
@@ -36,22 +36,127 @@ def ranked_relevance(relevant: Any, y_pred: Any, k: int, dtype: str) -> Any:
     return ops.cast(ops.take_along_axis(relevant, best, axis=-1), dtype)
 
 
-class RankingMetric(keras.metrics.Mean, abc.ABC):
-    """Mean over rows of a number that the first k results of each row give.
+def checked_positive(what: str, value: Any) -> int:
+    """Checks a count, and returns it as a Python integer.
 
-    A subclass gives `compute`: that number, from which of the first k results are relevant and how many relevant items
-    there are. This class ranks, weights, and keeps the mean over all rows since the last reset.
+    Raises:
+        ConfigError: if it is not an integer of at least 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ConfigError(f"invalid {what}", expected="an integer from 1", got=repr(value))
+    return int(value)
 
-    A label above 0 is relevant. A row with no relevant item has 0, and counts in the mean. Equal scores are ranked to
-    the disadvantage of the relevant item: it comes after all others of that score; NaN ranks last.
+
+def check_columns(metric: str, k: int, columns: int | None) -> None:
+    """Checks that the cut-off is at most the number of columns, if that is known.
+
+    Raises:
+        ConfigError: if it is larger.
+    """
+    if columns is not None and k > columns:
+        raise ConfigError(
+            f"the cut-off of {metric} is larger than the number of results",
+            expected=f"at least {k} columns",
+            got=str(columns),
+        )
+
+
+def as_rows(values: Any) -> Any:
+    """Reshapes values (..., N) to rows (R, N)."""
+    return ops.reshape(values, (-1, ops.shape(values)[-1]))
+
+
+def row_weights(metric: str, sample_weight: Any, values: Any, dtype: str) -> Any:
+    """Broadcasts sample weights to one weight for each row of `values`.
 
     Args:
-        k: Number of results that are looked at. Default 10.
-        pre_sorted: Whether columns come best first, and perhaps cut to the best; they are then taken in that order,
-            and `label_relevant_counts` must be set before each `update_state`. Default False.
+        metric: Name of the metric, for error messages.
+        sample_weight: None, a number, or weights for the leading axes of `values`, with or without a last axis of 1.
+            For values (B, L, N) also (B,): all steps of an example have the same weight.
+        values: (..., N).
+        dtype: Type of the weights.
+
+    Returns:
+        (R,), or None without weights.
+
+    Raises:
+        ConfigError: if the shapes do not match.
+    """
+    if sample_weight is None:
+        return None
+    weights = ops.convert_to_tensor(sample_weight, dtype=dtype)
+    leading = tuple(values.shape)[:-1]
+    if len(weights.shape) == len(leading) + 1 and weights.shape[-1] == 1:
+        weights = ops.squeeze(weights, -1)
+    if len(weights.shape) > 0:
+        # Weights of whole examples, (B,) or (B, 1), apply to each of their steps.
+        sizes = zip(weights.shape, leading, strict=False)
+        expected = [1 if axis and size == 1 else full for axis, (size, full) in enumerate(sizes)]
+        check_shape(f"sample_weight of {metric}", weights.shape, expected)
+        weights = ops.reshape(weights, (*ops.shape(weights), *[1] * (len(leading) - len(weights.shape))))
+    return ops.reshape(ops.broadcast_to(weights, ops.shape(values)[:-1]), (-1,))
+
+
+class RankedRows:
+    """Relevance of the ranked results of a batch, one row for each list.
+
+    Args:
+        metric: A metric, or an aggregator of several, with `k`, `pre_sorted`, `name` and `dtype`.
+        y_true: (..., N), labels.
+        y_pred: (..., N), scores.
+        sample_weight: Weights of the rows, or None.
+        relevant_counts: Number of relevant items of each row, or None to count them in `y_true`.
+
+    Attributes:
+        relevance: (R, k), 1 for relevant results, best first.
+        relevant_counts: (R,).
+        weights: (R,), or None.
+
+    Raises:
+        ConfigError: if shapes do not match, there are fewer than k columns, or `pre_sorted` is set without counts.
+    """
+
+    def __init__(self, metric: Any, y_true: Any, y_pred: Any, sample_weight: Any, relevant_counts: Any) -> None:
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        check_shape(f"y_true of {metric.name}", y_true.shape, y_pred.shape)
+        if len(y_pred.shape) == 0:
+            raise ConfigError(f"y_pred of {metric.name} is a scalar", expected="shape (B, N)")
+        check_columns(metric.name, metric.k, y_pred.shape[-1])
+        if metric.pre_sorted and relevant_counts is None:
+            raise ConfigError(
+                f"{metric.name} with pre_sorted needs the number of relevant items",
+                fix="Set label_relevant_counts before update_state.",
+            )
+        self.weights = row_weights(metric.name, sample_weight, y_pred, metric.dtype)
+        labels = ops.cast(as_rows(y_true), metric.dtype) > 0
+        if relevant_counts is None:
+            self.relevant_counts = ops.sum(ops.cast(labels, metric.dtype), axis=-1)
+        else:
+            counts = ops.convert_to_tensor(relevant_counts, dtype=metric.dtype)
+            self.relevant_counts = ops.reshape(counts, (-1,))
+            check_shape(f"label_relevant_counts of {metric.name}", self.relevant_counts.shape, labels.shape[:1])
+        if metric.pre_sorted:
+            self.relevance = ops.cast(labels[:, : metric.k], metric.dtype)
+        else:
+            self.relevance = ranked_relevance(labels, as_rows(y_pred), metric.k, metric.dtype)
+
+
+class RankingMetric(keras.metrics.Mean, abc.ABC):
+    """Base class of metrics of the first k results of each row, averaged over rows.
+
+    A subclass implements `compute`: the value of a row, from the relevance of its first k results and its number of
+    relevant items. This class ranks, weights, and averages over all rows since the last reset.
+
+    A label above 0 is relevant. A row with no relevant item has 0, and counts in the mean. Of equal scores, relevant
+    items rank last; NaN ranks below all scores.
+
+    Args:
+        k: Cut-off, the number of results that count. Default 10.
+        pre_sorted: Whether columns are sorted, best first, and possibly truncated; `label_relevant_counts` must then be
+            set before each `update_state`. Default False.
         name: Name of the metric, to which `_<k>` is added. The default is the snake-case name of each metric.
         dtype: Type of the state and the result. Default None: the default float type of Keras.
-        seed: Accepted for programs written for Merlin Models, which shuffles equal scores; it changes nothing here.
+        seed: Accepted for compatibility with Merlin Models, which shuffles equal scores; ignored.
 
     Input shape:
         `y_true` and `y_pred`: (B, N); or (B, L, N), where each step is a row; or (N,), one row. `sample_weight`: one
@@ -78,21 +183,21 @@ class RankingMetric(keras.metrics.Mean, abc.ABC):
 
     @abc.abstractmethod
     def compute(self, relevance: Any, relevant_counts: Any) -> Any:
-        """The number of each row.
+        """The value of each row.
 
         Args:
-            relevance: (R, K), 1 where the result is relevant and 0 where not, best result first.
-            relevant_counts: (R,), number of relevant items of the row, found or not.
+            relevance: (R, K), 1 for relevant results and 0 for others, best first.
+            relevant_counts: (R,), number of relevant items of the row, among the results or not.
 
         Returns:
             (R,).
         """
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Takes rows into the mean.
+        """Adds rows to the mean.
 
-        `label_relevant_counts`, if set, is the number of relevant items of each row, for labels that were cut to the
-        best results; it holds for one call.
+        `label_relevant_counts`, if set, is the number of relevant items of each row, for truncated labels. It applies
+        to one call.
 
         Args:
             y_true: (B, N), above 0 for relevant items.
@@ -100,14 +205,14 @@ class RankingMetric(keras.metrics.Mean, abc.ABC):
             sample_weight: (B,), or (B, L) for (B, L, N). Default None: each row weighs 1.
 
         Raises:
-            ConfigError: if shapes do not fit, there are fewer than k columns, or `pre_sorted` is set without counts.
+            ConfigError: if shapes do not match, there are fewer than k columns, or `pre_sorted` is set without counts.
         """
         counts, self.label_relevant_counts = self.label_relevant_counts, None
         rows = RankedRows(self, y_true, y_pred, sample_weight, counts)
         self.update_ranked(rows.relevance, rows.relevant_counts, rows.weights)
 
     def update_ranked(self, relevance: Any, relevant_counts: Any, weights: Any = None) -> None:
-        """Takes rows that are ranked already into the mean.
+        """Adds rows that are already ranked to the mean.
 
         Args:
             relevance: (R, K') with K' of at least k, 1 for relevant results, best first.
@@ -122,130 +227,25 @@ class RankingMetric(keras.metrics.Mean, abc.ABC):
         return {**super().get_config(), **config, "name": self._base_name}
 
 
-class RankedRows:
-    """Labels and scores of a batch as ranked rows.
-
-    Args:
-        metric: A metric, or an aggregator of several, with `k`, `pre_sorted`, `name` and `dtype`.
-        y_true: (..., N), labels.
-        y_pred: (..., N), scores.
-        sample_weight: Weights of the rows, or None.
-        relevant_counts: Number of relevant items of each row, or None to count them in `y_true`.
-
-    Attributes:
-        relevance: (R, k), 1 for relevant results, best first.
-        relevant_counts: (R,).
-        weights: (R,), or None.
-
-    Raises:
-        ConfigError: if shapes do not fit, there are fewer than k columns, or `pre_sorted` is set without counts.
-    """
-
-    def __init__(self, metric: Any, y_true: Any, y_pred: Any, sample_weight: Any, relevant_counts: Any) -> None:
-        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-        check_shape(f"y_true of {metric.name}", y_true.shape, y_pred.shape)
-        if len(y_pred.shape) == 0:
-            raise ConfigError(f"y_pred of {metric.name} is a single number", expected="(B, N)")
-        check_columns(metric.name, metric.k, y_pred.shape[-1])
-        if metric.pre_sorted and relevant_counts is None:
-            raise ConfigError(
-                f"{metric.name} takes sorted results and does not know how many relevant items there were",
-                fix="Set label_relevant_counts before update_state.",
-            )
-        self.weights = row_weights(metric.name, sample_weight, y_pred, metric.dtype)
-        labels = ops.cast(as_rows(y_true), metric.dtype) > 0
-        if relevant_counts is None:
-            self.relevant_counts = ops.sum(ops.cast(labels, metric.dtype), axis=-1)
-        else:
-            counts = ops.convert_to_tensor(relevant_counts, dtype=metric.dtype)
-            self.relevant_counts = ops.reshape(counts, (-1,))
-            check_shape(f"label_relevant_counts of {metric.name}", self.relevant_counts.shape, labels.shape[:1])
-        if metric.pre_sorted:
-            self.relevance = ops.cast(labels[:, : metric.k], metric.dtype)
-        else:
-            self.relevance = ranked_relevance(labels, as_rows(y_pred), metric.k, metric.dtype)
-
-
-def checked_positive(what: str, value: Any) -> int:
-    """A count as a plain integer.
-
-    Raises:
-        ConfigError: if it is not an integer of at least 1.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ConfigError(f"{what} cannot be", expected="an integer from 1", got=repr(value))
-    return int(value)
-
-
-def check_columns(metric: str, k: int, columns: int | None) -> None:
-    """Refuses a cut-off above the number of columns, where that is known.
-
-    Raises:
-        ConfigError: naming both.
-    """
-    if columns is not None and k > columns:
-        raise ConfigError(
-            f"the cut-off of {metric} is above the number of results",
-            expected=f"at least {k} columns",
-            got=str(columns),
-        )
-
-
-def as_rows(values: Any) -> Any:
-    """Values (..., N) as rows (R, N)."""
-    return ops.reshape(values, (-1, ops.shape(values)[-1]))
-
-
-def row_weights(metric: str, sample_weight: Any, values: Any, dtype: str) -> Any:
-    """One weight for each row of `values`.
-
-    Args:
-        metric: Name of the metric, for errors.
-        sample_weight: None, a number, or weights for the leading axes of `values`, with or without a last axis of 1.
-            For values (B, L, N) also (B,): all steps of an example weigh the same.
-        values: (..., N).
-        dtype: Type of the weights.
-
-    Returns:
-        (R,), or None where there are no weights.
-
-    Raises:
-        ConfigError: if the shapes do not fit.
-    """
-    if sample_weight is None:
-        return None
-    weights = ops.convert_to_tensor(sample_weight, dtype=dtype)
-    leading = tuple(values.shape)[:-1]
-    if len(weights.shape) == len(leading) + 1 and weights.shape[-1] == 1:
-        weights = ops.squeeze(weights, -1)
-    if len(weights.shape) > 0:
-        # Weights of whole examples, (B,) or (B, 1), hold for each of their steps.
-        sizes = zip(weights.shape, leading, strict=False)
-        expected = [1 if axis and size == 1 else full for axis, (size, full) in enumerate(sizes)]
-        check_shape(f"sample_weight of {metric}", weights.shape, expected)
-        weights = ops.reshape(weights, (*ops.shape(weights), *[1] * (len(leading) - len(weights.shape))))
-    return ops.reshape(ops.broadcast_to(weights, ops.shape(values)[:-1]), (-1,))
-
-
 @keras.saving.register_keras_serializable("emrys")
 class AvgPrecisionAt(RankingMetric):
-    """Mean average precision: precision at each relevant result, averaged over those that k results can hold.
+    """Mean average precision: precision at each relevant result, averaged over min(c, k) relevant items.
 
-    For c relevant items in a row, and r(i), 1 if the result of rank i is relevant and else 0:
+    For c relevant items in a row, and r(i) = 1 if the result of rank i is relevant, else 0:
 
         ap = sum over i <= k of r(i) * (relevant among the first i) / i, divided by min(c, k)
 
     A row with no relevant item has 0, and counts in the mean.
 
-    Equal scores are ranked to the disadvantage of the relevant item: it comes after all others of that score.
+    Of equal scores, relevant items rank last.
 
     Args:
-        k: Number of results that are looked at. Default 10.
-        pre_sorted: Whether columns come best first, and perhaps cut to the best; `label_relevant_counts` must then be
+        k: Cut-off, the number of results that count. Default 10.
+        pre_sorted: Whether columns are sorted, best first, and possibly truncated; `label_relevant_counts` must then be
             set before each `update_state`. Default False.
         name: Name of the metric, to which `_<k>` is added. Default "map_at".
         dtype: Type of the state and the result. Default None: the default float type of Keras.
-        seed: Accepted for programs written for Merlin Models, which shuffles equal scores; it changes nothing here.
+        seed: Accepted for compatibility with Merlin Models, which shuffles equal scores; ignored.
 
     Input shape:
         `y_true` and `y_pred`: (B, N), (B, L, N) or (N,). `sample_weight`, optional: one weight for each row.
@@ -280,7 +280,7 @@ class AvgPrecisionAt(RankingMetric):
 
 @keras.saving.register_keras_serializable("emrys")
 class MRRAt(RankingMetric):
-    """Mean reciprocal rank: how high the first relevant result stands.
+    """Mean reciprocal rank of the first relevant result.
 
     For each row:
 
@@ -288,15 +288,15 @@ class MRRAt(RankingMetric):
 
     A row with no relevant item has 0, and counts in the mean.
 
-    Equal scores are ranked to the disadvantage of the relevant item: it comes after all others of that score.
+    Of equal scores, relevant items rank last.
 
     Args:
-        k: Number of results that are looked at. Default 10.
-        pre_sorted: Whether columns come best first, and perhaps cut to the best; `label_relevant_counts` must then be
+        k: Cut-off, the number of results that count. Default 10.
+        pre_sorted: Whether columns are sorted, best first, and possibly truncated; `label_relevant_counts` must then be
             set before each `update_state`. Default False.
         name: Name of the metric, to which `_<k>` is added. Default "mrr_at".
         dtype: Type of the state and the result. Default None: the default float type of Keras.
-        seed: Accepted for programs written for Merlin Models, which shuffles equal scores; it changes nothing here.
+        seed: Accepted for compatibility with Merlin Models, which shuffles equal scores; ignored.
 
     Input shape:
         `y_true` and `y_pred`: (B, N), (B, L, N) or (N,). `sample_weight`, optional: one weight for each row.
@@ -333,26 +333,25 @@ class MRRAt(RankingMetric):
 
 @keras.saving.register_keras_serializable("emrys")
 class NDCGAt(RankingMetric):
-    """Normalised discounted cumulative gain, where an item is relevant or not.
+    """Normalised discounted cumulative gain, with binary relevance.
 
-    For c relevant items in a row, and r(i), 1 if the result of rank i is relevant and else 0:
+    For c relevant items in a row, and r(i) = 1 if the result of rank i is relevant, else 0:
 
         dcg  = sum over i <= k of r(i) / log2(i + 1)
         best = sum over i <= min(c, k) of 1 / log2(i + 1)
         ndcg = dcg / best
 
-    A row with no relevant item has 0, and counts in the mean. Degrees of relevance are not told apart: any label above
-    0 is relevant.
+    A row with no relevant item has 0, and counts in the mean. Any label above 0 is relevant; grades are ignored.
 
-    Equal scores are ranked to the disadvantage of the relevant item: it comes after all others of that score.
+    Of equal scores, relevant items rank last.
 
     Args:
-        k: Number of results that are looked at. Default 10.
-        pre_sorted: Whether columns come best first, and perhaps cut to the best; `label_relevant_counts` must then be
+        k: Cut-off, the number of results that count. Default 10.
+        pre_sorted: Whether columns are sorted, best first, and possibly truncated; `label_relevant_counts` must then be
             set before each `update_state`. Default False.
         name: Name of the metric, to which `_<k>` is added. Default "ndcg_at".
         dtype: Type of the state and the result. Default None: the default float type of Keras.
-        seed: Accepted for programs written for Merlin Models, which shuffles equal scores; it changes nothing here.
+        seed: Accepted for compatibility with Merlin Models, which shuffles equal scores; ignored.
 
     Input shape:
         `y_true` and `y_pred`: (B, N), (B, L, N) or (N,). `sample_weight`, optional: one weight for each row.
@@ -386,8 +385,8 @@ class NDCGAt(RankingMetric):
         discounts = 1.0 / np.log2(np.arange(2, self.k + 2))
         gains = ops.sum(relevance * ops.convert_to_tensor(discounts, dtype=relevance.dtype), axis=-1)
         best = ops.convert_to_tensor(np.concatenate([[0.0], np.cumsum(discounts)]), dtype=relevance.dtype)
-        reachable = ops.cast(ops.minimum(relevant_counts, float(self.k)), "int32")
-        return ops.divide_no_nan(gains, ops.take(best, reachable))
+        best_count = ops.cast(ops.minimum(relevant_counts, float(self.k)), "int32")
+        return ops.divide_no_nan(gains, ops.take(best, best_count))
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -400,15 +399,15 @@ class PrecisionAt(RankingMetric):
 
     A row with no relevant item has 0, and counts in the mean.
 
-    Equal scores are ranked to the disadvantage of the relevant item: it comes after all others of that score.
+    Of equal scores, relevant items rank last.
 
     Args:
-        k: Number of results that are looked at. Default 10.
-        pre_sorted: Whether columns come best first, and perhaps cut to the best; `label_relevant_counts` must then be
+        k: Cut-off, the number of results that count. Default 10.
+        pre_sorted: Whether columns are sorted, best first, and possibly truncated; `label_relevant_counts` must then be
             set before each `update_state`. Default False.
         name: Name of the metric, to which `_<k>` is added. Default "precision_at".
         dtype: Type of the state and the result. Default None: the default float type of Keras.
-        seed: Accepted for programs written for Merlin Models, which shuffles equal scores; it changes nothing here.
+        seed: Accepted for compatibility with Merlin Models, which shuffles equal scores; ignored.
 
     Input shape:
         `y_true` and `y_pred`: (B, N), (B, L, N) or (N,). `sample_weight`, optional: one weight for each row.
@@ -441,7 +440,7 @@ class PrecisionAt(RankingMetric):
 
 @keras.saving.register_keras_serializable("emrys")
 class RecallAt(RankingMetric):
-    """Share of the relevant items that the first k results hold, of those that k results can hold.
+    """Recall at k, relative to the best possible: relevant results among the first k, out of min(c, k).
 
     For c relevant items in a row:
 
@@ -449,15 +448,15 @@ class RecallAt(RankingMetric):
 
     A row with no relevant item has 0, and counts in the mean.
 
-    Equal scores are ranked to the disadvantage of the relevant item: it comes after all others of that score.
+    Of equal scores, relevant items rank last.
 
     Args:
-        k: Number of results that are looked at. Default 10.
-        pre_sorted: Whether columns come best first, and perhaps cut to the best; `label_relevant_counts` must then be
+        k: Cut-off, the number of results that count. Default 10.
+        pre_sorted: Whether columns are sorted, best first, and possibly truncated; `label_relevant_counts` must then be
             set before each `update_state`. Default False.
         name: Name of the metric, to which `_<k>` is added. Default "recall_at".
         dtype: Type of the state and the result. Default None: the default float type of Keras.
-        seed: Accepted for programs written for Merlin Models, which shuffles equal scores; it changes nothing here.
+        seed: Accepted for compatibility with Merlin Models, which shuffles equal scores; ignored.
 
     Input shape:
         `y_true` and `y_pred`: (B, N), (B, L, N) or (N,). `sample_weight`, optional: one weight for each row.

@@ -1,4 +1,4 @@
-"""The names that stand for metrics in `compile(metrics=[...])` and in outputs."""
+"""Registry of metrics, by the names that `compile(metrics=[...])` and outputs accept."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from emrys.blocks.metrics.log_loss_metric import LogLossMetric
 from emrys.blocks.metrics.ranking import AvgPrecisionAt, MRRAt, NDCGAt, PrecisionAt, RecallAt
 from emrys.blocks.utils.registry import Registry
 
-#: Metrics by name: `metrics_registry.parse("recall_at")` makes a `RecallAt`, a metric comes back as it is. "recall"
-#: and "precision" are those of Keras, at a threshold; novelty and popularity bias cannot be made without arguments.
+#: Metrics by name: `metrics_registry.parse("recall_at")` creates a `RecallAt`; a metric is returned unchanged. "recall"
+#: and "precision" are those of Keras, at a threshold; novelty and popularity bias require arguments.
 metrics_registry: Registry[keras.metrics.Metric] = Registry.class_registry("metric")
 
 for _metric, *_names in (

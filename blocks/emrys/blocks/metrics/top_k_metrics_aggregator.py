@@ -1,4 +1,4 @@
-"""TopKMetricsAggregator."""
+"""Several ranking metrics that share one ranking."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from emrys.blocks.metrics.ranking import AvgPrecisionAt, MRRAt, NDCGAt, Precisio
 
 @keras.saving.register_keras_serializable("emrys")
 class TopKMetricsAggregator(keras.metrics.Metric):
-    """Several ranking metrics on the same scores, ranked once for all.
+    """Computes several ranking metrics from one ranking of the scores.
 
     Args:
-        *topk_metrics: The metrics, at least one. Their own `pre_sorted` is not asked: the aggregator ranks for them.
-        pre_sorted: Whether columns come best first, and perhaps cut to the best; `label_relevant_counts` must then be
+        *topk_metrics: The metrics, at least one. Their own `pre_sorted` is ignored, since the aggregator ranks.
+        pre_sorted: Whether columns are sorted, best first, and possibly truncated; `label_relevant_counts` must then be
             set before each `update_state`. Default False.
-        name: Name of the aggregator; results go by the names of the metrics. Default None: from the class.
+        name: Name of the aggregator; the results have the names of the metrics. Default None: from the class.
         dtype: Type of the computation. Default None: the default float type of Keras.
 
     Input shape:
@@ -46,7 +46,7 @@ class TopKMetricsAggregator(keras.metrics.Metric):
         for metric in topk_metrics:
             if not isinstance(metric, RankingMetric):
                 raise ConfigError(
-                    "TopKMetricsAggregator takes ranking metrics alone", expected="RecallAt(10)", got=repr(metric)
+                    "TopKMetricsAggregator accepts ranking metrics only", expected="RecallAt(10)", got=repr(metric)
                 )
         self.topk_metrics = list(topk_metrics)
         self.k = max(metric.k for metric in topk_metrics)
@@ -54,10 +54,10 @@ class TopKMetricsAggregator(keras.metrics.Metric):
         self.label_relevant_counts: Any = None
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Takes rows into each of the metrics.
+        """Adds rows to each of the metrics.
 
-        `label_relevant_counts`, if set, is the number of relevant items of each row, for labels that were cut to the
-        best results; it holds for one call.
+        `label_relevant_counts`, if set, is the number of relevant items of each row, for truncated labels. It applies
+        to one call.
 
         Args:
             y_true: (B, N), above 0 for relevant items.
@@ -65,7 +65,7 @@ class TopKMetricsAggregator(keras.metrics.Metric):
             sample_weight: (B,), or (B, L) for (B, L, N). Default None: each row weighs 1.
 
         Raises:
-            ConfigError: if shapes do not fit, there are fewer than k columns, or `pre_sorted` is set without counts.
+            ConfigError: if shapes do not match, there are fewer than k columns, or `pre_sorted` is set without counts.
         """
         counts, self.label_relevant_counts = self.label_relevant_counts, None
         rows = RankedRows(self, y_true, y_pred, sample_weight, counts)
@@ -85,7 +85,7 @@ class TopKMetricsAggregator(keras.metrics.Metric):
             **kwargs: Arguments of the aggregator: `pre_sorted`, `name`, `dtype`.
 
         Returns:
-            A list that holds one aggregator.
+            A list of one aggregator.
         """
         cutoffs = [top_ks] if isinstance(top_ks, int) else list(top_ks)
         kinds = (RecallAt, MRRAt, NDCGAt, AvgPrecisionAt, PrecisionAt)
@@ -98,7 +98,7 @@ class TopKMetricsAggregator(keras.metrics.Metric):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> TopKMetricsAggregator:
-        """Makes the aggregator that gave `config`."""
+        """Creates the aggregator from `get_config`."""
         arguments = dict(config)
         metrics = [keras.saving.deserialize_keras_object(metric) for metric in arguments.pop("topk_metrics")]
         return cls(*metrics, **arguments)

@@ -1,4 +1,4 @@
-"""Dense layers with their input added to their output."""
+"""Residual dense layers."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ from emrys.blocks.mlp.low_rank_dense import LowRankDense
 
 @keras.saving.register_keras_serializable("emrys")
 class DenseResidualBlock(SequentialBlock):
-    """Dense layers as wide as their input, which is added to what they give: `x ← activation(x + norm(W x + b))`.
+    """Residual dense layers of the width of their input: `x ← activation(x + norm(W x + b))`.
 
     Args:
-        low_rank_dim: Rank of the matrices, which are then products of two. Default: full matrices.
-        activation: What is applied to each sum: a name, a function, or a layer of which every sum gets a copy.
-            Default: `"relu"`.
+        low_rank_dim: Rank of the matrices, each then a product of two. Default: full matrices.
+        activation: Activation of each sum: a name, a function, or a layer, which is copied for each sum. Default:
+            `"relu"`.
         use_bias: Whether there are biases. Default: True.
         dropout: Share of values dropped after each dense layer. Default: none.
-        normalization: `"batch_norm"`, or a layer of which every dense layer gets a copy, or None.
-            Default: `"batch_norm"`.
+        normalization: `"batch_norm"`, a layer, which is copied for each dense layer, or None. Default: `"batch_norm"`.
         depth: Number of layers. Default: 1.
         **dense_kwargs: `kernel_initializer` (`"truncated_normal"`), `bias_initializer` (`"zeros"`),
-            `kernel_regularizer` and `bias_regularizer` (none) of every layer; the name of the block, `name`.
+            `kernel_regularizer` and `bias_regularizer` (none) of each layer, and `name`.
 
     Input shape:
         (B, D), or a dictionary of such tensors, which are concatenated in alphabetical order of their names.
@@ -65,7 +64,7 @@ class DenseResidualBlock(SequentialBlock):
             raise ConfigError("DenseResidualBlock: depth", expected="a number of layers above 0", got=repr(depth))
         if dropout is not None and not 0 <= dropout < 1:
             raise ConfigError("DenseResidualBlock: dropout", expected="a share from 0 to below 1", got=repr(dropout))
-        of_block = {key: dense_kwargs.pop(key) for key in ("name", "trainable", "dtype") if key in dense_kwargs}
+        block_kwargs = {key: dense_kwargs.pop(key) for key in ("name", "trainable", "dtype") if key in dense_kwargs}
         self._arguments = {
             "low_rank_dim": low_rank_dim,
             "activation": activation,
@@ -74,15 +73,15 @@ class DenseResidualBlock(SequentialBlock):
             "normalization": normalization,
             **dense_kwargs,
         }
-        sums = []
+        residuals = []
         for _ in range(depth):
             layers: list[keras.layers.Layer] = [LowRankDense(low_rank_dim, use_bias=use_bias, **dense_kwargs)]
             if dropout:
                 layers.append(keras.layers.Dropout(dropout))
             if normalization is not None:
                 layers.append(_normalization(normalization))
-            sums.append(ResidualBlock(SequentialBlock(layers), activation=_copy(activation)))
-        super().__init__(sums, pre_aggregation="concat", **of_block)
+            residuals.append(ResidualBlock(SequentialBlock(layers), activation=_copy(activation)))
+        super().__init__(residuals, pre_aggregation="concat", **block_kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -90,7 +89,7 @@ class DenseResidualBlock(SequentialBlock):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Makes the block from what `get_config` gave."""
+        """Creates the block from `get_config`."""
         return cls(**from_config(config))
 
 

@@ -1,4 +1,4 @@
-"""A dense layer that can be factorised."""
+"""Dense layer of the width of its input, optionally factorised."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from emrys.blocks.errors import ConfigError
 
 @keras.saving.register_keras_serializable("emrys")
 class LowRankDense(Block):
-    """A linear layer as wide as its input, `W x + b`, or with a factorised matrix, `V (U x) + b`.
+    """Linear layer of the width of its input, `W x + b`, or with a factorised matrix, `V (U x) + b`.
 
-    With D inputs and a rank r it has 2 D r weights instead of D².
+    With D inputs and rank r, the factorised matrix has 2 D r weights instead of D².
 
     Args:
         low_rank_dim: The rank r. Default: none, one full matrix.
@@ -33,7 +33,7 @@ class LowRankDense(Block):
         (B, D)
 
     Raises:
-        ConfigError: if `low_rank_dim` is below 1; when built, if the size of the last axis is not known.
+        ConfigError: if `low_rank_dim` is below 1; when built, if the size of the last axis is unknown.
     """
 
     def __init__(
@@ -61,10 +61,10 @@ class LowRankDense(Block):
         self.dense_u: keras.layers.Dense | None = None
 
     def build(self, input_shape: Shape) -> None:
-        """Makes the layers for the width of the input."""
+        """Creates the layers for the width of the input."""
         shape = as_shape(input_shape)
         if isinstance(shape, dict) or shape[-1] is None:
-            raise ConfigError(f"{self.name} keeps the width of its input", expected="shape (B, D)", got=str(shape))
+            raise ConfigError(f"{self.name}: input shape", expected="(B, D) with a known D", got=str(shape))
         if self.low_rank_dim is not None:
             arguments = {**_fresh(self._dense_arguments), "use_bias": False, "bias_regularizer": None}
             self.dense_u = keras.layers.Dense(self.low_rank_dim, name="dense_u", **arguments)
@@ -84,7 +84,7 @@ class LowRankDense(Block):
 
 
 def _fresh(arguments: dict[str, Any]) -> dict[str, Any]:
-    # An initializer with a seed draws the same numbers for every layer that shares it, and Keras warns of it.
+    # Layers that share a seeded initializer would start with equal weights, and Keras warns of it.
     return {
         name: value.clone() if isinstance(value, keras.initializers.Initializer) else value
         for name, value in arguments.items()

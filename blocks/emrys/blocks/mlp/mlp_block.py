@@ -1,4 +1,4 @@
-"""A dense layer that takes dictionaries."""
+"""Dense layers on tensors or dictionaries of features, and stacks of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Dense(keras.layers.Dense, Block):
         activity_regularizer: Regularizer of the output. Default: none.
         kernel_constraint: Constraint of the weights. Default: none.
         bias_constraint: Constraint of the bias. Default: none.
-        **kwargs: What every layer takes: `name`, `dtype`, `trainable`.
+        **kwargs: Arguments of every layer: `name`, `dtype`, `trainable`.
 
     Input shape:
         (B, D), (B, L, D) dense or ragged, or a dictionary of such tensors, which are concatenated in alphabetical order
@@ -61,7 +61,7 @@ class Dense(keras.layers.Dense, Block):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        # mypy takes the next typed class for the next one: Keras has no types.
+        # Keras has no types, so mypy takes `Block` for the next class.
         super().__init__(
             units,  # type: ignore[arg-type]
             activation=activation,
@@ -76,10 +76,10 @@ class Dense(keras.layers.Dense, Block):
             **kwargs,
         )
         self._concat = ConcatFeatures()
-        self.input_spec = None  # Keras' own admits one tensor
+        self.input_spec = None  # that of Keras only allows a single tensor
 
     def build(self, input_shape: Shape) -> None:
-        """Makes the weights for the concatenated input."""
+        """Creates the weights for the concatenated input."""
         super().build(self._concat.compute_output_shape(as_shape(input_shape)))
         self.input_spec = None
 
@@ -97,20 +97,20 @@ class Dense(keras.layers.Dense, Block):
 
 @keras.saving.register_keras_serializable("emrys")
 class MLPBlock(SequentialBlock):
-    """Dense layers one after the other: `x ← activation(W x + b)`, each followed by dropout and normalisation if asked.
+    """Multi-layer perceptron: `x ← activation(W x + b)` for each layer, with optional dropout and normalization.
 
     Args:
         dimensions: Sizes of the layers.
-        activation: Activation of every layer, or one for each. Default: `"relu"`.
+        activation: Activation of all layers, or one for each. Default: `"relu"`.
         use_bias: Whether the layers have a bias. Default: True.
         kernel_initializer: Initializer of the kernels. Default: `"glorot_uniform"`.
         bias_initializer: Initializer of the biases. Default: `"zeros"`.
         kernel_regularizer: Regularizer of the kernels. Default: none.
         bias_regularizer: Regularizer of the biases. Default: none.
         activity_regularizer: Regularizer of the outputs. Default: none.
-        dropout: Share of values dropped after each layer, or one share for each. Default: none.
-        normalization: `"batch_norm"`, or a layer of which every dense layer gets a copy. Default: none.
-        filter: Which features are used, see `Filter`. Default: all.
+        dropout: Dropout rate after each layer, or one rate for each. Default: none.
+        normalization: `"batch_norm"`, or a layer, which is copied for each dense layer. Default: none.
+        filter: Features to use, see `Filter`. Default: all.
         no_activation_last_layer: Whether the last layer is linear and without dropout. Default: False.
         block_name: Name of the block. Default: `"MLPBlock"`.
 
@@ -193,7 +193,7 @@ class MLPBlock(SequentialBlock):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Makes the block from what `get_config` gave."""
+        """Creates the block from `get_config`."""
         return cls(**from_config(config))
 
 
@@ -201,12 +201,14 @@ def _for_each(argument: str, value: Any, count: int) -> list[Any]:
     if not isinstance(value, (list, tuple)):
         return [value] * count
     if len(value) != count:
-        raise ConfigError(f"MLPBlock: {argument}", expected=f"one value, or {count}, one a layer", got=f"{len(value)}")
+        raise ConfigError(
+            f"MLPBlock: {argument}", expected=f"one value, or {count}, one for each layer", got=f"{len(value)}"
+        )
     return list(value)
 
 
 def _fresh(initializer: Any) -> Any:
-    # Keras warns when one seeded initializer serves several layers: they would start out equal.
+    # Layers that share a seeded initializer would start with equal weights, and Keras warns of it.
     return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
 
 
