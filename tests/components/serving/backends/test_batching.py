@@ -1,13 +1,25 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from emrys.blocks.errors import DataError
-from emrys.components.serving.backends.batching import answer, join, split
+from emrys.blocks.workflow import NULL_INT, FittedWorkflow
+from emrys.components.serving.backends.batching import RAW_PADDING, TRANSFORMED_PADDING, answer, join, split
+from emrys.components.serving.backends.transform_step import TransformStep
+from emrys.components.serving.packing import pack
+
+#: A fitted workflow with every operator, and raw rows.
+SAVED = Path(__file__).resolve().parents[3] / "saved" / "workflow"
 
 
 class Halves:
     """Half of `x`, and the sum of `tags`; refuses negative `x`, cannot compute 13, and keeps the size of each batch."""
+
+    padding = TRANSFORMED_PADDING
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -58,15 +70,46 @@ def test_one_request_is_computed_once_even_when_it_fails():
     assert answer(step, []) == []
 
 
-def test_join_pads_numbers_with_0_and_strings_with_nothing():
-    joined = join(
-        [
-            {"ids": np.array([[5]]), "words": np.array([[b"a", b"b"]], object)},
-            {"ids": np.array([[6, 7], [8, 0]]), "words": np.array([[b"c"], [b""]], object)},
-        ]
-    )
-    assert joined["ids"].tolist() == [[5, 0], [6, 7], [8, 0]]
-    assert joined["words"].tolist() == [[b"a", b"b"], [b"c", b""], [b"", b""]]
+def test_join_pads_raw_lists_with_null_and_transformed_ones_with_0():
+    requests = [
+        {"ids": np.array([[5]]), "x": np.array([[0.5]], "float32"), "words": np.array([[b"a", b"b"]], object)},
+        {
+            "ids": np.array([[6, 7], [8, 0]]),
+            "x": np.array([[1.0, 2.0], [3.0, 0.0]], "float32"),
+            "words": np.array([[b"c"], [b""]], object),
+        },
+    ]
+    raw, transformed = join(requests, RAW_PADDING), join(requests, TRANSFORMED_PADDING)
+    assert raw["ids"].tolist() == [[5, NULL_INT], [6, 7], [8, 0]]
+    assert transformed["ids"].tolist() == [[5, 0], [6, 7], [8, 0]]
+    np.testing.assert_array_equal(raw["x"], [[0.5, np.nan], [1.0, 2.0], [3.0, 0.0]])
+    assert raw["words"].tolist() == [[b"a", b"b"], [b"c", b""], [b"", b""]]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_answer_is_the_same_alone_and_in_any_company(seed):
+    step = TransformStep(FittedWorkflow.load(SAVED / "fitted"))
+    rows = json.loads((SAVED / "rows.json").read_text(encoding="utf-8"))
+    rows = [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
+    draw = np.random.default_rng(seed)
+    requests = []
+    for _ in range(int(draw.integers(2, 6))):
+        chosen = [dict(rows[index]) for index in draw.integers(0, len(rows), int(draw.integers(1, 4)))]
+        for row in chosen:  # lists of all lengths, the empty one included
+            for name, value in row.items():
+                if isinstance(value, list):
+                    row[name] = (
+                        [value[index] for index in draw.integers(0, len(value), int(draw.integers(0, 7)))]
+                        if value
+                        else []
+                    )
+        requests.append(pack(chosen, step.inputs))
+    for request, together in zip(requests, answer(step, requests), strict=True):
+        alone = step(request)
+        for name, values in alone.items():
+            width = values.shape[1]
+            np.testing.assert_array_equal(together[name][:, :width], values, err_msg=name)
+            assert not together[name][:, width:].any(), name
 
 
 def test_split_cuts_at_the_rows():

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from emrys.blocks.workflow import NULL_INT, PADDING
 from emrys.components.serving.columns import Columns
+
+#: Values after the end of a list, by kind of dtype: null in raw columns, where 0 is an id like any other.
+RAW_PADDING: Mapping[str, object] = {"i": NULL_INT, "f": np.nan, "O": b""}
+
+#: The same in transformed columns, whose ids keep 0 for padding.
+TRANSFORMED_PADDING: Mapping[str, object] = {"i": PADDING, "f": 0.0, "O": b""}
 
 
 class BatchStep(Protocol):
-    """A step that computes each row of a batch independently."""
+    """A step that computes each row of a batch independently.
+
+    Attributes:
+        padding: Values after the end of a list in its inputs, by kind of dtype.
+    """
+
+    padding: ClassVar[Mapping[str, object]]
 
     def check(self, columns: Columns) -> None:
         """Raises DataError if the columns of a request are invalid."""
@@ -43,16 +56,17 @@ def answer(step: BatchStep, requests: Sequence[Columns]) -> list[Columns | Excep
     return answers
 
 
-def join(requests: Sequence[Columns]) -> Columns:
+def join(requests: Sequence[Columns], padding: Mapping[str, object]) -> Columns:
     """Concatenates requests by rows; lists are padded to the longest.
 
     Args:
         requests: Columns of each request, the same names in each; (B, 1) or (B, L).
+        padding: Values after the end of a list, by kind of dtype.
 
     Returns:
         Columns with the rows of all requests.
     """
-    return {name: _stack([request[name] for request in requests]) for name in requests[0]}
+    return {name: _stack([request[name] for request in requests], padding) for name in requests[0]}
 
 
 def split(columns: Columns, rows: Sequence[int]) -> list[Columns]:
@@ -73,7 +87,7 @@ def _together(step: BatchStep, requests: Sequence[Columns]) -> list[Columns | Ex
     if len(requests) < 2:
         return [_alone(step, request) for request in requests]
     try:
-        return [*split(step(join(requests)), [_rows(request) for request in requests])]
+        return [*split(step(join(requests, step.padding)), [_rows(request) for request in requests])]
     except Exception:  # any error belongs to one of the requests
         return [_alone(step, request) for request in requests]
 
@@ -89,12 +103,12 @@ def _rows(request: Columns) -> int:
     return len(next(iter(request.values())))
 
 
-def _stack(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+def _stack(parts: Sequence[npt.NDArray[Any]], padding: Mapping[str, object]) -> npt.NDArray[Any]:
     width = max(part.shape[1] for part in parts)
     if all(part.shape[1] == width for part in parts):
         return np.concatenate(parts)
-    padding = b"" if parts[0].dtype == np.object_ else 0
-    stacked = np.full((sum(len(part) for part in parts), width), padding, dtype=parts[0].dtype)
+    dtype = parts[0].dtype
+    stacked = np.full((sum(len(part) for part in parts), width), padding[dtype.kind], dtype=dtype)
     start = 0
     for part in parts:
         stacked[start : start + len(part), : part.shape[1]] = part

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from emrys.blocks.errors import ArtifactError, DataError
+from emrys.components.serving.backends.batching import TRANSFORMED_PADDING
 from emrys.components.serving.columns import Column, Columns, check_columns, read_columns
 
 #: Contents of the version folder of the model.
@@ -38,6 +39,8 @@ class ModelStep:
     Raises:
         ArtifactError: if the signature has other inputs or another output.
     """
+
+    padding: ClassVar[Mapping[str, object]] = TRANSFORMED_PADDING
 
     def __init__(self, folder: str | os.PathLike[str], columns: Sequence[Column], output: str) -> None:
         self.inputs = tuple(columns)

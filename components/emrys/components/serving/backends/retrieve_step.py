@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from emrys.blocks.io import file_sha256, read_json, write_json
 from emrys.blocks.retrieval.seen_items import SeenItems
 from emrys.blocks.retrieval.top_k_layer import TopKLayer
 from emrys.blocks.workflow import FIRST_KNOWN
+from emrys.components.serving.backends.batching import TRANSFORMED_PADDING
 from emrys.components.serving.backends.item_index import read_index
 from emrys.components.serving.backends.model_step import COLUMNS, SAVED_MODEL, ModelStep
 from emrys.components.serving.columns import (
@@ -52,6 +53,8 @@ class RetrieveStep:
         seen: Ids in the transformed data of the items that each user has seen, by the raw id of the user.
         histories: List columns of the query that contain items.
     """
+
+    padding: ClassVar[Mapping[str, object]] = TRANSFORMED_PADDING
 
     def __init__(
         self, tower: ModelStep, index: TopKLayer, items: pa.Table, seen: SeenItems, histories: Sequence[str]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from emrys.blocks.workflow import FittedWorkflow
+from emrys.components.serving.backends.batching import RAW_PADDING
 from emrys.components.serving.columns import Column, Columns, check_columns
 
 #: Folder of the fitted workflow in a version of the model.
@@ -21,6 +24,8 @@ class TransformStep:
     Args:
         workflow: The fitted workflow.
     """
+
+    padding: ClassVar[Mapping[str, object]] = RAW_PADDING
 
     def __init__(self, workflow: FittedWorkflow) -> None:
         self.workflow = workflow
