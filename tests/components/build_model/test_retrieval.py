@@ -77,7 +77,9 @@ def test_what_an_architecture_needs():
     without = SCHEMA.excluding_by_name(["history"])
     with pytest.raises(SchemaError, match=r"^build_model: youtube-dnn needs the histories of users; expected a list"):
         build("youtube-dnn", without)
-    with pytest.raises(SchemaError, match=r"build_model: a retrieval model needs exactly one column tagged USER_ID; got none"):
+    with pytest.raises(
+        SchemaError, match=r"build_model: a retrieval model needs exactly one column tagged USER_ID; got none"
+    ):
         build("matrix-factorization", SCHEMA.excluding_by_name(["userId"]))
     with pytest.raises(ConfigError) as caught:
         BuildModelConfig(architecture="dnn")

@@ -20,7 +20,9 @@ def test_roles_come_from_tags():
 def test_one_target_of_two_is_chosen_by_name():
     both = schema(**COLUMNS, click="binary_classification target")
     assert ColumnRoles.of(both, "click").target == "click"
-    with pytest.raises(SchemaError, match=r"must have exactly one binary target; .*, got like, click. Tag it, or name the target"):
+    with pytest.raises(
+        SchemaError, match=r"must have exactly one binary target; .*, got like, click. Tag it, or name the target"
+    ):
         ColumnRoles.of(both)
 
 

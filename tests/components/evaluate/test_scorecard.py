@@ -99,7 +99,8 @@ def test_histogram_by_label():
         (np.zeros((4, 2)), "the model must return one score per row; expected (4, 1), got (4, 2)"),
         (
             [0.1, float("nan"), 0.3, float("inf")],
-            "the model returned scores that are not finite; expected probabilities, got 2 of NaN or infinity, the first in"
+            "the model returned scores that are not finite; expected probabilities, got 2 of "
+            "NaN or infinity, the first in"
             " row 1. Check whether the training diverged; a lower learning rate may help.",
         ),
         (

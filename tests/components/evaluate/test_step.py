@@ -164,7 +164,8 @@ def test_a_schema_without_the_target(inputs, tmp_path, tmp_path_factory):
         inputs,
         tmp_path / "out",
         SchemaError,
-        "evaluate: the schema must have exactly one binary target; expected one column with the tag binary_classification, got"
+        "evaluate: the schema must have exactly one binary target; expected one column with the "
+        "tag binary_classification, got"
         " none. Tag it in the schema step.",
         schema=schema,
     )

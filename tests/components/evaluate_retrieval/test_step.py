@@ -14,9 +14,10 @@ from emrys.components.contracts.evaluation import Evaluation
 from emrys.components.contracts.feature_schema import FeatureSchema
 from emrys.components.contracts.measured_rows import MODEL, PRODUCTION
 from emrys.components.contracts.model import ModelArtifact
+from emrys.components.contracts.retrieval_evaluation import CANDIDATES_FILE, SEEN_ITEMS_FILE
 from emrys.components.contracts.splits import Splits
 from emrys.components.contracts.transformed import Transformed
-from emrys.components.evaluate_retrieval.step import CANDIDATES_FILE, SEEN_ITEMS_FILE, EvaluateRetrievalConfig, run
+from emrys.components.evaluate_retrieval.step import EvaluateRetrievalConfig, run
 from emrys.components.model_registry.registry import Registry
 
 SMALL = EvaluateRetrievalConfig(k=5, recall_k=20, batch_size=64)
@@ -139,8 +140,7 @@ def test_a_search_that_finds_too_little_fails(made, tmp_path):
     with pytest.raises(EmrysError) as caught:
         evaluate(made, tmp_path / "out", config)
     assert str(caught.value).startswith(
-        "evaluate_retrieval: the recall of the approximate search is too low; "
-        "expected a share of at least 1, got 0."
+        "evaluate_retrieval: the recall of the approximate search is too low; expected a share of at least 1, got 0."
     )
     assert not (tmp_path / "out").exists()
 
@@ -174,7 +174,9 @@ def test_a_model_that_ranks_is_refused(made, tmp_path):
     with ModelArtifact.create(tmp_path / "model", {}) as work:
         model.save(work / "model.keras")
         (work / "summary.txt").write_text("")
-    with pytest.raises(ArtifactError, match="the model is not a retrieval model; expected a retrieval model, got Model"):
+    with pytest.raises(
+        ArtifactError, match="the model is not a retrieval model; expected a retrieval model, got Model"
+    ):
         run(made / "splits", made / "data", tmp_path / "model", made / "schema", SMALL, tmp_path / "out")
 
 

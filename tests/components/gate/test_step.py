@@ -164,13 +164,17 @@ class TestMeasures:
         np.testing.assert_allclose(WeightedAuc(scores, labels, units).resampled(draws), expected)
 
     def test_a_resample_with_one_class_has_no_auc(self):
-        found = WeightedAuc(np.array([0.1, 0.9]), np.array([0.0, 1.0]), np.array([0, 1])).resampled(np.array([[1.0, 0.0], [1.0, 1.0]]))
+        found = WeightedAuc(np.array([0.1, 0.9]), np.array([0.0, 1.0]), np.array([0, 1])).resampled(
+            np.array([[1.0, 0.0], [1.0, 1.0]])
+        )
         assert np.isnan(found[0])
         assert found[1] == 1.0
 
     def test_mean_by_hand(self):
         # Unit 0 drawn twice: (2 * (1 + 2) + 6) / (2 * 2 + 1) = 12 / 5.
-        found = WeightedMean(np.array([1.0, 2.0, 6.0, np.nan]), np.array([0, 0, 1, 1]), 2).resampled(np.array([[2.0, 1.0]]))
+        found = WeightedMean(np.array([1.0, 2.0, 6.0, np.nan]), np.array([0, 0, 1, 1]), 2).resampled(
+            np.array([[2.0, 1.0]])
+        )
         assert found.tolist() == [2.4]
 
     def test_users_are_drawn_and_not_rows(self):

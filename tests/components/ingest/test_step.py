@@ -201,7 +201,7 @@ def test_a_log_that_is_split_already_keeps_its_split(tmp_path, capsys):
     assert again.metadata["split"] == "given"
     assert again.metadata["content"] == first.metadata["content"]
     texts = [event["text"] for event in events(capsys) if event["event"] == "message"]
-    assert texts == ["the data set comes in train, valid and test; its split is kept"]
+    assert texts == ["the data set is already split into train, valid and test"]
 
 
 def test_train_after_test_is_refused_but_for_other_ways_to_split(tmp_path):
@@ -209,8 +209,9 @@ def test_train_after_test_is_refused_but_for_other_ways_to_split(tmp_path):
         write(tmp_path / "made" / f"{name}.parquet", timestamp=list(range(start, start + 20)))
     path = tmp_path / "made"
     assert error_of(path, tmp_path) == (
-        f"ingest: {path}: column 'timestamp': train goes on after test has begun; expected no row of train after 1010, "
-        "the first of test, got 1019. Split in time order, or choose another way to split."
+        f"ingest: {path}: column 'timestamp': train has rows later than the first row of test; "
+        "expected no row of train after 1010, "
+        "the first of test, got 1019. Split by time, or choose another split method."
     )
     assert ingest(path, tmp_path, split="random").metadata["rows"] == {"train": 20, "valid": 20, "test": 20}
 
@@ -285,28 +286,30 @@ FEATURES = ("title", "genres", "release_year", "gender", "age", "occupation", "z
         ),
         (
             {"rating": [2.0, 4.0] * 9 + [5.0, 4.0]},
-            "column 'rating_binary': the label has only one class in the test split; expected ratings above 3 and others, "
-            "got 2 rows, all 1. Give more ratings, or split in another way.",
+            "column 'rating_binary': the label has only one class in the test split; expected "
+            "ratings above 3 and others, "
+            "got 2 rows, all 1. Use more ratings, or another split method.",
         ),
         (
             {"rating": [3.0] * 20},
-            "column 'rating_binary': the label has only one class in the train split; expected ratings above 3 and others, "
-            "got 16 rows, all 0. Give more ratings, or split in another way.",
+            "column 'rating_binary': the label has only one class in the train split; expected "
+            "ratings above 3 and others, "
+            "got 16 rows, all 0. Use more ratings, or another split method.",
         ),
         (
             {"gender": pa.nulls(20)},
             "column 'gender': every value is null in the train split; expected a value in some rows. "
-            "Fill the column, or leave it out.",
+            "Fill the column, or remove it.",
         ),
         (
             {"release_year": [float("nan")] * 16 + [1990.0] * 4},
             "column 'release_year': every value is null in the train split; expected a value in some rows. "
-            "Fill the column, or leave it out.",
+            "Fill the column, or remove it.",
         ),
         (
             {"genres": [[], [""]] * 10},
             "column 'genres': every value is null in the train split; expected a value in some rows. "
-            "Fill the column, or leave it out.",
+            "Fill the column, or remove it.",
         ),
     ],
 )
@@ -366,7 +369,8 @@ def test_files_of_one_folder_with_other_columns(tmp_path):
     write(tmp_path / "logs" / "a.parquet", drop=[*FEATURES])
     path = write(tmp_path / "logs" / "b.parquet", drop=FEATURES[1:])
     assert error_of(tmp_path / "logs", tmp_path) == (
-        f"ingest: {path}: the columns of the file differ from those of the other files; expected those of a.parquet: userId, movieId, "
+        f"ingest: {path}: the columns of the file differ from those of the other files; expected "
+        "those of a.parquet: userId, movieId, "
         "timestamp, rating, got userId, movieId, timestamp, rating, title"
     )
 

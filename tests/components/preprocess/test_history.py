@@ -73,7 +73,9 @@ def test_items_of_another_type_are_refused(tmp_path):
         categorical=("title",), categorical_lists=(), continuous=(), target_encoded=(), history="history",
         history_of="title",
     )  # fmt: skip
-    with pytest.raises(DataError, match="column 'history': the type of the history differs from the type of its items; expected"):
+    with pytest.raises(
+        DataError, match="column 'history': the type of the history differs from the type of its items; expected"
+    ):
         run(splits, config, data=tmp_path / "data", workflow=tmp_path / "workflow")
     assert not (tmp_path / "data").exists()
 

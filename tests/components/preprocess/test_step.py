@@ -300,7 +300,7 @@ USED = only(
             only(categorical=("zip",)),
             "train",
             "column 'zip': the column is missing; got userId, movieId, timestamp, rating, rating_binary, genres, "
-            "release_year, gender, age. Leave it out of the configuration, or rename a column.",
+            "release_year, gender, age. Remove it from the configuration, or rename a column.",
         ),
         ({}, only(categorical=("Gender",)), "train", "column 'Gender': the column is missing; got"),
         ({}, only(categorical=("Gender",)), "train", "Did you mean 'gender'?"),
@@ -327,20 +327,20 @@ USED = only(
             {"gender": [None, "", None, ""]},
             USED,
             "train",
-            "column 'gender': every value of the column is null; expected a value in some row. Leave it out of the",
+            "column 'gender': every value of the column is null; expected a value in some row. Remove it from the",
         ),
         ({"genres": [[], None, [None], [""]]}, USED, "train", "column 'genres': every value of the column is null"),
         (
             {"release_year": [None, math.nan, None, None]},
             USED,
             "train",
-            "column 'release_year': the column holds nothing",
+            "column 'release_year': every value of the column is null",
         ),
         (
             {"rating": [5.0, 4, 4, 5]},
             USED,
             "train",
-            "column 'rating_binary': the label has only one class; expected at least two values, got 1. Take more rows",
+            "column 'rating_binary': the label has only one class; expected at least two values, got 1. Use more rows",
         ),
         (
             {"rating_binary": [0, None, 1, 1]},

@@ -125,7 +125,7 @@ def test_a_decision_about_another_evaluation(make_run, tmp_path):
 def test_a_run_from_before_statistics_were_kept(make_run):
     outputs = make_run()
     del outputs["statistics"]
-    text = r"the run has no statistics\. Run the pipeline again: a version holds what the step validate writes\."
+    text = r"the run has no statistics\. Run the pipeline again: a version needs the artifact of the step validate\."
     with pytest.raises(ArtifactError, match=text):
         run(outputs, "", "ranking")
 

@@ -120,7 +120,7 @@ class TestNumbers:
         assert found.rows == {"train": 2000, "valid": 200, "test": 200}
         share = sum(count for value, count in found.columns["rating_binary"].values.top if value == 1) / 20
         assert f"train 2,000 {share:.1f} % 2001-09-09 2001-09-09" in made.page.words
-        assert "One finding for which these data are not fit; the run was marked" in made.page.words
+        assert "One error; the run was marked" in made.page.words
         assert "column 'age': the values changed since the previous run" in made.page.words
         assert "age: the median was 39 and is 59." in made.page.words  # the picture says so
         (drift,) = (one["distance"] for one in found.validation["drift"]["age"] if one["part"] == "values")
@@ -147,7 +147,7 @@ class TestOutcome:
         checks = len(GateDecision(promoted.run["decision"]).decision["checks"])
         assert f"Gate: passed The model passed {checks} checks." in words
         assert f"went into production in {promoted.folder / 'registry'}." in words
-        assert "largest difference of two scores 6e-08 rows compared 1,622 answered by a Triton server" in words
+        assert "largest absolute difference of scores 6e-08 rows compared 1,622 computed by a Triton server" in words
         assert "seen left out 12" in words
         assert "name films version in Triton 7 inputs userId, movieId" in words
 
@@ -166,18 +166,18 @@ class TestOutcome:
     def test_not_passed(self, failed):
         words = failed.page.words
         assert "The model: did not pass the gate" in words
-        assert "Gate: not passed The model was not exported, because:" in words
+        assert "Gate: not passed The model was not exported:" in words
         reasons = GateDecision(failed.run["decision"]).reasons
         assert len(reasons) > 2
         assert all(reason in words for reason in reasons)
         assert "There is no ensemble: only a model that passes the gate is exported." in words
         assert "No version was promoted: the model did not pass the gate." in words
-        assert "No registry was given, so there is no version to compare with." in words
+        assert "There is no registry, and so no version to compare with." in words
 
     def test_passed_and_nothing_to_promote_it_to(self, retrieval):
         words = retrieval.page.words
         assert "Recommendations on made The model: passed the gate, not promoted" in words
-        assert "No version was promoted: no registry was given." in words
+        assert "No version was promoted: there is no registry." in words
         assert "search approximate, as in every catalogue above 1,000 items items 1,234" in words
         assert "share of the exact results 0.9700, at least 0.9 is needed lists that a query looks at 8 of 64" in words
 

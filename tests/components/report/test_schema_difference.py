@@ -39,7 +39,7 @@ def test_what_is_compared_of_a_column(tmp_path):
         SchemaChange("a", "tags", "user", "categorical, user"),
         SchemaChange("b", "type", "int32", "float32"),
         SchemaChange("c", "role", "context", "user"),
-        SchemaChange("gone", "column", "there", "gone"),
+        SchemaChange("gone", "column", "present", "removed"),
     ]
 
 

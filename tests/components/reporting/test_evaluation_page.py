@@ -93,7 +93,7 @@ def test_it_says_what_was_measured(shown, page):
     model, means = card.model, card.baselines[0]
     assert f"reaches an AUC of {model.auc:.4f}" in page.words
     assert f"above the baseline of user and item means ({means.auc:.4f})" in page.words
-    assert f"the model went {100 * (model.auc - 0.5) / 0.25:.1f} % of the way" in page.words
+    assert f"the model covers {100 * (model.auc - 0.5) / 0.25:.1f} % of the" in page.words
     for row in (model, *card.baselines):
         assert f"{row.name} {row.ranking.ndcg:.4f} {row.ranking.mrr:.4f} {row.ranking.recall:.4f}" in page.words
     assert f"Popularity {card.baselines[1].auc:.4f} {DASH} {DASH} {DASH}" in page.words

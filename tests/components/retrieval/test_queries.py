@@ -37,7 +37,9 @@ def test_the_catalogue_has_each_item_once_with_what_its_first_row_says(catalogue
 
 def test_a_catalogue_without_items(tmp_path):
     pq.write_table(pa.table({"movieId": [1, 2, 3], "liked": [1, 1, 0]}), tmp_path / "train.parquet")
-    with pytest.raises(DataError, match=r"column 'movieId': there is no item to recommend; expected an item with a positive label"):
+    with pytest.raises(
+        DataError, match=r"column 'movieId': there is no item to recommend; expected an item with a positive label"
+    ):
         Catalogue.of(tmp_path / "train.parquet", "movieId", "liked", [])
 
 

@@ -99,7 +99,7 @@ class TestInjectedDrift:
             f"validate: {tmp_path}/second-splits: column 'age': drift: the values changed since the previous run; "
             "expected Jensen-Shannon distance of at most 0.1"
         )
-        assert text.endswith(f"See {page}; on_anomaly=mark goes on all the same.")
+        assert text.endswith(f"See {page}. With on_anomaly=mark the run continues.")
         assert "median from 39 to 59" in text
         assert error.value.exit_status == 2
         assert sorted(os.listdir(tmp_path)) == ["run", "run-splits", "second-splits", "second.html"]
@@ -188,7 +188,10 @@ MANY = [f"film {i}" for i in range(2000)]
         ({"rating": [float("inf"), 1.0, *[4.0, 1.0] * 999]}, ("range", "rating", "values are infinite", "1 infinite")),
         ({"age": [-1] * 20 + [30, 40] * 990}, ("range", "age", "a value is too small", "-1")),
         ({"rating_binary": [0, 1, 2, 1] * 500}, ("label", "rating_binary", "the label is not binary", "0, 1, 2")),
-        ({"rating_binary": [1] * 2000}, ("label", "rating_binary", "the label has only one class", "2,000 rows, all 1")),
+        (
+            {"rating_binary": [1] * 2000},
+            ("label", "rating_binary", "the label has only one class", "2,000 rows, all 1"),
+        ),
         ({"userId": [None, *range(1999)]}, ("required", "userId", "values are missing", "1 nulls in 2,000 rows")),
         ({"zipcode": [None] * 2000}, ("empty", "zipcode", "there is no value in any row", None)),
         ({"genres": [[]] * 2000}, ("empty", "genres", "there is no element in any list", None)),
@@ -328,7 +331,7 @@ class TestSettings:
         raw = write(tmp_path / "splits")
         found = run(raw, ValidateConfig(), tmp_path / "out", report=tmp_path / "page", now=NOW)
         assert (tmp_path / "page").read_bytes() == found.report.read_bytes()
-        with pytest.raises(DataError, match=f"See {tmp_path}/page;"):
+        with pytest.raises(DataError, match=rf"See {tmp_path}/page\."):
             run(raw, ValidateConfig(min_rows=9999), tmp_path / "no", report=tmp_path / "page", now=NOW)
         assert sorted(os.listdir(tmp_path)) == ["out", "page", "splits"]
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING
 
 from emrys.blocks.errors import SchemaError
 
+if TYPE_CHECKING:  # Merlin imports TensorFlow if it is installed
+    from merlin.schema import ColumnSchema, Schema
 
-def tags_of(column: Any) -> frozenset[str]:
+
+def tags_of(column: ColumnSchema) -> frozenset[str]:
     """The tags of a column of a Merlin schema, as plain strings."""
     return frozenset(str(getattr(tag, "value", tag)) for tag in column.tags)
 
@@ -28,7 +31,7 @@ class ColumnRoles:
     target: str
 
     @classmethod
-    def of(cls, schema: Any, target: str | None = None) -> ColumnRoles:
+    def of(cls, schema: Schema, target: str | None = None) -> ColumnRoles:
         """Finds the columns by their tags.
 
         Args:

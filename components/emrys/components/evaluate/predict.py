@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,11 @@ from emrys.components.contracts.feature_schema import FeatureSchema
 from emrys.components.contracts.model import ModelArtifact
 from emrys.components.model_registry.production import ProductionVersion
 
+if TYPE_CHECKING:  # Merlin imports TensorFlow if it is installed
+    from merlin.schema import Schema
 
-def predict_scores(model: Path, file: Path, schema: Any, target: str, batch_size: int) -> npt.NDArray[np.float64]:
+
+def predict_scores(model: Path, file: Path, schema: Schema, target: str, batch_size: int) -> npt.NDArray[np.float64]:
     """Scores every row of a transformed split, in the order of the file.
 
     Args:
@@ -40,7 +43,7 @@ def predict_scores(model: Path, file: Path, schema: Any, target: str, batch_size
     return pick_output(network.predict(rows, verbose=0), target, model)
 
 
-def pick_output(outputs: Any, target: str, model: Path) -> npt.NDArray[np.float64]:
+def pick_output(outputs: npt.ArrayLike | dict[str, npt.ArrayLike], target: str, model: Path) -> npt.NDArray[np.float64]:
     """Selects the output of one target.
 
     Args:

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
@@ -23,12 +23,15 @@ from emrys.components.model_registry.production import production_version
 from emrys.components.reporting.evaluation_page import EvaluationPage
 from emrys.components.reporting.evaluation_view import RankingView
 
+if TYPE_CHECKING:
+    from merlin.schema import Schema
+
 __all__ = ["EvaluateConfig", "best_auc", "run"]
 
 STEP = "evaluate"
 
 #: (model artifact, transformed file, schema, target, batch size) -> (N,) or (N, 1) probabilities in row order.
-Predict = Callable[[Path, Path, Any, str, int], npt.ArrayLike]
+Predict = Callable[[Path, Path, "Schema", str, int], npt.ArrayLike]
 
 
 def run(

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ import pyarrow.parquet as pq
 from emrys.components.contracts.column_roles import tags_of
 from emrys.components.contracts.measured_rows import MeasuredRows
 from emrys.components.evaluation.weighted_metrics import metric_of
+
+if TYPE_CHECKING:  # Merlin imports TensorFlow if it is installed
+    from merlin.schema import Schema
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +77,7 @@ def _value(rows: MeasuredRows, metric: str, scorer: str, mask: npt.NDArray[np.bo
 MAX_LEVELS = 25
 
 
-def column_slices(raw: Path, schema: Any) -> dict[str, npt.NDArray[np.object_]]:
+def column_slices(raw: Path, schema: Schema) -> dict[str, npt.NDArray[np.object_]]:
     """Values of the categorical columns with few distinct values.
 
     Args:

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -168,8 +168,8 @@ class Fitting:
         return encodings
 
 
-def _key_type(column: RawColumn) -> Any:
-    return column.dtype
+def _key_type(column: RawColumn) -> Literal["int64", "string"]:
+    return "int64" if column.dtype == "int64" else "string"
 
 
 def _std(mean: float, std: float) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from emrys.components.evaluation.slices import Slice
@@ -24,7 +25,7 @@ def roc_plot(curves: Sequence[tuple[str, float, Mapping[str, Sequence[float]]]])
         curves: Name, AUC and points (`false_positive_rate`, `true_positive_rate`) of the model and other scorers.
     """
 
-    def draw(axes: Any) -> None:
+    def draw(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1.0, linestyle=(0, (2, 3)), label="Coin flip · AUC 0.500")
         for (name, auc, points), (colour, dashes) in reversed(list(zip(curves, _LINE_STYLES, strict=False))):
             x, y = points["false_positive_rate"], points["true_positive_rate"]
@@ -44,7 +45,7 @@ def calibration_plot(calibration: Mapping[str, Sequence[float]], error: float) -
         error: The expected calibration error.
     """
 
-    def draw(axes: Any) -> None:
+    def draw(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1.0, linestyle=(0, (2, 3)), label="Perfect calibration")
         label = f"Model · error {error:.3f}"
         x, y = calibration["predicted"], calibration["observed"]
@@ -68,7 +69,7 @@ def histogram_plot(histogram: Mapping[str, Sequence[int]]) -> Markup:
     negative, positive = (np.asarray(histogram[label], np.float64) for label in ("negative", "positive"))
     edges = np.linspace(0.0, 1.0, len(negative) + 1)
 
-    def draw(axes: Any) -> None:
+    def draw(axes: Axes) -> None:
         for rows, colour, name in ((negative, THIRD, "Negative"), (positive, MODEL, "Positive")):
             share = 100.0 * rows / max(rows.sum(), 1.0)
             axes.stairs(share, edges, color=colour, fill=True, alpha=0.22)
@@ -102,7 +103,7 @@ def training_plot(history: Sequence[dict[str, float]], metric: str, title: str) 
     if not lines:
         return None
 
-    def draw(axes: Any) -> None:
+    def draw(axes: Axes) -> None:
         styles: dict[str, dict[str, Any]] = {"Train": {"color": SECOND, "ls": (0, (6, 2))}, "Valid": {"color": MODEL}}
         for side, points in lines.items():
             epochs, values = zip(*points, strict=True)
@@ -122,7 +123,7 @@ def recall_plot(curves: Sequence[tuple[str, Sequence[float]]]) -> Markup:
         curves: Name and recall at 1, 2, … of the model and other scorers.
     """
 
-    def draw(axes: Any) -> None:
+    def draw(axes: Axes) -> None:
         for (name, recalls), (colour, dashes) in zip(curves, _LINE_STYLES, strict=False):
             axes.plot(range(1, len(recalls) + 1), recalls, color=colour, ls=dashes, label=name)
         axes.set(xlabel="Recommended items", ylabel="Recall", xlim=(1, None), ylim=(0, None))
@@ -144,7 +145,7 @@ def slices_plot(slices: Sequence[Slice], metric: str, names: Mapping[str, str]) 
     shown = sorted(slices, key=lambda each: -each.rows)[:_MAX_SLICES]
     y = np.arange(len(shown))
 
-    def draw(axes: Any) -> None:
+    def draw(axes: Axes) -> None:
         for (scorer, name), offset, colour in zip(drawn, (-0.2, 0.2), (MODEL, SECOND), strict=False):
             axes.barh(y + offset, [each.values[scorer] or 0.0 for each in shown], 0.36, color=colour, label=name)
         axes.set_yticks(y, [short_label(f"{each.title} · {each.rows:,}") for each in shown])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib
 from markupsafe import Markup
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
@@ -49,7 +49,7 @@ STYLE = {
 
 
 def svg(
-    name: str, title: str, description: str, draw: Callable[[Any], None], size: tuple[float, float] = (4.3, 3.3)
+    name: str, title: str, description: str, draw: Callable[[Axes], None], size: tuple[float, float] = (4.3, 3.3)
 ) -> Markup:
     """Draws a plot as an SVG element. Equal plots give equal bytes.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from markupsafe import Markup
+from matplotlib.axes import Axes
 
 from emrys.components.contracts.column_statistics import ColumnStatistics, Numbers, Values
 from emrys.components.reporting.svg import MODEL, SECOND, printable, short_label, svg
@@ -67,7 +67,7 @@ def _histogram(
         shares = 100.0 * rows / max(1, rows.sum())
         return np.divide(shares, widths, out=np.zeros(len(widths)), where=widths > 0)
 
-    def draw(axes: Any) -> None:
+    def draw(axes: Axes) -> None:
         for rows, colour, run in ((np.array([0, *before.counts, 0]), SECOND, "Previous"), (counts, MODEL, "This run")):
             axes.stairs(density(rows), edges, color=colour, fill=True, alpha=0.22)
             axes.stairs(density(rows), edges, color=colour, linewidth=1.6, label=run)
@@ -89,7 +89,7 @@ def _bars(name: str, title: str, label: str, before: Values, now: Values) -> Mar
     values = sorted(apart, key=lambda value: (-apart[value], str(value)))[:_SHOWN]
     y = np.arange(len(values))
 
-    def draw(axes: Any) -> None:
+    def draw(axes: Axes) -> None:
         for shares, offset, colour, run in ((was, -0.2, SECOND, "Previous"), (now_is, 0.2, MODEL, "This run")):
             axes.barh(y + offset, [100 * shares.get(value, 0.0) for value in values], 0.36, color=colour, label=run)
         axes.set_yticks(y, [short_label(str(value)) for value in values])
@@ -108,7 +108,7 @@ def _bars(name: str, title: str, label: str, before: Values, now: Values) -> Mar
 def _nulls(name: str, title: str, before: ColumnStatistics, now: ColumnStatistics) -> Markup:
     shares = 100 * before.null_share, 100 * now.null_share
 
-    def draw(axes: Any) -> None:
+    def draw(axes: Axes) -> None:
         axes.barh([0, 1], shares, 0.5, color=[SECOND, MODEL])
         axes.set_yticks([0, 1], ["Previous", "This run"])
         axes.invert_yaxis()
