@@ -265,7 +265,7 @@ ELSEWHERE = {
     ),
     **dict.fromkeys(
         ["ItemRetrievalScorer", "ItemRetrievalTask"],
-        "needs the batch's ids; tests/blocks/retrieval/test_item_retrieval_scorer.py",
+        "needs the batch's ids; tests/blocks/legacy/test_item_retrieval_scorer.py",
     ),
     **dict.fromkeys(["DualEncoderBlock", "HoldOutItems", "QueryItemIdsEmbeddingsBlock"], "tests/blocks/models"),
 }

@@ -342,7 +342,7 @@ def test_matrix_factorization_block_gives_the_cosine(tmp_path):
      lambda: mm.YoutubeDNNRetrievalModelV2(HISTORY, num_sampled=5).candidate_encoder),
     (DataError, "the data misses a column",
      lambda: two_tower().query_embeddings(catalogue(), index="item_id")),
-    (SchemaError, "HoldOutItems looks for the history; expected one list tagged ITEM_ID",
+    (SchemaError, "HoldOutItems: the schema must contain the history; expected one list tagged ITEM_ID",
      lambda: mm.HoldOutItems(SCHEMA)),
 ])  # fmt: skip
 def test_used_wrongly(error, text, make):
@@ -353,7 +353,7 @@ def test_used_wrongly(error, text, make):
 
 @quiet
 def test_first_generation_used_wrongly():
-    with pytest.raises(SchemaError, match="finds nothing that a tower could read; expected columns tagged USER"):
+    with pytest.raises(SchemaError, match="no columns for a tower; expected columns tagged USER"):
         mm.TwoTowerModel(ITEMS, mm.MLPBlock([4]))
     with pytest.raises(ConfigError, match="expected both of one size"):
         mm.TwoTowerBlock(SCHEMA, mm.MLPBlock([4]), mm.MLPBlock([5]))

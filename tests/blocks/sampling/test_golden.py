@@ -103,7 +103,7 @@ def test_popularity_of_the_first_generation(case):
     sampler = mm.PopularityBasedSampler(**case.args)
     batch = {"embeddings": tf.ones((1, 2)), "metadata": {"item_id": tf.constant([4])}}
     if case.inputs.get("metadata") == "without item_id":
-        with pytest.raises(DataError, match="misses the ids among the metadata"):
+        with pytest.raises(DataError, match="misses the item ids"):
             sampler({**batch, "metadata": {}}, item_weights=tf.ones((11, 2)))
         return
     if case.raises:

@@ -1,1 +1,1 @@
-"""The first generation of the API: each name translates onto the second and warns `DeprecationWarning`."""
+"""First generation of the API, deprecated: each name is a translation onto the second generation."""

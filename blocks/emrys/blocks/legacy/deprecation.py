@@ -1,4 +1,4 @@
-"""Telling users of the first generation what has taken its place."""
+"""Deprecation warnings of the first generation."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _QUIET: contextvars.ContextVar[bool] = contextvars.ContextVar("quiet", default=F
 
 
 def warn_deprecated(old: str, new: str, stacklevel: int = 3) -> None:
-    """Warns whoever called the function that calls this one; not `quietly`.
+    """Issues a `DeprecationWarning`, except inside `quietly`.
 
     Args:
-        old: The name that was used.
-        new: What to use instead.
-        stacklevel: That of `warnings.warn`; 3 is the caller's caller.
+        old: The deprecated name.
+        new: Its replacement.
+        stacklevel: See `warnings.warn`; 3 is the caller of the deprecated function.
     """
     if not _QUIET.get():
         warnings.warn(f"{old} is deprecated: use {new} instead.", DeprecationWarning, stacklevel=stacklevel)
@@ -24,7 +24,7 @@ def warn_deprecated(old: str, new: str, stacklevel: int = 3) -> None:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """For what makes first-generation objects itself, of a schema or of a saved model: one warning is enough."""
+    """Suppresses the warnings of nested first-generation objects, created from a schema or a saved model."""
     before = _QUIET.set(True)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Two towers, as the first generation writes them."""
+"""Two-tower block (first generation)."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from emrys.blocks.transforms.l2_norm import L2Norm
 
 @keras.saving.register_keras_serializable("emrys")
 class DualEncoderBlock(ParallelBlock):
-    """A tower of queries and one of items. Deprecated: use `RetrievalModelV2` with two `Encoder`s.
+    """A query tower and an item tower. Deprecated: use `RetrievalModelV2` with two `Encoder`s.
 
     Args:
-        query_block: The tower of queries; it reads its columns from the batch.
-        item_block: The tower of items, the same.
-        pre: Layer before both. Default: none.
-        post: Layer behind both, on the dictionary of their vectors. Default: none.
-        aggregation: Makes one tensor of the dictionary, such as `"cosine"`. Default: none.
-        schema: The columns that are read. Default: those that the towers read.
+        query_block: Query tower; it selects its columns from the batch.
+        item_block: Item tower, likewise.
+        pre: Layer before both towers. Default: none.
+        post: Layer after both, on the dictionary of their vectors. Default: none.
+        aggregation: Aggregation of the dictionary to one tensor, such as `"cosine"`. Default: none.
+        schema: The input columns. Default: those of the towers.
         name: Name of the block.
-        strict: Whether only dictionaries are accepted as input. Default: False.
-        l2_normalization: Whether both vectors are scaled to length 1, before `post`. Default: False.
+        strict: Whether to accept dictionaries only. Default: False.
+        l2_normalization: Whether to normalize both vectors to length 1, before `post`. Default: False.
 
     Input shape:
         Dictionary of tensors by feature name, see `blocks`.
 
     Output shape:
-        Dictionary of `"query"` and `"item"`, (B, D) each, or what `aggregation` makes of it.
+        Dictionary of `"query"` and `"item"`, (B, D) each, or the output of `aggregation`.
     """
 
     def __init__(
@@ -60,20 +60,20 @@ class DualEncoderBlock(ParallelBlock):
         )
 
     def query_block(self) -> Encoder:
-        """The tower of queries as a model of its own, to save or to predict with; its layers are those of the block."""
+        """The query tower as a model, to save or to predict with; it shares its layers with the block."""
         return Encoder(self["query"], name="query_tower")
 
     def item_block(self) -> Encoder:
-        """The tower of items as a model of its own, in the same way."""
+        """The item tower as a model; it shares its layers with the block."""
         return Encoder(self["item"], name="item_tower")
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Makes the block from what `get_config` gave."""
-        given = dict(config)
-        towers = {name: from_config(tower) for name, tower in given.pop("branches")}
+        """Creates the block from `get_config`."""
+        arguments = dict(config)
+        towers = {name: from_config(tower) for name, tower in arguments.pop("branches")}
         with quietly():
-            return cls._of_towers(towers["query"], towers["item"], **from_config(given))
+            return cls._of_towers(towers["query"], towers["item"], **from_config(arguments))
 
     @classmethod
     def _of_towers(cls, query: keras.layers.Layer, item: keras.layers.Layer, **kwargs: Any) -> Self:

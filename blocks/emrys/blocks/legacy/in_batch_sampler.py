@@ -1,4 +1,4 @@
-"""The other items of the batch, as the first generation draws them."""
+"""In-batch negative sampling (first generation)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from emrys.blocks.sampling.in_batch_sampler_v2 import InBatchSamplerV2
 
 @keras.saving.register_keras_serializable("emrys")
 class InBatchSampler(ItemSampler):
-    """Gives the items of the batch back. Deprecated: use `InBatchSamplerV2`, or its name, `"in-batch"`.
+    """Returns the items of the batch. Deprecated: use `InBatchSamplerV2`, or its name, `"in-batch"`.
 
     Args:
-        batch_size: Rows of a batch. Default: what the first batch has.
+        batch_size: Rows of a batch. Default: that of the first batch.
 
     Input shape:
         Dictionary: `embeddings` (B, D), `metadata`, a dictionary of tensors (B,).
@@ -26,7 +26,7 @@ class InBatchSampler(ItemSampler):
         `EmbeddingWithMetadata`, the same.
 
     Raises:
-        DataError: when called, if embeddings and metadata have another number of rows.
+        DataError: when called, if embeddings and metadata differ in their number of rows.
     """
 
     SUCCESSOR = "InBatchSamplerV2"
@@ -45,24 +45,24 @@ class InBatchSampler(ItemSampler):
         self.set_max_num_samples(value)
 
     def add(self, embeddings: Any, items_metadata: Any, training: bool = True) -> None:
-        """Takes the items of a batch."""
+        """Stores the items of a batch."""
         if self.batch_size is None:
             self.set_batch_size(embeddings.shape[0])
         self._batch = EmbeddingWithMetadata(embeddings, dict(items_metadata))
 
     def sample(self) -> EmbeddingWithMetadata:
-        """Gives the items that were added last.
+        """Returns the items that were added last.
 
         Raises:
-            ConfigError: if there are none.
+            ConfigError: if no batch was added.
         """
         if self._batch is None:
-            raise ConfigError(f"{self.name} has no batch to draw from", fix="Call add() first.")
-        found, self._batch = self._batch, None  # a tensor of a graph must not outlive it
-        return found
+            raise ConfigError(f"{self.name} has no batch to sample from", fix="Call add() first.")
+        items, self._batch = self._batch, None  # tensors of a graph must not outlive it
+        return items
 
     def as_candidate_sampler(self, item_id: str) -> CandidateSampler:
-        """The same of the second generation."""
+        """The sampler of the second generation."""
         return InBatchSamplerV2(batch_size=self.batch_size)
 
     def get_config(self) -> dict[str, Any]:

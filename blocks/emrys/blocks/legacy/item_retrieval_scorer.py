@@ -1,4 +1,4 @@
-"""Scores of an item and of sampled ones, as the first generation writes it."""
+"""Scores of the positive and of sampled negatives (first generation)."""
 
 from __future__ import annotations
 
@@ -23,33 +23,32 @@ from emrys.blocks.sampling.candidate_sampler import CandidateSampler
 
 @keras.saving.register_keras_serializable("emrys")
 class ItemRetrievalScorer(Block):
-    """Compares queries with their item and with sampled ones. Deprecated: use `ContrastiveOutput`.
+    """Scores queries against their positive and sampled negatives. Deprecated: use `ContrastiveOutput`.
 
-    In training and testing the input passes, and `call_outputs` scores it; otherwise the output is the score of each
-    pair.
+    In training and testing, `call` returns its input and `call_outputs` computes the scores; otherwise `call` returns
+    the score of each pair.
 
     Args:
         samplers: A sampler or several, of either generation.
-        sampling_downscore_false_negatives: Whether negatives with the id of the row's item get the value below.
-            Default: True.
-        sampling_downscore_false_negatives_value: See there. Default: -655.04.
+        sampling_downscore_false_negatives: Whether negatives with the id of the positive get a low score. Default:
+            True.
+        sampling_downscore_false_negatives_value: That score. Default: -655.04.
         item_id_feature_name: Name of the feature with the ids. Default: `"item_id"`.
-        item_domain: Kept, without effect. Default: `"item_id"`.
+        item_domain: Accepted for compatibility; ignored. Default: `"item_id"`.
         query_name: Name of the queries. Default: `"query"`.
         item_name: Name of the items. Default: `"item"`.
-        cache_query: Kept, without effect: queries are encoded by the model's query encoder. Default: False.
-        sampled_softmax_mode: Accepted as False only: `ContrastiveOutput(to_call=table)` samples from a table.
-        store_negative_ids: Whether the ids of the negatives are given on; they are with down-scoring in any case.
-            Default: False.
+        cache_query: Accepted for compatibility; ignored. Default: False.
+        sampled_softmax_mode: Must be False; use `ContrastiveOutput(to_call=table)` to sample from a table.
+        store_negative_ids: Whether to return the ids of the negatives; always with down-scoring. Default: False.
 
     Input shape:
         Dictionary with queries and items, (B, D) each.
 
     Output shape:
-        (B, 1); in training and testing the input's.
+        (B, 1); in training and testing, the shape of the input.
 
     Raises:
-        ConfigError: if a sampler is none, or in `sampled_softmax_mode`.
+        ConfigError: if a sampler is not a sampler, or `sampled_softmax_mode` is True.
     """
 
     def __init__(
@@ -98,33 +97,33 @@ class ItemRetrievalScorer(Block):
         self.set_required_features()
 
     def set_required_features(self) -> None:
-        """Notes which features the scores need."""
+        """Sets `required_features`, the names of the features that the scores need."""
         needed = {name for sampler in self.samplers for name in getattr(sampler, "required_features", [])}
         self.required_features = sorted(needed | {self.item_id_feature_name})
 
     def build(self, input_shape: Shape) -> None:
-        """Builds the comparison."""
+        """Builds the scores."""
         self.output_block.build(input_shape)
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None, testing: bool | None = None) -> Any:
-        """Gives the scores of the pairs; in training and testing the input."""
+        """Scores the pairs; in training and testing, returns the input."""
         return inputs if training or testing else self.output_block(inputs)
 
     def call_outputs(  # type: ignore[override]
         self, outputs: Any, features: Any = None, training: bool = True, testing: bool = False
     ) -> PredictionOutput:
-        """Scores the items of the batch and sampled ones.
+        """Scores the items of the batch and sampled negatives.
 
         Args:
             outputs: `PredictionOutput` or `Prediction` with the queries and items of a batch.
-            features: The batch's features, the ids among them.
-            training: Whether in training.
-            testing: Whether in testing.
+            features: Features of the batch, including the item ids.
+            training: Whether it is a training step.
+            testing: Whether it is an evaluation step.
 
         Returns:
-            Scores (B, 1 + M), the right item's first, their targets, the ids, and which negatives are valid; in neither
-            of both the scores that came.
+            Scores (B, 1 + M), that of the positive first, their targets, the ids, and the mask of valid negatives;
+            outside of training and testing, the input scores.
 
         Raises:
             ConfigError: if there is no sampler, or the ids are missing.
@@ -134,15 +133,15 @@ class ItemRetrievalScorer(Block):
         if not self.output_block.built:
             shapes = {name: tuple(value.shape) for name, value in outputs.predictions.items()}
             self.output_block.build(shapes)
-        found = self.output_block.call_contrastive(outputs.predictions, features, None, training, testing)
+        prediction = self.output_block.call_contrastive(outputs.predictions, features, None, training, testing)
         positive = tf.reshape(features[self.item_id_feature_name], (-1,))
-        negative = tf.reshape(found.negative_candidate_ids, (-1,))
+        negative = tf.reshape(prediction.negative_candidate_ids, (-1,))
         mask = None
         if self.downscore_false_negatives:
             mask = tf.not_equal(tf.cast(positive, "int64")[:, tf.newaxis], negative[tf.newaxis])
         return PredictionOutput(
-            found.outputs,
-            found.targets,
+            prediction.outputs,
+            prediction.targets,
             positive_item_ids=positive,
             valid_negatives_mask=mask,
             negative_item_ids=negative if self.downscore_false_negatives or self.store_negative_ids else None,
@@ -170,12 +169,12 @@ class ItemRetrievalScorer(Block):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Makes the block from what `get_config` gave."""
+        """Creates the block from `get_config`."""
         with quietly():
             return super().from_config(config)
 
 
 def as_candidate_samplers(samplers: Any, item_id: str) -> list[CandidateSampler]:
-    """Samplers of either generation as those of the second, for ids in the column `item_id`."""
-    given = list(samplers) if isinstance(samplers, (list, tuple)) else [samplers]
-    return [each.as_candidate_sampler(item_id) if isinstance(each, ItemSampler) else each for each in given]
+    """Converts samplers of either generation to the second, for ids in the column `item_id`."""
+    items = list(samplers) if isinstance(samplers, (list, tuple)) else [samplers]
+    return [each.as_candidate_sampler(item_id) if isinstance(each, ItemSampler) else each for each in items]

@@ -1,4 +1,4 @@
-"""Finding the right item, as the first generation writes it."""
+"""Retrieval task (first generation)."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from emrys.blocks.sampling.candidate_sampler import CandidateSampler
 
 @keras.saving.register_keras_serializable("emrys")
 def default_retrieval_metrics() -> tuple[keras.metrics.Metric, ...]:
-    """Recall, MRR, NDCG, MAP and precision at 10, of one sort."""
+    """Recall, MRR, NDCG, MAP and precision at 10, from one ranking."""
     return tuple(TopKMetricsAggregator.default_metrics(top_ks=[10]))
 
 
 @keras.saving.register_keras_serializable("emrys")
 class ItemRetrievalTask(ContrastiveOutput):
-    """Scores of the right item and of sampled ones. Deprecated: use `ContrastiveOutput`.
+    """Output with the scores of the positive and of sampled negatives. Deprecated: use `ContrastiveOutput`.
 
     Args:
         schema: Schema with the column tagged ITEM_ID.
-        samplers: Samplers of either generation. Default: the batch.
-        target_name: Name of the target column. Default: none is needed.
-        task_name: Name of the output. Default: `"item_retrieval_task"`, behind `<target>/` where there is one.
-        task_block: Layer that the input goes through first. Default: none.
-        post_logits: Layer behind the scores, such as `PopularityLogitsCorrection`. Default: none.
-        logits_temperature: What the scores are divided by. Default: 1.
-        cache_query: Kept, without effect: queries are encoded by the model's query encoder. Default: False.
-        store_negative_ids: Whether the ids of the negatives are given on. Default: False.
+        samplers: Samplers of either generation. Default: in-batch.
+        target_name: Name of the target column. Default: none, as the positives are the targets.
+        task_name: Name of the output. Default: `"item_retrieval_task"`, prefixed by `<target>/` if there is a target.
+        task_block: Layer before the scores. Default: none.
+        post_logits: Layer after the scores, such as `PopularityLogitsCorrection`. Default: none.
+        logits_temperature: Divisor of the scores. Default: 1.
+        cache_query: Accepted for compatibility; ignored. Default: False.
+        store_negative_ids: Whether to return the ids of the negatives. Default: False.
 
     Input shape:
         Dictionary of queries and items, (B, D) each: `"query"`, and `"item"` or `"candidate"`.
@@ -48,7 +48,7 @@ class ItemRetrievalTask(ContrastiveOutput):
         (B, 1 + M) in training and testing, otherwise (B, 1).
 
     Raises:
-        SchemaError: if the schema has not one column tagged ITEM_ID.
+        SchemaError: if the schema does not have exactly one column tagged ITEM_ID.
 
     Example:
         >>> import emrys.blocks as mm
@@ -103,7 +103,7 @@ class ItemRetrievalTask(ContrastiveOutput):
 
     @property
     def retrieval_scorer(self) -> ItemRetrievalScorer:
-        """A scorer with the task's options."""
+        """A scorer with the options of the task."""
         with quietly():
             return ItemRetrievalScorer(
                 self.negative_samplers,
@@ -118,7 +118,7 @@ class ItemRetrievalTask(ContrastiveOutput):
         self.cache_query = value
 
     def _use_dot_product(self, shape: Shape) -> None:
-        """Takes the items under the name that the towers of the second generation give them, too."""
+        """Accepts the items as `"candidate"` too, their name in the second generation."""
         second = isinstance(shape, dict) and "item" not in shape and "candidate" in shape
         if second and self.candidate_name == "item":
             self.candidate_name = "candidate"
@@ -127,9 +127,9 @@ class ItemRetrievalTask(ContrastiveOutput):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         config = super().get_config()
-        kept = ("trainable", "dtype", "target_name", "logits_temperature", "store_negative_ids", "schema")
+        shared = ("trainable", "dtype", "target_name", "logits_temperature", "store_negative_ids", "schema")
         return {
-            **{name: config[name] for name in kept},
+            **{name: config[name] for name in shared},
             "samplers": to_config(self._samplers),
             "task_name": config["name"],
             "task_block": config["pre"],
@@ -139,6 +139,6 @@ class ItemRetrievalTask(ContrastiveOutput):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Makes the task from what `get_config` gave."""
+        """Creates the task from `get_config`."""
         with quietly():
             return super().from_config(config)

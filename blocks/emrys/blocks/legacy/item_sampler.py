@@ -1,4 +1,4 @@
-"""Base of the first generation's samplers."""
+"""Base class of samplers (first generation)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,25 @@ from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
 from emrys.blocks.sampling.candidate_sampler import Candidate, CandidateSampler, ids_as_column
 
 
-class ItemSampler(keras.layers.Layer, abc.ABC):
-    """Draws items, with their embeddings. Deprecated: use `CandidateSampler`.
+class EmbeddingWithMetadata(NamedTuple):
+    """Embeddings of items, with their metadata.
 
-    A subclass writes `add` and `sample`.
+    Attributes:
+        embeddings: (M, D)
+        metadata: Tensors (M,) by name, including the ids.
+    """
+
+    embeddings: Any
+    metadata: Mapping[str, Any]
+
+
+class ItemSampler(keras.layers.Layer, abc.ABC):
+    """Base class of samplers of items with their embeddings. Deprecated: use `CandidateSampler`.
+
+    A subclass implements `add` and `sample`.
 
     Args:
-        max_num_samples: Most items that are drawn. Default: no limit.
+        max_num_samples: Maximum number of items. Default: no limit.
 
     Input shape:
         Dictionary: `embeddings` (B, D) of the batch's items, `metadata`, a dictionary of tensors (B,).
@@ -29,28 +41,28 @@ class ItemSampler(keras.layers.Layer, abc.ABC):
         `EmbeddingWithMetadata` of M items.
     """
 
-    #: What users are told to use instead.
+    #: Replacement, for the deprecation warning.
     SUCCESSOR = "CandidateSampler"
 
     def __init__(self, max_num_samples: int | None = None, **kwargs: Any) -> None:
-        warn_deprecated(type(self).__name__, self.SUCCESSOR, stacklevel=_above(self))
+        warn_deprecated(type(self).__name__, self.SUCCESSOR, stacklevel=_stack_level(self))
         super().__init__(**{"autocast": False, **kwargs})
         self.set_max_num_samples(max_num_samples)
         self.built = True
 
     @abc.abstractmethod
     def add(self, embeddings: Any, items_metadata: Any, training: bool = True) -> None:
-        """Takes the items of a batch into account."""
+        """Receives the items of a batch."""
 
     @abc.abstractmethod
     def sample(self) -> EmbeddingWithMetadata:
-        """Gives items."""
+        """Returns items."""
 
     def call(self, inputs: Any, training: bool = True) -> EmbeddingWithMetadata:
-        """Takes the items of a batch and gives items.
+        """Adds the items of a batch and returns items.
 
         Raises:
-            DataError: if the embeddings and the metadata have another number of rows.
+            DataError: if embeddings and metadata differ in their number of rows.
         """
         rows = inputs["embeddings"].shape[0]
         for name, values in inputs["metadata"].items():
@@ -66,42 +78,42 @@ class ItemSampler(keras.layers.Layer, abc.ABC):
 
     @property
     def required_features(self) -> list[str]:
-        """Features that have to be among the metadata."""
+        """Names of features that the metadata must contain."""
         return []
 
     @property
     def max_num_samples(self) -> int | None:
-        """Most items that are drawn."""
+        """Maximum number of items."""
         return self._max_num_samples
 
     def set_max_num_samples(self, value: int | None) -> None:
-        """Sets the most items that are drawn."""
+        """Sets the maximum number of items."""
         self._max_num_samples = value
 
     def as_candidate_sampler(self, item_id: str) -> CandidateSampler:
-        """The sampler of the second generation that draws the same, where `item_id` is the column of the ids."""
+        """Converts to a sampler of the second generation, for ids in the column `item_id`."""
         return _Translated(self, item_id)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """Makes the sampler from what `get_config` gave."""
+        """Creates the sampler from `get_config`."""
         with quietly():
             return super().from_config(config)
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """What is drawn has no shape of its own."""
+        """Not supported: the number of items varies."""
         raise NotImplementedError
 
 
-def _above(sampler: ItemSampler) -> int:
-    """How far above `warn_deprecated` the call of the constructor is: each class with one of its own adds a step."""
-    own = [each for each in type(sampler).__mro__ if "__init__" in vars(each) and issubclass(each, ItemSampler)]
-    return 2 + len(own)
+def _stack_level(sampler: ItemSampler) -> int:
+    """Stack level of the constructor call: every class of the hierarchy with its own `__init__` adds one."""
+    classes = [each for each in type(sampler).__mro__ if "__init__" in vars(each) and issubclass(each, ItemSampler)]
+    return 2 + len(classes)
 
 
 @keras.saving.register_keras_serializable("emrys")
 class _Translated(CandidateSampler):
-    """A sampler of the first generation as one of the second."""
+    """Adapter from a sampler of the first generation to the second."""
 
     def __init__(self, sampler: ItemSampler, item_id: str, **kwargs: Any) -> None:
         super().__init__(max_num_samples=sampler.max_num_samples, **kwargs)
@@ -109,22 +121,22 @@ class _Translated(CandidateSampler):
         self.item_id = item_id
 
     def add(self, items: Candidate) -> None:
-        """Left to the sampler's own `call`."""
+        """Does nothing: the wrapped sampler adds items in its `call`."""
 
     def sample(self) -> Candidate:
-        """Not without a batch."""
-        raise ConfigError(f"{self.name} draws from a batch", fix="Call it on one.")
+        """Not supported: the wrapped sampler needs a batch."""
+        raise ConfigError(f"{self.name} cannot sample without a batch", fix="Call it on a batch.")
 
     def call(
         self, items: Candidate, features: Any = None, targets: Any = None, training: bool = False, testing: bool = False
     ) -> Candidate:
-        """Gives what the sampler gives."""
+        """Calls the wrapped sampler."""
         metadata = {self.item_id: tf.reshape(items.id, (-1,))}
         for name in self.sampler.required_features:
             metadata.setdefault(name, tf.reshape(items.metadata[name], (-1,)))
-        found = self.sampler({"embeddings": items.embedding, "metadata": metadata}, training=training)
-        ids = ids_as_column(found.metadata[self.item_id])
-        return Candidate(ids, {}).with_embedding(found.embeddings)
+        items_drawn = self.sampler({"embeddings": items.embedding, "metadata": metadata}, training=training)
+        ids = ids_as_column(items_drawn.metadata[self.item_id])
+        return Candidate(ids, {}).with_embedding(items_drawn.embeddings)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -133,17 +145,5 @@ class _Translated(CandidateSampler):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> _Translated:
-        """Makes the sampler from what `get_config` gave."""
+        """Creates the sampler from `get_config`."""
         return cls(**{**config, "sampler": keras.saving.deserialize_keras_object(config["sampler"])})
-
-
-class EmbeddingWithMetadata(NamedTuple):
-    """Embeddings of items, and what is known of each.
-
-    Attributes:
-        embeddings: (M, D)
-        metadata: Tensors (M,) by name, the ids among them.
-    """
-
-    embeddings: Any
-    metadata: Mapping[str, Any]

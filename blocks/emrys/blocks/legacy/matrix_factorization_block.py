@@ -1,4 +1,4 @@
-"""Matrix factorization, as the first generation writes it."""
+"""Matrix factorization block (first generation)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emrys.blocks.legacy.query_item_ids_embeddings_block import QueryItemIdsEmbe
 _COSINE: Any = object()
 
 
-def MatrixFactorizationBlock(  # noqa: N802 - looks like the class that it is used as
+def MatrixFactorizationBlock(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     dim: int,
     query_id_tag: Tags = Tags.USER_ID,
@@ -23,25 +23,25 @@ def MatrixFactorizationBlock(  # noqa: N802 - looks like the class that it is us
     aggregation: Any = _COSINE,
     **kwargs: Any,
 ) -> QueryItemIdsEmbeddingsBlock:
-    """The score of a user and an item by the vectors of both. Deprecated: use `MatrixFactorizationModelV2`.
+    """Creates a block that scores user-item pairs by their embeddings. Deprecated: use `MatrixFactorizationModelV2`.
 
     Args:
-        schema: The columns, those of the ids among them.
-        dim: Size of the vectors.
-        query_id_tag: Tag of the column of users. Default: `Tags.USER_ID`.
-        item_id_tag: Tag of the column of items. Default: `Tags.ITEM_ID`.
-        embeddings_initializers: Initializer of both tables, or initializers by name of a column. Default: a truncated
+        schema: Schema with the id columns.
+        dim: Dimension of the embeddings.
+        query_id_tag: Tag of the user id. Default: `Tags.USER_ID`.
+        item_id_tag: Tag of the item id. Default: `Tags.ITEM_ID`.
+        embeddings_initializers: Initializer of both tables, or initializers by column name. Default: a truncated
             normal distribution with standard deviation 0.05.
-        embeddings_l2_reg: Weight, in the loss, of the sum of squares of what a batch looks up. Default: 0.
-        aggregation: Makes one tensor of both vectors; None leaves the dictionary. Default: `CosineSimilarity()`, made
-            anew for each block.
+        embeddings_l2_reg: Weight of the L2 regularization of the embeddings of a batch. Default: 0.
+        aggregation: Aggregation of both vectors to one tensor; None for a dictionary. Default: a new
+            `CosineSimilarity()`.
         **kwargs: Further arguments of `QueryItemIdsEmbeddingsBlock`.
 
     Returns:
-        A block that takes a batch and gives (B, 1), or a dictionary of `"query"` and `"item"`.
+        A block from a batch of features to (B, 1), or to a dictionary of `"query"` and `"item"`.
 
     Raises:
-        SchemaError: if not one column has each of the tags, or one has no domain.
+        SchemaError: if not exactly one column has each of the tags, or one has no domain.
     """
     warn_deprecated("MatrixFactorizationBlock", "MatrixFactorizationModelV2")
     with quietly():

@@ -1,4 +1,4 @@
-"""Negatives from the whole catalogue, as the first generation draws them."""
+"""Popularity-based negative sampling (first generation)."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from emrys.blocks.sampling.popularity_based_sampler_v2 import (
 
 @keras.saving.register_keras_serializable("emrys")
 class PopularityBasedSampler(ItemSampler):
-    """Draws different ids log-uniformly, low ones more often. Deprecated: use `PopularityBasedSamplerV2`.
+    """Draws distinct ids log-uniformly, low ids more often. Deprecated: use `PopularityBasedSamplerV2`.
 
     Args:
-        max_id: One above the highest id that is drawn; the table has a row for it all the same.
-        min_id: The lowest id that is drawn. Default: 0.
-        max_num_samples: How many are drawn. Default: 100.
-        seed: Makes the draws the same in every run of a program. Default: they differ.
-        item_id_feature_name: Name of the ids among the metadata. Default: `"item_id"`.
+        max_id: One above the highest id that is drawn; the table must still have a row for it.
+        min_id: Lowest id that is drawn. Default: 0.
+        max_num_samples: Number of ids that are drawn. Default: 100.
+        seed: Seed of the draws. Default: random.
+        item_id_feature_name: Name of the ids in the metadata. Default: `"item_id"`.
 
     Input shape:
-        Dictionary: `embeddings` and `metadata`, of which the ids have to be there in training; `item_weights`, the
-        rows of all items, (max_id + 1, D).
+        Dictionary: `embeddings` and `metadata`, which must contain the ids in training; `item_weights`, the embeddings
+        of all items, (max_id + 1, D).
 
     Output shape:
         `EmbeddingWithMetadata`: (max_num_samples, D), ids (max_num_samples,), int32.
 
     Raises:
-        ConfigError: if more ids are to be drawn than there are; when called, if the table has another size.
+        ConfigError: if there are fewer ids than draws; when called, if the size of the table differs.
         DataError: when called, if the ids are missing.
     """
 
@@ -63,11 +63,11 @@ class PopularityBasedSampler(ItemSampler):
 
     @property
     def required_features(self) -> list[str]:
-        """The ids."""
+        """The name of the ids."""
         return [self.item_id_feature_name]
 
     def add(self, embeddings: Any, items_metadata: Any, training: bool = True) -> None:
-        """Does nothing: the draw does not depend on the batch."""
+        """Does nothing: the sample does not depend on the batch."""
 
     def call(  # type: ignore[override]
         self, inputs: Any, item_weights: Any = None, training: bool = True
@@ -75,7 +75,7 @@ class PopularityBasedSampler(ItemSampler):
         """Draws items."""
         if training and self.item_id_feature_name not in inputs["metadata"]:
             raise DataError(
-                f"{self.name} misses the ids among the metadata",
+                f"{self.name} misses the item ids in the metadata",
                 column=self.item_id_feature_name,
                 got=", ".join(inputs["metadata"]) or "none",
             )
@@ -85,21 +85,21 @@ class PopularityBasedSampler(ItemSampler):
         return self.sample(item_weights)
 
     def sample(self, item_weights: Any = None) -> EmbeddingWithMetadata:
-        """Draws items; `item_weights` are the rows of all, (max_id + 1, D)."""
+        """Draws items; `item_weights` are the embeddings of all items, (max_id + 1, D)."""
         ids = draw_log_uniform(self.max_num_samples or 0, self.min_id, self.max_id, True, self.seed)
         rows = tf.gather(tf.convert_to_tensor(item_weights), ids)
         return EmbeddingWithMetadata(rows, {self.item_id_feature_name: tf.cast(ids, "int32")})
 
     def get_distribution_probs(self) -> Any:
-        """Probabilities (max_id + 1,), float32, with sum 1; shifted by one against the draws, as released.
+        """Probabilities (max_id + 1,), float32, with sum 1, shifted by one as in Merlin Models.
 
-        `sample` draws the id i with what stands at i + 1.
+        The probability of id i in `sample` is at index i + 1.
         """
         each = log_uniform_probabilities(self.max_id - self.min_id)
         return tf.constant(np.concatenate([np.zeros(self.min_id + 1), each]), "float32")
 
     def as_candidate_sampler(self, item_id: str) -> CandidateSampler:
-        """The same of the second generation."""
+        """The sampler of the second generation."""
         return PopularityBasedSamplerV2(self.max_id, self.min_id, int(self.max_num_samples or 0), seed=self.seed)
 
     def get_config(self) -> dict[str, Any]:

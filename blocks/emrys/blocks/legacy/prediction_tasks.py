@@ -1,4 +1,4 @@
-"""The prediction tasks of the first generation, and the block of several of them."""
+"""Prediction tasks, and the block of several tasks (first generation)."""
 
 from __future__ import annotations
 
@@ -30,30 +30,30 @@ def no_metrics() -> tuple[keras.metrics.Metric, ...]:
 
 @keras.saving.register_keras_serializable("emrys")
 class PredictionTask(ModelOutput):
-    """An output of the first generation: `head(pre(task_block(x)))`. Deprecated: use `ModelOutput` or its subclasses.
+    """Base class of prediction tasks, `head(pre(task_block(x)))`. Deprecated: use `ModelOutput` or its subclasses.
 
-    A subclass says what is learned by its class attributes, and writes `head`.
+    A subclass sets the class attributes for loss and metrics, and implements `head`.
 
     Args:
-        target_name: Name of the target column. Default: the batch's only target.
-        task_name: Name of the output, of its losses and metrics. Default: `<target>/<class in snake case>`.
-        pre: Layer behind `task_block`. Default: none.
-        pre_eval_topk: Accepted as None only: a top-k evaluation is a model of its own, a `TopKEncoder`.
-        task_block: Layer that the input goes through first. Default: none.
-        name: The same as `task_name`, which counts first.
+        target_name: Name of the target column. Default: the only target of the batch.
+        task_name: Name of the output, its losses and metrics. Default: `<target>/<class in snake case>`.
+        pre: Layer after `task_block`. Default: none.
+        pre_eval_topk: Must be None: top-k evaluation is done by a `TopKEncoder`.
+        task_block: First layer. Default: none.
+        name: Alias of `task_name`, which takes precedence.
 
     Input shape:
         (B, D)
 
     Output shape:
-        What the head gives; without one, what the blocks before it give.
+        Output of the head; without a head, of the layers before it.
     """
 
-    #: Loss that is used when `compile` names none.
+    #: Loss if `compile` gets none.
     DEFAULT_LOSS: Any = "mse"
-    #: Gives the metrics that are used when `compile` names none.
+    #: Function that creates the metrics if `compile` gets none.
     DEFAULT_METRICS: Metrics = no_metrics
-    #: What users are told to use instead.
+    #: Replacement, for the deprecation warning.
     SUCCESSOR = "ModelOutput"
 
     first_generation = True
@@ -61,7 +61,7 @@ class PredictionTask(ModelOutput):
 
     @staticmethod
     def parallel_block(outputs: Sequence[ModelOutput]) -> ParallelBlock:
-        """Several tasks as one block."""
+        """Combines several tasks into one block."""
         with quietly():
             return ParallelPredictionBlock(*outputs)
 
@@ -99,7 +99,7 @@ class PredictionTask(ModelOutput):
 
     @classmethod
     def head(cls) -> keras.layers.Layer:
-        """A new last layer."""
+        """Creates the last layer."""
         return NoOp()
 
     @property
@@ -109,7 +109,7 @@ class PredictionTask(ModelOutput):
 
     @property
     def task_block(self) -> keras.layers.Layer | None:
-        """The layer that the input goes through first."""
+        """The first layer."""
         return self.pre
 
     @task_block.setter
@@ -117,7 +117,7 @@ class PredictionTask(ModelOutput):
         self.pre = block
 
     def with_bias(self, outputs: Any, bias: Any) -> Any:
-        """The prediction with a number a row, (B, 1), added to it."""
+        """Adds a bias for each row, (B, 1), to the prediction."""
         return outputs + bias
 
     def get_config(self) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class PredictionTask(ModelOutput):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Makes the task from what `get_config` gave."""
+        """Creates the task from `get_config`."""
         with quietly():
             return super().from_config(config)
 
@@ -148,7 +148,7 @@ def _with_bias(task: PredictionTask, output: Any, bias: Any) -> Any:
 
 
 def _unknown(argument: str, name: str, known: Any) -> ConfigError:
-    return ConfigError(f"{argument} names {name!r}", expected=f"one of {', '.join(sorted(known))}")
+    return ConfigError(f"{argument}: unknown name {name!r}", expected=f"one of {', '.join(sorted(known))}")
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -157,7 +157,7 @@ class BinaryClassificationTask(PredictionTask):
 
     Args:
         target: Name of the target column, the column, or a schema with one column tagged BINARY_CLASSIFICATION.
-            Default: the batch's only target.
+            Default: the only target of the batch.
         task_name: Name of the output. Default: `<target>/binary_classification_task`.
         task_block: Layer before the prediction. Default: none.
         **kwargs: `pre` and the other arguments of `PredictionTask`.
@@ -169,7 +169,7 @@ class BinaryClassificationTask(PredictionTask):
         (B, 1), float32, in [0, 1]
 
     Raises:
-        SchemaError: if a schema has another number of such columns.
+        SchemaError: if a schema does not have exactly one such column.
 
     Example:
         >>> import emrys.blocks as mm
@@ -189,28 +189,28 @@ class BinaryClassificationTask(PredictionTask):
         **kwargs: Any,
     ) -> None:
         warn_deprecated("BinaryClassificationTask", self.SUCCESSOR)
-        given = kwargs.pop("target_name", None) if target is None else target
-        name = target_name(given, Tags.BINARY_CLASSIFICATION, "BinaryClassificationTask")
+        target = kwargs.pop("target_name", None) if target is None else target
+        name = target_name(target, Tags.BINARY_CLASSIFICATION, "BinaryClassificationTask")
         super().__init__(target_name=name, task_name=task_name, task_block=task_block, **kwargs)
 
     @classmethod
     def head(cls) -> keras.layers.Layer:
-        """A unit with a sigmoid."""
+        """Creates a dense unit with a sigmoid."""
         return keras.layers.Dense(1, activation="sigmoid", dtype="float32")
 
     def with_bias(self, outputs: Any, bias: Any) -> Any:
-        """The probability with a number a row, (B, 1), added to its logit."""
+        """Adds a bias for each row, (B, 1), to the logit of the probability."""
         clipped = tf.clip_by_value(outputs, keras.config.epsilon(), 1 - keras.config.epsilon())
         return tf.sigmoid(tf.math.log(clipped) - tf.math.log1p(-clipped) + bias)
 
 
 @keras.saving.register_keras_serializable("emrys")
 class RegressionTask(PredictionTask):
-    """A number: `w · x + b`. Deprecated: use `RegressionOutput`.
+    """Regression: `w · x + b`. Deprecated: use `RegressionOutput`.
 
     Args:
         target: Name of the target column, the column, or a schema with one column tagged REGRESSION. Default: the
-            batch's only target.
+            only target of the batch.
         task_name: Name of the output. Default: `<target>/regression_task`.
         task_block: Layer before the prediction. Default: none.
         **kwargs: `pre` and the other arguments of `PredictionTask`.
@@ -222,7 +222,7 @@ class RegressionTask(PredictionTask):
         (B, 1), float32
 
     Raises:
-        SchemaError: if a schema has another number of such columns.
+        SchemaError: if a schema does not have exactly one such column.
 
     Example:
         >>> import emrys.blocks as mm
@@ -242,33 +242,33 @@ class RegressionTask(PredictionTask):
         **kwargs: Any,
     ) -> None:
         warn_deprecated("RegressionTask", self.SUCCESSOR)
-        given = kwargs.pop("target_name", None) if target is None else target
-        name = target_name(given, Tags.REGRESSION, "RegressionTask")
+        target = kwargs.pop("target_name", None) if target is None else target
+        name = target_name(target, Tags.REGRESSION, "RegressionTask")
         super().__init__(target_name=name, task_name=task_name, task_block=task_block, **kwargs)
 
     @classmethod
     def head(cls) -> keras.layers.Layer:
-        """A unit without activation."""
+        """Creates a dense unit without activation."""
         return keras.layers.Dense(1, dtype="float32")
 
 
 @keras.saving.register_keras_serializable("emrys")
 def default_multi_class_metrics() -> tuple[keras.metrics.Metric, ...]:
-    """The share of rows whose highest logit is that of the right class."""
+    """Share of rows whose highest logit is that of the target class."""
     return (keras.metrics.Accuracy(name="accuracy"),)
 
 
 @keras.saving.register_keras_serializable("emrys")
 class MultiClassClassificationTask(PredictionTask):
-    """Logits of classes, as `pre` gives them. Deprecated: use `CategoricalOutput`.
+    """Logits over classes, from `pre`. Deprecated: use `CategoricalOutput`.
 
-    `from_schema` makes the layer that gives the logits. Targets are the number of the right class, or numbers a class.
+    `from_schema` creates the layer of the logits. Targets are class ids, or one value for each class.
 
     Args:
-        target_name: Name of the target column. Default: the batch's only target.
+        target_name: Name of the target column. Default: the only target of the batch.
         task_name: Name of the output. Default: `<target>/multi_class_classification_task`.
         task_block: Layer before `pre`. Default: none.
-        pre: Layer that gives the logits. Default: none, the input is the logits.
+        pre: Layer of the logits. Default: none, the inputs are logits.
         **kwargs: The other arguments of `PredictionTask`.
 
     Input shape:
@@ -310,18 +310,18 @@ class MultiClassClassificationTask(PredictionTask):
         extra_pre: keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> Self:
-        """A task with one logit for each id of a column.
+        """Creates a task with one logit for each id of a column.
 
         Args:
             schema: Schema with the column.
             feature_name: Its name, or a tag that only one column has. Default: `Tags.ITEM_ID`.
             bias_initializer: Initializer of the biases. Default: `"zeros"`.
             kernel_initializer: Initializer of the weights. Default: `"random_normal"`.
-            extra_pre: Layer behind the logits. Default: none.
+            extra_pre: Layer after the logits. Default: none.
             **kwargs: The arguments of the task.
 
         Raises:
-            SchemaError: if the column is not there, or has no domain.
+            SchemaError: if the column is missing, or has no domain.
         """
         warn_deprecated(cls.__name__, cls.SUCCESSOR)
         selected = (
@@ -333,7 +333,7 @@ class MultiClassClassificationTask(PredictionTask):
             raise SchemaError(
                 f"{cls.__name__}.from_schema: feature_name",
                 expected="a column, or the tag of one",
-                got=f"{feature_name}, which {len(selected)} of {', '.join(schema.column_names)} have",
+                got=f"{feature_name}, with {len(selected)} matches in {', '.join(schema.column_names)}",
             )
         logits: keras.layers.Layer = CategoricalTarget(
             selected, bias_initializer=bias_initializer, kernel_initializer=kernel_initializer
@@ -343,10 +343,10 @@ class MultiClassClassificationTask(PredictionTask):
 
 
 def target_name(target: str | ColumnSchema | Schema | None, tag: Tags, task: str) -> str | None:
-    """Name of a target that is given by name, as a column, or as a schema that has one column with `tag`.
+    """Resolves a name, a column, or a schema with one column tagged `tag` to the name of the target.
 
     Raises:
-        SchemaError: if a schema has another number of such columns.
+        SchemaError: if a schema does not have exactly one such column.
     """
     if isinstance(target, ColumnSchema):
         return str(target.name)
@@ -355,10 +355,10 @@ def target_name(target: str | ColumnSchema | Schema | None, tag: Tags, task: str
     names = target.select_by_tag(tag).column_names
     if len(names) != 1:
         raise SchemaError(
-            f"{task} takes its target from the schema",
+            f"{task} needs a target in the schema",
             expected=f"one column tagged {tag.name}",
             got=", ".join(names) or f"none among {', '.join(target.column_names)}",
-            fix="Name the target.",
+            fix="Pass the name of the target.",
         )
     return str(names[0])
 
@@ -371,18 +371,18 @@ _BY_TAG: tuple[tuple[Tags, type[PredictionTask]], ...] = (
 
 @keras.saving.register_keras_serializable("emrys")
 class ParallelPredictionBlock(ParallelBlock):
-    """The predictions of several tasks by task name. Deprecated: use `OutputBlock`.
+    """Predictions of several tasks, by task name. Deprecated: use `OutputBlock`.
 
     Args:
         *prediction_tasks: The tasks.
-        task_blocks: Layer before each task alone: one, of which each task gets a copy, or a dictionary by target or
-            task name. Default: none.
-        bias_block: Layer on the same input, of which a number a row is made and added to what every task says (to
-            the logit of a binary one). Default: none.
-        task_weights: Weights of the tasks in the loss, in their order, or by target or task name; `compile`'s
-            `loss_weights` count first. Default: 1.
-        pre: What is applied to the input first.
-        post: What is applied to the dictionary of predictions.
+        task_blocks: Layer before each task: one, which is copied for each task, or a dictionary by target or task name.
+            Default: none.
+        bias_block: Layer on the same input, whose output is projected to one value per row and added to each
+            prediction (to the logit of a binary task). Default: none.
+        task_weights: Weights of the tasks in the loss, in their order, or by target or task name; the `loss_weights`
+            of `compile` take precedence. Default: 1.
+        pre: Layer on the input.
+        post: Layer on the dictionary of predictions.
         **kwargs: The other arguments of `ParallelBlock`.
 
     Input shape:
@@ -392,7 +392,7 @@ class ParallelPredictionBlock(ParallelBlock):
         Dictionary by task name, also for one task.
 
     Raises:
-        ConfigError: if something else than tasks is given, or `task_blocks` or `task_weights` name none of them.
+        ConfigError: if an argument is not a task, or `task_blocks` or `task_weights` have an unknown name.
     """
 
     def __init__(
@@ -413,7 +413,7 @@ class ParallelPredictionBlock(ParallelBlock):
         self.bias_block = bias_block
         self.bias_logit = None if bias_block is None else keras.layers.Dense(1, dtype="float32")
         self._weights_of_tasks = self._weights(task_weights)
-        self._put_before(task_blocks)
+        self._set_task_blocks(task_blocks)
 
     @classmethod
     def get_tasks_from_schema(
@@ -434,26 +434,27 @@ class ParallelPredictionBlock(ParallelBlock):
 
         Raises:
             SchemaError: if the schema has no such column.
-            ConfigError: if a dictionary names another column.
+            ConfigError: if a dictionary has an unknown target.
         """
-        found = {name: task for tag, task in _BY_TAG for name in schema.select_by_tag(tag).column_names}
-        if not found:
+        tasks_by_target = {name: task for tag, task in _BY_TAG for name in schema.select_by_tag(tag).column_names}
+        if not tasks_by_target:
             raise SchemaError(
                 "the schema has no target",
                 expected="a column tagged BINARY_CLASSIFICATION or REGRESSION",
                 got=", ".join(schema.column_names),
             )
-        weights, before = dict(task_weight_dict or {}), dict(task_pre_dict or {})
-        for argument, given in (("task_weight_dict", weights), ("task_pre_dict", before)):
-            for name in given:
-                if name not in found:
-                    raise _unknown(argument, name, found)
+        weights, pre = dict(task_weight_dict or {}), dict(task_pre_dict or {})
+        for argument, by_target in (("task_weight_dict", weights), ("task_pre_dict", pre)):
+            for name in by_target:
+                if name not in tasks_by_target:
+                    raise _unknown(argument, name, tasks_by_target)
+        names = sorted(tasks_by_target)
         with quietly():
-            tasks = tuple(found[name](name, pre=before.get(name)) for name in sorted(found))
-        return tuple(float(weights.get(name, 1.0)) for name in sorted(found)), tasks
+            tasks = tuple(tasks_by_target[name](name, pre=pre.get(name)) for name in names)
+        return tuple(float(weights.get(name, 1.0)) for name in names), tasks
 
     @classmethod
-    def from_schema(  # type: ignore[override]  # of targets, where other blocks take features
+    def from_schema(  # type: ignore[override]  # a schema of targets, not of features
         cls,
         schema: Schema,
         task_blocks: keras.layers.Layer | Mapping[str, keras.layers.Layer] | None = None,
@@ -462,7 +463,7 @@ class ParallelPredictionBlock(ParallelBlock):
         bias_block: keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> Self:
-        """A block of the tasks that `get_tasks_from_schema` gives.
+        """Creates a block of the tasks of `get_tasks_from_schema`.
 
         Args:
             schema: Schema with the targets.
@@ -479,7 +480,7 @@ class ParallelPredictionBlock(ParallelBlock):
 
     @classmethod
     def task_names_from_schema(cls, schema: Schema) -> list[str]:
-        """Names of the tasks that `from_schema` makes."""
+        """Names of the tasks of `from_schema`."""
         return [task.task_name for task in cls.get_tasks_from_schema(schema)[1]]
 
     @property
@@ -497,7 +498,7 @@ class ParallelPredictionBlock(ParallelBlock):
         """The tasks' weights in the loss, by task name."""
         return dict(self._weights_of_tasks)
 
-    def _named(self, argument: str, name: str) -> str:
+    def _task_name(self, argument: str, name: str) -> str:
         for task_name, task in self.branches.items():
             if name in (task_name, task.target):
                 return task_name
@@ -510,12 +511,12 @@ class ParallelPredictionBlock(ParallelBlock):
                     f"{self.name}: task_weights", expected=f"{len(self.branches)} weights", got=str(len(weights))
                 )
             weights = dict(zip(self.branches, weights, strict=True))
-        return {self._named("task_weights", name): float(weight) for name, weight in (weights or {}).items()}
+        return {self._task_name("task_weights", name): float(weight) for name, weight in (weights or {}).items()}
 
-    def _put_before(self, blocks: Any) -> None:
+    def _set_task_blocks(self, blocks: Any) -> None:
         if isinstance(blocks, Mapping):
             for name, block in blocks.items():
-                self.branches[self._named("task_blocks", name)].task_block = block
+                self.branches[self._task_name("task_blocks", name)].task_block = block
         elif blocks is not None:
             for task in self.branches.values():
                 fresh = blocks.copy() if isinstance(blocks, Block) else type(blocks).from_config(blocks.get_config())
@@ -535,12 +536,12 @@ class ParallelPredictionBlock(ParallelBlock):
         features: Any = None,
         targets: Any = None,
     ) -> Any:
-        """Gives the predictions by task name."""
-        told = {"training": training, "testing": testing, "features": features, "targets": targets}
-        outputs = super().call(inputs, **told)
+        """Computes the predictions by task name."""
+        step_context = {"training": training, "testing": testing, "features": features, "targets": targets}
+        outputs = super().call(inputs, **step_context)
         if self.bias_block is None:
             return outputs
-        bias = call_layer(self.bias_logit, call_layer(self.bias_block, inputs, **told))
+        bias = call_layer(self.bias_logit, call_layer(self.bias_block, inputs, **step_context))
         return {name: _with_bias(self.branches[name], output, bias) for name, output in outputs.items()}
 
     def get_config(self) -> dict[str, Any]:
@@ -553,14 +554,14 @@ class ParallelPredictionBlock(ParallelBlock):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Makes the block from what `get_config` gave."""
-        given = dict(config)
+        """Creates the block from `get_config`."""
+        arguments = dict(config)
         with quietly():
-            tasks = [from_config(task) for _, task in given.pop("branches")]
-            return cls(*tasks, **from_config(given))
+            tasks = [from_config(task) for _, task in arguments.pop("branches")]
+            return cls(*tasks, **from_config(arguments))
 
 
-def PredictionTasks(  # noqa: N802 - looks like the class that it is used as
+def PredictionTasks(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     task_blocks: keras.layers.Layer | Mapping[str, keras.layers.Layer] | None = None,
     task_weight_dict: Mapping[str, float] | None = None,
@@ -568,23 +569,23 @@ def PredictionTasks(  # noqa: N802 - looks like the class that it is used as
     bias_block: keras.layers.Layer | None = None,
     **kwargs: Any,
 ) -> ParallelPredictionBlock:
-    """Makes a task for each column tagged BINARY_CLASSIFICATION or REGRESSION. Deprecated: use `OutputBlock`.
+    """Creates a task for each column tagged BINARY_CLASSIFICATION or REGRESSION. Deprecated: use `OutputBlock`.
 
     Args:
         schema: Schema with the targets.
-        task_blocks: Layer before each task alone: one, of which each task gets a copy, or a dictionary by target or
-            task name. Default: none.
+        task_blocks: Layer before each task: one, which is copied for each task, or a dictionary by target or task name.
+            Default: none.
         task_weight_dict: Weights of the tasks in the loss, by target. Default: 1.
-        task_pre_dict: Layers before the tasks' heads, behind their `task_blocks`, by target. Default: none.
+        task_pre_dict: Layers between the `task_blocks` and the heads, by target. Default: none.
         bias_block: See `ParallelPredictionBlock`. Default: none.
         **kwargs: The other arguments of `ParallelPredictionBlock`.
 
     Returns:
-        The tasks as one block; its output is a dictionary by task name, also for one task.
+        A block of the tasks; its output is a dictionary by task name, also for one task.
 
     Raises:
         SchemaError: if the schema has no such column.
-        ConfigError: if a dictionary names another column.
+        ConfigError: if a dictionary has an unknown target.
 
     Example:
         >>> import emrys.blocks as mm

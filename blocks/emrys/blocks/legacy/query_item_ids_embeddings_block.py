@@ -1,4 +1,4 @@
-"""A table of queries and one of items, as the first generation writes them."""
+"""Embedding tables of users and items as a two-tower block (first generation)."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from emrys.blocks.schema.functions import id_column
 
 @keras.saving.register_keras_serializable("emrys")
 class QueryItemIdsEmbeddingsBlock(DualEncoderBlock):
-    """A vector for each user and one for each item. Deprecated: use `EmbeddingEncoder`, two of them.
+    """An embedding for each user and each item. Deprecated: use two `EmbeddingEncoder`s.
 
     Args:
-        schema: The columns, those of the ids among them.
-        dim: Size of the vectors.
-        query_id_tag: Tag of the column of users. Default: `Tags.USER_ID`.
-        item_id_tag: Tag of the column of items. Default: `Tags.ITEM_ID`.
-        embeddings_initializers: Initializer of both tables, or initializers by name of a column. Default: a truncated
+        schema: Schema with the id columns.
+        dim: Dimension of the embeddings.
+        query_id_tag: Tag of the user id. Default: `Tags.USER_ID`.
+        item_id_tag: Tag of the item id. Default: `Tags.ITEM_ID`.
+        embeddings_initializers: Initializer of both tables, or initializers by column name. Default: a truncated
             normal distribution with standard deviation 0.05.
-        embeddings_l2_reg: Weight, in the loss, of the sum of squares of what a batch looks up. Default: 0.
+        embeddings_l2_reg: Weight of the L2 regularization of the embeddings of a batch. Default: 0.
         **kwargs: Further arguments of `DualEncoderBlock`.
 
     Input shape:
         Dictionary with both columns, (B, 1) each.
 
     Output shape:
-        Dictionary of `"query"` and `"item"`, (B, dim) each, or what `aggregation` makes of it.
+        Dictionary of `"query"` and `"item"`, (B, dim) each, or the output of `aggregation`.
 
     Raises:
-        SchemaError: if not one column has each of the tags, or one has no domain.
+        SchemaError: if not exactly one column has each of the tags, or one has no domain.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class QueryItemIdsEmbeddingsBlock(DualEncoderBlock):
     ) -> None:
         tags = ((query_id_tag, "query_id_tag"), (item_id_tag, "item_id_tag"))
         columns = [id_column(schema, tag, type(self).__name__, argument) for tag, argument in tags]
-        # Those that are there already come from a configuration.
+        # Towers are passed by `_of_towers`, from a configuration.
         towers = kwargs.pop("towers", None) or [
             EmbeddingEncoder(
                 column,
@@ -69,14 +69,14 @@ class QueryItemIdsEmbeddingsBlock(DualEncoderBlock):
         super().__init__(*towers, **kwargs)
 
     def get_embedding_table(self, table_name: str | Tags, l2_normalization: bool = False) -> Any:
-        """The rows of a table, a variable (number of ids, D); a tensor if they are scaled.
+        """The rows of a table: a variable (number of ids, D), or a tensor with `l2_normalization`.
 
         Args:
             table_name: Name of the table, or a tag of its column.
-            l2_normalization: Whether rows are scaled to length 1. Default: False.
+            l2_normalization: Whether to normalize rows to length 1. Default: False.
 
         Raises:
-            ConfigError: if there is no such table.
+            ConfigError: if the table is unknown.
         """
         rows = self._table_of(table_name).embeddings
         return l2_normalize(keras.ops.convert_to_tensor(rows)) if l2_normalization else rows
@@ -88,8 +88,8 @@ class QueryItemIdsEmbeddingsBlock(DualEncoderBlock):
 
         Args:
             table_name: Name of the table, or a tag of its column.
-            l2_normalization: Whether rows are scaled to length 1. Default: False.
-            gpu: Kept, without effect: the frame is always a pandas one.
+            l2_normalization: Whether to normalize rows to length 1. Default: False.
+            gpu: Accepted for compatibility; the data frame is always a pandas one.
         """
         rows = np.asarray(keras.ops.convert_to_numpy(self.get_embedding_table(table_name, l2_normalization)))
         return pd.DataFrame(rows, columns=[str(number) for number in range(rows.shape[1])])
@@ -111,7 +111,7 @@ class QueryItemIdsEmbeddingsBlock(DualEncoderBlock):
             if table.name == table_name or len(table.schema.select_by_tag(table_name)):
                 return table
         names = ", ".join(table.name for table in tables)
-        raise ConfigError(f"{self.name} has no such table", expected=names, got=str(table_name))
+        raise ConfigError(f"{self.name}: unknown table", expected=f"one of {names}", got=str(table_name))
 
     @classmethod
     def _of_towers(cls, query: keras.layers.Layer, item: keras.layers.Layer, **kwargs: Any) -> Self:
@@ -122,8 +122,8 @@ class QueryItemIdsEmbeddingsBlock(DualEncoderBlock):
 
 
 def _initializer(value: Any, column: ColumnSchema) -> Any:
-    found = value.get(column.name) if isinstance(value, Mapping) else value
-    if found is None:
+    initializer = value.get(column.name) if isinstance(value, Mapping) else value
+    if initializer is None:
         return keras.initializers.TruncatedNormal(stddev=0.05)
-    # One that two tables have draws the same numbers for both.
-    return found.clone() if isinstance(found, keras.initializers.Initializer) else found
+    # A shared initializer would draw the same values for both tables.
+    return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer

@@ -1,4 +1,4 @@
-"""Retrieval models as the first generation writes them."""
+"""Retrieval model of two towers (first generation)."""
 
 from __future__ import annotations
 
@@ -32,50 +32,50 @@ _K = 10
 
 
 @dataclass(frozen=True)
-class _Given:
-    """What `compile` was given; an object of its own, since Keras takes the metrics that a model's lists hold."""
+class _CompileArguments:
+    """Arguments of `compile`, in one object so that Keras does not track the metrics as those of the model."""
 
     metrics: tuple[Any, ...] | None = None
 
 
 @keras.saving.register_keras_serializable("emrys")
 class RetrievalModel(Model):
-    """Two towers in a `DualEncoderBlock`, and an `ItemRetrievalTask`. Deprecated: use `RetrievalModelV2`.
+    """Model of a `DualEncoderBlock` and an `ItemRetrievalTask`. Deprecated: use `RetrievalModelV2`.
 
     Args:
-        *args: The blocks, the first of which is the `DualEncoderBlock`.
-        **kwargs: The arguments of `Model`.
+        *args: The blocks, first the `DualEncoderBlock`.
+        **kwargs: Arguments of `Model`.
 
     Input shape:
         Dictionary of tensors by feature name, see `blocks`.
 
     Output shape:
-        What the task gives: (B, 1), in training and testing (B, 1 + M).
+        Output of the task: (B, 1), in training and testing (B, 1 + M).
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         warn_deprecated("RetrievalModel", "RetrievalModelV2")
         super().__init__(*args, **kwargs)
-        self._given = _Given()
+        self._compile_arguments = _CompileArguments()
 
     @property
     def retrieval_block(self) -> DualEncoderBlock:
         """The two towers.
 
         Raises:
-            ConfigError: if the model has none.
+            ConfigError: if the model has no `DualEncoderBlock`.
         """
         for block in self.blocks:
             if isinstance(block, DualEncoderBlock):
                 return block
         names = ", ".join(type(block).__name__ for block in self.blocks)
-        raise ConfigError(f"{self.name} has no two towers", expected="a DualEncoderBlock", got=names)
+        raise ConfigError(f"{self.name} has no towers", expected="a DualEncoderBlock", got=names)
 
     def check_for_retrieval_task(self) -> None:
-        """Checks that an output tells the right item from others.
+        """Checks that the model has a retrieval task.
 
         Raises:
-            ConfigError: if none does.
+            ConfigError: if no output is one.
         """
         if not any(isinstance(output, ContrastiveOutput) for output in self.model_outputs):
             raise ConfigError(
@@ -87,58 +87,58 @@ class RetrievalModel(Model):
     def query_embeddings(
         self, dataset: Any, batch_size: int, query_tag: Tags = Tags.USER, query_id_tag: Tags = Tags.USER_ID
     ) -> Dataset:
-        """The vectors of queries.
+        """Encodes the distinct queries of a data set.
 
         Args:
-            dataset: A `merlin.io.Dataset` with a schema; of the rows of one query the first is taken.
-            batch_size: Queries that are encoded at once.
-            query_tag: Tag of the columns of queries. Default: `Tags.USER`.
-            query_id_tag: Tag of the one with their ids. Default: `Tags.USER_ID`.
+            dataset: A `merlin.io.Dataset` with a schema; the first row of each query is encoded.
+            batch_size: Rows of a batch.
+            query_tag: Tag of the query columns. Default: `Tags.USER`.
+            query_id_tag: Tag of the query id. Default: `Tags.USER_ID`.
 
         Returns:
-            The columns of the queries and, behind them, `"0"` to `"D - 1"`.
+            The query columns followed by the vectors, `"0"` to `"D - 1"`.
         """
         return self._vectors("query", dataset, batch_size, query_tag, query_id_tag)
 
     def item_embeddings(
         self, dataset: Any, batch_size: int, item_tag: Tags = Tags.ITEM, item_id_tag: Tags = Tags.ITEM_ID
     ) -> Dataset:
-        """The vectors of items.
+        """Encodes the distinct items of a data set.
 
         Args:
-            dataset: A `merlin.io.Dataset` with a schema; of the rows of one item the first is taken.
-            batch_size: Items that are encoded at once.
-            item_tag: Tag of the columns of items. Default: `Tags.ITEM`.
-            item_id_tag: Tag of the one with their ids. Default: `Tags.ITEM_ID`.
+            dataset: A `merlin.io.Dataset` with a schema; the first row of each item is encoded.
+            batch_size: Rows of a batch.
+            item_tag: Tag of the item columns. Default: `Tags.ITEM`.
+            item_id_tag: Tag of the item id. Default: `Tags.ITEM_ID`.
 
         Returns:
-            The columns of the items and, behind them, `"0"` to `"D - 1"`.
+            The item columns followed by the vectors, `"0"` to `"D - 1"`.
         """
         return self._vectors("item", dataset, batch_size, item_tag, item_id_tag)
 
     def _vectors(self, side: str, dataset: Any, batch_size: int, tag: Tags, id_tag: Tags) -> Dataset:
-        from merlin.io import Dataset  # starts Dask, which is not everybody's
+        from merlin.io import Dataset  # imports Dask, which is optional
 
         rows = unique_by_tag(dataset, tag, id_tag)
         return Dataset(encode_frame(self._encoder(side), rows, batch_size=batch_size))
 
     def _encoder(self, side: str) -> Encoder:
-        """A tower by itself, with what is before and behind both."""
-        both = self.retrieval_block
-        ahead = [] if both.pre is None else [both.pre]
-        behind = [] if both.post is None else [AsTabular(side), both.post, OneColumn(side)]
-        return Encoder(*ahead, both[side], *behind, schema=both[side].schema)
+        """One tower, with the `pre` and `post` of the block."""
+        block = self.retrieval_block
+        before = [] if block.pre is None else [block.pre]
+        after = [] if block.post is None else [AsTabular(side), block.post, OneColumn(side)]
+        return Encoder(*before, block[side], *after, schema=block[side].schema)
 
     def to_top_k_recommender(self, item_corpus: Any, k: int | None = None, **kwargs: Any) -> TopKEncoder:
-        """The model that finds the best items, with this model's towers.
+        """Creates a top-k model with the towers of this model.
 
         Args:
             item_corpus: A `merlin.io.Dataset` of items, with a schema; or a `TopKIndexBlock` of their vectors.
-            k: Number of items to give. Default: that of the `TopKIndexBlock`, or 10.
-            **kwargs: Further arguments of `TopKEncoder`; `batch_size` is that of encoding the items.
+            k: Number of results. Default: that of the `TopKIndexBlock`, or 10.
+            **kwargs: Further arguments of `TopKEncoder`, and `batch_size` for encoding the items.
 
         Returns:
-            The encoder, to be compiled where it is to judge: a target is the id of the right item.
+            The top-k model; compile it to evaluate, with the id of the relevant item as target.
         """
         self.check_for_retrieval_task()
         size = kwargs.pop("batch_size", None)
@@ -150,12 +150,12 @@ class RetrievalModel(Model):
         return TopKEncoder(self._encoder("query"), candidates=vectors, k=k or _K, **kwargs)
 
     def _corpus(self, items: Any, batch_size: int | None) -> Dataset:
-        from merlin.io import Dataset  # starts Dask, which is not everybody's
+        from merlin.io import Dataset  # imports Dask, which is optional
 
         column = self._item_column()
         if column not in getattr(items.schema.select_by_tag(Tags.ITEM_ID), "column_names", []):
             raise SchemaError(
-                "the items do not say which column holds their ids",
+                "the item corpus has no id column",
                 column=column,
                 expected="a schema with this column tagged ITEM_ID",
                 got=", ".join(items.schema.column_names) or "no columns",
@@ -180,7 +180,7 @@ class RetrievalModel(Model):
         jit_compile: bool | str | None = None,
         **kwargs: Any,
     ) -> None:
-        """Says how the model is trained, see `Model.compile`; `evaluate(item_corpus=...)` takes the metrics too."""
+        """Configures the model, see `Model.compile`; `evaluate(item_corpus=...)` uses the metrics too."""
         super().compile(
             optimizer,
             loss,
@@ -192,7 +192,7 @@ class RetrievalModel(Model):
             jit_compile,
             **kwargs,
         )
-        self._given = _Given(tuple(metrics) if isinstance(metrics, (list, tuple)) else None)
+        self._compile_arguments = _CompileArguments(tuple(metrics) if isinstance(metrics, (list, tuple)) else None)
 
     def evaluate(  # type: ignore[override]  # the released order of arguments
         self,
@@ -210,25 +210,25 @@ class RetrievalModel(Model):
         return_dict: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Judges the model, by the items that it samples or by a whole catalogue.
+        """Evaluates the model, against sampled negatives or a whole catalogue.
 
         Args:
-            x: The data, see `Model.fit`; with `item_corpus`, each row has the id of its right item.
-            y: Targets, where `x` holds the features alone.
+            x: The data, see `Model.fit`; with `item_corpus`, each row has the id of its relevant item.
+            y: Targets, if `x` holds the features alone.
             item_corpus: The catalogue, see `to_top_k_recommender`. Default: none, negatives are sampled as in training.
-            batch_size: Rows of a batch, for what is not batched yet, and of items that are encoded at once.
-            verbose: What is printed: `"auto"`, 0, 1 or 2.
-            sample_weight: Weights of the rows, where all are in memory.
-            steps: Batches to judge by. Default: all.
+            batch_size: Rows of a batch, for data that is not batched yet, and for encoding items.
+            verbose: Verbosity: `"auto"`, 0, 1 or 2.
+            sample_weight: Weights of the rows, for data in memory.
+            steps: Number of batches. Default: all.
             callbacks: Callbacks of Keras.
-            max_queue_size: Kept, without effect.
-            workers: Kept, without effect.
-            use_multiprocessing: Kept, without effect.
-            return_dict: Whether to give a dictionary by name instead of a list.
+            max_queue_size: Accepted for compatibility; ignored.
+            workers: Accepted for compatibility; ignored.
+            use_multiprocessing: Accepted for compatibility; ignored.
+            return_dict: Whether to return a dictionary by name instead of a list.
             **kwargs: Further arguments of `Model.evaluate`, or of `TopKEncoder.evaluate`, such as `seen_items`.
 
         Returns:
-            The loss and the metrics: those given to `compile` as a list, else the task's.
+            The loss and the metrics: those of `compile`, if it got a list, else those of the task.
         """
         options = {"verbose": verbose, "steps": steps, "callbacks": callbacks, "return_dict": return_dict, **kwargs}
         if item_corpus is None:
@@ -240,32 +240,32 @@ class RetrievalModel(Model):
         if isinstance(x, (str, os.PathLike, list)) or hasattr(x, "to_ddf"):
             return encoder.evaluate(x, batch_size=batch_size, **options)
         with batches(x, y, sample_weight=sample_weight, batch_size=batch_size, schema=self.schema) as data:
-            return encoder.evaluate(_to_right_items(data, self._item_column()), **options)
+            return encoder.evaluate(_with_item_targets(data, self._item_column()), **options)
 
     def _fresh_metrics(self) -> list[Any]:
         output = next(output for output in self.model_outputs if isinstance(output, ContrastiveOutput))
-        if self._given.metrics is None:
+        if self._compile_arguments.metrics is None:
             return output.create_default_metrics()
         return [
             from_config(to_config(metric)) if isinstance(metric, keras.metrics.Metric) else metric
-            for metric in self._given.metrics
+            for metric in self._compile_arguments.metrics
         ]
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
-        """Makes the model from what `get_config` gave."""
+        """Creates the model from `get_config`."""
         with quietly():
             return super().from_config(config, custom_objects)
 
 
-def _to_right_items(data: Any, column: str) -> Any:
-    """Batches with the ids of the right items as targets."""
+def _with_item_targets(data: Any, column: str) -> Any:
+    """Replaces the targets of batches by the ids of the relevant items."""
     if not isinstance(data, tf.data.Dataset):
         raise ConfigError("evaluate(item_corpus=...)", expected="a data set or a Loader", got=type(data).__name__)
 
-    def change(*batch: Any) -> Any:
+    def with_item_targets(*batch: Any) -> Any:
         features, _, weights = keras.utils.unpack_x_y_sample_weight(batch)
-        found = (features, features[column])
-        return found if weights is None else (*found, weights)
+        features_and_ids = (features, features[column])
+        return features_and_ids if weights is None else (*features_and_ids, weights)
 
-    return data.map(change)
+    return data.map(with_item_targets)

@@ -1,4 +1,4 @@
-"""The retrieval models of the first generation."""
+"""Retrieval models (first generation)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from emrys.blocks.schema.functions import categorical_domains, id_column
 from emrys.blocks.transforms.l2_norm import L2Norm
 
 
-def TwoTowerModel(  # noqa: N802 - looks like the class that it is used as
+def TwoTowerModel(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     query_tower: keras.layers.Layer,
     item_tower: keras.layers.Layer | None = None,
@@ -39,27 +39,27 @@ def TwoTowerModel(  # noqa: N802 - looks like the class that it is used as
     samplers: Sequence[Any] = (),
     **kwargs: Any,
 ) -> RetrievalModel:
-    """Two towers with an `ItemRetrievalTask`. Deprecated: use `TwoTowerModelV2`.
+    """Creates a two-tower model with an `ItemRetrievalTask`. Deprecated: use `TwoTowerModelV2`.
 
     Args:
         schema: The columns of users and items.
-        query_tower: What the features of users go through.
-        item_tower: What those of items go through. Default: a copy of `query_tower`.
-        query_tower_tag: Tag of the columns of users. Default: `Tags.USER`.
-        item_tower_tag: Tag of the columns of items. Default: `Tags.ITEM`.
-        embedding_options: Sizes and starting values of the tables. Default: dimension 64.
-        post: Layer behind both towers, on the dictionary of their vectors. Default: none.
+        query_tower: Layer on the user features.
+        item_tower: Layer on the item features. Default: a copy of `query_tower`.
+        query_tower_tag: Tag of the user columns. Default: `Tags.USER`.
+        item_tower_tag: Tag of the item columns. Default: `Tags.ITEM`.
+        embedding_options: Dimensions and initializers of the tables. Default: dimension 64.
+        post: Layer after both towers, on the dictionary of their vectors. Default: none.
         prediction_tasks: Tasks. Default: an `ItemRetrievalTask`.
-        logits_temperature: What scores are divided by. Default: 1.
-        samplers: Samplers of the default task. Default: the batch.
+        logits_temperature: Divisor of the scores. Default: 1.
+        samplers: Samplers of the default task. Default: in-batch.
         **kwargs: Further arguments of `TwoTowerBlock`.
 
     Returns:
-        The model, to be compiled.
+        The model, not compiled.
 
     Raises:
         SchemaError: if no column has one of the tags, or none is tagged ITEM_ID.
-        ConfigError: if the towers give vectors of different sizes.
+        ConfigError: if the dimensions of the towers differ.
     """
     warn_deprecated("TwoTowerModel", "TwoTowerModelV2")
     with quietly():
@@ -71,7 +71,7 @@ def TwoTowerModel(  # noqa: N802 - looks like the class that it is used as
         return RetrievalModel(block, resolve_outputs(prediction_tasks, schema))
 
 
-def MatrixFactorizationModel(  # noqa: N802 - looks like the class that it is used as
+def MatrixFactorizationModel(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     dim: int,
     query_id_tag: Tags = Tags.USER_ID,
@@ -84,27 +84,27 @@ def MatrixFactorizationModel(  # noqa: N802 - looks like the class that it is us
     samplers: Sequence[Any] = (),
     **kwargs: Any,
 ) -> RetrievalModel:
-    """Matrix factorization with an `ItemRetrievalTask`. Deprecated: use `MatrixFactorizationModelV2`.
+    """Creates a matrix factorization with an `ItemRetrievalTask`. Deprecated: use `MatrixFactorizationModelV2`.
 
     Args:
-        schema: The columns, those of the ids among them.
-        dim: Size of the vectors.
-        query_id_tag: Tag of the column of users. Default: `Tags.USER_ID`.
-        item_id_tag: Tag of the column of items. Default: `Tags.ITEM_ID`.
-        embeddings_initializers: Initializer of both tables, or initializers by name of a column. Default: those of
+        schema: Schema with the id columns.
+        dim: Dimension of the embeddings.
+        query_id_tag: Tag of the user id. Default: `Tags.USER_ID`.
+        item_id_tag: Tag of the item id. Default: `Tags.ITEM_ID`.
+        embeddings_initializers: Initializer of both tables, or initializers by column name. Default: those of
             `EmbeddingOptions`.
-        embeddings_l2_reg: Weight, in the loss, of the sum of squares of what a batch looks up. Default: 0.
-        post: Layer behind both tables, on the dictionary of their vectors. Default: none.
+        embeddings_l2_reg: Weight of the L2 regularization of the embeddings of a batch. Default: 0.
+        post: Layer after both tables, on the dictionary of their vectors. Default: none.
         prediction_tasks: Tasks. Default: an `ItemRetrievalTask`.
-        logits_temperature: What scores are divided by. Default: 1.
-        samplers: Samplers of the default task. Default: the batch.
+        logits_temperature: Divisor of the scores. Default: 1.
+        samplers: Samplers of the default task. Default: in-batch.
         **kwargs: Further arguments of `QueryItemIdsEmbeddingsBlock`.
 
     Returns:
-        The model, to be compiled.
+        The model, not compiled.
 
     Raises:
-        SchemaError: if not one column has each of the tags.
+        SchemaError: if not exactly one column has each of the tags.
     """
     warn_deprecated("MatrixFactorizationModel", "MatrixFactorizationModelV2")
     with quietly():
@@ -127,7 +127,7 @@ def MatrixFactorizationModel(  # noqa: N802 - looks like the class that it is us
         return RetrievalModel(block, resolve_outputs(prediction_tasks, schema))
 
 
-def YoutubeDNNRetrievalModel(  # noqa: N802 - looks like the class that it is used as
+def YoutubeDNNRetrievalModel(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     aggregation: str = "concat",
     top_block: keras.layers.Layer | None = None,
@@ -140,33 +140,33 @@ def YoutubeDNNRetrievalModel(  # noqa: N802 - looks like the class that it is us
     min_sampled_id: int = 0,
     embedding_options: EmbeddingOptions | None = None,
 ) -> RetrievalModelV2:
-    """The same with an `InputBlock`. Deprecated: use `YoutubeDNNRetrievalModelV2`.
+    """Creates the retrieval model of YouTube with its inputs. Deprecated: use `YoutubeDNNRetrievalModelV2`.
 
     Args:
-        schema: The columns: the history, a list tagged ITEM_ID, and what else is known of the user.
-        aggregation: How the features become one vector. Default: `"concat"`.
-        top_block: What the features go through. Default: one linear layer of the size of the items' vectors.
-        l2_normalization: Whether the query is scaled to length 1. Default: True.
-        extra_pre_call: Layer before the output, behind the query. Default: none.
-        task_block: Layer behind that. Default: none.
-        logits_temperature: What scores are divided by. Default: 1.
-        sampled_softmax: Whether the right item is told from `num_sampled` others; else from all. Default: True.
-        num_sampled: Items that are drawn for a batch. Default: 100.
-        min_sampled_id: The lowest id that is drawn. Default: 0.
-        embedding_options: Sizes and starting values of the tables. Default: dimension 64.
+        schema: Schema with the history, a list tagged ITEM_ID, and other user features.
+        aggregation: Aggregation of the features to one vector. Default: `"concat"`.
+        top_block: Layer on the features. Default: a linear layer of the dimension of the item embeddings.
+        l2_normalization: Whether to normalize the query to length 1. Default: True.
+        extra_pre_call: Layer after the query. Default: none.
+        task_block: Layer after `extra_pre_call`. Default: none.
+        logits_temperature: Divisor of the scores. Default: 1.
+        sampled_softmax: Whether to use `num_sampled` negatives in the softmax instead of all items. Default: True.
+        num_sampled: Number of negatives for a batch. Default: 100.
+        min_sampled_id: Lowest id that is sampled. Default: 0.
+        embedding_options: Dimensions and initializers of the tables. Default: dimension 64.
 
     Returns:
-        The model, to be compiled.
+        The model, not compiled.
 
     Raises:
         SchemaError: if no column is tagged ITEM_ID.
-        ConfigError: as `YoutubeDNNRetrievalModelV2`.
+        ConfigError: see `YoutubeDNNRetrievalModelV2`.
     """
     warn_deprecated("YoutubeDNNRetrievalModel", "YoutubeDNNRetrievalModelV2")
     options = EmbeddingOptions() if embedding_options is None else embedding_options
     features = history_features(schema)
     inputs = InputBlockV2(features, categorical=_embeddings(features, options), aggregation=aggregation)
-    behind = [layer for layer in (L2Norm() if l2_normalization else None, extra_pre_call, task_block) if layer]
+    query_layers = [layer for layer in (L2Norm() if l2_normalization else None, extra_pre_call, task_block) if layer]
     outputs = None
     if not sampled_softmax:
         feature, target = item_columns(schema, Tags.ITEM_ID)
@@ -175,7 +175,7 @@ def YoutubeDNNRetrievalModel(  # noqa: N802 - looks like the class that it is us
     return YoutubeDNNRetrievalModelV2(
         schema,
         top_block=top_block,
-        post=SequentialBlock(behind) if behind else None,
+        post=SequentialBlock(query_layers) if query_layers else None,
         inputs=inputs,
         outputs=outputs,
         logits_temperature=logits_temperature,
@@ -185,20 +185,20 @@ def YoutubeDNNRetrievalModel(  # noqa: N802 - looks like the class that it is us
 
 
 def _embeddings(features: Schema, options: EmbeddingOptions) -> ParallelBlock:
-    """The tables that `EmbeddingFeatures` would make, as ones that an output can share."""
+    """Tables with the options of `EmbeddingFeatures`, as `Embeddings`, which an output can share."""
     columns = features.select_by_tag(Tags.CATEGORICAL)
     domains = categorical_domains(columns)
-    alike = {
+    same_domain = {
         column.name: [other for other in columns if domains[other.name] == domains[column.name]] for column in columns
     }
-    start = {name: options.initializer(*others) for name, others in alike.items()}
+    initializers = {name: options.initializer(*others) for name, others in same_domain.items()}
     return Embeddings(
         columns,
-        dim={name: options.dim(*others) for name, others in alike.items()},
+        dim={name: options.dim(*others) for name, others in same_domain.items()},
         sequence_combiner=options.combiner,
         embeddings_initializer={
-            name: keras.initializers.TruncatedNormal(stddev=0.05) if found is None else found
-            for name, found in start.items()
+            name: keras.initializers.TruncatedNormal(stddev=0.05) if initializer is None else initializer
+            for name, initializer in initializers.items()
         },
         l2_batch_regularization_factor=options.embeddings_l2_reg,
     )

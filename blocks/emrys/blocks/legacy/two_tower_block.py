@@ -1,4 +1,4 @@
-"""Two towers of a schema, as the first generation writes them."""
+"""Two-tower block from a schema (first generation)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from emrys.blocks.models.retrieval_model import check_tower_sizes
 from emrys.blocks.schema.functions import select_targets
 
 
-def TwoTowerBlock(  # noqa: N802 - looks like the class that it is used as
+def TwoTowerBlock(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     query_tower: keras.layers.Layer,
     item_tower: keras.layers.Layer | None = None,
@@ -29,24 +29,24 @@ def TwoTowerBlock(  # noqa: N802 - looks like the class that it is used as
     post: Any = None,
     **kwargs: Any,
 ) -> DualEncoderBlock:
-    """Two towers with their inputs. Deprecated: use `Encoder` and `TwoTowerModelV2`.
+    """Creates two towers with their inputs. Deprecated: use `Encoder` and `TwoTowerModelV2`.
 
     Args:
         schema: The columns of users and items.
-        query_tower: What the features of users go through.
-        item_tower: What those of items go through. Default: a copy of `query_tower`.
-        query_tower_tag: Tag of the columns of users. Default: `Tags.USER`.
-        item_tower_tag: Tag of the columns of items. Default: `Tags.ITEM`.
-        embedding_options: Sizes and starting values of the tables. Default: dimension 64.
-        post: Layer behind both towers, on the dictionary of their vectors. Default: none.
+        query_tower: Layer on the user features.
+        item_tower: Layer on the item features. Default: a copy of `query_tower`.
+        query_tower_tag: Tag of the user columns. Default: `Tags.USER`.
+        item_tower_tag: Tag of the item columns. Default: `Tags.ITEM`.
+        embedding_options: Dimensions and initializers of the tables. Default: dimension 64.
+        post: Layer after both towers, on the dictionary of their vectors. Default: none.
         **kwargs: Further arguments of `DualEncoderBlock`.
 
     Returns:
-        A block that takes a batch and gives a dictionary of `"query"` and `"item"`, (B, D) each.
+        A block from a batch of features to a dictionary of `"query"` and `"item"`, (B, D) each.
 
     Raises:
         SchemaError: if no column has one of the tags.
-        ConfigError: if a tower is no layer, or the two give vectors of different sizes.
+        ConfigError: if a tower is not a layer, or the dimensions of their outputs differ.
     """
     warn_deprecated("TwoTowerBlock", "TwoTowerModelV2")
     if not isinstance(schema, Schema):
@@ -54,13 +54,13 @@ def TwoTowerBlock(  # noqa: N802 - looks like the class that it is used as
     if not isinstance(query_tower, keras.layers.Layer):
         raise ConfigError("TwoTowerBlock: query_tower", expected="a layer", got=type(query_tower).__name__)
     item_tower = _copy(query_tower) if item_tower is None else item_tower
-    given = (
+    sides = (
         ("query", query_tower, query_tower_tag, "query_tower_tag"),
         ("item", item_tower, item_tower_tag, "item_tower_tag"),
     )
     with quietly():
         towers = {
-            name: _with_inputs(schema, tower, tag, argument, embedding_options) for name, tower, tag, argument in given
+            name: _with_inputs(schema, tower, tag, argument, embedding_options) for name, tower, tag, argument in sides
         }
         check_tower_sizes("TwoTowerBlock", towers)
         return DualEncoderBlock(towers["query"], towers["item"], post=post, **kwargs)
@@ -72,10 +72,10 @@ def _with_inputs(
     columns = schema.excluding_by_name(select_targets(schema).column_names).select_by_tag(tag)
     if len(columns) == 0:
         raise SchemaError(
-            "TwoTowerBlock finds nothing that a tower could read",
+            "TwoTowerBlock has no columns for a tower",
             expected=f"columns tagged {tag.name if isinstance(tag, Tags) else tag}",
             got=", ".join(schema.column_names) or "no columns",
-            fix=f"Tag the columns, or say another tag as {argument}=.",
+            fix=f"Tag the columns, or pass another tag as {argument}=.",
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

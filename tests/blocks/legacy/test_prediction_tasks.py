@@ -192,11 +192,11 @@ class TestErrors:
 
     @pytest.mark.parametrize("argument", ["task_weight_dict", "task_pre_dict"])
     def test_an_unknown_target(self, argument):
-        with pytest.raises(ConfigError, match=f"{argument} names 'clik'; expected one of click, rating"):
+        with pytest.raises(ConfigError, match=f"{argument}: unknown name 'clik'; expected one of click, rating"):
             mm.PredictionTasks(TWO, **{argument: {"clik": 1.0}})
 
     def test_an_unknown_task_block(self):
-        with pytest.raises(ConfigError, match="task_blocks names 'clik'; expected one of click/binary_class"):
+        with pytest.raises(ConfigError, match="task_blocks.*'clik'; expected one of click/binary_class"):
             mm.PredictionTasks(TWO, task_blocks={"clik": mm.MLPBlock([2])})
 
     def test_a_top_k_evaluation(self):
