@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import keras
+import tensorflow as tf
 
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import call_layer
@@ -30,7 +32,7 @@ class CrossLayer(LowRankDense):
         (B, D)
     """
 
-    def call(self, inputs: Any, initial: Any = None) -> Any:
+    def call(self, inputs: tf.Tensor, initial: tf.Tensor | None = None) -> Any:
         """Crosses `inputs` with `initial`."""
         return (inputs if initial is None else initial) * super().call(inputs) + inputs
 
@@ -78,10 +80,10 @@ class CrossBlock(SequentialBlock):
         filter: Any = None,
         low_rank_dim: int | None = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "truncated_normal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
+        kernel_initializer: str | keras.initializers.Initializer = "truncated_normal",
+        bias_initializer: str | keras.initializers.Initializer = "zeros",
+        kernel_regularizer: str | keras.regularizers.Regularizer | None = None,
+        bias_regularizer: str | keras.regularizers.Regularizer | None = None,
         inputs: keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> None:
@@ -89,7 +91,7 @@ class CrossBlock(SequentialBlock):
             raise ConfigError("CrossBlock: depth", expected="a number of layers above 0", got=repr(depth))
         if low_rank_dim is not None and (not isinstance(low_rank_dim, int) or low_rank_dim < 1):
             raise ConfigError("CrossBlock: low_rank_dim", expected="None or a size above 0", got=repr(low_rank_dim))
-        self._arguments = {
+        self._arguments: dict[str, Any] = {
             "low_rank_dim": low_rank_dim,
             "use_bias": use_bias,
             "kernel_initializer": kernel_initializer,
@@ -109,11 +111,11 @@ class CrossBlock(SequentialBlock):
 
     def call(
         self,
-        inputs: Any,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
         training: bool | None = None,
         testing: bool | None = None,
-        features: Any = None,
-        targets: Any = None,
+        features: Mapping[str, tf.Tensor] | None = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
     ) -> Any:
         """Crosses the features."""
         for layer in self._ahead():

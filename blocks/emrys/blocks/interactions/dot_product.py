@@ -77,7 +77,7 @@ class DotProductInteraction(Block):
             self.kernel = self.add_weight(shape=shape, initializer="glorot_uniform", name="kernel")
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor) -> Any:
         """Computes the dot products of all pairs."""
         fields, _ = self._sizes(inputs.shape)
         left, right = np.triu_indices(fields, k=0 if self.self_interaction else 1)

@@ -56,7 +56,7 @@ class FMPairwiseInteraction(Block):
         self.compute_output_shape(input_shape)
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor) -> Any:
         """Computes the sum over all pairs."""
         square_of_sum = tf.square(tf.reduce_sum(inputs, axis=1))
         sum_of_squares = tf.reduce_sum(tf.square(inputs), axis=1)
@@ -87,7 +87,7 @@ class FactorSum(Block):
         [[109.0]]
     """
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor) -> Any:
         """Computes the sum."""
         return tf.reduce_sum(inputs, axis=-1, keepdims=True)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.legacy.item_sampler import EmbeddingWithMetadata, ItemSampler
@@ -44,7 +46,7 @@ class InBatchSampler(ItemSampler):
         """Sets the rows of a batch."""
         self.set_max_num_samples(value)
 
-    def add(self, embeddings: Any, items_metadata: Any, training: bool = True) -> None:
+    def add(self, embeddings: tf.Tensor, items_metadata: Mapping[str, tf.Tensor], training: bool = True) -> None:
         """Stores the items of a batch."""
         if self.batch_size is None:
             self.set_batch_size(embeddings.shape[0])

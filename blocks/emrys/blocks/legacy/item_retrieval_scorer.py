@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import keras
@@ -111,7 +111,11 @@ class ItemRetrievalScorer(Block):
         return inputs if training or testing else self.output_block(inputs)
 
     def call_outputs(  # type: ignore[override]
-        self, outputs: Any, features: Any = None, training: bool = True, testing: bool = False
+        self,
+        outputs: Any,
+        features: Mapping[str, tf.Tensor] | None = None,
+        training: bool = True,
+        testing: bool = False,
     ) -> PredictionOutput:
         """Scores the items of the batch and sampled negatives.
 
@@ -134,7 +138,7 @@ class ItemRetrievalScorer(Block):
             shapes = {name: tuple(value.shape) for name, value in outputs.predictions.items()}
             self.output_block.build(shapes)
         prediction = self.output_block.call_contrastive(outputs.predictions, features, None, training, testing)
-        positive = tf.reshape(features[self.item_id_feature_name], (-1,))
+        positive = tf.reshape((features or {})[self.item_id_feature_name], (-1,))
         negative = tf.reshape(prediction.negative_candidate_ids, (-1,))
         mask = None
         if self.downscore_false_negatives:

@@ -51,7 +51,7 @@ class ItemSampler(keras.layers.Layer, abc.ABC):
         self.built = True
 
     @abc.abstractmethod
-    def add(self, embeddings: Any, items_metadata: Any, training: bool = True) -> None:
+    def add(self, embeddings: tf.Tensor, items_metadata: Mapping[str, tf.Tensor], training: bool = True) -> None:
         """Receives the items of a batch."""
 
     @abc.abstractmethod
@@ -128,7 +128,12 @@ class _Translated(CandidateSampler):
         raise ConfigError(f"{self.name} cannot sample without a batch", fix="Call it on a batch.")
 
     def call(
-        self, items: Candidate, features: Any = None, targets: Any = None, training: bool = False, testing: bool = False
+        self,
+        items: Candidate,
+        features: Mapping[str, tf.Tensor] | None = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+        training: bool = False,
+        testing: bool = False,
     ) -> Candidate:
         """Calls the wrapped sampler."""
         metadata = {self.item_id: tf.reshape(items.id, (-1,))}

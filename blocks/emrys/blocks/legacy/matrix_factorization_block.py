@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import keras
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.aggregation import CosineSimilarity
@@ -18,9 +20,12 @@ def MatrixFactorizationBlock(  # noqa: N802 - named like a class, as in Merlin M
     dim: int,
     query_id_tag: Tags = Tags.USER_ID,
     item_id_tag: Tags = Tags.ITEM_ID,
-    embeddings_initializers: Any = None,
+    embeddings_initializers: str
+    | keras.initializers.Initializer
+    | Mapping[str, str | keras.initializers.Initializer]
+    | None = None,
     embeddings_l2_reg: float = 0.0,
-    aggregation: Any = _COSINE,
+    aggregation: str | keras.layers.Layer = _COSINE,
     **kwargs: Any,
 ) -> QueryItemIdsEmbeddingsBlock:
     """Creates a block that scores user-item pairs by their embeddings. Deprecated: use `MatrixFactorizationModelV2`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -66,11 +67,11 @@ class PopularityBasedSampler(ItemSampler):
         """The name of the ids."""
         return [self.item_id_feature_name]
 
-    def add(self, embeddings: Any, items_metadata: Any, training: bool = True) -> None:
+    def add(self, embeddings: tf.Tensor, items_metadata: Mapping[str, tf.Tensor], training: bool = True) -> None:
         """Does nothing: the sample does not depend on the batch."""
 
     def call(  # type: ignore[override]
-        self, inputs: Any, item_weights: Any = None, training: bool = True
+        self, inputs: Any, item_weights: tf.Tensor | None = None, training: bool = True
     ) -> EmbeddingWithMetadata:
         """Draws items."""
         if training and self.item_id_feature_name not in inputs["metadata"]:
@@ -84,7 +85,7 @@ class PopularityBasedSampler(ItemSampler):
             raise ConfigError(f"{self.name}: item_weights", expected=f"{self.max_id + 1} rows", got=str(rows))
         return self.sample(item_weights)
 
-    def sample(self, item_weights: Any = None) -> EmbeddingWithMetadata:
+    def sample(self, item_weights: tf.Tensor | None = None) -> EmbeddingWithMetadata:
         """Draws items; `item_weights` are the embeddings of all items, (max_id + 1, D)."""
         ids = draw_log_uniform(self.max_num_samples or 0, self.min_id, self.max_id, True, self.seed)
         rows = tf.gather(tf.convert_to_tensor(item_weights), ids)

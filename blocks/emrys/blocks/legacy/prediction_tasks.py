@@ -116,7 +116,7 @@ class PredictionTask(ModelOutput):
     def task_block(self, block: keras.layers.Layer | None) -> None:
         self.pre = block
 
-    def with_bias(self, outputs: Any, bias: Any) -> Any:
+    def with_bias(self, outputs: Any, bias: tf.Tensor) -> Any:
         """Adds a bias for each row, (B, 1), to the prediction."""
         return outputs + bias
 
@@ -198,7 +198,7 @@ class BinaryClassificationTask(PredictionTask):
         """Creates a dense unit with a sigmoid."""
         return keras.layers.Dense(1, activation="sigmoid", dtype="float32")
 
-    def with_bias(self, outputs: Any, bias: Any) -> Any:
+    def with_bias(self, outputs: Any, bias: tf.Tensor) -> Any:
         """Adds a bias for each row, (B, 1), to the logit of the probability."""
         clipped = tf.clip_by_value(outputs, keras.config.epsilon(), 1 - keras.config.epsilon())
         return tf.sigmoid(tf.math.log(clipped) - tf.math.log1p(-clipped) + bias)
@@ -305,8 +305,8 @@ class MultiClassClassificationTask(PredictionTask):
         cls,
         schema: Schema,
         feature_name: str | Tags = Tags.ITEM_ID,
-        bias_initializer: Any = "zeros",
-        kernel_initializer: Any = "random_normal",
+        bias_initializer: str | keras.initializers.Initializer = "zeros",
+        kernel_initializer: str | keras.initializers.Initializer = "random_normal",
         extra_pre: keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> Self:
@@ -401,8 +401,8 @@ class ParallelPredictionBlock(ParallelBlock):
         task_blocks: keras.layers.Layer | Mapping[str, keras.layers.Layer] | None = None,
         bias_block: keras.layers.Layer | None = None,
         task_weights: Sequence[float] | Mapping[str, float] | None = None,
-        pre: Any = None,
-        post: Any = None,
+        pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
         **kwargs: Any,
     ) -> None:
         warn_deprecated("ParallelPredictionBlock", "OutputBlock")
@@ -533,11 +533,16 @@ class ParallelPredictionBlock(ParallelBlock):
         inputs: Any,
         training: bool | None = None,
         testing: bool | None = None,
-        features: Any = None,
-        targets: Any = None,
+        features: Mapping[str, tf.Tensor] | None = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
     ) -> Any:
         """Computes the predictions by task name."""
-        step_context = {"training": training, "testing": testing, "features": features, "targets": targets}
+        step_context: dict[str, Any] = {
+            "training": training,
+            "testing": testing,
+            "features": features,
+            "targets": targets,
+        }
         outputs = super().call(inputs, **step_context)
         if self.bias_block is None:
             return outputs

@@ -50,7 +50,10 @@ class QueryItemIdsEmbeddingsBlock(DualEncoderBlock):
         dim: int,
         query_id_tag: Tags = Tags.USER_ID,
         item_id_tag: Tags = Tags.ITEM_ID,
-        embeddings_initializers: Any = None,
+        embeddings_initializers: str
+        | keras.initializers.Initializer
+        | Mapping[str, str | keras.initializers.Initializer]
+        | None = None,
         embeddings_l2_reg: float = 0.0,
         **kwargs: Any,
     ) -> None:

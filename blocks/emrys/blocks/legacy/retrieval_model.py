@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -85,7 +86,7 @@ class RetrievalModel(Model):
             )
 
     def query_embeddings(
-        self, dataset: Any, batch_size: int, query_tag: Tags = Tags.USER, query_id_tag: Tags = Tags.USER_ID
+        self, dataset: Dataset, batch_size: int, query_tag: Tags = Tags.USER, query_id_tag: Tags = Tags.USER_ID
     ) -> Dataset:
         """Encodes the distinct queries of a data set.
 
@@ -101,7 +102,7 @@ class RetrievalModel(Model):
         return self._vectors("query", dataset, batch_size, query_tag, query_id_tag)
 
     def item_embeddings(
-        self, dataset: Any, batch_size: int, item_tag: Tags = Tags.ITEM, item_id_tag: Tags = Tags.ITEM_ID
+        self, dataset: Dataset, batch_size: int, item_tag: Tags = Tags.ITEM, item_id_tag: Tags = Tags.ITEM_ID
     ) -> Dataset:
         """Encodes the distinct items of a data set.
 
@@ -129,7 +130,9 @@ class RetrievalModel(Model):
         after = [] if block.post is None else [AsTabular(side), block.post, OneColumn(side)]
         return Encoder(*before, block[side], *after, schema=block[side].schema)
 
-    def to_top_k_recommender(self, item_corpus: Any, k: int | None = None, **kwargs: Any) -> TopKEncoder:
+    def to_top_k_recommender(
+        self, item_corpus: Dataset | TopKIndexBlock, k: int | None = None, **kwargs: Any
+    ) -> TopKEncoder:
         """Creates a top-k model with the towers of this model.
 
         Args:
@@ -198,10 +201,10 @@ class RetrievalModel(Model):
         self,
         x: Any = None,
         y: Any = None,
-        item_corpus: Any = None,
+        item_corpus: Dataset | TopKIndexBlock | None = None,
         batch_size: int | None = None,
         verbose: Any = 1,
-        sample_weight: Any = None,
+        sample_weight: tf.Tensor | None = None,
         steps: int | None = None,
         callbacks: Any = None,
         max_queue_size: int = 10,
@@ -252,7 +255,7 @@ class RetrievalModel(Model):
         ]
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, type] | None = None) -> Self:
         """Creates the model from `get_config`."""
         with quietly():
             return super().from_config(config, custom_objects)

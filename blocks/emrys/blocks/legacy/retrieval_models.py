@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -33,7 +33,7 @@ def TwoTowerModel(  # noqa: N802 - named like a class, as in Merlin Models
     query_tower_tag: Tags = Tags.USER,
     item_tower_tag: Tags = Tags.ITEM,
     embedding_options: EmbeddingOptions | None = None,
-    post: Any = None,
+    post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
     prediction_tasks: Any = None,
     logits_temperature: float = 1.0,
     samplers: Sequence[Any] = (),
@@ -76,9 +76,12 @@ def MatrixFactorizationModel(  # noqa: N802 - named like a class, as in Merlin M
     dim: int,
     query_id_tag: Tags = Tags.USER_ID,
     item_id_tag: Tags = Tags.ITEM_ID,
-    embeddings_initializers: Any = None,
+    embeddings_initializers: str
+    | keras.initializers.Initializer
+    | Mapping[str, str | keras.initializers.Initializer]
+    | None = None,
     embeddings_l2_reg: float = 0.0,
-    post: Any = None,
+    post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
     prediction_tasks: Any = None,
     logits_temperature: float = 1.0,
     samplers: Sequence[Any] = (),

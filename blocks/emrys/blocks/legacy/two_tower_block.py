@@ -26,7 +26,7 @@ def TwoTowerBlock(  # noqa: N802 - named like a class, as in Merlin Models
     query_tower_tag: Tags = Tags.USER,
     item_tower_tag: Tags = Tags.ITEM,
     embedding_options: EmbeddingOptions | None = None,
-    post: Any = None,
+    post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
     **kwargs: Any,
 ) -> DualEncoderBlock:
     """Creates two towers with their inputs. Deprecated: use `Encoder` and `TwoTowerModelV2`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from emrys.blocks.core.calling import check_shape
 from emrys.blocks.errors import ConfigError
@@ -70,7 +71,7 @@ class CategoricalCrossEntropy(keras.losses.CategoricalCrossentropy):
         axis: int = -1,
         reduction: str | None = "auto",
         name: str = "categorical_crossentropy",
-        dtype: Any = None,
+        dtype: str | keras.DTypePolicy | None = None,
     ) -> None:
         super().__init__(
             from_logits=from_logits,
@@ -81,7 +82,7 @@ class CategoricalCrossEntropy(keras.losses.CategoricalCrossentropy):
             dtype=dtype,
         )
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Any, y_pred: tf.Tensor) -> Any:
         """The loss of each row, before weights and reduction, (B,)."""
         if _are_class_ids(y_true, y_pred):
             class_ids = keras.ops.reshape(y_true, (-1,))
@@ -140,7 +141,7 @@ class SparseCategoricalCrossEntropy(keras.losses.SparseCategoricalCrossentropy):
         ignore_class: int | None = None,
         reduction: str | None = "auto",
         name: str = "sparse_categorical_crossentropy",
-        dtype: Any = None,
+        dtype: str | keras.DTypePolicy | None = None,
     ) -> None:
         super().__init__(
             from_logits=from_logits,
@@ -150,7 +151,7 @@ class SparseCategoricalCrossEntropy(keras.losses.SparseCategoricalCrossentropy):
             dtype=dtype,
         )
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Any, y_pred: tf.Tensor) -> Any:
         """The loss of each row, before weights and reduction, (B,)."""
         true, rows = tuple(y_true.shape), tuple(y_pred.shape)[:-1]
         one_class_each = len(true) == len(rows) + 1 and true[-1] == 1

@@ -14,7 +14,7 @@ from emrys.blocks.errors import ConfigError
 from emrys.blocks.losses.cross_entropy import keras_reduction
 
 
-def negative_log(log_probability: Any) -> Any:
+def negative_log(log_probability: tf.Tensor) -> Any:
     """Returns -log(p) for log(p), where a p that underflows in float32 counts as 1e-24.
 
     The values equal -log(p) in float32 with p = 0 replaced by 1e-24; the gradient does not vanish before p does.
@@ -51,7 +51,7 @@ class PairwiseLoss(keras.losses.Loss, abc.ABC):
         super().__init__(name=name, reduction=keras_reduction(type(self).__name__, reduction))
 
     @abc.abstractmethod
-    def compute(self, positives_scores: Any, negatives_scores: Any) -> Any:
+    def compute(self, positives_scores: tf.Tensor, negatives_scores: tf.Tensor) -> Any:
         """The loss of each negative.
 
         Args:
@@ -62,7 +62,7 @@ class PairwiseLoss(keras.losses.Loss, abc.ABC):
             (B, N - 1), or (B, 1) for a loss of the whole row.
         """
 
-    def compute_valid(self, positives_scores: Any, negatives_scores: Any, valid: Any) -> Any:
+    def compute_valid(self, positives_scores: tf.Tensor, negatives_scores: tf.Tensor, valid: tf.Tensor) -> Any:
         """The loss of each negative, 0 for invalid ones.
 
         Args:
@@ -75,7 +75,13 @@ class PairwiseLoss(keras.losses.Loss, abc.ABC):
         """
         return ops.where(valid, self.compute(positives_scores, negatives_scores), 0.0)
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, valid_negatives_mask: Any = None) -> Any:
+    def __call__(
+        self,
+        y_true: tf.Tensor,
+        y_pred: tf.Tensor,
+        sample_weight: tf.Tensor | None = None,
+        valid_negatives_mask: tf.Tensor | None = None,
+    ) -> Any:
         """Computes, weights and reduces the loss.
 
         Args:
@@ -97,7 +103,7 @@ class PairwiseLoss(keras.losses.Loss, abc.ABC):
             y_true = (y_true, ops.cast(ops.convert_to_tensor(valid_negatives_mask), self.dtype))
         return super().__call__(y_true, y_pred, sample_weight)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Any, y_pred: tf.Tensor) -> Any:
         """The loss of each negative, before weights and reduction.
 
         Args:
@@ -187,7 +193,7 @@ class BPRLoss(PairwiseLoss):
         UAI 2009.
     """
 
-    def compute(self, positives_scores: Any, negatives_scores: Any) -> Any:
+    def compute(self, positives_scores: tf.Tensor, negatives_scores: tf.Tensor) -> Any:
         """The loss of each negative, (B, N - 1)."""
         return negative_log(ops.log_sigmoid(positives_scores - negatives_scores))
 
@@ -231,7 +237,7 @@ class BPRmaxLoss(PairwiseLoss):
             raise ConfigError("invalid reg_lambda of BPRmaxLoss", expected="a number from 0", got=repr(reg_lambda))
         self.reg_lambda = float(reg_lambda)
 
-    def compute(self, positives_scores: Any, negatives_scores: Any) -> Any:
+    def compute(self, positives_scores: tf.Tensor, negatives_scores: tf.Tensor) -> Any:
         """The loss of each negative, (B, N - 1)."""
         log_weight = ops.log_softmax(negatives_scores, axis=-1)
         ranking = negative_log(log_weight + ops.log_sigmoid(positives_scores - negatives_scores))
@@ -270,7 +276,7 @@ class HingeLoss(PairwiseLoss):
         Joachims. Optimizing Search Engines using Clickthrough Data. KDD 2002.
     """
 
-    def compute(self, positives_scores: Any, negatives_scores: Any) -> Any:
+    def compute(self, positives_scores: tf.Tensor, negatives_scores: tf.Tensor) -> Any:
         """The loss of each negative, (B, N - 1)."""
         return ops.relu(1.0 + negatives_scores - positives_scores)
 
@@ -303,7 +309,7 @@ class LogisticLoss(PairwiseLoss):
         Burges et al. Learning to Rank using Gradient Descent. ICML 2005.
     """
 
-    def compute(self, positives_scores: Any, negatives_scores: Any) -> Any:
+    def compute(self, positives_scores: tf.Tensor, negatives_scores: tf.Tensor) -> Any:
         """The loss of each negative, (B, N - 1)."""
         return ops.softplus(negatives_scores - positives_scores)
 
@@ -338,7 +344,7 @@ class TOP1Loss(PairwiseLoss):
         Hidasi, Karatzoglou, Baltrunas, Tikk. Session-based Recommendations with Recurrent Neural Networks. ICLR 2016.
     """
 
-    def compute(self, positives_scores: Any, negatives_scores: Any) -> Any:
+    def compute(self, positives_scores: tf.Tensor, negatives_scores: tf.Tensor) -> Any:
         """The loss of each negative, (B, N - 1)."""
         return ops.sigmoid(negatives_scores - positives_scores) + ops.sigmoid(ops.square(negatives_scores))
 
@@ -372,7 +378,7 @@ class TOP1maxLoss(PairwiseLoss):
         Hidasi, Karatzoglou. Recurrent Neural Networks with Top-k Gains for Session-based Recommendations. CIKM 2018.
     """
 
-    def compute(self, positives_scores: Any, negatives_scores: Any) -> Any:
+    def compute(self, positives_scores: tf.Tensor, negatives_scores: tf.Tensor) -> Any:
         """The loss of each negative, (B, N - 1)."""
         loss = ops.sigmoid(negatives_scores - positives_scores) + ops.sigmoid(ops.square(negatives_scores))
         return ops.softmax(negatives_scores, axis=-1) * loss
@@ -410,11 +416,11 @@ class TOP1v2Loss(PairwiseLoss):
         The positive's term is that of the authors' later GRU4Rec code.
     """
 
-    def compute(self, positives_scores: Any, negatives_scores: Any) -> Any:
+    def compute(self, positives_scores: tf.Tensor, negatives_scores: tf.Tensor) -> Any:
         """The loss of each row, (B, 1)."""
         return self.compute_valid(positives_scores, negatives_scores, ops.ones_like(negatives_scores, dtype="bool"))
 
-    def compute_valid(self, positives_scores: Any, negatives_scores: Any, valid: Any) -> Any:
+    def compute_valid(self, positives_scores: tf.Tensor, negatives_scores: tf.Tensor, valid: tf.Tensor) -> Any:
         """The loss of each row over its valid negatives alone, (B, 1)."""
         loss = ops.sigmoid(negatives_scores - positives_scores) + ops.sigmoid(ops.square(negatives_scores))
         total = ops.sum(ops.where(valid, loss, 0.0), axis=-1, keepdims=True)

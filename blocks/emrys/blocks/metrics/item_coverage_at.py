@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from emrys.blocks.metrics.ranking import as_rows, check_columns, checked_positive, row_weights
@@ -37,7 +38,13 @@ class ItemCoverageAt(keras.metrics.Metric):
         0.375
     """
 
-    def __init__(self, num_unique_items: int, k: int = 5, name: str = "item_coverage_at", dtype: Any = None) -> None:
+    def __init__(
+        self,
+        num_unique_items: int,
+        k: int = 5,
+        name: str = "item_coverage_at",
+        dtype: str | keras.DTypePolicy | None = None,
+    ) -> None:
         self._base_name = name
         self.k = checked_positive("k of ItemCoverageAt", k)
         super().__init__(name=f"{name}_{self.k}", dtype=dtype)
@@ -62,7 +69,7 @@ class ItemCoverageAt(keras.metrics.Metric):
         if more > 0:
             self.seen.append(self.add_variable(shape=(more,), initializer="zeros", name=f"seen_{len(self.seen)}"))
 
-    def update_state(self, predicted_ids: Any, sample_weight: Any = None) -> None:
+    def update_state(self, predicted_ids: tf.Tensor, sample_weight: tf.Tensor | None = None) -> None:
         """Records the items of the first k results.
 
         Args:

@@ -7,7 +7,9 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
+from numpy.typing import ArrayLike
 
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.metrics.ranking import as_rows, check_columns, checked_positive, row_weights
@@ -36,11 +38,11 @@ class ItemFrequencyMetric(keras.metrics.Mean, abc.ABC):
 
     def __init__(
         self,
-        item_freq_probs: Any,
+        item_freq_probs: ArrayLike,
         k: int = 10,
         is_prob_distribution: bool = False,
         name: str = "item_frequency_at",
-        dtype: Any = None,
+        dtype: str | keras.DTypePolicy | None = None,
     ) -> None:
         self._base_name = name
         self.k = checked_positive(f"k of {type(self).__name__}", k)
@@ -53,7 +55,7 @@ class ItemFrequencyMetric(keras.metrics.Mean, abc.ABC):
         self.update_candidate_probs(item_freq_probs)
 
     @abc.abstractmethod
-    def compute(self, probabilities: Any) -> Any:
+    def compute(self, probabilities: tf.Tensor) -> Any:
         """The value of each row.
 
         Args:
@@ -63,7 +65,7 @@ class ItemFrequencyMetric(keras.metrics.Mean, abc.ABC):
             (R,).
         """
 
-    def update_candidate_probs(self, item_freq_probs: Any) -> None:
+    def update_candidate_probs(self, item_freq_probs: ArrayLike) -> None:
         """Replaces the frequencies without resetting the mean.
 
         Args:
@@ -82,7 +84,7 @@ class ItemFrequencyMetric(keras.metrics.Mean, abc.ABC):
         self.item_freq_probs = values
         self.probabilities.assign(values / (1.0 if self.is_prob_distribution else values.sum(dtype="float64")))
 
-    def update_state(self, predicted_ids: Any, sample_weight: Any = None) -> None:
+    def update_state(self, predicted_ids: tf.Tensor, sample_weight: tf.Tensor | None = None) -> None:
         """Adds rows of results to the mean.
 
         Args:
@@ -170,15 +172,15 @@ class NoveltyAt(ItemFrequencyMetric):
 
     def __init__(
         self,
-        item_freq_probs: Any,
+        item_freq_probs: ArrayLike,
         k: int = 10,
         is_prob_distribution: bool = False,
         name: str = "novelty_at",
-        dtype: Any = None,
+        dtype: str | keras.DTypePolicy | None = None,
     ) -> None:
         super().__init__(item_freq_probs, k=k, is_prob_distribution=is_prob_distribution, name=name, dtype=dtype)
 
-    def compute(self, probabilities: Any) -> Any:
+    def compute(self, probabilities: tf.Tensor) -> Any:
         """Mean self-information of each row, in nats, (R,)."""
         return ops.mean(-ops.log(probabilities + 1e-16), axis=-1)
 
@@ -220,14 +222,14 @@ class PopularityBiasAt(ItemFrequencyMetric):
 
     def __init__(
         self,
-        item_freq_probs: Any,
+        item_freq_probs: ArrayLike,
         k: int = 10,
         is_prob_distribution: bool = False,
         name: str = "popularity_bias_at",
-        dtype: Any = None,
+        dtype: str | keras.DTypePolicy | None = None,
     ) -> None:
         super().__init__(item_freq_probs, k=k, is_prob_distribution=is_prob_distribution, name=name, dtype=dtype)
 
-    def compute(self, probabilities: Any) -> Any:
+    def compute(self, probabilities: tf.Tensor) -> Any:
         """Mean probability of each row, (R,)."""
         return ops.mean(probabilities, axis=-1)

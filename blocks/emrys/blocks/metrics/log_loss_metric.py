@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from emrys.blocks.core.calling import check_shape
@@ -37,11 +38,13 @@ class LogLossMetric(keras.metrics.Mean):
         0.6931
     """
 
-    def __init__(self, name: str = "logloss", from_logits: bool = False, dtype: Any = None) -> None:
+    def __init__(
+        self, name: str = "logloss", from_logits: bool = False, dtype: str | keras.DTypePolicy | None = None
+    ) -> None:
         super().__init__(name=name, dtype=dtype)
         self.from_logits = from_logits
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None) -> None:
         """Adds predictions to the mean.
 
         Args:

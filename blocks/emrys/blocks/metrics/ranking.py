@@ -7,13 +7,14 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from emrys.blocks.core.calling import check_shape
 from emrys.blocks.errors import ConfigError
 
 
-def ranked_relevance(relevant: Any, y_pred: Any, k: int, dtype: str) -> Any:
+def ranked_relevance(relevant: tf.Tensor, y_pred: tf.Tensor, k: int, dtype: str) -> Any:
     """Relevance of the k results with the highest scores, best first.
 
     Of equal scores, irrelevant results come before relevant ones: a model with the same score for everything gets no
@@ -61,12 +62,12 @@ def check_columns(metric: str, k: int, columns: int | None) -> None:
         )
 
 
-def as_rows(values: Any) -> Any:
+def as_rows(values: tf.Tensor) -> Any:
     """Reshapes values (..., N) to rows (R, N)."""
     return ops.reshape(values, (-1, ops.shape(values)[-1]))
 
 
-def row_weights(metric: str, sample_weight: Any, values: Any, dtype: str) -> Any:
+def row_weights(metric: str, sample_weight: tf.Tensor, values: tf.Tensor, dtype: str) -> Any:
     """Broadcasts sample weights to one weight for each row of `values`.
 
     Args:
@@ -116,7 +117,9 @@ class RankedRows:
         ConfigError: if shapes do not match, there are fewer than k columns, or `pre_sorted` is set without counts.
     """
 
-    def __init__(self, metric: Any, y_true: Any, y_pred: Any, sample_weight: Any, relevant_counts: Any) -> None:
+    def __init__(
+        self, metric: Any, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor, relevant_counts: tf.Tensor
+    ) -> None:
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         check_shape(f"y_true of {metric.name}", y_true.shape, y_pred.shape)
         if len(y_pred.shape) == 0:
@@ -171,7 +174,7 @@ class RankingMetric(keras.metrics.Mean, abc.ABC):
         k: int = 10,
         pre_sorted: bool = False,
         name: str = "ranking_at",
-        dtype: Any = None,
+        dtype: str | keras.DTypePolicy | None = None,
         seed: int | None = None,
     ) -> None:
         self._base_name = name
@@ -182,7 +185,7 @@ class RankingMetric(keras.metrics.Mean, abc.ABC):
         self.label_relevant_counts: Any = None
 
     @abc.abstractmethod
-    def compute(self, relevance: Any, relevant_counts: Any) -> Any:
+    def compute(self, relevance: tf.Tensor, relevant_counts: tf.Tensor) -> Any:
         """The value of each row.
 
         Args:
@@ -193,7 +196,7 @@ class RankingMetric(keras.metrics.Mean, abc.ABC):
             (R,).
         """
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None) -> None:
         """Adds rows to the mean.
 
         `label_relevant_counts`, if set, is the number of relevant items of each row, for truncated labels. It applies
@@ -211,7 +214,7 @@ class RankingMetric(keras.metrics.Mean, abc.ABC):
         rows = RankedRows(self, y_true, y_pred, sample_weight, counts)
         self.update_ranked(rows.relevance, rows.relevant_counts, rows.weights)
 
-    def update_ranked(self, relevance: Any, relevant_counts: Any, weights: Any = None) -> None:
+    def update_ranked(self, relevance: tf.Tensor, relevant_counts: tf.Tensor, weights: tf.Tensor | None = None) -> None:
         """Adds rows that are already ranked to the mean.
 
         Args:
@@ -266,12 +269,12 @@ class AvgPrecisionAt(RankingMetric):
         k: int = 10,
         pre_sorted: bool = False,
         name: str = "map_at",
-        dtype: Any = None,
+        dtype: str | keras.DTypePolicy | None = None,
         seed: int | None = None,
     ) -> None:
         super().__init__(k=k, pre_sorted=pre_sorted, name=name, dtype=dtype, seed=seed)
 
-    def compute(self, relevance: Any, relevant_counts: Any) -> Any:
+    def compute(self, relevance: tf.Tensor, relevant_counts: tf.Tensor) -> Any:
         """Average precision of each row, (R,)."""
         ranks = ops.arange(1, self.k + 1, dtype=relevance.dtype)
         precision = ops.sum(relevance * ops.cumsum(relevance, axis=-1) / ranks, axis=-1)
@@ -320,12 +323,12 @@ class MRRAt(RankingMetric):
         k: int = 10,
         pre_sorted: bool = False,
         name: str = "mrr_at",
-        dtype: Any = None,
+        dtype: str | keras.DTypePolicy | None = None,
         seed: int | None = None,
     ) -> None:
         super().__init__(k=k, pre_sorted=pre_sorted, name=name, dtype=dtype, seed=seed)
 
-    def compute(self, relevance: Any, relevant_counts: Any) -> Any:
+    def compute(self, relevance: tf.Tensor, relevant_counts: tf.Tensor) -> Any:
         """Reciprocal rank of the first relevant result of each row, (R,)."""
         ranks = ops.arange(1, self.k + 1, dtype=relevance.dtype)
         return ops.max(relevance / ranks, axis=-1)
@@ -375,12 +378,12 @@ class NDCGAt(RankingMetric):
         k: int = 10,
         pre_sorted: bool = False,
         name: str = "ndcg_at",
-        dtype: Any = None,
+        dtype: str | keras.DTypePolicy | None = None,
         seed: int | None = None,
     ) -> None:
         super().__init__(k=k, pre_sorted=pre_sorted, name=name, dtype=dtype, seed=seed)
 
-    def compute(self, relevance: Any, relevant_counts: Any) -> Any:
+    def compute(self, relevance: tf.Tensor, relevant_counts: tf.Tensor) -> Any:
         """Normalised gain of each row, (R,)."""
         discounts = 1.0 / np.log2(np.arange(2, self.k + 2))
         gains = ops.sum(relevance * ops.convert_to_tensor(discounts, dtype=relevance.dtype), axis=-1)
@@ -428,12 +431,12 @@ class PrecisionAt(RankingMetric):
         k: int = 10,
         pre_sorted: bool = False,
         name: str = "precision_at",
-        dtype: Any = None,
+        dtype: str | keras.DTypePolicy | None = None,
         seed: int | None = None,
     ) -> None:
         super().__init__(k=k, pre_sorted=pre_sorted, name=name, dtype=dtype, seed=seed)
 
-    def compute(self, relevance: Any, relevant_counts: Any) -> Any:
+    def compute(self, relevance: tf.Tensor, relevant_counts: tf.Tensor) -> Any:
         """Precision of each row, (R,)."""
         return ops.mean(relevance, axis=-1)
 
@@ -477,11 +480,11 @@ class RecallAt(RankingMetric):
         k: int = 10,
         pre_sorted: bool = False,
         name: str = "recall_at",
-        dtype: Any = None,
+        dtype: str | keras.DTypePolicy | None = None,
         seed: int | None = None,
     ) -> None:
         super().__init__(k=k, pre_sorted=pre_sorted, name=name, dtype=dtype, seed=seed)
 
-    def compute(self, relevance: Any, relevant_counts: Any) -> Any:
+    def compute(self, relevance: tf.Tensor, relevant_counts: tf.Tensor) -> Any:
         """Recall of each row, (R,)."""
         return ops.divide_no_nan(ops.sum(relevance, axis=-1), ops.minimum(relevant_counts, float(self.k)))

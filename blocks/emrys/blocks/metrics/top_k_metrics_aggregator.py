@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.metrics.ranking import AvgPrecisionAt, MRRAt, NDCGAt, PrecisionAt, RankedRows, RankingMetric, RecallAt
@@ -38,7 +39,11 @@ class TopKMetricsAggregator(keras.metrics.Metric):
     """
 
     def __init__(
-        self, *topk_metrics: RankingMetric, pre_sorted: bool = False, name: str | None = None, dtype: Any = None
+        self,
+        *topk_metrics: RankingMetric,
+        pre_sorted: bool = False,
+        name: str | None = None,
+        dtype: str | keras.DTypePolicy | None = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         if not topk_metrics:
@@ -53,7 +58,7 @@ class TopKMetricsAggregator(keras.metrics.Metric):
         self.pre_sorted = pre_sorted
         self.label_relevant_counts: Any = None
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None) -> None:
         """Adds rows to each of the metrics.
 
         `label_relevant_counts`, if set, is the number of relevant items of each row, for truncated labels. It applies

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import keras
+import tensorflow as tf
 
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.residual_block import ResidualBlock
@@ -53,10 +55,10 @@ class DenseResidualBlock(SequentialBlock):
     def __init__(
         self,
         low_rank_dim: int | None = None,
-        activation: Any = "relu",
+        activation: str | Callable[[tf.Tensor], tf.Tensor] | keras.layers.Layer = "relu",
         use_bias: bool = True,
         dropout: float | None = None,
-        normalization: Any = "batch_norm",
+        normalization: str | keras.layers.Layer = "batch_norm",
         depth: int = 1,
         **dense_kwargs: Any,
     ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape, build_layer
@@ -40,10 +41,10 @@ class LowRankDense(Block):
         self,
         low_rank_dim: int | None = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "truncated_normal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
+        kernel_initializer: str | keras.initializers.Initializer = "truncated_normal",
+        bias_initializer: str | keras.initializers.Initializer = "zeros",
+        kernel_regularizer: str | keras.regularizers.Regularizer | None = None,
+        bias_regularizer: str | keras.regularizers.Regularizer | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -73,7 +74,7 @@ class LowRankDense(Block):
         build_layer(self.dense, (*shape[:-1], self.low_rank_dim or shape[-1]))
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor) -> Any:
         """Applies the layer."""
         hidden = inputs if self.dense_u is None else self.dense_u(inputs)
         return hidden if self.dense is None else self.dense(hidden)

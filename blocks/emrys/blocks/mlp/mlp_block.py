@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import keras
@@ -50,15 +50,15 @@ class Dense(keras.layers.Dense, Block):
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: str | Callable[[tf.Tensor], tf.Tensor] | keras.layers.Layer | None = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
+        bias_initializer: str | keras.initializers.Initializer = "zeros",
+        kernel_regularizer: str | keras.regularizers.Regularizer | None = None,
+        bias_regularizer: str | keras.regularizers.Regularizer | None = None,
+        activity_regularizer: str | keras.regularizers.Regularizer | None = None,
+        kernel_constraint: str | keras.constraints.Constraint | None = None,
+        bias_constraint: str | keras.constraints.Constraint | None = None,
         **kwargs: Any,
     ) -> None:
         # Keras has no types, so mypy takes `Block` for the next class.
@@ -83,7 +83,7 @@ class Dense(keras.layers.Dense, Block):
         super().build(self._concat.compute_output_shape(as_shape(input_shape)))
         self.input_spec = None
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], training: bool | None = None) -> Any:
         """Applies the layer."""
         values = self._concat.call(inputs)
         if isinstance(values, tf.RaggedTensor):
@@ -130,15 +130,15 @@ class MLPBlock(SequentialBlock):
     def __init__(
         self,
         dimensions: Sequence[int],
-        activation: Any = "relu",
+        activation: str | Callable[[tf.Tensor], tf.Tensor] | keras.layers.Layer = "relu",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
+        kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
+        bias_initializer: str | keras.initializers.Initializer = "zeros",
+        kernel_regularizer: str | keras.regularizers.Regularizer | None = None,
+        bias_regularizer: str | keras.regularizers.Regularizer | None = None,
+        activity_regularizer: str | keras.regularizers.Regularizer | None = None,
         dropout: float | Sequence[float] | None = None,
-        normalization: Any = None,
+        normalization: str | keras.layers.Layer | None = None,
         filter: Any = None,
         no_activation_last_layer: bool = False,
         block_name: str = "MLPBlock",

@@ -23,7 +23,7 @@ _LAZY = {
 }
 
 
-def get_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
+def get_optimizer(optimizer: str | dict[str, Any] | keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     """Returns the optimizer for a name or a configuration.
 
     Args:
@@ -46,7 +46,9 @@ def default_optimizer(model: keras.Model) -> keras.optimizers.Optimizer:
     return LazyAdam() if has_tables(model) else keras.optimizers.RMSprop()
 
 
-def chosen_optimizer(optimizer: Any, model: keras.Model, scale_loss: bool = True) -> keras.optimizers.Optimizer:
+def chosen_optimizer(
+    optimizer: str | dict[str, Any] | keras.optimizers.Optimizer, model: keras.Model, scale_loss: bool = True
+) -> keras.optimizers.Optimizer:
     """The optimizer for `Model.compile`.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from emrys.blocks.optimizers.lazy_optimizer import LazyOptimizer
+from emrys.blocks.optimizers.lazy_optimizer import LazyOptimizer, LearningRate
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -36,7 +36,7 @@ class LazyAdagrad(LazyOptimizer, keras.optimizers.Adagrad):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-07,
         name: str = "LazyAdagrad",
@@ -54,7 +54,7 @@ class LazyAdagrad(LazyOptimizer, keras.optimizers.Adagrad):
         """Initial value of the sum of squared gradients."""
         return (self.initial_accumulator_value,)
 
-    def step(self, gradient: Any, slots: Any, rate: Any) -> tuple[Any, Any]:
+    def step(self, gradient: tf.Tensor, slots: tf.Tensor, rate: tf.Tensor) -> tuple[Any, Any]:
         """The Adagrad update."""
         total = slots + tf.square(gradient)
         return rate * gradient / tf.sqrt(total + self.epsilon), total

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.optimizers.lazy_optimizer import LazyOptimizer
+from emrys.blocks.optimizers.lazy_optimizer import LazyOptimizer, LearningRate
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -46,7 +46,7 @@ class LazyAdam(LazyOptimizer, keras.optimizers.Adam):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-07,
@@ -71,14 +71,14 @@ class LazyAdam(LazyOptimizer, keras.optimizers.Adam):
         """Initial values of both moments and, with `amsgrad`, of the maximum of the second."""
         return (0.0,) * (3 if self.amsgrad else 2)
 
-    def rate(self, learning_rate: Any) -> Any:
+    def rate(self, learning_rate: tf.Tensor) -> Any:
         """The learning rate with the bias correction of both moments."""
         step = tf.cast(self.iterations + 1, tf.float32)
         # Betas rounded to float32 here and in `step`, so that the rounding errors cancel out.
         beta_1, beta_2 = np.float32(self.beta_1), np.float32(self.beta_2)
         return learning_rate * tf.sqrt(1 - beta_2**step) / (1 - beta_1**step)
 
-    def step(self, gradient: Any, slots: Any, rate: Any) -> tuple[Any, Any]:
+    def step(self, gradient: tf.Tensor, slots: tf.Tensor, rate: tf.Tensor) -> tuple[Any, Any]:
         """The Adam update."""
         width = gradient.shape[1]
         means, maximum = tf.split(slots, [2 * width, width], axis=1) if self.amsgrad else (slots, None)

@@ -6,8 +6,9 @@ import math
 import os
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -15,6 +16,9 @@ import tensorflow as tf
 
 from emrys.blocks.core.gather import read_rows
 from emrys.blocks.optimizers.row_gradients import clip_gradients, map_values, nonzero_rows, sum_duplicate_rows
+
+#: Learning rate of an optimizer: a number, a schedule, or a function without arguments.
+LearningRate: TypeAlias = "float | keras.optimizers.schedules.LearningRateSchedule | Callable[[], float]"
 
 #: Number of tables that are updated at the same time.
 _TABLES_AT_A_TIME = os.cpu_count() or 1
@@ -48,11 +52,11 @@ class LazyOptimizer(keras.optimizers.Optimizer):
         """Initial values of the slots of a weight, one for each slot."""
         return ()
 
-    def rate(self, learning_rate: Any) -> Any:
+    def rate(self, learning_rate: tf.Tensor) -> Any:
         """The rate that is passed to `step`: the learning rate times factors that are equal for all weights."""
         return learning_rate
 
-    def step(self, gradient: Any, slots: Any, rate: Any) -> tuple[Any, Any]:
+    def step(self, gradient: tf.Tensor, slots: tf.Tensor, rate: tf.Tensor) -> tuple[Any, Any]:
         """Computes the update of some rows.
 
         Args:
@@ -101,13 +105,15 @@ class LazyOptimizer(keras.optimizers.Optimizer):
             self._state = _State()
         return self._state
 
-    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+    def exclude_from_weight_decay(
+        self, var_list: list[keras.Variable] | None = None, var_names: list[str] | None = None
+    ) -> None:
         """Excludes variables from weight decay: those in `var_list`, and those whose names contain a `var_names`."""
         super().exclude_from_weight_decay(var_list, var_names)
         self._known.not_decayed = list(var_list or [])
         self._known.not_decayed_names = re.compile("|".join(sorted(set(var_names)))) if var_names else None
 
-    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+    def apply(self, grads: list[Any], trainable_variables: list[keras.Variable] | None = None) -> None:
         """Updates the variables.
 
         Args:
@@ -173,7 +179,9 @@ class LazyOptimizer(keras.optimizers.Optimizer):
         excluded = any(variable is each for each in known.not_decayed) or (names and names.search(variable.name))
         return None if excluded or not self.weight_decay else self.weight_decay * self.learning_rate
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable | tf.Variable, learning_rate: LearningRate
+    ) -> None:
         """Updates one variable. Keras calls it, after weight decay, where whole tables are needed."""
         if self._index(variable) in self._known.tables:
             gradient = nonzero_rows(gradient)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 
-from emrys.blocks.optimizers.lazy_optimizer import LazyOptimizer
+from emrys.blocks.optimizers.lazy_optimizer import LazyOptimizer, LearningRate
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -34,7 +35,7 @@ class LazySGD(LazyOptimizer, keras.optimizers.SGD):
 
     def __init__(
         self,
-        learning_rate: Any = 0.01,
+        learning_rate: LearningRate = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
         name: str = "LazySGD",
@@ -52,7 +53,7 @@ class LazySGD(LazyOptimizer, keras.optimizers.SGD):
         """Initial value of the previous update, if there is momentum."""
         return (0.0,) if self.momentum else ()
 
-    def step(self, gradient: Any, slots: Any, rate: Any) -> tuple[Any, Any]:
+    def step(self, gradient: tf.Tensor, slots: tf.Tensor, rate: tf.Tensor) -> tuple[Any, Any]:
         """The gradient descent update."""
         plain = rate * gradient
         if slots is None:

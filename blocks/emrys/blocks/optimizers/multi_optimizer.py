@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.optimizers.get_optimizer import get_optimizer
+from emrys.blocks.optimizers.lazy_optimizer import LearningRate
 
 
 @dataclass
@@ -83,7 +84,7 @@ class MultiOptimizer(keras.optimizers.Optimizer):
     def __init__(
         self,
         optimizers_and_blocks: Sequence[OptimizerBlocks],
-        default_optimizer: Any = "rmsprop",
+        default_optimizer: str | keras.optimizers.Optimizer = "rmsprop",
         name: str = "MultiOptimizer",
         **kwargs: Any,
     ) -> None:
@@ -119,7 +120,7 @@ class MultiOptimizer(keras.optimizers.Optimizer):
         return self._parts.default.learning_rate
 
     @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
+    def learning_rate(self, value: LearningRate) -> None:
         self._parts.default.learning_rate = value
 
     def add(self, optimizer_blocks: OptimizerBlocks) -> None:
@@ -177,7 +178,7 @@ class MultiOptimizer(keras.optimizers.Optimizer):
         """
         return super().apply_gradients(grads_and_vars)
 
-    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+    def apply(self, grads: list[Any], trainable_variables: list[keras.Variable] | None = None) -> None:
         """Updates the variables, each with its optimizer.
 
         Args:
@@ -241,7 +242,7 @@ class MultiOptimizer(keras.optimizers.Optimizer):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, type] | None = None) -> Self:
         """Creates the optimizer from `get_config`; the variables of the blocks are assigned when it is built."""
         arguments = dict(config)
         pair_configs = [dict(pair) for pair in arguments.pop("optimizers_and_blocks")]

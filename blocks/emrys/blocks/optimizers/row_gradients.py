@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 
-def sum_duplicate_rows(gradient: Any) -> Any:
+def sum_duplicate_rows(gradient: tf.Tensor) -> Any:
     """Sums the slices of each row, so that every row occurs once.
 
     Args:
@@ -24,7 +24,7 @@ def sum_duplicate_rows(gradient: Any) -> Any:
     return tf.IndexedSlices(values, rows, gradient.dense_shape)
 
 
-def map_values(function: Callable[[Any], Any], gradient: Any) -> Any:
+def map_values(function: Callable[[Any], Any], gradient: tf.Tensor) -> Any:
     """Applies an element-wise function with f(0) = 0 to the values of a gradient."""
     if isinstance(gradient, tf.IndexedSlices):
         return tf.IndexedSlices(function(gradient.values), gradient.indices, gradient.dense_shape)

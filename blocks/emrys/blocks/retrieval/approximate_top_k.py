@@ -9,7 +9,7 @@ from typing import Any, Self
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from emrys.blocks.errors import ConfigError, DependencyError
 from emrys.blocks.retrieval.brute_force import streamed_top_k
@@ -95,7 +95,9 @@ class ApproximateTopK(TopKLayer):
         self.report: IndexReport | None = None
         self._faiss: Any = None
 
-    def index(self, candidates: Any, identifiers: Any = None, queries: Any = None) -> Self:
+    def index(
+        self, candidates: ArrayLike, identifiers: ArrayLike | None = None, queries: ArrayLike | None = None
+    ) -> Self:
         """Indexes candidates, and measures the recall of the index.
 
         Args:
@@ -133,7 +135,7 @@ class ApproximateTopK(TopKLayer):
                 return recall
             self._faiss.nprobe = min(2 * self._faiss.nprobe, self._faiss.nlist)
 
-    def search(self, queries: Any, k: int, excluded: tuple[Any, Any] | None) -> tuple[Any, Any]:
+    def search(self, queries: tf.Tensor, k: int, excluded: tuple[Any, Any] | None) -> tuple[Any, Any]:
         """Searches the index, or all candidates of a small catalogue."""
         if self._faiss is None:
             return streamed_top_k(queries, self.candidates.values, k, excluded)

@@ -15,7 +15,11 @@ _SMALLEST_BLOCK = 256
 
 
 def streamed_top_k(
-    queries: Any, candidates: Any, k: int, excluded: tuple[Any, Any] | None = None, block_rows: int | None = None
+    queries: tf.Tensor,
+    candidates: tf.Tensor | tf.Variable,
+    k: int,
+    excluded: tuple[Any, Any] | None = None,
+    block_rows: int | None = None,
 ) -> tuple[Any, Any]:
     """Finds the candidates with the largest inner product with each query.
 
@@ -39,7 +43,7 @@ def streamed_top_k(
     queries = tf.where(finite, queries, tf.zeros_like(queries))
     block = tf.maximum(SCORES_AT_ONCE // tf.maximum(count, 1), _SMALLEST_BLOCK) if block_rows is None else block_rows
 
-    def merge(start: Any, scores: Any, rows: Any) -> tuple[Any, Any, Any]:
+    def merge(start: Any, scores: tf.Tensor, rows: Any) -> tuple[Any, Any, Any]:
         stop = tf.minimum(start + block, size)
         in_block = tf.matmul(queries, candidates[start:stop], transpose_b=True)
         if excluded is not None:
@@ -99,6 +103,6 @@ class BruteForce(TopKLayer):
         [[20, 30]]
     """
 
-    def search(self, queries: Any, k: int, excluded: tuple[Any, Any] | None) -> tuple[Any, Any]:
+    def search(self, queries: tf.Tensor, k: int, excluded: tuple[Any, Any] | None) -> tuple[Any, Any]:
         """Searches all candidates."""
         return streamed_top_k(queries, self.candidates.values, k, excluded)

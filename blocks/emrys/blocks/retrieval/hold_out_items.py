@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -80,7 +81,7 @@ class HoldOutItems(Block):
         """The column of the history."""
         return self._schema
 
-    def call(self, inputs: dict[str, Any], targets: Any = None) -> Prediction:
+    def call(self, inputs: dict[str, Any], targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None) -> Prediction:
         """Draws the held-out items."""
         history = inputs[self.column]
         if not isinstance(history, tf.RaggedTensor):

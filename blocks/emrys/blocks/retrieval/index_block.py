@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 from merlin.schema import Tags
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.errors import ConfigError, DataError
@@ -45,7 +45,7 @@ class IndexBlock(CandidateHolder):
         [[0.0, 1.0]]
     """
 
-    def __init__(self, values: Any, ids: Any = None, **kwargs: Any) -> None:
+    def __init__(self, values: ArrayLike, ids: ArrayLike | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.candidates.assign(values, ids)
 
@@ -121,7 +121,7 @@ class IndexBlock(CandidateHolder):
         ids, values = self.extract_ids_embeddings(frame, check_unique_ids)
         return self.update(values, ids)
 
-    def update(self, values: Any, ids: Any = None) -> Self:
+    def update(self, values: ArrayLike, ids: ArrayLike | None = None) -> Self:
         """Replaces the vectors, by any number of them.
 
         Args:
@@ -131,7 +131,7 @@ class IndexBlock(CandidateHolder):
         self.candidates.assign(values, ids)
         return self
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor) -> Any:
         """Looks up vectors."""
         ids = tf.reshape(tf.convert_to_tensor(inputs), (-1,))
         rows, known = self.candidates.rows_of(ids)

@@ -33,7 +33,7 @@ class ScoredWithBias(Block):
         [[5.0, 6.0, 1.0]]
     """
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor) -> Any:
         """Appends the 1."""
         queries = tf.cast(inputs, tf.float32)
         return tf.concat([queries, tf.ones_like(queries[:, :1])], axis=1)

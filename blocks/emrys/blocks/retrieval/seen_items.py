@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from emrys.blocks.errors import ArtifactError, ConfigError, DataError
 from emrys.blocks.io import atomic_file
@@ -69,7 +69,12 @@ class SeenItems:
         np.cumsum(pc.list_value_length(lists).to_numpy(zero_copy_only=False), out=self._offsets[1:])
 
     @classmethod
-    def from_interactions(cls, log: Any, query_column: str = "user_id", item_column: str = "item_id") -> SeenItems:
+    def from_interactions(
+        cls,
+        log: pa.Table | pd.DataFrame | str | os.PathLike[str],
+        query_column: str = "user_id",
+        item_column: str = "item_id",
+    ) -> SeenItems:
         """Collects the items of each query from a log of interactions.
 
         Args:
@@ -134,7 +139,7 @@ class SeenItems:
         """Number of queries."""
         return len(self._queries)
 
-    def lookup(self, query_ids: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def lookup(self, query_ids: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Looks up the lists of a batch of queries.
 
         Args:
@@ -207,7 +212,7 @@ def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
         raise ArtifactError(f"the Parquet file cannot be read ({error})", path=path) from None
 
 
-def as_seen_items(value: Any) -> SeenItems:
+def as_seen_items(value: SeenItems | pa.Table | str | os.PathLike[str]) -> SeenItems:
     """Converts an Arrow table or the path of a file to `SeenItems`.
 
     Raises:

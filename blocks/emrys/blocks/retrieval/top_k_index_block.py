@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import keras
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.prediction import Prediction
@@ -58,7 +59,7 @@ class TopKIndexBlock(IndexBlock):
         ConfigError: if an argument has the wrong shape or type; when called, if there are fewer than K items.
     """
 
-    def __init__(self, k: int, values: Any, ids: Any = None, **kwargs: Any) -> None:
+    def __init__(self, k: int, values: ArrayLike, ids: ArrayLike | None = None, **kwargs: Any) -> None:
         super().__init__(values, ids, **kwargs)
         self.k = checked_positive("k of TopKIndexBlock", k)
         self.supports_jit = False
@@ -78,7 +79,7 @@ class TopKIndexBlock(IndexBlock):
         """
         return super().from_block(block, data, id_column, k=k, **kwargs)
 
-    def call(self, inputs: Any, k: int | None = None) -> Any:
+    def call(self, inputs: tf.Tensor, k: int | None = None) -> Any:
         """Finds the `k` best items. Default: K."""
         k = self.k if k is None else checked_positive(f"k of {self.name}", k)
         if k > self.candidates.size:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,13 @@ from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.metrics.ranking import checked_positive
 
+if TYPE_CHECKING:
+    from merlin.io import Dataset
 
-def ids_and_vectors(data: Any, check_unique_ids: bool = True) -> tuple[NDArray[np.int64] | None, NDArray[np.float32]]:
+
+def ids_and_vectors(
+    data: Dataset | pd.DataFrame | ArrayLike, check_unique_ids: bool = True
+) -> tuple[NDArray[np.int64] | None, NDArray[np.float32]]:
     """Splits candidates into ids and vectors.
 
     Args:
@@ -251,7 +256,7 @@ class TopKPrediction(NamedTuple):
 _LOWEST_SCORE = -1e30
 
 
-def relevant_items(targets: Any) -> tf.Tensor:
+def relevant_items(targets: tf.Tensor | Mapping[str, tf.Tensor]) -> tf.Tensor:
     """Ids of the relevant items of each query, as a dense tensor.
 
     Args:
@@ -271,7 +276,7 @@ def relevant_items(targets: Any) -> tf.Tensor:
     return tf.where(repeated, tf.constant(-1, tf.int64), targets)
 
 
-def hits(identifiers: Any, targets: Any) -> tuple[tf.Tensor, tf.Tensor]:
+def hits(identifiers: tf.Tensor, targets: tf.Tensor | Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
     """Marks the relevant items among the best candidates.
 
     Args:
@@ -289,7 +294,7 @@ def hits(identifiers: Any, targets: Any) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.cast(is_relevant, tf.float32), tf.math.count_nonzero(relevant >= 0, axis=1, dtype=tf.float32)
 
 
-def with_relevance(ranked: TopKPrediction, targets: Any) -> Prediction:
+def with_relevance(ranked: TopKPrediction, targets: tf.Tensor | Mapping[str, tf.Tensor]) -> Prediction:
     """Pairs scores (B, K) with targets (B, K) that are 1 where the candidate is relevant."""
     relevance, _ = hits(ranked.identifiers, targets)
     return Prediction(tf.maximum(ranked.scores, _LOWEST_SCORE), relevance)
@@ -336,7 +341,7 @@ class TopKLayer(CandidateHolder, abc.ABC):
         self.candidates.assign(candidates, identifiers)
         return self
 
-    def index_from_dataset(self, data: Any, check_unique_ids: bool = True) -> Self:
+    def index_from_dataset(self, data: Dataset | pd.DataFrame, check_unique_ids: bool = True) -> Self:
         """Indexes candidates from a `merlin.io.Dataset` or a data frame of vectors that is indexed by their ids.
 
         Args:
@@ -351,7 +356,7 @@ class TopKLayer(CandidateHolder, abc.ABC):
         return self.index(vectors, ids)
 
     @abc.abstractmethod
-    def search(self, queries: Any, k: int, excluded: tuple[Any, Any] | None) -> tuple[Any, Any]:
+    def search(self, queries: tf.Tensor, k: int, excluded: tuple[Any, Any] | None) -> tuple[Any, Any]:
         """Finds the rows of the best candidates.
 
         Args:
@@ -365,11 +370,11 @@ class TopKLayer(CandidateHolder, abc.ABC):
 
     def call(
         self,
-        inputs: Any,
-        targets: Any = None,
+        inputs: tf.Tensor,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
         testing: bool | None = None,
         k: int | None = None,
-        seen_items: Any = None,
+        seen_items: tf.Tensor | tf.RaggedTensor | None = None,
     ) -> Any:
         """Finds the best candidates.
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import keras
+import pandas as pd
+import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema
+from numpy.typing import ArrayLike
 
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from emrys.blocks.errors import ConfigError
@@ -19,8 +23,11 @@ from emrys.blocks.retrieval.top_k_layer import TopKLayer
 #: Top-k layers by name.
 STRATEGIES: dict[str, type[TopKLayer]] = {"brute-force-topk": BruteForce, "approximate-topk": ApproximateTopK}
 
+if TYPE_CHECKING:
+    from merlin.io import Dataset
 
-def as_top_k_layer(value: Any, k: int) -> TopKLayer:
+
+def as_top_k_layer(value: str | TopKLayer, k: int) -> TopKLayer:
     """Creates a top-k layer by name, with `k` results; a layer is returned unchanged.
 
     Raises:
@@ -70,14 +77,14 @@ class TopKOutput(ModelOutput):
     def __init__(
         self,
         to_call: str | TopKLayer,
-        candidates: Any = None,
+        candidates: Dataset | pd.DataFrame | ArrayLike | None = None,
         k: int = 10,
         target: str | ColumnSchema | Schema | None = None,
         pre: keras.layers.Layer | None = None,
         post: keras.layers.Layer | None = None,
         logits_temperature: float = 1.0,
         name: str | None = None,
-        default_loss: Any = "categorical_crossentropy",
+        default_loss: str | keras.losses.Loss = "categorical_crossentropy",
         default_metrics_fn: Metrics = default_categorical_prediction_metrics,
         **kwargs: Any,
     ) -> None:
@@ -107,12 +114,12 @@ class TopKOutput(ModelOutput):
 
     def call(
         self,
-        inputs: Any,
+        inputs: tf.Tensor,
         training: bool | None = None,
         testing: bool | None = None,
-        features: Any = None,
-        targets: Any = None,
-        seen_items: Any = None,
+        features: Mapping[str, tf.Tensor] | None = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+        seen_items: tf.Tensor | tf.RaggedTensor | None = None,
     ) -> Any:
         """Finds the best candidates, excluding `seen_items`, lists of ids (B, None)."""
         if self.pre is not None:
@@ -127,7 +134,7 @@ class TopKOutput(ModelOutput):
             return outputs
         return call_layer(self.post, outputs, training=training, testing=testing, features=features)
 
-    def targets_of(self, targets: Any) -> Any:
+    def targets_of(self, targets: tf.Tensor | Mapping[str, tf.Tensor]) -> Any:
         """Selects the target of this output among those of a batch.
 
         Raises:

@@ -21,7 +21,7 @@ from emrys.blocks.utils.registry import Registry
 EMBEDDING = "__embedding__"
 
 
-def ids_as_column(ids: Any) -> Any:
+def ids_as_column(ids: tf.Tensor) -> Any:
     """Reshapes ids (M,) or (M, 1) to (M, 1), int64."""
     return tf.reshape(tf.cast(ids, "int64"), (-1, 1))
 
@@ -59,11 +59,11 @@ class Candidate(NamedTuple):
         """Whether the metadata contains embeddings."""
         return EMBEDDING in self.metadata
 
-    def with_embedding(self, embedding: Any) -> Candidate:
+    def with_embedding(self, embedding: tf.Tensor) -> Candidate:
         """The same items with `embedding`, (M, D)."""
         return self._replace(metadata={**self.metadata, EMBEDDING: embedding})
 
-    def with_sampling_prob(self, sampling_prob: Any) -> Candidate:
+    def with_sampling_prob(self, sampling_prob: tf.Tensor) -> Candidate:
         """The same items with `sampling_prob`, (M, 1)."""
         return self._replace(sampling_prob=sampling_prob)
 
@@ -117,7 +117,7 @@ class CandidateSampler(keras.layers.Layer, abc.ABC):
         self.built = True  # most samplers have no weights, and Keras would fail on the missing fields of `Candidate`
 
     @classmethod
-    def parse(cls, class_or_str: Any, column: ColumnSchema | None = None) -> Any:
+    def parse(cls, class_or_str: str | CandidateSampler, column: ColumnSchema | None = None) -> Any:
         """Creates a sampler by name, for the ids of `column`; anything but a string is returned unchanged.
 
         Raises:
@@ -140,7 +140,12 @@ class CandidateSampler(keras.layers.Layer, abc.ABC):
         """
 
     def call(
-        self, items: Candidate, features: Any = None, targets: Any = None, training: bool = False, testing: bool = False
+        self,
+        items: Candidate,
+        features: Mapping[str, tf.Tensor] | None = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+        training: bool = False,
+        testing: bool = False,
     ) -> Candidate:
         """Adds the positives of a batch, in training, and returns negatives."""
         if training:
@@ -159,7 +164,7 @@ class CandidateSampler(keras.layers.Layer, abc.ABC):
         """The items with their sampling probabilities; unchanged if the sampler does not know them."""
         return items
 
-    def choose(self, scores: Any) -> Any:
+    def choose(self, scores: tf.Tensor) -> Any:
         """Selects the negatives of each row; called if `chooses` is set.
 
         Args:
@@ -200,7 +205,7 @@ def parse_samplers(value: Samplers, column: ColumnSchema | None = None) -> list[
     Raises:
         ConfigError: if an item is neither a sampler nor the name of one.
     """
-    items = [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
+    items: list[Any] = [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
     samplers = [CandidateSampler.parse(item, column) for item in items]
     for sampler in samplers:
         if not isinstance(sampler, CandidateSampler):

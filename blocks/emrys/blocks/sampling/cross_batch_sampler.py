@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -72,7 +73,12 @@ class CrossBatchSampler(CandidateSampler):
             self.probabilities.build()
 
     def call(
-        self, items: Candidate, features: Any = None, targets: Any = None, training: bool = False, testing: bool = False
+        self,
+        items: Candidate,
+        features: Mapping[str, tf.Tensor] | None = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+        training: bool = False,
+        testing: bool = False,
     ) -> Candidate:
         """Returns the cached items, and caches the batch in training."""
         if not items.has_embedding:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.serializing import to_config
@@ -43,10 +44,10 @@ class FIFOQueue(keras.layers.Layer):
     def __init__(
         self,
         capacity: int,
-        dtype: Any,
+        dtype: str | keras.DTypePolicy,
         dims: Sequence[int] = (),
         queue_name: str = "",
-        initialize_tensor: Any = None,
+        initialize_tensor: ArrayLike | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**{"autocast": False, **kwargs})
@@ -89,11 +90,11 @@ class FIFOQueue(keras.layers.Layer):
         """Storage indices of all rows, oldest first, (count,)."""
         return (self._first.value + tf.range(self._number.value)) % self.capacity
 
-    def enqueue(self, val: Any) -> None:
+    def enqueue(self, val: tf.Tensor) -> None:
         """Adds one row, of shape `dims`."""
         self.enqueue_many(tf.convert_to_tensor(val, self.queue_dtype)[tf.newaxis])
 
-    def enqueue_many(self, vals: Any) -> None:
+    def enqueue_many(self, vals: tf.Tensor) -> None:
         """Adds rows, (M, *dims), in order; of more than `capacity`, the last ones.
 
         Raises:
@@ -152,7 +153,7 @@ class FIFOQueue(keras.layers.Layer):
         self._first.assign(0)
         self._number.assign(0)
 
-    def index_of(self, ids: Any) -> Any:
+    def index_of(self, ids: tf.Tensor) -> Any:
         """Storage indices of the newest rows equal to `ids`, -1 if there is none; for queues of scalars.
 
         Args:
@@ -174,16 +175,16 @@ class FIFOQueue(keras.layers.Layer):
         newest = tf.maximum(newest, 0)  # without rows, the maximum is the smallest int32
         return tf.where(newest > 0, tf.gather(tf.concat([[0], indices], axis=0), newest), -1)
 
-    def get_values_by_indices(self, indices: Any) -> Any:
+    def get_values_by_indices(self, indices: tf.Tensor) -> Any:
         """Rows at storage indices, (M, *dims)."""
         return tf.gather(self._rows.value, indices)
 
-    def update_by_indices(self, indices: Any, values: Any) -> None:
+    def update_by_indices(self, indices: tf.Tensor, values: tf.Tensor) -> None:
         """Replaces the rows at storage indices (M,) by `values`, (M, *dims), without changing their order."""
         rows = tf.cast(tf.convert_to_tensor(values), self.queue_dtype)
         self._rows.value.scatter_nd_update(tf.reshape(tf.cast(indices, "int32"), (-1, 1)), rows)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: tf.Tensor) -> Any:
         """Adds rows and returns all rows."""
         self.enqueue_many(inputs)
         return self.list_all()

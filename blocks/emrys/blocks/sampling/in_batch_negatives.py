@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -83,7 +84,13 @@ class InBatchNegatives(Block):
         self.supports_jit = False  # the number of rows varies
         self.built = True
 
-    def call(self, inputs: Any, targets: Any = None, training: bool | None = None, testing: bool | None = None) -> Any:
+    def call(
+        self,
+        inputs: Mapping[str, tf.Tensor],
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+        training: bool | None = None,
+        testing: bool | None = None,
+    ) -> Any:
         """Adds the negative rows."""
         if self.prep_features:
             inputs = prepare(inputs)

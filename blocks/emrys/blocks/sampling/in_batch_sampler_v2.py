@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.sampling.candidate_sampler import Candidate, CandidateSampler, sampler_registry
@@ -57,7 +59,7 @@ class InBatchSamplerV2(CandidateSampler):
     def __init__(
         self,
         batch_size: int | None = None,
-        item_freq_probs: Any = None,
+        item_freq_probs: ArrayLike | None = None,
         is_prob_distribution: bool = False,
         hard_negatives: int | None = None,
         skip_hardest: int = 0,
@@ -99,7 +101,12 @@ class InBatchSamplerV2(CandidateSampler):
             self.probabilities.build()
 
     def call(
-        self, items: Candidate, features: Any = None, targets: Any = None, training: bool = False, testing: bool = False
+        self,
+        items: Candidate,
+        features: Mapping[str, tf.Tensor] | None = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+        training: bool = False,
+        testing: bool = False,
     ) -> Candidate:
         """Returns the batch; in training its items are counted."""
         if training and self.probabilities is not None:
@@ -131,7 +138,7 @@ class InBatchSamplerV2(CandidateSampler):
             return items
         return items.with_sampling_prob(self.probabilities(items.id))
 
-    def choose(self, scores: Any) -> Any:
+    def choose(self, scores: tf.Tensor) -> Any:
         """The hardest negatives of each row, (B, K)."""
         last = tf.minimum(self.skip_hardest + int(self.hard_negatives or 0), tf.shape(scores)[1])
         return tf.math.top_k(scores, k=last).indices[:, self.skip_hardest :]

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from emrys.blocks.core.calling import Shape
 from emrys.blocks.errors import ConfigError
@@ -31,7 +32,7 @@ class ItemProbabilities(keras.layers.Layer):
         That shape, float32.
     """
 
-    def __init__(self, number_of_ids: int, known: Any = None, **kwargs: Any) -> None:
+    def __init__(self, number_of_ids: int, known: ArrayLike | None = None, **kwargs: Any) -> None:
         super().__init__(**{"autocast": False, **kwargs})
         self.number_of_ids = number_of_ids
         self.known = known
@@ -50,13 +51,13 @@ class ItemProbabilities(keras.layers.Layer):
             )
         self.built = True
 
-    def count(self, ids: Any) -> None:
+    def count(self, ids: tf.Tensor) -> None:
         """Counts the positives of a batch."""
         if self.counts is not None:
             flat = ids_as_column(ids)
             self.counts.assign(tf.tensor_scatter_nd_add(self.counts.value, flat, tf.ones_like(flat[:, 0])))
 
-    def call(self, ids: Any) -> Any:
+    def call(self, ids: tf.Tensor) -> Any:
         """Returns the probabilities."""
         if self.counts is None:
             known = np.asarray(self.known, "float32")
@@ -71,7 +72,7 @@ class ItemProbabilities(keras.layers.Layer):
         return {**super().get_config(), "number_of_ids": self.number_of_ids, "known": known}
 
 
-def as_probabilities(frequencies: Any, is_prob_distribution: bool, owner: str, number: int | None = None) -> Any:
+def as_probabilities(frequencies: ArrayLike, is_prob_distribution: bool, owner: str, number: int | None = None) -> Any:
     """Checks frequencies, and normalizes them to probabilities.
 
     Args:

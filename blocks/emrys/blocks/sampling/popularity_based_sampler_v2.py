@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import keras
@@ -132,8 +133,8 @@ class PopularityBasedSamplerV2(CandidateSampler):
     def call(
         self,
         items: Candidate | None = None,
-        features: Any = None,
-        targets: Any = None,
+        features: Mapping[str, tf.Tensor] | None = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
         training: bool = False,
         testing: bool = False,
     ) -> Candidate:
