@@ -15,7 +15,7 @@ from typing import Any
 import docker
 
 from emrys import components
-from emrys.components.image import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
+from emrys.components.images import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
 
 IMAGES = {"preprocess": PREPROCESS_IMAGE, "train": TRAIN_IMAGE, "serve": SERVE_IMAGE}
 

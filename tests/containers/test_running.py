@@ -10,8 +10,8 @@ import sys
 import pytest
 import yaml
 
-from emrys.components.artifacts.triton_repository import TritonRepository
-from emrys.pipelines.ranking_config import RankingConfig
+from emrys.components.contracts.triton_repository import TritonRepository
+from emrys.pipelines.config.ranking_config import RankingConfig
 from tests import real_data
 from tests.containers.probing import IMAGES, STEPS
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from emrys.components.artifacts import (
+from emrys.components.contracts import (
     Artifact,
     Evaluation,
     FeatureSchema,

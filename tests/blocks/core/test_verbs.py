@@ -49,7 +49,9 @@ def test_connect_branch_looks_tags_up():
 
 
 def test_connect_branch_cannot_tell_the_rest():
-    with pytest.raises(SchemaError, match=r"cannot find the rest: one does not declare the columns that it reads\. Give"):
+    with pytest.raises(
+        SchemaError, match=r"cannot find the rest: one does not declare the columns that it reads\. Give"
+    ):
         mm.NoOp().connect_branch(_ones(1, "one"), add_rest=True)
 
 

@@ -353,7 +353,9 @@ class TestIdsOutOfRange:
 
     @pytest.mark.parametrize("stranger", [6, -1])
     def test_one_by_one(self, stranger):
-        with pytest.raises(DataError, match=f"{self.MESSAGE}, got {stranger}. Give the domain a larger max"):
+        with pytest.raises(
+            DataError, match=f"{self.MESSAGE}, got {stranger}. Raise the maximum of the column's domain"
+        ):
             _table("mean")(tf.ragged.constant([[1], [stranger]], dtype="int64"))
 
     @pytest.mark.parametrize("stranger", [6, -1])

@@ -15,7 +15,7 @@ BARE = ColumnSchema("genre", dtype="int64", tags=[Tags.CATEGORICAL])
 AGE = ColumnSchema("age", dtype="int64", tags=[Tags.CONTINUOUS], properties={"domain": {"min": 0, "max": 120}})
 PRICE = mm.create_continuous_column("price")
 
-LOST = r"column 'genre': {} does not know how many ids there are; expected a domain with a maximum\. Give the column"
+LOST = r"column 'genre': {} does not know how many ids there are; expected a domain with a maximum\."
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_only_continuous_columns():
 
 def test_an_id_out_of_range():
     block = mm.InputBlockV2(Schema([ITEM]))
-    message = r"EmbeddingTable item \(of item\): an id has no row; expected 0 to 3, got 4\. Give the domain a larger"
+    message = r"EmbeddingTable item \(of item\): an id has no row; expected 0 to 3, got 4\. Raise the maximum of the column's domain"
     with pytest.raises(DataError, match=message):
         block({"item": np.array([[1], [4]])})
     with pytest.raises(DataError, match="got -1"):

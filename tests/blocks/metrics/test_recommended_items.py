@@ -172,7 +172,9 @@ def test_bad_catalogue_size(number):
 
 def test_fewer_results_than_wanted():
     for metric in (NoveltyAt([1], k=2), ItemCoverageAt(1, k=2)):
-        message = f"the cut-off of {metric.name} is larger than the number of results; expected at least 2 columns, got 1"
+        message = (
+            f"the cut-off of {metric.name} is larger than the number of results; expected at least 2 columns, got 1"
+        )
         with pytest.raises(ConfigError, match=message):
             metric.update_state(np.zeros((3, 1), int))
 

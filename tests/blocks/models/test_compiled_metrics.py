@@ -180,9 +180,7 @@ class TestNames:
             _evaluate(ONE_HOT, metrics=["ndcg@10"])
 
     def test_a_metric_that_needs_arguments(self):
-        with pytest.raises(
-            ConfigError, match=r"compile: the metric 'novelty_at' requires arguments\. Gi"
-        ):
+        with pytest.raises(ConfigError, match=r"compile: the metric 'novelty_at' requires arguments\. Gi"):
             _evaluate(ONE_HOT, metrics=["novelty_at"])
 
 

@@ -120,7 +120,7 @@ def test_the_report_says_what_the_metrics_say(evaluation):
     best = max(evaluation.metrics[f"{scorer}ndcg_at_5"] for scorer in ("", "popularity_", "last_item_"))
     assert f'<td class="n"><b>{best:.4f}</b>' in page
     assert f"{evaluation.metrics['queries']:,} users" in page
-    for text in ("Last item", "Popularity", "exact, as in every catalogue up to 10,000 items", "--model: #1f5fd0"):
+    for text in ("Last item", "Popularity", "exact, as for every catalogue of up to 10,000 items", "--model: #1f5fd0"):
         assert text in page
     assert not re.search(r"(src|href)=\"(?!data:|#)", page)
 
@@ -131,7 +131,7 @@ def test_a_large_catalogue_is_searched_approximately(made, tmp_path):
     found = evaluate(made, tmp_path / "out", config)
     assert found.metadata["search"]["strategy"] == "approximate"
     assert found.metrics["search_recall"] == found.metadata["search"]["recall"] > 0.9
-    assert "approximate, as in every catalogue above 10 items" in found.report.read_text()
+    assert "approximate, as for every catalogue of more than 10 items" in found.report.read_text()
 
 
 @pytest.mark.slow

@@ -276,13 +276,13 @@ FEATURES = ("title", "genres", "release_year", "gender", "age", "occupation", "z
         ({"rows": 0}, "the file has no rows; expected at least one rating"),
         (
             {"rows": 4},
-            "the valid split has no rows; expected at least one. Raise its fraction, give more ratings, or split in "
-            "another way.",
+            "the valid split has no rows; expected at least one. Increase its fraction, use more ratings, "
+            "or another split method.",
         ),
         (
             {"timestamp": [1000] * 20},
-            "the valid split has no rows; expected at least one. Raise its fraction, give more ratings, or split in "
-            "another way.",
+            "the valid split has no rows; expected at least one. Increase its fraction, use more ratings, "
+            "or another split method.",
         ),
         (
             {"rating": [2.0, 4.0] * 9 + [5.0, 4.0]},

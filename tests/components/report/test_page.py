@@ -159,7 +159,7 @@ class TestOutcome:
         changes = words.split(f"Difference from the schema of {live}, which was in production ")[1]
         assert changes.startswith(
             "Column What In production In this run movieId ids 30 41 genres column \N{EN DASH} new, int64 gone column"
-            " there gone"
+            " present removed"
         )
         assert "In production" in words.split("Scored by")[1]
 
@@ -178,7 +178,7 @@ class TestOutcome:
         words = retrieval.page.words
         assert "Recommendations on made The model: passed the gate, not promoted" in words
         assert "No version was promoted: there is no registry." in words
-        assert "search approximate, as in every catalogue above 1,000 items items 1,234" in words
+        assert "search approximate, as for every catalogue of more than 1,000 items items 1,234" in words
         assert "share of the exact results 0.9700, at least 0.9 is needed lists that a query looks at 8 of 64" in words
 
     def test_the_first_version(self, failed, tmp_path):

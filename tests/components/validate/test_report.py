@@ -51,7 +51,7 @@ def test_it_says_what_was_found(page):
     assert "column 'age': the values changed since the previous run" in page.words
     assert "median from 39 to 59" in page.words
     assert "error · drift: a distribution that differs from the previous run" in page.words
-    assert "warning · constant: a column with one value alone" in page.words
+    assert "warning · constant: a column with a single value" in page.words
     assert "There is no previous run" not in page.words
 
 

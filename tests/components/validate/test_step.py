@@ -107,7 +107,7 @@ class TestInjectedDrift:
         lines = capsys.readouterr().err.splitlines()
         events = [json.loads(line.removeprefix(EVENT_PREFIX)) for line in lines if line.startswith(EVENT_PREFIX)]
         assert events[-1] == {"step": "validate", "event": "error", "text": text, "exit_status": 2}
-        assert events[-2]["text"].startswith("error: drift: column 'age': the values have moved")
+        assert events[-2]["text"].startswith("error: drift: column 'age': the values changed")
 
     def test_a_new_most_frequent_genre(self, tmp_path, before):
         # 0.0531 is what a share of 0.3 (between 0 and 0.6) in 2,000 rows reaches by chance: among four values 0.1 % of

@@ -413,6 +413,10 @@ class Model(keras.Model):
         """All metrics that training and evaluation report, the mean loss first."""
         return super().metrics + ([] if self._compiled is None else self._compiled.metrics)
 
+    def metrics_results(self) -> dict[str, Any]:
+        """The values of all metrics by name."""
+        return self.get_metrics_result()
+
     def _unpack(self, data: Any, **mode: bool) -> tuple[Any, Any, Any]:
         if self._batch_transform is not None:
             data = self._batch_transform(data, prepared=self.prepared, **mode)
