@@ -196,7 +196,7 @@ class TestErrors:
             mm.PredictionTasks(TWO, **{argument: {"clik": 1.0}})
 
     def test_an_unknown_task_block(self):
-        with pytest.raises(ConfigError, match="task_blocks.*'clik'; expected one of click/binary_class"):
+        with pytest.raises(ConfigError, match=r"task_blocks.*'clik'; expected one of click/binary_class"):
             mm.PredictionTasks(TWO, task_blocks={"clik": mm.MLPBlock([2])})
 
     def test_a_top_k_evaluation(self):

@@ -162,7 +162,7 @@ def test_bad_arguments():
     block = mm.MLPBlock([2])
     with pytest.raises(ConfigError, match="expected OptimizerBlocks, got tuple"):
         mm.MultiOptimizer([("sgd", block)])
-    with pytest.raises(ConfigError, match="OptimizerBlocks: blocks.*got str"):
+    with pytest.raises(ConfigError, match=r"OptimizerBlocks: blocks.*got str"):
         mm.MultiOptimizer([mm.OptimizerBlocks("sgd", ["a"])])
     with pytest.raises(ConfigError, match=r"MultiOptimizer: clipnorm"):
         mm.MultiOptimizer([mm.OptimizerBlocks("sgd", block)], clipnorm=1.0)
@@ -191,5 +191,5 @@ def test_golden_split(case):
 
 
 def test_split_takes_tables():
-    with pytest.raises(ConfigError, match="split_embeddings_on_size.*got MLPBlock"):
+    with pytest.raises(ConfigError, match=r"split_embeddings_on_size.*got MLPBlock"):
         mm.split_embeddings_on_size(mm.ParallelBlock(mm.MLPBlock([2])), 10)
