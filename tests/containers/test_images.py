@@ -30,7 +30,7 @@ HEAVY = {"matplotlib", "numba", "nvtabular", "pandas", "pytriton", "scipy", "skl
 BROUGHT = {
     "fingerprint": set(),
     "ingest": {"pandas"},
-    "validate": {"matplotlib", "pandas", "scipy", "sklearn"},
+    "validate": {"matplotlib", "pandas", "scipy"},
     "preprocess": {"numba", "nvtabular", "pandas", "scipy"},
     "infer_schema": {"numba", "pandas", "scipy"},
     "build_model": {"matplotlib", "numba", "pandas", "scipy", "sklearn", "tensorflow"},
@@ -81,7 +81,7 @@ def test_the_labels_say_what_it_is(engine, image):
     assert named["title"] == f"Emrys {image}"
     assert named["version"] == metadata.version("emrys")
     assert len(named["revision"]) == 40
-    assert named["base.name"] == "python:3.11-slim-bookworm"
+    assert named["base.name"] == "python:3.13-slim-trixie"
     assert named["dev.emrys.device"] == "cpu"
 
 
