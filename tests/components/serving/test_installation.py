@@ -56,3 +56,22 @@ def test_without_the_wheel_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DependencyError, match=r"Triton.*pip install 'emrys\[serve\]'"):
         TritonInstallation.find()
+
+
+def test_the_stub_gets_the_library_of_the_python_that_runs(tmp_path):
+    """The wheel's own libpython lacks modules that Debian's Python has built in."""
+    minor = sys.version_info.minor
+    (tmp_path / "wheel").mkdir()
+    for name in (f"libpython3-0a1b.{minor}.so.1.0", f"libpython3-0a1b.{minor - 1}.so.1.0", "libssl-0a1b.so.3", "stub"):
+        (tmp_path / "wheel" / name).write_text(name)
+    (tmp_path / "libpython.so").write_text("of the system")
+    installation = TritonInstallation(
+        binary=tmp_path / "tritonserver",
+        backend=(),
+        stub=tmp_path / "wheel" / "stub",
+        libraries=tmp_path / "wheel",
+        python_library=tmp_path / "libpython.so",
+    )
+    installation.lay_out_backends(tmp_path / "backends")
+    laid_out = {file.name: file.read_text() for file in (tmp_path / "backends" / "python").iterdir()}
+    assert laid_out == {"stub": "stub", f"libpython3-0a1b.{minor}.so.1.0": "of the system"}

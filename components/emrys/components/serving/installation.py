@@ -72,6 +72,8 @@ class TritonInstallation:
     def lay_out_backends(self, folder: Path) -> None:
         """Creates the backend folder that the server expects: the files of the Python backend beside its stub.
 
+        The folder `python` in it has to come first in the library path of the server.
+
         Args:
             folder: Folder of the backends, which is created.
         """
@@ -82,6 +84,10 @@ class TritonInstallation:
         stub = python / self.stub.name
         shutil.copyfile(self.stub, stub)
         stub.chmod(0o755)  # some installers drop the executable bit
+        # The wheel bundles a libpython of its own for some Pythons. It looks for modules such as `_struct` in files that
+        # Debian's Python does not have, because it has them built in; the stub gets the library of the Python that runs.
+        for bundled in self.libraries.glob(f"libpython3-*.{sys.version_info.minor}.so.1.0"):
+            (python / bundled.name).symlink_to(self.python_library)
 
 
 def mirror_models(repository: Path, folder: Path) -> None:

@@ -196,7 +196,9 @@ class TritonServer:
 
     def _environment(self) -> dict[str, str]:
         environment = dict(os.environ)
-        libraries = [str(self._files.libraries), str(self._files.python_library.parent)]
+        assert self._folder is not None  # noqa: S101 - set before the start
+        libraries = [str(self._folder / "backends" / "python"), str(self._files.libraries)]
+        libraries.append(str(self._files.python_library.parent))
         environment["LD_LIBRARY_PATH"] = os.pathsep.join(libraries)
         # The stub embeds Python, ignores PYTHONPATH, and takes its packages from where it finds `python3`.
         environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
