@@ -42,6 +42,7 @@ def test_a_training_step_uses_gather_nd_unless_xla_compiles_it(by_xla):
     model.fit(tf.data.Dataset.from_tensors(batch), verbose=0)
     step = tf.function(model.train_step).get_concrete_function(batch)
     kinds = {operation.type for operation in step.graph.get_operations()}
-    assert ("ResourceGatherNd" in kinds) is not by_xla
+    # Keras turns XLA off where deterministic operations were asked for, as an earlier test of a process may have done.
+    assert ("ResourceGatherNd" in kinds) is not model.jit_compile
     evaluation = tf.function(model.test_step).get_concrete_function(batch)
     assert "ResourceGatherNd" not in {operation.type for operation in evaluation.graph.get_operations()}

@@ -98,7 +98,7 @@ def test_a_loss_that_diverges(inputs, tmp_path):
     with pytest.raises(EmrysError) as caught:
         train(inputs, replace(FAST, learning_rate=1e6), tmp_path / "out")
     assert str(caught.value) == (
-        "train: the loss is not finite; got epoch 1. Lower learning_rate, or look for infinite values in the data."
+        "train: the loss is not finite; got epoch 1. Lower learning_rate, or check the data for infinite values."
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -84,8 +84,8 @@ class TritonInstallation:
         stub = python / self.stub.name
         shutil.copyfile(self.stub, stub)
         stub.chmod(0o755)  # some installers drop the executable bit
-        # The wheel bundles a libpython of its own for some Pythons. It looks for modules such as `_struct` in files that
-        # Debian's Python does not have, because it has them built in; the stub gets the library of the Python that runs.
+        # For some Pythons the wheel bundles a libpython. It looks for modules such as `_struct` in files that Debian's
+        # Python does not have, because it has them built in; the stub gets the library of the Python that runs.
         for bundled in self.libraries.glob(f"libpython3-*.{sys.version_info.minor}.so.1.0"):
             (python / bundled.name).symlink_to(self.python_library)
 
