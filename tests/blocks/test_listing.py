@@ -91,7 +91,7 @@ CASES = [pytest.param(entry, id=entry.name) for entry in _entries()]
 
 
 def _parameters(thing):
-    """Parameters of a function, or of a class's constructor; Python 3.10 looks at `__new__` first, which Keras has."""
+    """Parameters of a function, or of a class's constructor, not of the `__new__` that Keras adds."""
     if inspect.isclass(thing) and inspect.isfunction(thing.__init__):
         parameters = dict(inspect.signature(thing.__init__).parameters)
         parameters.pop("self")
