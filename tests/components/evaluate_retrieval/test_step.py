@@ -142,6 +142,7 @@ def test_a_search_that_finds_too_little_fails(made, tmp_path):
     assert str(caught.value).startswith(
         "evaluate_retrieval: the recall of the approximate search is too low; expected at least 1 of the exact results"
     )
+    assert "of the exact results, got 0." in str(caught.value)
     assert not (tmp_path / "out").exists()
 
 
