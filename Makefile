@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 OUTPUT ?= runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint format bench wheel images test-containers charts docs lock clean
+.PHONY: help demo test test-fast lint format bench examples wheel images test-containers charts docs lock clean
 
 help:  ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -34,6 +34,9 @@ format: $(VENV)/.installed  ## Format the code
 bench: $(VENV)/.installed  ## Measure speed; prints ratios
 	$(BIN)/python -m benchmarks.loader
 	$(BIN)/python -m benchmarks.step_time
+
+examples: $(VENV)/.installed  ## Run the programs of examples/ whole
+	@for program in examples/*/*.py; do echo "$$program"; $(BIN)/python -W ignore::DeprecationWarning "$$program" || exit 1; done
 
 wheel: $(VENV)/.installed  ## Build the wheel into dist/
 	$(BIN)/python -m hatchling build -t wheel

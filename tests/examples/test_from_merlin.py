@@ -1,4 +1,4 @@
-"""Runs the programs of this folder, each of which is written as for Merlin Models, but for one import."""
+"""Runs the programs of `examples/from_merlin`: written as for Merlin Models, but for one import."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-FOLDER = Path(__file__).parent
-PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in ("__init__", Path(__file__).stem))
+FOLDER = Path(__file__).resolve().parents[2] / "examples" / "from_merlin"
+PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.py"))
 
 
 @pytest.fixture(autouse=True)
@@ -35,5 +35,7 @@ def test_one_import_differs(name):
             imports += [(alias.name, alias.asname) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             imports.append((node.module, None))
-    ours = [(module, alias) for module, alias in imports if module.split(".")[0] in ("emrys", "keras", "tests")]
+    ours = [
+        (module, alias) for module, alias in imports if module.split(".")[0] in ("emrys", "examples", "keras", "tests")
+    ]
     assert ours == [("emrys.blocks", "mm")]
