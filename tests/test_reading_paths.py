@@ -127,6 +127,7 @@ def reading_lists() -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", LIMITS)
 def test_few_files_run(executed, question):
     assert len(executed[question]) <= LIMITS[question], executed[question]

@@ -46,6 +46,7 @@ def releases(page: str) -> list[tuple[str, Path, dict[str, Any]]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "chart", "values"),
     [pytest.param(*release, id=f"{page} {number}") for page in PAGES for number, release in enumerate(releases(page))],

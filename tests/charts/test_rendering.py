@@ -18,6 +18,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("chart", "values"), CASES)
 def test_objects_are_valid_and_safe(chart, values):
     objects = rendering.render(chart, values)

@@ -41,6 +41,7 @@ def wiring(pipeline: str) -> set[tuple[str, str, str]]:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pipeline", SPECS)
 def test_defaults_agree(pipeline):
     parameters = vars(pipeline_spec(pipeline).config().parameters)
@@ -54,12 +55,14 @@ def test_defaults_agree(pipeline):
     assert compared > 35
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pipeline", SPECS)
 def test_every_parameter_reaches_a_step(pipeline):
     parameters = vars(pipeline_spec(pipeline).config().parameters)
     assert {parameter for _, _, parameter in wiring(pipeline)} == set(parameters)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pipeline", SPECS)
 def test_a_parameter_reaches_every_step_with_an_input_of_its_name(pipeline):
     spec = pipeline_spec(pipeline)

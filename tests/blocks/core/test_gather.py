@@ -33,6 +33,7 @@ def test_rows_and_their_sparse_gradient(rows, gather_nd, by_xla):
     np.testing.assert_array_equal(values, 2 * WEIGHTS[np.ravel(rows)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by_xla", [False, True])
 def test_a_training_step_uses_gather_nd_unless_xla_compiles_it(by_xla):
     schema = Schema([mm.create_categorical_column("item", 9)])

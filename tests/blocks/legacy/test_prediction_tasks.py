@@ -107,6 +107,7 @@ def _data():
 
 
 class TestInAModel:
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["click", "click/binary_classification_task"])
     def test_compile_weighs_the_losses(self, name):
         model = _model()

@@ -41,6 +41,7 @@ def test_fit_evaluate_and_predict(numbered: Path) -> None:
     assert network.evaluate(in_order.to_tf_dataset(), verbose=0) == pytest.approx(3333.0)
 
 
+@pytest.mark.slow
 def test_resumed_training_sees_the_rows_in_the_same_order(numbered: Path) -> None:
     data = loader(numbered, buffer_size=50)
     whole = model()

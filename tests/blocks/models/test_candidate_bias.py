@@ -58,6 +58,7 @@ def test_top_k_is_that_of_the_scores(name):
     np.testing.assert_allclose(found.scores, np.take_along_axis(scores, order, axis=1), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_some_candidates_and_evaluation():
     model, batch = _trained("column"), first(log(), 24)
     scores = model(batch).numpy()

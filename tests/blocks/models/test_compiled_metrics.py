@@ -196,6 +196,7 @@ class TestSeveralOutputs:
         data = tf.data.Dataset.from_tensors(({"user_id": features["user_id"]}, targets))
         return model, data
 
+    @pytest.mark.slow
     def test_ranking_metrics_are_called_by_output(self):
         model, data = self._model(metrics=[mm.NDCGAt(3), mm.TopKMetricsAggregator(mm.RecallAt(2), mm.MRRAt(2))])
         found = model.evaluate(data, return_dict=True, verbose=0)
@@ -226,6 +227,7 @@ class TestTrainMetricsSteps:
         data = tf.data.Dataset.from_tensor_slices(({"x": np.ones((10, 1), "float32")}, {"y": target})).batch(1)
         return model, model.fit(data, epochs=epochs, verbose=0, validation_data=data, **arguments).history
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("steps", "accuracy"),
         [(1, 3 / 10), (4, 3 / 3), (3, 1 / 4), (20, 1.0), (0, 0.0)],  # 3: batches 0, 3, 6, 9

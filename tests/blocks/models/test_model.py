@@ -181,6 +181,7 @@ def test_regularisation_is_part_of_the_loss():
     assert found["loss"] == pytest.approx(float(np.mean(entropy)) + found["regularization_loss"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_targets_may_be_flat():
     model = _binary()
     model.compile("sgd")

@@ -69,6 +69,7 @@ def test_golden_keys_and_parameters(case):
     assert list(model(first(data)).shape) == case.outputs["output"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", golden.cases("conventions", "query_embeddings"))
 def test_golden_embeddings(case):
     model = _trained(two_tower())
@@ -85,6 +86,7 @@ def test_golden_embeddings(case):
     assert candidates.index.tolist() == batch["item_id"].numpy()[:, 0].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", golden.cases("conventions", "to_top_k_encoder"))
 def test_golden_top_k_encoder(case):
     model = _trained(two_tower())

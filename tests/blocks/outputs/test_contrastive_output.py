@@ -159,6 +159,7 @@ def test_golden_dot_product(case):
     golden.assert_close(mm.DotProduct(**case.args)(golden.tensors(case.inputs)), case.outputs["output"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case", golden.cases("conventions", "model keys", where=lambda case: "ContrastiveOutput" in case.args["model"])
 )

@@ -57,6 +57,7 @@ def by_numpy(queries, candidates, k, left_out=()):
     return scores, np.where(np.isinf(scores), -1, rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", [False, True], ids=["eager", "graph"])
 @pytest.mark.parametrize("block_rows", [1, 7, 100, 1000, None])
 def test_agrees_with_numpy_whatever_the_block(block_rows, graph):

@@ -75,6 +75,7 @@ def test_agrees_with_a_dictionary_on_many_queries():
     assert as_lists(seen.lookup(asked)) == [expected.get(user, []) for user in asked.tolist()]
 
 
+@pytest.mark.slow
 def test_several_threads():
     table = pa.table({"user_id": range(200_000), "item_id": pa.array([[item] for item in range(200_000)])})
     asked = np.arange(199_990, 200_010)

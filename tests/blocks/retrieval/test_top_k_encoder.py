@@ -285,6 +285,7 @@ def test_encoders_that_share_a_table_share_it_when_they_come_back(tmp_path):
     assert again.first.first is again.candidate_encoder.first
 
 
+@pytest.mark.slow
 def test_served(tmp_path):
     encoder = golden_encoder(2, takes_seen_items=True).index_candidates(CANDIDATES, IDS)
     encoder(users(1))
@@ -301,6 +302,7 @@ def test_served(tmp_path):
     assert found["scores"].numpy()[1].tolist() == pytest.approx([0.325, -0.5])
 
 
+@pytest.mark.slow
 def test_an_approximate_index_behind_the_same_interface():
     queries, candidates = catalogue()
     schema = Schema([mm.create_categorical_column("user_id", 99, dtype="int64")])
@@ -322,6 +324,7 @@ def test_post_takes_what_was_found():
     assert encoder(users(1)).numpy().tolist() == [[30, 10]]
 
 
+@pytest.mark.slow
 def test_metrics_that_nobody_asked_for_look_at_what_there_is():
     encoder = golden_encoder(3).index_candidates(CANDIDATES, IDS)
     encoder.compile()

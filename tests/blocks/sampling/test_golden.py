@@ -121,6 +121,7 @@ def test_popularity_of_the_first_generation(case):
     assert (shares == 0).tolist() == [True, True, *[False] * 8, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", golden.cases("sampling", "PopularityBasedSamplerV2"))
 def test_popularity(case):
     if case.raises:

@@ -111,6 +111,7 @@ def test_predict_random(case):
     assert count[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", golden.cases("transforms", "SequenceMaskRandom", where=lambda case: not case.raises))
 def test_mask_random(case):
     layer = _layer(case)

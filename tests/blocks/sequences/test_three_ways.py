@@ -103,6 +103,7 @@ def test_in_a_graph_and_in_a_file(tmp_path):
     assert again == pytest.approx(metrics, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_loader_tests_what_was_trained():
     model, _, _ = _trained(mm.SequenceMaskLast, mm.BertBlock, "pre")
     transformer = next(layer for layer in model.layers if isinstance(layer, mm.BertBlock))

@@ -88,6 +88,7 @@ def oracle(model, file, schema, target, batch_size):
     return 0.2 + (pq.read_table(file)["movieId"].to_numpy() - 2) / 30 - 0.05
 
 
+@pytest.mark.slow
 def test_a_keras_model_is_scored_in_row_order(inputs, tmp_path):
     evaluation = evaluate(inputs, tmp_path / "out", EvaluateConfig(batch_size=50))
     test = _raw("test")

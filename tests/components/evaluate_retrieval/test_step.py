@@ -32,6 +32,7 @@ def evaluation(made, tmp_path_factory):
     return evaluate(made, tmp_path_factory.mktemp("evaluated") / "out")
 
 
+@pytest.mark.slow
 def test_metrics_are_those_of_the_products_of_the_vectors(made, evaluation):
     # Everything by another way: a loop over the users, with the scores of the two encoders.
     model, data = ModelArtifact(made / "trained-two-tower").load(), Transformed(made / "data")

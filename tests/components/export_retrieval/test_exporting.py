@@ -37,6 +37,7 @@ def fails(export_small, output, **changes):
     return str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_summary_of_the_check(words):
     parity = words.metadata["parity"]
     # 40 rows; two edge cases for each of two scalars, four for the list, two for all; the user with the most seen
@@ -49,6 +50,7 @@ def test_the_summary_of_the_check(words):
     assert "the rest of `item_ids` is null (the empty string), and the rest of `scores` is -3.4028235e+38" in page
 
 
+@pytest.mark.slow
 def test_a_score_that_differs(export_small, tmp_path):
     message = fails(
         export_small, tmp_path / "triton", offline_recommend=changed(scores=lambda expected: expected.scores + 0.01)
@@ -155,6 +157,7 @@ def test_an_approximate_search_that_finds_too_little(export_small, tmp_path):
     assert 0.6 < repository.metadata["parity"]["search_recall"] < 0.8
 
 
+@pytest.mark.slow
 def test_a_failed_export_keeps_the_previous_repository(export_small, tmp_path):
     before = export_small(tmp_path / "triton").fingerprint
     with pytest.raises(ParityError):

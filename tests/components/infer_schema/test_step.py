@@ -53,6 +53,7 @@ def infer(made: Path, output: Path, **overrides: Any) -> FeatureSchema:
     return FeatureSchema(output)
 
 
+@pytest.mark.slow
 def test_the_whole_schema(made: Path, tmp_path: Path) -> None:
     schema = infer(made, tmp_path / "schema").schema
     assert tags(schema) == {

@@ -121,6 +121,7 @@ def test_the_real_100k(tmp_path, capsys):
     assert shown[-2]["text"] == "train 79,999, valid 10,001, test 10,000 ratings"
 
 
+@pytest.mark.slow
 def test_a_fetched_archive_is_taken_from_the_cache(tmp_path):
     archive = real_data.path("ml-100k.zip")
     (tmp_path / "cache").mkdir()

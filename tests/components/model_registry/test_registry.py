@@ -21,6 +21,7 @@ def _content(folder: Path) -> dict[str, bytes]:
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
+@pytest.mark.slow
 def test_versions_come_back(registry, make_parts, tmp_path):
     assert registry.versions() == []
     assert registry.current() is None
@@ -53,6 +54,7 @@ def _again(first, registry, make_parts):
     return parts
 
 
+@pytest.mark.slow
 def test_promote_and_roll_back(registry, make_parts, tmp_path):
     one, two, three = (registry.add(make_parts(content)) for content in "abc")
     registry.fetch(one, tmp_path / "before")

@@ -170,6 +170,7 @@ def test_folds_over_several_parts(tmp_path: Path) -> None:
     np.testing.assert_allclose(made, [(x - centre) / spread for x in expected], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_online_and_offline_agree(everything: tuple[Path, Transformed, FittedWorkflow]) -> None:
     splits, data, workflow = everything
     for split in ("valid", "test"):
@@ -240,6 +241,7 @@ def test_rows_targets_and_columns_keep_their_order(everything: tuple[Path, Trans
     assert data.metadata["workflow"] == FittedWorkflowArtifact(data.path.parent / "workflow").fingerprint
 
 
+@pytest.mark.slow
 def test_nothing_is_learnt_from_the_other_splits(
     everything: tuple[Path, Transformed, FittedWorkflow], tmp_path: Path
 ) -> None:

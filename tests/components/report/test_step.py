@@ -29,6 +29,7 @@ def test_what_kubeflow_sees():
     assert {name: one.type for name, one in component.component_spec.outputs.items()} == {"page": "system.HTML@0.0.1"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exported", [True, False])
 def test_the_component_with_and_without_what_is_exported(promoted, tmp_path, exported):
     artifacts = {name: dsl.Artifact(uri=str(folder)) for name, folder in promoted.run.items()}

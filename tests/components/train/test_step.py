@@ -17,6 +17,7 @@ def train(inputs, config, output):
     return run(inputs / "data", inputs / "schema", inputs / "model", config, output)
 
 
+@pytest.mark.slow
 def test_it_learns(trained):
     first, *_, last = trained.history
     best = trained.history[trained.metadata["best_epoch"]]

@@ -71,6 +71,7 @@ def test_the_process_of_a_command_never_imports_tensorflow():
     assert result.stdout == "False\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -141,6 +142,7 @@ def test_a_bug_is_one_line_that_names_the_traceback(monkeypatch, capsys):
     log.unlink()
 
 
+@pytest.mark.slow
 def test_compile_writes_what_kfp_loads_and_the_configuration_says(tmp_path):
     (tmp_path / "config.yaml").write_text("images: {train: registry.example/train:7}\nparameters: {epochs: 9}\n")
     result = emrys("compile", "ranking", "--config", "config.yaml", "-o", "ranking.yaml", cwd=tmp_path)
@@ -174,6 +176,7 @@ def test_there_is_a_command_for_every_pipeline():
         assert [command.name for command in commands.registered_commands] == list(SPECS)
 
 
+@pytest.mark.slow
 def test_an_old_name_of_a_parameter_works_with_a_note(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("config.yaml").write_text("parameters: {answers: 7, rows: 500}\n")

@@ -68,6 +68,7 @@ def test_the_same_pipeline_is_uploaded_once_and_a_changed_one_as_a_version(api, 
     assert re.fullmatch(r"\d+\.\d+\.\d+-[0-9a-f]{12}", list(api.versions["pipeline-1"])[-1])
 
 
+@pytest.mark.slow
 def test_submit_and_wait(api, capsys):
     api.states = ["RUNNING", "RUNNING", "SUCCEEDED"]
     status, out, _ = emrys(
