@@ -9,6 +9,7 @@ import ir_measures
 import keras
 import numpy as np
 import pytest
+import sklearn.metrics
 import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError
@@ -157,10 +158,59 @@ def test_types_of_labels(dtype):
     assert float(metric.result()) == 0.5
 
 
-def test_any_label_above_zero_is_relevant():
-    metric = NDCGAt(2)
-    metric.update_state(np.array([[0.0, 3.0, 0.5]]), np.array([[0.1, 0.9, 0.8]]))
-    assert float(metric.result()) == 1.0
+GRADES = np.array([[2.0, 1.0, 0.0, 3.0], [0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+GRADE_SCORES = np.array([[0.1, 0.4, 0.3, 0.2], [0.4, 0.3, 0.2, 0.1], [0.1, 0.2, 0.3, 0.4]])
+
+
+class TestGradedRelevance:
+    def test_ndcg_by_hand(self):
+        metric = NDCGAt(3)
+        metric.update_state(np.array([[2.0, 1.0, 0.0]]), np.array([[0.1, 0.2, 0.3]]))
+        # grades in the order of the scores 0, 1, 2; the best order is 2, 1, 0
+        best = 2 + 1 / np.log2(3)
+        assert float(metric.result()) == pytest.approx((1 / np.log2(3) + 2 / 2) / best)
+
+    @pytest.mark.parametrize("k", [1, 2, 3, 4])
+    def test_ndcg_is_that_of_scikit_learn(self, k):
+        metric = NDCGAt(k)
+        metric.update_state(GRADES, GRADE_SCORES)
+        assert float(metric.result()) == pytest.approx(sklearn.metrics.ndcg_score(GRADES, GRADE_SCORES, k=k), rel=1e-6)
+
+    def test_inside_a_compiled_function(self):
+        metric = NDCGAt(2)
+        tf.function(metric.update_state)(tf.constant(GRADES[:1]), tf.constant(GRADE_SCORES[:1]))
+        assert float(metric.result()) == pytest.approx((1 + 0) / (3 + 2 / np.log2(3)))
+
+    def test_of_equal_scores_higher_grades_rank_last(self):
+        for position in range(3):
+            metric = NDCGAt(3)
+            metric.update_state(np.roll([[2.0, 1.0, 0.0]], position), np.zeros((1, 3)))
+            assert float(metric.result()) == pytest.approx((1 / np.log2(3) + 2 / 2) / (2 + 1 / np.log2(3)))
+
+    @pytest.mark.parametrize("kind", [AvgPrecisionAt, MRRAt, PrecisionAt, RecallAt])
+    def test_metrics_of_binary_relevance_refuse_grades(self, kind):
+        with pytest.raises(ConfigError, match=rf"{kind().name[:-3]}_2 .*expected labels 0 and 1.*NDCGAt"):
+            kind(2).update_state(GRADES, GRADE_SCORES)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="expected labels 0 and 1"):
+            tf.function(kind(2).update_state)(tf.constant(GRADES), tf.constant(GRADE_SCORES))
+
+    def test_an_aggregator_is_graded_if_all_its_metrics_are(self):
+        graded = TopKMetricsAggregator(NDCGAt(2), NDCGAt(4))
+        graded.update_state(GRADES, GRADE_SCORES)
+        expected = {f"ndcg_at_{k}": sklearn.metrics.ndcg_score(GRADES, GRADE_SCORES, k=k) for k in (2, 4)}
+        assert {name: float(value) for name, value in graded.result().items()} == pytest.approx(expected, rel=1e-6)
+        with pytest.raises(ConfigError, match="expected labels 0 and 1"):
+            TopKMetricsAggregator(NDCGAt(2), RecallAt(2)).update_state(GRADES, GRADE_SCORES)
+
+    def test_labels_below_zero(self):
+        with pytest.raises(ConfigError, match="expected labels from 0"):
+            NDCGAt(1).update_state(np.array([[-1.0, 1.0]]), np.array([[1.0, 2.0]]))
+
+    def test_a_truncated_list_has_binary_labels(self):
+        metric = NDCGAt(2, pre_sorted=True)
+        metric.label_relevant_counts = np.array([2])
+        with pytest.raises(ConfigError, match="expected labels 0 and 1"):
+            metric.update_state(np.array([[2.0, 1.0]]), np.array([[2.0, 1.0]]))
 
 
 @pytest.mark.parametrize(

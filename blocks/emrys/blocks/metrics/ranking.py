@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -14,27 +14,46 @@ from emrys.blocks.core.calling import check_shape
 from emrys.blocks.errors import ConfigError
 
 
-def ranked_relevance(relevant: tf.Tensor, y_pred: tf.Tensor, k: int, dtype: str) -> Any:
+def ranked_relevance(labels: tf.Tensor, y_pred: tf.Tensor, k: int) -> Any:
     """Relevance of the k results with the highest scores, best first.
 
-    Of equal scores, irrelevant results come before relevant ones: a model with the same score for everything gets no
-    credit, whatever the order of the items. NaN ranks last.
+    Of equal scores, results with a lower label come first: a model with the same score for everything gets no credit,
+    whatever the order of the items. NaN ranks last.
 
     Args:
-        relevant: (R, N), bool.
+        labels: (R, N), relevance of each item, from 0.
         y_pred: (R, N), scores.
         k: Number of results.
-        dtype: Type of the result.
 
     Returns:
-        (R, k), 1 for relevant results and 0 for others.
+        (R, k), the labels of the results.
     """
     # In float64, the score of a relevant item can be lowered without reaching the next smaller float32.
     scores = ops.cast(y_pred, "float64")
     scores = ops.where(ops.isnan(scores), -1e300, ops.clip(scores, -1e300, 1e300))
-    scores = ops.where(relevant, scores - ops.abs(scores) * 2.0**-40 - 1e-250, scores)
+    grades = ops.cast(labels, "float64")
+    shares = ops.divide_no_nan(grades, ops.max(grades, axis=-1, keepdims=True))
+    scores -= shares * (ops.abs(scores) * 2.0**-40 + 1e-250)
     _, best = ops.top_k(scores, k)
-    return ops.cast(ops.take_along_axis(relevant, best, axis=-1), dtype)
+    return ops.take_along_axis(labels, best, axis=-1)
+
+
+def checked_labels(metric: str, labels: tf.Tensor, graded: bool) -> Any:
+    """Returns labels after checking that they are 0 or 1, or from 0 if they may be `graded`.
+
+    Raises:
+        ConfigError: if they are not; a graph raises `tf.errors.InvalidArgumentError` instead, and XLA drops the check.
+    """
+    valid = ops.all(labels >= 0 if graded else ops.logical_or(ops.equal(labels, 0), ops.equal(labels, 1)))
+    expected = "labels from 0" if graded else "labels 0 and 1"
+    fix = None if graded else "Use NDCGAt for graded relevance, or make the labels binary."
+    error = ConfigError(f"{metric} got labels that it is not defined for", expected=expected, fix=fix)
+    if tf.executing_eagerly():
+        if not valid:
+            raise error
+        return labels
+    with tf.control_dependencies([tf.debugging.Assert(valid, [str(error)])]):
+        return tf.identity(labels)
 
 
 def checked_positive(what: str, value: Any) -> int:
@@ -102,19 +121,21 @@ class RankedRows:
     """Relevance of the ranked results of a batch, one row for each list.
 
     Args:
-        metric: A metric, or an aggregator of several, with `k`, `pre_sorted`, `name` and `dtype`.
+        metric: A metric, or an aggregator of several, with `k`, `pre_sorted`, `graded`, `name` and `dtype`.
         y_true: (..., N), labels.
         y_pred: (..., N), scores.
         sample_weight: Weights of the rows, or None.
         relevant_counts: Number of relevant items of each row, or None to count them in `y_true`.
 
     Attributes:
-        relevance: (R, k), 1 for relevant results, best first.
-        relevant_counts: (R,).
+        relevance: (R, k), labels of the results, best first.
+        ideal: (R, k), the highest labels of the row in descending order; None unless the metric is graded.
+        relevant_counts: (R,), number of labels above 0.
         weights: (R,), or None.
 
     Raises:
-        ConfigError: if shapes do not match, there are fewer than k columns, or `pre_sorted` is set without counts.
+        ConfigError: if shapes do not match, there are fewer than k columns, `pre_sorted` is set without counts, or
+            labels are not 0 or 1 (graded: below 0).
     """
 
     def __init__(
@@ -131,17 +152,30 @@ class RankedRows:
                 fix="Set label_relevant_counts before update_state.",
             )
         self.weights = row_weights(metric.name, sample_weight, y_pred, metric.dtype)
-        labels = ops.cast(as_rows(y_true), metric.dtype) > 0
+        # The labels that a truncated list has lost are known by their number alone.
+        graded = metric.graded and not metric.pre_sorted
+        labels = checked_labels(metric.name, ops.cast(as_rows(y_true), metric.dtype), graded)
         if relevant_counts is None:
-            self.relevant_counts = ops.sum(ops.cast(labels, metric.dtype), axis=-1)
+            self.relevant_counts = ops.sum(ops.cast(labels > 0, metric.dtype), axis=-1)
         else:
             counts = ops.convert_to_tensor(relevant_counts, dtype=metric.dtype)
             self.relevant_counts = ops.reshape(counts, (-1,))
             check_shape(f"label_relevant_counts of {metric.name}", self.relevant_counts.shape, labels.shape[:1])
-        if metric.pre_sorted:
-            self.relevance = ops.cast(labels[:, : metric.k], metric.dtype)
-        else:
-            self.relevance = ranked_relevance(labels, as_rows(y_pred), metric.k, metric.dtype)
+        self.relevance = (
+            labels[:, : metric.k] if metric.pre_sorted else ranked_relevance(labels, as_rows(y_pred), metric.k)
+        )
+        self.ideal = _ideal(labels, metric.k) if graded else None
+
+
+def _ideal(labels: tf.Tensor, k: int) -> Any:
+    """The k highest labels of each row; binary ones are counted, not sorted."""
+
+    def count() -> Any:
+        relevant = ops.sum(labels, axis=-1, keepdims=True)
+        return ops.cast(ops.arange(k, dtype=labels.dtype) < relevant, labels.dtype)
+
+    binary = ops.all(ops.logical_or(ops.equal(labels, 0), ops.equal(labels, 1)))
+    return ops.cond(binary, count, lambda: ops.top_k(labels, k)[0])
 
 
 class RankingMetric(keras.metrics.Mean, abc.ABC):
@@ -150,8 +184,8 @@ class RankingMetric(keras.metrics.Mean, abc.ABC):
     A subclass implements `compute`: the value of a row, from the relevance of its first k results and its number of
     relevant items. This class ranks, weights, and averages over all rows since the last reset.
 
-    A label above 0 is relevant. A row with no relevant item has 0, and counts in the mean. Of equal scores, relevant
-    items rank last; NaN ranks below all scores.
+    Labels are 0 or 1; a metric of graded relevance sets `graded` and implements `compute_graded` too. A row with no
+    relevant item has 0, and counts in the mean. Of equal scores, relevant items rank last; NaN ranks below all scores.
 
     Args:
         k: Cut-off, the number of results that count. Default 10.
@@ -168,6 +202,9 @@ class RankingMetric(keras.metrics.Mean, abc.ABC):
     Output shape:
         A scalar.
     """
+
+    #: Whether labels may be grades, such as 0, 1 and 2.
+    graded: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -196,6 +233,18 @@ class RankingMetric(keras.metrics.Mean, abc.ABC):
             (R,).
         """
 
+    def compute_graded(self, relevance: tf.Tensor, ideal: tf.Tensor) -> Any:
+        """The value of each row with graded relevance.
+
+        Args:
+            relevance: (R, K), grades of the results, best result first.
+            ideal: (R, K), the highest grades of the row in descending order.
+
+        Returns:
+            (R,).
+        """
+        raise NotImplementedError(f"{type(self).__name__} is graded and does not implement compute_graded")
+
     def update_state(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None) -> None:
         """Adds rows to the mean.
 
@@ -203,26 +252,39 @@ class RankingMetric(keras.metrics.Mean, abc.ABC):
         to one call.
 
         Args:
-            y_true: (B, N), above 0 for relevant items.
+            y_true: (B, N), 1 for relevant items and 0 for others; grades from 0 if the metric is `graded`.
             y_pred: (B, N), scores.
             sample_weight: (B,), or (B, L) for (B, L, N). Default None: each row weighs 1.
 
         Raises:
-            ConfigError: if shapes do not match, there are fewer than k columns, or `pre_sorted` is set without counts.
+            ConfigError: if shapes do not match, there are fewer than k columns, `pre_sorted` is set without counts, or
+                labels are not 0 or 1 (grades: below 0).
         """
         counts, self.label_relevant_counts = self.label_relevant_counts, None
         rows = RankedRows(self, y_true, y_pred, sample_weight, counts)
-        self.update_ranked(rows.relevance, rows.relevant_counts, rows.weights)
+        self.update_ranked(rows.relevance, rows.relevant_counts, rows.weights, rows.ideal)
 
-    def update_ranked(self, relevance: tf.Tensor, relevant_counts: tf.Tensor, weights: tf.Tensor | None = None) -> None:
+    def update_ranked(
+        self,
+        relevance: tf.Tensor,
+        relevant_counts: tf.Tensor,
+        weights: tf.Tensor | None = None,
+        ideal: tf.Tensor | None = None,
+    ) -> None:
         """Adds rows that are already ranked to the mean.
 
         Args:
-            relevance: (R, K') with K' of at least k, 1 for relevant results, best first.
+            relevance: (R, K') with K' of at least k, labels of the results, best first.
             relevant_counts: (R,), number of relevant items of each row.
             weights: (R,). Default None: each row weighs 1.
+            ideal: (R, K'), the highest labels of each row, for graded relevance. Default None: labels are 0 or 1.
         """
-        super().update_state(self.compute(relevance[:, : self.k], relevant_counts), weights)
+        relevance = relevance[:, : self.k]
+        if self.graded and ideal is not None:
+            values = self.compute_graded(relevance, ideal[:, : self.k])
+        else:
+            values = self.compute(relevance, relevant_counts)
+        super().update_state(values, weights)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
@@ -238,7 +300,7 @@ class AvgPrecisionAt(RankingMetric):
 
         ap = sum over i <= k of r(i) * (relevant among the first i) / i, divided by min(c, k)
 
-    A row with no relevant item has 0, and counts in the mean.
+    Labels are 0 or 1. A row with no relevant item has 0, and counts in the mean.
 
     Of equal scores, relevant items rank last.
 
@@ -289,7 +351,7 @@ class MRRAt(RankingMetric):
 
         mrr = 1 / (rank of the first relevant result), 0 if none is among the first k
 
-    A row with no relevant item has 0, and counts in the mean.
+    Labels are 0 or 1. A row with no relevant item has 0, and counts in the mean.
 
     Of equal scores, relevant items rank last.
 
@@ -336,17 +398,19 @@ class MRRAt(RankingMetric):
 
 @keras.saving.register_keras_serializable("emrys")
 class NDCGAt(RankingMetric):
-    """Normalised discounted cumulative gain, with binary relevance.
+    """Normalised discounted cumulative gain, with binary or graded relevance.
 
-    For c relevant items in a row, and r(i) = 1 if the result of rank i is relevant, else 0:
+    For g(i), the label of the result of rank i, and b(i), the i-th highest label of the row:
 
-        dcg  = sum over i <= k of r(i) / log2(i + 1)
-        best = sum over i <= min(c, k) of 1 / log2(i + 1)
+        dcg  = sum over i <= k of g(i) / log2(i + 1)
+        best = sum over i <= k of b(i) / log2(i + 1)
         ndcg = dcg / best
 
-    A row with no relevant item has 0, and counts in the mean. Any label above 0 is relevant; grades are ignored.
+    Labels are grades from 0, such as 0, 1 and 2; for other gains, such as 2^grade - 1, transform the labels. With
+    `pre_sorted` they are 0 or 1, since the best grades of a truncated list are unknown. A row with no relevant item has
+    0, and counts in the mean.
 
-    Of equal scores, relevant items rank last.
+    Of equal scores, items with higher grades rank last.
 
     Args:
         k: Cut-off, the number of results that count. Default 10.
@@ -373,6 +437,8 @@ class NDCGAt(RankingMetric):
         Järvelin, Kekäläinen. Cumulated Gain-based Evaluation of IR Techniques. ACM TOIS 20(4), 2002.
     """
 
+    graded = True
+
     def __init__(
         self,
         k: int = 10,
@@ -383,8 +449,13 @@ class NDCGAt(RankingMetric):
     ) -> None:
         super().__init__(k=k, pre_sorted=pre_sorted, name=name, dtype=dtype, seed=seed)
 
-    def compute(self, relevance: tf.Tensor, relevant_counts: tf.Tensor) -> Any:
+    def compute_graded(self, relevance: tf.Tensor, ideal: tf.Tensor) -> Any:
         """Normalised gain of each row, (R,)."""
+        discounts = ops.convert_to_tensor(1.0 / np.log2(np.arange(2, self.k + 2)), dtype=relevance.dtype)
+        return ops.divide_no_nan(ops.sum(relevance * discounts, axis=-1), ops.sum(ideal * discounts, axis=-1))
+
+    def compute(self, relevance: tf.Tensor, relevant_counts: tf.Tensor) -> Any:
+        """Normalised gain of each row with binary relevance, (R,)."""
         discounts = 1.0 / np.log2(np.arange(2, self.k + 2))
         gains = ops.sum(relevance * ops.convert_to_tensor(discounts, dtype=relevance.dtype), axis=-1)
         best = ops.convert_to_tensor(np.concatenate([[0.0], np.cumsum(discounts)]), dtype=relevance.dtype)
@@ -400,7 +471,7 @@ class PrecisionAt(RankingMetric):
 
         precision = (relevant among the first k) / k
 
-    A row with no relevant item has 0, and counts in the mean.
+    Labels are 0 or 1. A row with no relevant item has 0, and counts in the mean.
 
     Of equal scores, relevant items rank last.
 
@@ -449,7 +520,7 @@ class RecallAt(RankingMetric):
 
         recall = (relevant among the first k) / min(c, k)
 
-    A row with no relevant item has 0, and counts in the mean.
+    Labels are 0 or 1. A row with no relevant item has 0, and counts in the mean.
 
     Of equal scores, relevant items rank last.
 

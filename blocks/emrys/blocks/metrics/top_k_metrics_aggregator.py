@@ -55,6 +55,8 @@ class TopKMetricsAggregator(keras.metrics.Metric):
                 )
         self.topk_metrics = list(topk_metrics)
         self.k = max(metric.k for metric in topk_metrics)
+        #: Whether labels may be grades: only if all metrics take them.
+        self.graded = all(metric.graded for metric in topk_metrics)
         self.pre_sorted = pre_sorted
         self.label_relevant_counts: Any = None
 
@@ -65,17 +67,18 @@ class TopKMetricsAggregator(keras.metrics.Metric):
         to one call.
 
         Args:
-            y_true: (B, N), above 0 for relevant items.
+            y_true: (B, N), 1 for relevant items and 0 for others; grades from 0 if all metrics are graded.
             y_pred: (B, N), scores.
             sample_weight: (B,), or (B, L) for (B, L, N). Default None: each row weighs 1.
 
         Raises:
-            ConfigError: if shapes do not match, there are fewer than k columns, or `pre_sorted` is set without counts.
+            ConfigError: if shapes do not match, there are fewer than k columns, `pre_sorted` is set without counts, or
+                labels are not 0 or 1 (grades: below 0).
         """
         counts, self.label_relevant_counts = self.label_relevant_counts, None
         rows = RankedRows(self, y_true, y_pred, sample_weight, counts)
         for metric in self.topk_metrics:
-            metric.update_ranked(rows.relevance, rows.relevant_counts, rows.weights)
+            metric.update_ranked(rows.relevance, rows.relevant_counts, rows.weights, rows.ideal)
 
     def result(self) -> dict[str, Any]:
         """The result of each metric, by its name."""
