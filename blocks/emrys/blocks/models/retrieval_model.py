@@ -167,7 +167,8 @@ class RetrievalModelV2(Model):
         Args:
             dataset: Features of the candidates, or their ids if there is no candidate encoder. Default: all ids, if
                 the output holds the vectors, or the candidate encoder is an `EmbeddingEncoder`.
-            index: Column of the ids, as in `query_embeddings`. Default: the column tagged ITEM_ID.
+            index: Column of the ids, as in `query_embeddings`. Default: the column tagged ITEM_ID or, where none is,
+                the one by which the output identifies items.
             batch_size: Number of candidates in a batch. Default: 1024.
             **kwargs: Further arguments of `Encoder.encode`.
 
@@ -180,9 +181,9 @@ class RetrievalModelV2(Model):
             DataError: if the data lacks a column, or has an id without a vector.
         """
         if self._has_candidate_encoder:
-            return encode_rows(
-                self.candidate_encoder, "candidate", dataset, index or Tags.ITEM_ID, batch_size, **kwargs
-            )
+            encoder = self.candidate_encoder
+            column = self._index_of_candidates(index, getattr(encoder, "schema", None))
+            return encode_rows(encoder, "candidate", dataset, column, batch_size, **kwargs)
         output = self.model_outputs[0]
         if not hasattr(output, "to_dataset"):
             raise ConfigError(
@@ -191,7 +192,21 @@ class RetrievalModelV2(Model):
                 got=type(output).__name__,
             )
         rows = output.to_dataset()
-        return rows if dataset is None else rows_of_ids(rows, dataset, index or Tags.ITEM_ID)
+        if dataset is None:
+            return rows
+        return rows_of_ids(rows, dataset, self._index_of_candidates(index, getattr(dataset, "schema", None)))
+
+    def _index_of_candidates(self, index: Index | None, schema: Schema | None) -> Index:
+        index = index or Tags.ITEM_ID
+        own_column = self._item_column()
+        if index != Tags.ITEM_ID or own_column is None or (schema is not None and schema.select_by_tag(index)):
+            return index
+        return own_column
+
+    def _item_column(self) -> str | None:
+        """The column by which the output identifies items."""
+        output = self.model_outputs[0]
+        return str(output.col_schema.name) if isinstance(output, ContrastiveOutput) else output.target
 
     def to_top_k_encoder(
         self,
@@ -209,15 +224,17 @@ class RetrievalModelV2(Model):
 
         Args:
             candidates: Features of the candidates, one row for each; see `candidate_embeddings`. Default: as there.
-            candidate_id: Column of their ids. Default: the one tagged ITEM_ID.
+            candidate_id: Column of their ids. Default: as in `candidate_embeddings`.
             strategy: A top-k layer, or its name, see `TopKEncoder`. Default: `"brute-force-topk"`.
             k: Number of candidates, K. Default: 10.
             batch_size: Number of candidates in a batch. Default: 1024.
-            **kwargs: Further arguments of `TopKEncoder`.
+            **kwargs: Further arguments of `TopKEncoder`. Default for `target`: the column by which the output
+                identifies items.
 
         Returns:
             The encoder, to be compiled for evaluation.
         """
+        kwargs.setdefault("target", self._item_column())
         vectors = self.candidate_embeddings(candidates, candidate_id, batch_size)
         if self._has_candidate_encoder:
             encoder = self.candidate_encoder

@@ -146,14 +146,15 @@ class TopKEncoder(Encoder):
         testing: bool | None = None,
         targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
         context: StepContext | None = None,
+        k: int | None = None,
     ) -> Any:
-        """Returns the top K candidates of a batch; metrics compare them with the targets afterwards."""
+        """Returns the top `k` candidates of a batch, by default K; metrics compare them with the targets afterwards."""
         features = self.prepared(inputs)
         seen = features.get(SEEN_ITEMS) if isinstance(features, dict) else None
         outputs = features = _queries(features)
         arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
         for layer in self._chain():
-            more = {"seen_items": seen} if layer is self.blocks[-1] else {}
+            more = {"seen_items": seen, "k": k} if layer is self.blocks[-1] else {}
             outputs = call_layer(layer, outputs, **arguments, **more)
         return outputs
 
@@ -424,7 +425,9 @@ def _loader(
     data_schema = data_schema if isinstance(data_schema, Schema) and len(data_schema) else Loader(x, batch_size).schema
     query_schema = Schema([]) if schema is None else schema
     tagged = list(data_schema.select_by_tag(Tags.TARGET).column_names)
-    targets = [target] if target is not None and target in data_schema.column_names else tagged
+    # A session is the input of its own item ids; there the relevant items are a target of their own.
+    is_target = target in data_schema.column_names and not (tagged and target in query_schema.column_names)
+    targets = [str(target)] if is_target else tagged
     query_columns = [seen.query_column] if seen is not None else []
     names = query_schema.column_names or data_schema.excluding_by_name(targets).column_names
     columns = {

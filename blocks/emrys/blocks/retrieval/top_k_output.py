@@ -11,7 +11,7 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema
 from numpy.typing import ArrayLike
 
-from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.outputs.categorical_output import default_categorical_prediction_metrics
 from emrys.blocks.outputs.categorical_target import only_column
@@ -120,15 +120,16 @@ class TopKOutput(ModelOutput):
         features: Mapping[str, tf.Tensor] | None = None,
         targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
         seen_items: tf.Tensor | tf.RaggedTensor | None = None,
+        k: int | None = None,
     ) -> Any:
-        """Finds the best candidates, excluding `seen_items`, lists of ids (B, None)."""
+        """Finds the `k` best candidates, by default K, excluding `seen_items`, lists of ids (B, None)."""
         if self.pre is not None:
             inputs = call_layer(self.pre, inputs, training=training, testing=testing, features=features)
         evaluated = bool(testing) and targets is not None
         if evaluated:
             targets, inputs = self.targets_of(targets), self.scale(inputs, evaluated)
         outputs = call_layer(
-            self.to_call, inputs, targets=targets if evaluated else None, testing=evaluated, seen_items=seen_items
+            self.to_call, inputs, targets=targets if evaluated else None, testing=evaluated, seen_items=seen_items, k=k
         )
         if self.post is None or evaluated:
             return outputs
@@ -145,7 +146,7 @@ class TopKOutput(ModelOutput):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, K), twice."""
         shape = as_shape(input_shape)
-        return self.to_call.compute_output_shape(shape if self.pre is None else self.pre.compute_output_shape(shape))
+        return output_shape(self.to_call, shape if self.pre is None else output_shape(self.pre, shape))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments; the candidates are saved with the weights."""
