@@ -97,13 +97,41 @@ class TestTheSchema:
         ):
             model.evaluate((features, targets), verbose=0)
 
-    def test_an_unknown_feature(self):
-        features, _ = small_batch()
-        with pytest.raises(
-            SchemaError,
-            match=r"column 'colour': .*: the batch has a feature that is not in the schema; expected some of a",
-        ):
-            dlrm()({**features, "colour": features["country"]})
+    def test_further_features_are_ignored(self):
+        columns = Schema([mm.create_continuous_column("x"), mm.create_continuous_column("z")])
+        model = mm.Model(mm.ConcatFeatures(), mm.RegressionOutput("y"), schema=columns)
+        batch = {"extra": np.full((1, 1), 100.0), "x": np.array([[2.0]]), "z": np.array([[5.0]])}
+        model(batch)
+        model.set_weights([np.array([[3.0], [1.0]]), np.zeros(1)])  # 3 x + z
+        model.compile(keras.optimizers.SGD(0.0), metrics=[])
+        assert float(model(batch)) == model.predict(batch, verbose=0) == 11.0
+        data = tf.data.Dataset.from_tensors((batch, {"y": np.array([[9.0]]), "click": np.array([[1.0]])}))
+        assert model.fit(data, verbose=0).history["loss"] == [4.0]
+        assert model.evaluate(data, verbose=0, return_dict=True)["loss"] == 4.0
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", ["DCNModel", "DLRMModel", "DeepFMModel", "NCFModel", "WideAndDeepModel"])
+    def test_further_features_of_the_constructors(self, name):
+        schema = small_schema().excluding_by_name(["rating"])
+        options = {
+            "DCNModel": {"depth": 1, "deep_block": mm.MLPBlock([4])},
+            "DLRMModel": {"embedding_dim": 4, "bottom_block": mm.MLPBlock([4]), "top_block": mm.MLPBlock([4])},
+            "DeepFMModel": {"embedding_dim": 4},
+            "NCFModel": {"embedding_dim": 4, "mlp_block": mm.MLPBlock([4])},
+            "WideAndDeepModel": {
+                "wide_schema": schema.select_by_name(["country"]),
+                "deep_schema": schema.excluding_by_name(["click"]),
+                "deep_block": mm.MLPBlock([4]),
+                "prediction_tasks": mm.BinaryOutput("click"),
+            },
+        }[name]
+        model = getattr(mm, name)(schema, **options)
+        features, targets = small_batch()
+        model.compile("adam")
+        data = tf.data.Dataset.from_tensors(({"extra": features["age"], **features}, targets))
+        losses = model.fit(data, epochs=3, verbose=0).history["loss"]
+        assert losses[2] < losses[0]
+        np.testing.assert_allclose(model.predict(data, verbose=0), model(features), rtol=1e-5)
 
     def test_a_target_that_is_not_there(self):
         with pytest.raises(

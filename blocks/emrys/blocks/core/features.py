@@ -91,15 +91,13 @@ class BatchSchema:
         targets = {*select_targets(self._schema).column_names, *self._targets.values()}
         return [name for name in self._column_names if name not in targets]
 
-    def check(self, features: Mapping[str, tf.Tensor] | None) -> None:
-        """Checks the names of a batch's features.
+    def check(self, features: Any) -> None:
+        """Checks that a batch has all columns of the schema.
 
         Raises:
-            SchemaError: if a column of the schema is missing, or a feature is not in the schema.
+            SchemaError: if one is missing.
         """
-        if not isinstance(features, dict):
-            return
-        for name in self._required_columns:
+        for name in self._required_columns if isinstance(features, dict) else ():
             if name not in features:
                 raise SchemaError(
                     f"{self._owner}: the batch lacks a column of the schema",
@@ -107,11 +105,9 @@ class BatchSchema:
                     expected=", ".join(self._required_columns),
                     got=", ".join(features) or "none",
                 )
-        for name in features:
-            if name not in self._column_names:
-                raise SchemaError(
-                    f"{self._owner}: the batch has a feature that is not in the schema",
-                    column=name,
-                    expected=f"some of {', '.join(sorted(self._column_names))}",
-                    fix="Leave it out, or add it to the schema of the model.",
-                )
+
+    def select(self, features: Any) -> Any:
+        """Returns the columns of the schema among a batch's features, or among their shapes, by name."""
+        if not isinstance(features, dict):
+            return features
+        return {name: value for name, value in features.items() if name in self._column_names}

@@ -14,7 +14,7 @@ from merlin.schema import Schema
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, StepContext, build_layers, call_layer, has_targets, shape_behind
 from emrys.blocks.core.features import BatchSchema, prepare, prepared_shape
-from emrys.blocks.core.gather import use_gather_nd
+from emrys.blocks.core.gather import distinct_rows, use_gather_nd
 from emrys.blocks.core.model_context import ModelContext
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.prediction import Prediction
@@ -40,6 +40,7 @@ from emrys.blocks.optimizers.get_optimizer import chosen_optimizer
 from emrys.blocks.outputs.items_prediction_weight_tying import ItemsPredictionWeightTying
 from emrys.blocks.outputs.model_output import ModelOutput
 from emrys.blocks.outputs.resolve import resolve_outputs
+from emrys.blocks.schema.functions import select_targets
 from emrys.blocks.sequences.sequence_transform import SequenceTransform
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Model(keras.Model):
         context: Embedding tables and variables that the blocks share. Default: none.
         pre: Layer before all blocks; it may change targets too, see `fit`. Default: none.
         post: Layer after the last one. Default: none.
-        schema: The columns of a batch, against which batches are checked. Default: the columns that the blocks read.
+        schema: The columns of a batch that the blocks get; further ones are ignored. Default: all.
         prep_features: Whether scalars may come as (B,) and lists as two tensors, `<name>__values` and
             `<name>__offsets`. Default: True.
         name: Name of the model.
@@ -78,7 +79,7 @@ class Model(keras.Model):
     Raises:
         ConfigError: if a block is not a layer.
         SchemaError: if the schema has targets, but not that of an output; when called, if a batch lacks a column of
-            the schema, or has a column that is not in the schema.
+            the schema.
     """
 
     def __init__(
@@ -148,7 +149,9 @@ class Model(keras.Model):
         """
         outputs = resolve_outputs(prediction_tasks, schema)
         model_outputs = Model(outputs).model_outputs
-        features = schema.excluding_by_name([output.target for output in model_outputs])
+        targets = [name for name in (output.target for output in model_outputs) if name in schema.column_names]
+        # The item ids of a session are input and target at once.
+        features = schema.excluding_by_name([name for name in targets if not schema[name].is_list])
         inputs = InputBlockV2(features, aggregation=aggregation, **kwargs) if input_block is None else input_block
         return cls(inputs, block, outputs)
 
@@ -169,9 +172,20 @@ class Model(keras.Model):
 
     @property
     def input_schema(self) -> Schema | None:
-        """The columns that the model reads, without the targets."""
+        """The columns that the model reads.
+
+        A target is one of them only if it is not tagged as a target and the blocks read it: the item ids of a session
+        are input and target at once.
+        """
         schema = self.schema
-        return None if schema is None else schema.excluding_by_name([output.target for output in self.model_outputs])
+        if schema is None:
+            return None
+        targets = [output.target for output in self.model_outputs]
+        schemas = (getattr(block, "schema", None) for block in self._chain()[:-1])
+        read = {name for each in schemas if each is not None for name in each.column_names}
+        if read.intersection(targets):
+            read -= set(select_targets(schema).column_names)
+        return schema.excluding_by_name([target for target in targets if target not in read])
 
     @property
     def prediction_tasks(self) -> list[ModelOutput]:
@@ -245,6 +259,8 @@ class Model(keras.Model):
                 if isinstance(layer, ItemsPredictionWeightTying):
                     layer.tie(embedding_tables(self._chain()))
         shape = prepared_shape(input_shape) if self.prep_features else input_shape
+        if self._batch_schema is not None and self._batch_transform is None:
+            shape = self._batch_schema.select(shape)
         build_layers(self._chain(), shape)
         if self._frozen_layers is not None:
             self._frozen_layers.apply()
@@ -276,15 +292,17 @@ class Model(keras.Model):
         """
         context = StepContext() if context is None else context
         features = self.prepared(inputs)
+        columns = features
         if self._batch_schema is not None and context.check_columns:
             self._batch_schema.check(features)
+            columns = self._batch_schema.select(features)
         arguments = {
             "training": training,
             "testing": testing or context.testing or None,
             "features": features,
             "targets": context.targets if targets is None else targets,
         }
-        outputs, weights = features, None
+        outputs, weights = columns, None
         *layers, last = self._chain()
         for layer in layers:
             outputs = call_layer(layer, outputs, **arguments)
@@ -367,7 +385,8 @@ class Model(keras.Model):
                 scaled_loss = self.optimizer.scale_loss(loss)
             variables = self.trainable_weights
             if variables:
-                self.optimizer.apply_gradients(zip(tape.gradient(scaled_loss, variables), variables, strict=True))
+                gradients = distinct_rows(tape.gradient(scaled_loss, variables), self.optimizer)
+                self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         self._update_mean_loss(loss, features)
         self._compiled_parts.update_every(self._train_metrics_steps, targets, outputs, weights, self.prepared(features))
         return self.get_metrics_result()

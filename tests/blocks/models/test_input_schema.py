@@ -1,0 +1,103 @@
+"""Models whose target is also an input: the columns they read, and their export."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from merlin.schema import ColumnSchema, Schema, Tags
+
+import emrys.blocks as mm
+from tests.blocks.checks import small_schema
+
+SESSION = Schema(
+    [
+        mm.create_categorical_column("item_id", 19, tags=[Tags.ITEM_ID], dtype="int64", min_value_count=0),
+        mm.create_categorical_column("category", 7, dtype="int64", min_value_count=0),
+    ]
+)
+
+
+def _sessions(rows=12):
+    draw = np.random.default_rng(0)
+    lengths = draw.integers(2, 6, rows)
+    return pd.DataFrame(
+        {
+            "item_id": [draw.integers(1, 20, length) for length in lengths],
+            "category": [draw.integers(1, 8, length) for length in lengths],
+        }
+    )
+
+
+def _served(folder, sessions):
+    """The predictions of an exported model for sessions."""
+    features = {}
+    for name in sessions:
+        features[f"{name}__values"] = tf.constant(np.concatenate(sessions[name].to_list()))
+        features[f"{name}__offsets"] = tf.constant(np.r_[0, np.cumsum(sessions[name].map(len))], "int32")
+    return tf.saved_model.load(folder).signatures["serving_default"](**features)
+
+
+def _transformer(output=None, **options):
+    block = mm.GPT2Block(d_model=8, n_head=2, n_layer=1)
+    tables = mm.Embeddings(SESSION, dim=4, sequence_combiner=None)
+    output = mm.CategoricalOutput(SESSION["item_id"]) if output is None else output(tables)
+    model = mm.Model(mm.InputBlockV2(SESSION, categorical=tables), mm.MLPBlock([8]), block, output, **options)
+    return model, mm.SequencePredictNext(SESSION, "item_id", transformer=block)
+
+
+def _mlp(**options):
+    model = mm.Model(mm.InputBlockV2(SESSION), mm.MLPBlock([8]), mm.CategoricalOutput(SESSION["item_id"]), **options)
+    return model, mm.SequencePredictLast(SESSION, "item_id")
+
+
+def _tied():
+    def output(tables):
+        return mm.ContrastiveOutput(tables["item_id"], "in-batch", pre=mm.MLPBlock([4]))
+
+    return _transformer(output)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "maker", [_transformer, _mlp, _tied, lambda: _transformer(schema=SESSION), lambda: _mlp(schema=SESSION)]
+)
+def test_a_session_model_predicts_from_files_what_it_serves(maker, tmp_path):
+    model, transform = maker()
+    sessions = _sessions()
+    (tmp_path / "data").mkdir()
+    sessions.to_parquet(tmp_path / "data" / "rows.parquet")
+    model.compile("adam")
+    model.fit(mm.Loader(tmp_path / "data", 4, schema=SESSION, transform=transform), verbose=0)
+
+    assert model.input_schema.column_names == ["item_id", "category"]
+    sample = model.get_sample_inputs(3)
+    assert set(sample) == {"item_id", "category"}
+    assert 0 <= int(tf.reduce_min(sample["item_id"])) <= int(tf.reduce_max(sample["item_id"])) <= 19
+    predictions = model.predict(str(tmp_path / "data"), batch_size=5)
+    model.export(tmp_path / "exported")
+    (served,) = _served(tmp_path / "exported", sessions).values()
+    assert predictions.shape == (12, 20)
+    np.testing.assert_allclose(served, predictions, rtol=1e-5, atol=1e-6)
+
+
+def test_a_target_that_no_block_reads_is_no_input():
+    features = small_schema().select_by_name(["user_id", "item_id"])
+    users = features.select_by_name(["user_id"])
+    for schema in (None, features):
+        model = mm.Model(mm.InputBlockV2(users), mm.CategoricalOutput(features["item_id"]), schema=schema)
+        assert model.input_schema.column_names == ["user_id"]
+
+
+def test_a_tagged_target_is_no_input():
+    click = ColumnSchema("click", dtype="float32", tags=[Tags.BINARY_CLASSIFICATION, Tags.TARGET])
+    schema = Schema([small_schema()["age"], click])
+    model = mm.Model(mm.ParallelBlock({"all": mm.Filter(schema)}, aggregation="concat"), mm.BinaryOutput("click"))
+    assert model.schema.column_names == ["age", "click"]
+    assert model.input_schema.column_names == ["age"]
+
+
+def test_a_model_made_from_a_block_reads_the_sequence_that_it_predicts():
+    model = mm.Model.from_block(mm.MLPBlock([4]), SESSION, prediction_tasks=mm.CategoricalOutput(SESSION["item_id"]))
+    assert model.input_schema.column_names == ["item_id", "category"]
