@@ -1,9 +1,9 @@
-"""Trains one ranking model with the defaults of its constructor, and writes its scores of the test rows after each epoch.
+"""Trains a ranking model with the defaults of its constructor; writes its scores of the test rows after each epoch.
 
 Run: python benchmarks/quality_run.py emrys|merlin dlrm|dcn|deepfm|wide_and_deep FOLDER SEED EPOCHS SCORES.npy
 
-The calls are the same for both libraries: only the import differs. Started by `benchmarks/quality_defaults.py`, with the
-Python that has the library; the import path is this folder alone.
+The calls are the same for both libraries: only the import differs. Started by `benchmarks/quality_defaults.py`, with
+the Python that has the library; the import path is this folder alone.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""Row lookup in embedding tables, and combiners for lists of rows."""
+"""Row lookup in embedding tables, combiners for lists of rows, and gradients of looked-up rows."""
 
 from __future__ import annotations
 
@@ -125,3 +125,37 @@ def read_rows(variable: tf.Variable, rows: tf.Tensor) -> tf.Tensor:
     # Flat indices: with indices of more dimensions, the gradient would be dense.
     flat = tf.gather_nd(variable, tf.reshape(rows, [-1, 1]))
     return tf.reshape(flat, tf.concat([tf.shape(rows), tf.shape(flat)[1:]], axis=0))
+
+
+def distinct_rows(gradients: list[Any], optimizer: keras.optimizers.Optimizer) -> list[Any]:
+    """Sums the slices of each row for an optimizer that would take each slice for a row of its own.
+
+    Keras 2 did this before an update. The optimizers of Keras 3 do not: for an id that a batch holds more than once,
+    their second moments would be sums of squares, not squares of sums.
+
+    Args:
+        gradients: One for each variable; None where there is none.
+        optimizer: The optimizer that gets them. One with `sums_duplicate_rows` sums by itself.
+
+    Returns:
+        The gradients, sparse or dense as before.
+    """
+    if getattr(optimizer, "sums_duplicate_rows", False):
+        return gradients
+    return [sum_duplicate_rows(gradient) for gradient in gradients]
+
+
+def sum_duplicate_rows(gradient: tf.Tensor) -> Any:
+    """Sums the slices of each row, so that every row occurs once.
+
+    Args:
+        gradient: `tf.IndexedSlices` of N rows, possibly repeated, or a dense tensor.
+
+    Returns:
+        `tf.IndexedSlices` of at most N distinct rows; a dense tensor is returned unchanged.
+    """
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    rows, segments = tf.unique(gradient.indices)
+    values = tf.math.unsorted_segment_sum(gradient.values, segments, tf.size(rows))
+    return tf.IndexedSlices(values, rows, gradient.dense_shape)

@@ -14,8 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from emrys.blocks.core.gather import read_rows
-from emrys.blocks.optimizers.row_gradients import clip_gradients, map_values, nonzero_rows, sum_duplicate_rows
+from emrys.blocks.core.gather import read_rows, sum_duplicate_rows
+from emrys.blocks.optimizers.row_gradients import clip_gradients, map_values, nonzero_rows
 
 #: Learning rate of an optimizer: a number, a schedule, or a function without arguments.
 LearningRate: TypeAlias = "float | keras.optimizers.schedules.LearningRateSchedule | Callable[[], float]"
@@ -47,6 +47,9 @@ class LazyOptimizer(keras.optimizers.Optimizer):
     table when they are looked up. Options that concern whole variables take time that grows with the tables:
     `use_ema`, `gradient_accumulation_steps`, constraints and regularizers of a table, and training on several devices.
     """
+
+    #: Gradients may hold a row several times.
+    sums_duplicate_rows = True
 
     def slot_values(self) -> tuple[float, ...]:
         """Initial values of the slots of a weight, one for each slot."""

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import keras
 
+from emrys.blocks.core.gather import distinct_rows
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError
@@ -80,6 +81,9 @@ class MultiOptimizer(keras.optimizers.Optimizer):
     """
 
     built: bool
+
+    #: Each of the optimizers gets its own gradients with every row once, unless it sums them itself.
+    sums_duplicate_rows = True
 
     def __init__(
         self,
@@ -196,7 +200,8 @@ class MultiOptimizer(keras.optimizers.Optimizer):
                 if parts.owners.get(id(each), len(parts.pairs)) == number
             ]
             if any(gradient is not None for gradient, _ in own):
-                optimizer.apply_gradients(own)
+                distinct = distinct_rows([gradient for gradient, _ in own], optimizer)
+                optimizer.apply_gradients(zip(distinct, [each for _, each in own], strict=True))
         self.iterations.assign_add(1)
 
     def finalize_variable_values(self, var_list: list[Any]) -> None:

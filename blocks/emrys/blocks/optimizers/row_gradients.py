@@ -8,22 +8,6 @@ from typing import Any
 import tensorflow as tf
 
 
-def sum_duplicate_rows(gradient: tf.Tensor) -> Any:
-    """Sums the slices of each row, so that every row occurs once.
-
-    Args:
-        gradient: `tf.IndexedSlices` of N rows, possibly repeated, or a dense tensor.
-
-    Returns:
-        `tf.IndexedSlices` of at most N distinct rows; a dense tensor is returned unchanged.
-    """
-    if not isinstance(gradient, tf.IndexedSlices):
-        return gradient
-    rows, segments = tf.unique(gradient.indices)
-    values = tf.math.unsorted_segment_sum(gradient.values, segments, tf.size(rows))
-    return tf.IndexedSlices(values, rows, gradient.dense_shape)
-
-
 def map_values(function: Callable[[Any], Any], gradient: tf.Tensor) -> Any:
     """Applies an element-wise function with f(0) = 0 to the values of a gradient."""
     if isinstance(gradient, tf.IndexedSlices):
