@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-USERS, ITEMS, DEVICES, HOURS = 4_000, 2_000, 6, 24
+USERS, ITEMS, DEVICES, HOURS = 1_000, 500, 6, 24
 #: Number of the ids of each column, 0 (unknown) included.
 CARDINALITIES = {"user_id": USERS + 1, "item_id": ITEMS + 1, "device": DEVICES + 1, "hour": HOURS + 1}
 HIDDEN = 4
@@ -29,8 +29,8 @@ def write_log(folder: Path, rows: int, test_rows: int, seed: int = 0) -> None:
     """
     random = np.random.default_rng(seed)
     biases = {name: random.normal(0, 0.5, size) for name, size in CARDINALITIES.items()}
-    user_vectors = random.normal(0, 0.8, (USERS + 1, HIDDEN))
-    item_vectors = random.normal(0, 0.8, (ITEMS + 1, HIDDEN))
+    user_vectors = random.normal(0.2, 0.8, (USERS + 1, HIDDEN))
+    item_vectors = random.normal(0.2, 0.8, (ITEMS + 1, HIDDEN))
     popularity = 1 / np.arange(1, ITEMS + 1) ** 0.7
     for name, count in (("train", rows), ("test", test_rows)):
         columns = {
