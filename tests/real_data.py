@@ -24,7 +24,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 
 def folder() -> Path:
     """The folder of the real data sets, whether it exists or not."""
-    return (_ROOT / (os.environ.get(VARIABLE) or DEFAULT)).resolve()
+    return Path(os.path.abspath(_ROOT / (os.environ.get(VARIABLE) or DEFAULT)))
 
 
 def find(name: str) -> Path | None:
