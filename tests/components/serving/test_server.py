@@ -13,8 +13,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+from tritonclient.utils import np_to_triton_dtype
 
 from emrys.blocks.errors import ConfigError, ServingError
 from emrys.components.serving.client import EnsembleClient, predict
@@ -140,6 +143,42 @@ def test_the_model_refuses_values_that_no_transform_produces(client, name, value
     columns[name][2, 0] = value
     with pytest.raises(ServingError, match=message):
         client.infer(columns, model_name="ranking_model")
+
+
+def claimed(server, rows, model, column, shape):
+    """Sends packed rows over gRPC, with one input that claims a shape and brings nothing."""
+    with EnsembleClient(server.grpc_url) as client:
+        columns = pack(rows, client.columns)
+        if model == "ranking_model":
+            columns = client.infer(columns, model_name="ranking_transform")
+    request = service_pb2.ModelInferRequest(model_name=model)
+    for name, values in columns.items():
+        strings = values.dtype == object
+        content = b"".join(len(one).to_bytes(4, "little") + one for one in values.ravel()) if strings else None
+        request.inputs.add(name=name, datatype=np_to_triton_dtype(values.dtype), shape=values.shape)
+        request.raw_input_contents.append(values.tobytes() if content is None else content)
+        if name == column:
+            request.inputs[-1].shape[:] = shape
+            request.raw_input_contents[-1] = b""
+    with grpc.insecure_channel(server.grpc_url) as channel:
+        service_pb2_grpc.GRPCInferenceServiceStub(channel).ModelInfer(request, timeout=20)
+
+
+@pytest.mark.parametrize(
+    ("model", "rows", "shape", "message"),
+    [
+        # Both products are 0 in 64 bits: 4 * 2**62 elements, and 2**61 elements of 8 bytes.
+        ("ranking", 4, (4, 2**62), "column 'genres': an input has the wrong shape"),
+        ("ranking_transform", 4, (4, 2**62), "column 'genres': an input has the wrong shape"),
+        ("ranking_model", 1, (1, 2**61), "column 'genres': an input has the wrong shape"),
+        ("ranking", 1, (1, 10**9), "expected 1000000000 string elements"),
+        ("ranking_model", 1, (1, 10**9), "byte size mismatch"),
+    ],
+)
+def test_a_claimed_shape_that_no_memory_holds_gets_an_error(server, model, rows, shape, message):
+    with pytest.raises(grpc.RpcError, match=message):
+        claimed(server, ROWS[:rows], model, "genres", shape)
+    np.testing.assert_allclose(predict(server.grpc_url, ROWS), expected_scores(ROWS), atol=1e-6)
 
 
 @pytest.mark.parametrize("body", [b"", b"garbage", b"{}", b'{"inputs": [{"name": "userId"}]}'])

@@ -10,11 +10,16 @@ NumPy 2 stores the flags of a dtype, which are 0 for numbers and bytes. Two thin
   `string_tensor` writes the size to the offset at which pybind11 reads it.
 
 A newer backend takes the table from `numpy._core` and the size from its new offset, and is not affected.
+
+Inputs are also protected from shapes that no memory holds. The server multiplies a shape in 64 bits, so that (4, 2**62)
+passes for no elements at all; the array cannot be created, and the error would end the process. Such an input arrives
+as an array of shape (0, 0, 0), which the checks of the model refuse.
 """
 
 from __future__ import annotations
 
 import ctypes
+import math
 import warnings
 from types import ModuleType
 from typing import Any
@@ -24,6 +29,7 @@ import numpy.typing as npt
 
 _NEW_FROM_DESCR = 94  #: Index of `PyArray_NewFromDescr` in the table, the same since NumPy 1.0.
 _TABLE_SIZE = 300  #: The last function that pybind11 uses is number 282; NumPy 2.0 has more than 360.
+_MOST_ELEMENTS = 2**48  #: No memory holds more.
 _OLD_SIZE_OFFSET = 32  #: Bytes into a dtype: its size in NumPy 1, its flags in NumPy 2.
 
 _Sizes = ctypes.POINTER(ctypes.c_ssize_t)
@@ -38,6 +44,9 @@ _Signature = ctypes.PYFUNCTYPE(
     ctypes.c_int,  # flags
     ctypes.c_void_p,  # object
 )
+
+#: Shape of an input whose claimed shape is impossible; no model has an input with three axes.
+_IMPOSSIBLE_SHAPE = (0, 0, 0)
 
 #: Objects that the table points to; they must live as long as the process.
 _kept_alive: list[object] = []
@@ -56,11 +65,14 @@ def repair_input_arrays() -> None:
     new_capsule.restype = ctypes.py_object
     new_capsule.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
 
+    impossible = (ctypes.c_ssize_t * len(_IMPOSSIBLE_SHAPE))(*_IMPOSSIBLE_SHAPE)
     table = (ctypes.c_void_p * _TABLE_SIZE)()
     ctypes.memmove(table, get_pointer(old_name._ARRAY_API, None), ctypes.sizeof(table))
     original = _Signature(table[_NEW_FROM_DESCR] or 0)
 
     def new_from_descr(subtype, dtype, dimensions, shape, strides, memory, flags, owner):  # type: ignore[no-untyped-def]
+        if dimensions and math.prod(shape[:dimensions]) > _MOST_ELEMENTS:
+            dimensions, shape, strides = len(impossible), impossible, None
         if strides and dimensions and not any(strides[index] for index in range(dimensions)):
             strides = None  # NumPy derives those of a contiguous array
         return original(subtype, dtype, dimensions, shape, strides, memory, flags, owner)
@@ -69,6 +81,30 @@ def repair_input_arrays() -> None:
     table[_NEW_FROM_DESCR] = ctypes.cast(replacement, ctypes.c_void_p).value
     _kept_alive.extend([table, replacement])
     old_name._ARRAY_API = new_capsule(ctypes.addressof(table), None, None)
+
+
+class StringElements:
+    """Strings of an input, until the backend gives them their shape.
+
+    Args:
+        strings: The strings in a row, (N,).
+    """
+
+    def __init__(self, strings: npt.NDArray[Any]) -> None:
+        self._strings = strings
+
+    def reshape(self, *shape: Any) -> npt.NDArray[Any]:
+        """Reshapes the strings as NumPy does; of shape (0, 0, 0) if their number does not fit."""
+        try:
+            return self._strings.reshape(*shape)
+        except ValueError:
+            return np.empty(_IMPOSSIBLE_SHAPE, dtype=object)
+
+
+def repair_input_strings(pb_utils: ModuleType) -> None:
+    """Replaces the function from which the backend takes the strings of an input."""
+    deserialize = pb_utils.deserialize_bytes_tensor
+    pb_utils.deserialize_bytes_tensor = lambda encoded: StringElements(deserialize(encoded))  # type: ignore[attr-defined]
 
 
 def number_tensor(pb_utils: ModuleType, name: str, values: npt.NDArray[Any]) -> Any:

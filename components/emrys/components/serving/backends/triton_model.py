@@ -11,9 +11,15 @@ import triton_python_backend_utils as pb_utils
 
 from emrys.blocks.errors import DataError
 from emrys.components.serving.backends.batching import BatchStep, answer
-from emrys.components.serving.backends.numpy_abi import number_tensor, repair_input_arrays, string_tensor
+from emrys.components.serving.backends.numpy_abi import (
+    number_tensor,
+    repair_input_arrays,
+    repair_input_strings,
+    string_tensor,
+)
 
 repair_input_arrays()
+repair_input_strings(pb_utils)
 
 
 class TritonModel:
