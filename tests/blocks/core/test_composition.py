@@ -76,10 +76,10 @@ class TestParallel:
         block = mm.ParallelBlock({"first": mm.Filter("a"), "second": mm.Filter("b")})
         assert list(block({"a": ONE, "b": TWO})) == ["a", "b"]
 
-    def test_two_outputs_of_one_name(self):
-        block = mm.ParallelBlock({"first": mm.Filter("a"), "second": mm.Filter("a")}, name="both")
-        with pytest.raises(ConfigError, match="both: two branches give an output called 'a'"):
-            block.build({"a": (1, 1)})
+    def test_of_two_outputs_of_one_name_the_later_counts(self):
+        later = mm.SequentialBlock(_times(5.0), mm.AsTabular("a"), filter="b")
+        block = mm.ParallelBlock({"first": mm.Filter(["a", "b"]), "second": later})
+        assert {name: float(value) for name, value in block({"a": ONE, "b": TWO}).items()} == {"a": 10.0, "b": 2.0}
 
     def test_two_branches_of_one_name(self):
         with pytest.raises(ConfigError, match="two branches called 'x'"):
@@ -141,13 +141,26 @@ class TestFilter:
         with pytest.raises(SchemaError, match=r"users selects by tag and knows no schema\. Give the model a schema="):
             mm.Filter(Tags.USER, name="users")(dict(self.BATCH))
 
-    def test_nothing_left(self):
-        with pytest.raises(SchemaError, match="none of its features in the batch; expected prize, got price, age"):
-            mm.Filter("prize").build({"price": (1, 1), "age": (1, 1)})
+    def test_a_feature_that_the_batch_lacks(self):
+        assert mm.Filter("prize")({"price": ONE, "age": ONE}) == {}
+        # a filter that finds nothing adds nothing to its siblings
+        branches = mm.ParallelBlock({"none": mm.Filter("prize"), "age": mm.Filter("age")}, aggregation="concat")
+        assert branches({"price": ONE, "age": TWO}).numpy().tolist() == [[2.0]]
 
-    def test_nothing_to_select(self):
-        with pytest.raises(ConfigError, match=r"Filter has nothing to select; .* got \[\]"):
-            mm.Filter([])
+    @pytest.mark.parametrize("chosen", [[], Schema([])])
+    def test_an_empty_selection(self, chosen):
+        assert mm.Filter(chosen)({"price": ONE}) == {}
+        assert list(mm.Filter(chosen, exclude=True)({"price": ONE})) == ["price"]
+
+    def test_layers_around_it(self):
+        batch = {"user": ONE, "age": TWO, "item": ONE}
+        block = mm.Filter(["age", "item"], pre=mm.Filter("age"), post="continuous-powers", aggregation="concat")
+        # age, age², √age
+        np.testing.assert_allclose(block(batch), [[2.0, 4.0, 2.0**0.5]], rtol=1e-6)
+
+    def test_no_selection_at_all(self):
+        with pytest.raises(ConfigError, match=r"Filter: inputs; expected a schema.* got 3"):
+            mm.Filter(3)
 
 
 class TestShortcut:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import keras
 import tensorflow as tf
@@ -384,10 +384,11 @@ class ElementwiseSumItemMulti(TabularAggregation):
         """The schema in which the item's id is looked up."""
         return self._schema
 
-    def set_schema(self, schema: Schema | None) -> None:
-        """Sets the schema in which the item id is looked up, unless the constructor got one."""
+    def set_schema(self, schema: Schema | None) -> Self:
+        """Sets the schema in which the item id is looked up, unless the constructor got one; returns the layer."""
         if self._schema is None:
             self._schema = schema
+        return self
 
     def _item_id(self, inputs: dict[str, Any]) -> str:
         if self._schema is None:

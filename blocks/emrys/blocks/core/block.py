@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
-from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.calling import Shape, as_shape, declares_output_shape, traced_shape
 from emrys.blocks.core.model_context import ModelContext
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError, SchemaError
@@ -166,9 +166,15 @@ class Block(keras.layers.Layer):
         """Returns a block itself, and any other layer as a block; see `from_layer`."""
         return input if isinstance(input, Block) else cls.from_layer(input)
 
+    def call(self, inputs: Any) -> Any:
+        """Returns the input; a subclass computes its output here."""
+        return inputs
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Returns the shape of the output; the input's own, unless a subclass says otherwise."""
-        return as_shape(input_shape)
+        """Returns the shape of the output: the input's own, or what a subclass gives that overrides `call` alone."""
+        if declares_output_shape(self):
+            return as_shape(input_shape)
+        return traced_shape(self.call, as_shape(input_shape), self.name)
 
     def call_outputs(self, outputs: Any, training: bool = False, **kwargs: Any) -> Any:
         """Changes a `Prediction` after the output: targets, weights or negatives. The base class returns it unchanged.
@@ -204,8 +210,9 @@ class Block(keras.layers.Layer):
         """The columns that this block reads; None if it does not read features by name."""
         return None
 
-    def set_schema(self, schema: Schema | None) -> None:
-        """Sets the schema in which blocks that select by tag look up their columns."""
+    def set_schema(self, schema: Schema | None) -> Self:
+        """Sets the schema in which blocks that select by tag look up their columns, and returns the block."""
+        return self
 
     @property
     def is_tabular(self) -> bool:

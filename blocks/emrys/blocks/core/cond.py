@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from emrys.blocks.core.block import Block
-from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError
 
@@ -93,7 +93,7 @@ class Cond(Block):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns the shape that `true` gives."""
-        return as_shape(self.true.compute_output_shape(as_shape(input_shape)))
+        return output_shape(self.true, as_shape(input_shape))
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

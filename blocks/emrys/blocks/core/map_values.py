@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from emrys.blocks.core.block import Block
-from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError
 
@@ -65,8 +65,8 @@ class MapValues(Block):
         """Returns the shapes of the layer's outputs."""
         shapes = as_shape(input_shape)
         if not isinstance(shapes, dict):
-            return as_shape(self.layer.compute_output_shape(shapes))
-        return {name: as_shape(self.layer.compute_output_shape(shape)) for name, shape in shapes.items()}
+            return output_shape(self.layer, shapes)
+        return {name: output_shape(self.layer, shape) for name, shape in shapes.items()}
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
 
 import keras
 import tensorflow as tf
@@ -11,7 +12,7 @@ from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.aggregation import ConcatFeatures, StackFeatures
 from emrys.blocks.core.block import Block, parse_layer
-from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.core.tabular import Filter, TabularBlock
 from emrys.blocks.errors import ConfigError
@@ -21,7 +22,8 @@ from emrys.blocks.errors import ConfigError
 class ParallelBlock(TabularBlock):
     """Passes the same input to several branches and collects their outputs in one dictionary.
 
-    A branch that returns a tensor appears under its name; a dictionary is merged into the result.
+    A branch that returns a tensor appears under its name; a dictionary is merged into the result. Of outputs of one
+    name, that of the later branch counts.
     If the input is a dictionary with an entry for every branch, each branch gets its entry instead of the whole;
     blocks that look features up by name (`is_input`) always get the whole.
 
@@ -30,7 +32,8 @@ class ParallelBlock(TabularBlock):
         pre: Layer applied to the input first.
         post: Layer applied to the collected dictionary.
         aggregation: Aggregation of the dictionary to one tensor, such as `"concat"`. Default: none.
-        schema: The columns that the block reads. Default: those that its branches read.
+        schema: The columns that the block reads, in which the branches look up their tags. Default: those that its
+            branches read.
         name: Name of the block.
         strict: Whether only dictionaries are accepted as input. Default: False.
         automatic_pruning: Whether branches that read columns of which the batch has none are left out. Default: True.
@@ -51,6 +54,8 @@ class ParallelBlock(TabularBlock):
         (2, 4)
     """
 
+    applies_pre_and_post: ClassVar[bool] = True
+
     def __init__(
         self,
         *inputs: Any,
@@ -68,8 +73,15 @@ class ParallelBlock(TabularBlock):
         self.branches: dict[str, keras.layers.Layer] = layers_by_name(inputs, use_layer_name)
         self.strict = strict
         self.automatic_pruning = automatic_pruning
+        if schema is not None:
+            self.set_schema(schema)
         if self.context is not None:
             self.set_context(self.context)
+
+    @property
+    def parallel_layers(self) -> Mapping[str, keras.layers.Layer]:
+        """The branches by name, read-only; see `add_branch`."""
+        return MappingProxyType(self.branches)
 
     @property
     def parallel_dict(self) -> dict[str, keras.layers.Layer]:
@@ -128,16 +140,17 @@ class ParallelBlock(TabularBlock):
         """The schema of the constructor; without one, the columns that the branches read."""
         if self._schema is not None:
             return self._schema
-        schemas = [getattr(branch, "schema", None) for branch in self.branches.values()]
+        schemas = [getattr(branch, "read_schema", getattr(branch, "schema", None)) for branch in self.branches.values()]
         columns = {column.name: column for schema in schemas if schema is not None for column in schema}
         return Schema(list(columns.values())) if columns else None
 
-    def set_schema(self, schema: Schema | None) -> None:
-        """Passes the schema on to all branches."""
-        super().set_schema(schema)
+    def set_schema(self, schema: Schema | None) -> Self:
+        """Passes the schema on to all branches, and returns the block."""
+        self._pass_schema_on(schema)
         for branch in self.branches.values():
             if isinstance(branch, Block):
                 branch.set_schema(schema)
+        return self
 
     def _routes(self, inputs: Any) -> dict[str, Any]:
         """The inputs of each branch: tensors in `call`, shapes in `build`."""
@@ -168,7 +181,7 @@ class ParallelBlock(TabularBlock):
         shape = self.build_pre(input_shape)
         shapes: dict[str, Any] = {}
         for name, branch_shape in self._routes(shape).items():
-            collect(shapes, name, build_layer(self.branches[name], branch_shape), self.name)
+            shapes |= outputs_by_name(name, build_layer(self.branches[name], branch_shape))
         self.build_post(shapes)
         self.built = True
 
@@ -184,7 +197,7 @@ class ParallelBlock(TabularBlock):
         arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
         outputs: dict[str, Any] = {}
         for name, branch_inputs in self._routes(self.pre_call(inputs, **arguments)).items():
-            collect(outputs, name, call_layer(self.branches[name], branch_inputs, **arguments), self.name)
+            outputs |= outputs_by_name(name, call_layer(self.branches[name], branch_inputs, **arguments))
         return self.post_call(outputs, **arguments)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -192,7 +205,7 @@ class ParallelBlock(TabularBlock):
         shape = self.pre_shape(as_shape(input_shape))
         shapes: dict[str, Any] = {}
         for name, branch_shape in self._routes(shape).items():
-            collect(shapes, name, as_shape(self.branches[name].compute_output_shape(branch_shape)), self.name)
+            shapes |= outputs_by_name(name, output_shape(self.branches[name], branch_shape))
         return self.post_shape(shapes)
 
     def select_by_name(self, name: str) -> keras.layers.Layer | None:
@@ -284,16 +297,9 @@ def layers_by_name(inputs: tuple[Any, ...], use_layer_name: bool) -> dict[str, k
     return branches
 
 
-def collect(outputs: dict[str, Any], name: str, output: Any, block: str) -> None:
-    """Adds the output of a branch to `outputs`: a tensor under the branch's name, a dictionary entry by entry.
-
-    Raises:
-        ConfigError: if there is an output of that name already; the message begins with `block`.
-    """
-    for key, value in (output if isinstance(output, dict) else {name: output}).items():
-        if key in outputs:
-            raise ConfigError(f"{block}: two branches give an output called {key!r}", fix="Rename one of them.")
-        outputs[key] = value
+def outputs_by_name(name: str, output: Any) -> dict[str, Any]:
+    """Returns the output of a branch by name: a tensor under the branch's name, a dictionary as it is."""
+    return output if isinstance(output, dict) else {name: output}
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -314,6 +320,8 @@ class ShortcutBlock(TabularBlock):
         Dictionary of the shortcut's tensors (a tensor alone under `"shortcut"`) and the block's output, or their
         aggregation.
     """
+
+    applies_pre_and_post: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -361,8 +369,8 @@ class ShortcutBlock(TabularBlock):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns the shapes of both, or the shape of their aggregation."""
         shape = as_shape(input_shape)
-        shortcut = shape if self.shortcut_filter is None else as_shape(self.shortcut_filter.compute_output_shape(shape))
-        return self.post_shape(self._side_by_side(shortcut, as_shape(self.block.compute_output_shape(shape))))
+        shortcut = shape if self.shortcut_filter is None else output_shape(self.shortcut_filter, shape)
+        return self.post_shape(self._side_by_side(shortcut, output_shape(self.block, shape)))
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

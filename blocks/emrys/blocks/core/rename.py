@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
-import tensorflow as tf
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.calling import Shape
@@ -59,18 +58,13 @@ class Rename(TabularBlock):
             renamed[new] = value
         return renamed
 
-    def build(self, input_shape: Shape) -> None:
-        """Builds `pre`, `post` and the aggregation."""
-        self.build_post(self._renamed(self.build_pre(input_shape)))
-        self.built = True
-
-    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], training: bool | None = None) -> Any:
+    def transform(self, inputs: Any, **kwargs: Any) -> Any:
         """Returns the features under their new names."""
-        return self.post_call(self._renamed(self.pre_call(inputs, training=training)), training=training)
+        return self._renamed(inputs)
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def transform_shape(self, shape: Shape) -> Shape:
         """Returns the shapes under the new names."""
-        return self.post_shape(self._renamed(self.pre_shape(input_shape)))
+        return self._renamed(shape)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import keras
 import tensorflow as tf
@@ -49,6 +49,8 @@ class ResidualBlock(TabularBlock):
         He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, https://arxiv.org/abs/1512.03385.
     """
 
+    applies_pre_and_post: ClassVar[bool] = True
+
     def __init__(
         self,
         block: keras.layers.Layer,
@@ -73,11 +75,12 @@ class ResidualBlock(TabularBlock):
         """The schema of the constructor; without one, the columns that the block reads."""
         return self._schema if self._schema is not None else getattr(self.block, "schema", None)
 
-    def set_schema(self, schema: Schema | None) -> None:
-        """Passes the schema on to the inner layers."""
-        super().set_schema(schema)
+    def set_schema(self, schema: Schema | None) -> Self:
+        """Passes the schema on to the inner layers, and returns the block."""
+        self._pass_schema_on(schema)
         if isinstance(self.block, Block):
             self.block.set_schema(schema)
+        return self
 
     def build(self, input_shape: Shape) -> None:
         """Builds the block, the activation and `post`."""

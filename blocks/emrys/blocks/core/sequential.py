@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
@@ -102,11 +102,12 @@ class SequentialBlock(Block):
         schemas = (getattr(layer, "schema", None) for layer in self._chain())
         return next((schema for schema in schemas if schema is not None), None)
 
-    def set_schema(self, schema: Schema | None) -> None:
-        """Passes the schema on to all layers."""
+    def set_schema(self, schema: Schema | None) -> Self:
+        """Passes the schema on to all layers, and returns the block."""
         for layer in self._chain():
             if isinstance(layer, Block):
                 layer.set_schema(schema)
+        return self
 
     def select_by_name(self, name: str) -> keras.layers.Layer | None:
         """Returns the layer of this name, at any depth; None if there is none."""

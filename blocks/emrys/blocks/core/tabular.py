@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+import contextvars
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import keras
 import tensorflow as tf
@@ -11,14 +14,42 @@ from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.aggregation import parse_aggregation
 from emrys.blocks.core.block import Block, parse_layer
-from emrys.blocks.core.calling import Shape, as_shape, build_layer, build_layers, call_layer, shape_behind
+from emrys.blocks.core.calling import (
+    Shape,
+    as_shape,
+    build_layer,
+    build_layers,
+    call_layer,
+    output_shape,
+    shape_behind,
+    traced_shape,
+)
 from emrys.blocks.core.serializing import to_config
-from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.errors import ConfigError, SchemaError, reject_removed
+
+
+@dataclass(frozen=True)
+class _CallOptions:
+    """The layers that one call of a block uses instead of the block's own."""
+
+    block: int
+    pre: Any = None
+    post: Any = None
+    merge_with: Any = None
+    aggregation: Any = None
+
+
+_CALL_OPTIONS: contextvars.ContextVar[_CallOptions | None] = contextvars.ContextVar("call_options", default=None)
 
 
 @keras.saving.register_keras_serializable("emrys")
 class TabularBlock(Block):
     """A block on a dictionary of features; the base class applies only `pre`, `post` and `aggregation`.
+
+    A subclass implements `transform`, and `transform_shape` if names or shapes change. One that overrides `call`
+    instead also gets `pre` before it, and `post` and `aggregation` after it where it returns a dictionary.
+
+    A call takes `pre=`, `post=`, `merge_with=` and `aggregation=` too, which replace those of the block.
 
     Args:
         pre: Layer that is applied to the input first: a layer, the name of a block, or a list of them. Default: none.
@@ -33,7 +64,25 @@ class TabularBlock(Block):
 
     Output shape:
         The same dictionary, or its aggregation.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> import numpy as np
+        >>> batch = {"a": np.array([[1.0]]), "b": np.array([[2.0]])}
+        >>> mm.TabularBlock()(batch, aggregation="concat").numpy().tolist()
+        [[1.0, 2.0]]
     """
+
+    #: Whether the `call` of the class applies `pre`, `post` and the aggregation itself.
+    applies_pre_and_post: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Puts a `call` that a subclass overrides between `pre` and `post`."""
+        super().__init_subclass__(**kwargs)
+        own: Any = vars(cls).get("call")
+        inherited: Any = super(cls, cls).call
+        if own is not None and inherited is TabularBlock.call and not cls.applies_pre_and_post:
+            cls.call = _between_pre_and_post(own)  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -53,6 +102,29 @@ class TabularBlock(Block):
         self._schema = schema
         if self.context is not None:
             self.set_context(self.context)
+
+    def __call__(
+        self,
+        inputs: Any,
+        *args: Any,
+        pre: Any = None,
+        post: Any = None,
+        merge_with: Any = None,
+        aggregation: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Calls the block, with the given layers instead of its own; see `pre_call` and `post_call`."""
+        if pre is None and post is None and merge_with is None and aggregation is None:
+            return super().__call__(inputs, *args, **kwargs)
+        token = _CALL_OPTIONS.set(_CallOptions(id(self), pre, post, merge_with, aggregation))
+        try:
+            return super().__call__(inputs, *args, **kwargs)
+        finally:
+            _CALL_OPTIONS.reset(token)
+
+    def _call_options(self) -> _CallOptions:
+        options = _CALL_OPTIONS.get()
+        return options if options is not None and options.block == id(self) else _CallOptions(id(self))
 
     @classmethod
     def from_features(
@@ -126,11 +198,25 @@ class TabularBlock(Block):
         """The columns that this block reads."""
         return self._schema
 
-    def set_schema(self, schema: Schema | None) -> None:
-        """Passes the schema on to `pre`, `post` and the aggregation."""
+    def set_schema(self, schema: Schema | None) -> Self:
+        """Sets the schema, unless the constructor got one, and passes it on to `pre`, `post` and the aggregation."""
+        if self._schema is None:
+            self._schema = schema
+        self._pass_schema_on(schema)
+        return self
+
+    def _pass_schema_on(self, schema: Schema | None) -> None:
         for layer in (self.pre, self.post, self.aggregation):
             if isinstance(layer, Block):
                 layer.set_schema(schema)
+
+    def select_by_tag(self, tags: Tags | list[Tags]) -> Block | None:
+        """Returns the block for its columns with one of `tags`; None if there is none."""
+        schema = self.schema
+        selected = Schema([]) if schema is None else schema.select_by_tag(tags)
+        if schema is None or len(selected) in (0, len(schema)) or type(self) is not TabularBlock:
+            return self if len(selected) else None
+        return TabularBlock(self.pre, self.post, self.aggregation, schema=selected, is_input=self.is_input)
 
     def _output_layers(self) -> list[keras.layers.Layer]:
         return [layer for layer in (self.post, self.aggregation) if layer is not None]
@@ -146,6 +232,7 @@ class TabularBlock(Block):
 
     def pre_call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], transformations: Any = None, **kwargs: Any) -> Any:
         """Applies `pre`, or `transformations` instead."""
+        transformations = self._call_options().pre if transformations is None else transformations
         layer = self.pre if transformations is None else Block.parse(transformations)
         return inputs if layer is None else call_layer(layer, inputs, **kwargs)
 
@@ -169,6 +256,10 @@ class TabularBlock(Block):
         Returns:
             A dictionary, or its aggregation.
         """
+        options = self._call_options()
+        transformations = options.post if transformations is None else transformations
+        merge_with = options.merge_with if merge_with is None else merge_with
+        aggregation = options.aggregation if aggregation is None else aggregation
         post = self.post if transformations is None else Block.parse(transformations)
         outputs = inputs if post is None else call_layer(post, inputs, **kwargs)
         for other in _as_list(merge_with):
@@ -178,24 +269,49 @@ class TabularBlock(Block):
 
     def pre_shape(self, shape: Shape) -> Shape:
         """Returns the shape after `pre`."""
-        return shape if self.pre is None else as_shape(self.pre.compute_output_shape(shape))
+        return shape if self.pre is None else output_shape(self.pre, shape)
 
     def post_shape(self, shape: Shape) -> Shape:
         """Returns the shape after `post` and the aggregation."""
         return shape_behind(self._output_layers(), shape)
 
+    def transform(self, inputs: Any, **kwargs: Any) -> Any:
+        """Transforms the features, between `pre` and `post`; the base class returns them unchanged.
+
+        Args:
+            inputs: The output of `pre`.
+            **kwargs: The arguments of the call that were given: `training`, `testing`, `features`, `targets`.
+        """
+        return inputs
+
+    def transform_shape(self, shape: Shape) -> Shape:
+        """Returns the shape of what `transform` returns."""
+        own = getattr(type(self).call, "__wrapped__", None)
+        return shape if own is None else traced_shape(functools.partial(own, self), shape, self.name)
+
     def build(self, input_shape: Shape) -> None:
         """Builds `pre`, `post` and the aggregation."""
-        self.build_post(self.build_pre(input_shape))
+        self.build_post(self.transform_shape(self.build_pre(input_shape)))
         self.built = True
 
-    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], training: bool | None = None) -> Any:
-        """Returns the features, transformed by `pre`, `post` and the aggregation."""
-        return self.post_call(self.pre_call(inputs, training=training), training=training)
+    def call(
+        self,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
+        training: bool | None = None,
+        testing: bool | None = None,
+        features: Mapping[str, tf.Tensor] | None = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+    ) -> Any:
+        """Returns the features, transformed by `pre`, the block itself, `post` and the aggregation."""
+        if type(self).call is not TabularBlock.call:  # called by the `call` of a subclass, between `pre` and `post`
+            return inputs
+        arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
+        given = {name: value for name, value in arguments.items() if value is not None}
+        return self.post_call(self.transform(self.pre_call(inputs, **given), **given), **given)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns the shape of the result."""
-        return self.post_shape(self.pre_shape(as_shape(input_shape)))
+        return self.post_shape(self.transform_shape(self.pre_shape(as_shape(input_shape))))
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
@@ -209,6 +325,17 @@ class TabularBlock(Block):
         }
 
 
+def _between_pre_and_post(own: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns a `call` that applies `pre`, then `own`, then `post` and the aggregation to a dictionary."""
+
+    @functools.wraps(own)
+    def call(self: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        outputs = own(self, self.pre_call(inputs, **kwargs), *args, **kwargs)
+        return self.post_call(outputs, **kwargs) if isinstance(outputs, dict) else outputs
+
+    return call
+
+
 def _as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [] if value is None else [value]
 
@@ -219,7 +346,7 @@ def _as_block(value: Any, owner: str, argument: str) -> keras.layers.Layer | Non
 
 
 @keras.saving.register_keras_serializable("emrys")
-class Filter(Block):
+class Filter(TabularBlock):
     """Keeps some features of a dictionary and drops the others.
 
     Args:
@@ -230,12 +357,13 @@ class Filter(Block):
             `ParallelBlock`. Default: False.
         exclude: Keep what is not selected instead. Default: False.
         add_to_context: Accepted as False only: in the released library every call with True fails.
+        **kwargs: The other arguments of `TabularBlock`, such as `aggregation` and `post`.
 
     Input shape:
         Dictionary of tensors by feature name.
 
     Output shape:
-        Dictionary of the selected features, in the order of the input.
+        Dictionary of the selected features, in the order of the input, empty if the input has none; or its aggregation.
 
     Example:
         >>> import emrys.blocks as mm
@@ -255,20 +383,24 @@ class Filter(Block):
     ) -> None:
         super().__init__(name=name, **kwargs)
         if add_to_context:
-            raise ConfigError(
-                "Filter: add_to_context",
-                expected="False",
-                got="True",
-                fix="The batch reaches every block that takes `features`.",
-            )
+            fix = "The batch reaches every block that takes `features`."
+            reject_removed("Filter", ["add_to_context"], {"add_to_context": fix})
         self.inputs = [inputs] if isinstance(inputs, (str, Tags)) else inputs
-        if not isinstance(self.inputs, (Schema, list, tuple, set)) or len(self.inputs) == 0:
-            raise ConfigError(
-                "Filter has nothing to select", expected="a schema, a name, a tag, or a list of them", got=repr(inputs)
-            )
+        if not isinstance(self.inputs, (Schema, list, tuple, set)):
+            raise ConfigError("Filter: inputs", expected="a schema, a name, a tag, or a list of them", got=repr(inputs))
         self.pop = pop
         self.exclude = exclude
-        self._columns: Schema | None = inputs if isinstance(inputs, Schema) else None
+        self._columns: Schema | None = inputs if isinstance(inputs, Schema) else self._schema
+
+    @classmethod
+    def from_features(
+        cls,
+        features: Sequence[str],
+        pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Creates the filter of these features; `pre` and `kwargs` are its other arguments."""
+        return cls(list(features), pre=pre, **kwargs)
 
     @property
     def schema(self) -> Schema | None:
@@ -278,10 +410,12 @@ class Filter(Block):
         selected = [name for name in self._columns.column_names if self.check_feature(name)]
         return self._columns.select_by_name(selected)
 
-    def set_schema(self, schema: Schema | None) -> None:
-        """Sets the schema in which tags are looked up."""
-        if not isinstance(self.inputs, Schema):
+    def set_schema(self, schema: Schema | None) -> Self:
+        """Sets the schema in which tags are looked up, and returns the filter."""
+        if not isinstance(self.inputs, Schema) and self._schema is None:
             self._columns = schema
+        self._pass_schema_on(schema)
+        return self
 
     def check_feature(self, feature_name: str) -> bool:
         """Whether the feature called `feature_name` is kept.
@@ -318,39 +452,23 @@ class Filter(Block):
             raise SchemaError(f"{self.name} excludes features and knows no schema", fix="Call set_schema on it.")
         return [name for name in self._columns.column_names if self.check_feature(name)]
 
-    @property
-    def is_tabular(self) -> bool:
-        """True: the output is a dictionary."""
-        return True
-
     def select_by_tag(self, tags: Tags | list[Tags]) -> Filter | None:
         """Returns a filter for the selected columns with one of `tags`; None if there is none."""
         schema = self.schema
         selected = Schema([]) if schema is None else schema.select_by_tag(tags)
-        return type(self)(selected) if len(selected) else None
+        if len(selected) == 0:
+            return None
+        return type(self)(selected, pre=self.pre, post=self.post, aggregation=self.aggregation)
 
-    def build(self, input_shape: Shape) -> None:
-        """Checks that at least one feature is selected."""
-        self.compute_output_shape(input_shape)
-        self.built = True
-
-    def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def transform(self, inputs: Any, **kwargs: Any) -> dict[str, Any]:
         """Returns the selected features."""
         return {name: value for name, value in inputs.items() if self.check_feature(name)}
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def transform_shape(self, shape: Shape) -> Shape:
         """Returns the shapes of the selected features."""
-        shapes = as_shape(input_shape)
-        if not isinstance(shapes, dict):
-            raise ConfigError(f"{self.name} selects features by name", expected="a dictionary", got=f"shape {shapes}")
-        kept = {name: shape for name, shape in shapes.items() if self.check_feature(name)}
-        if not kept:
-            raise SchemaError(
-                f"{self.name} finds none of its features in the batch",
-                expected=", ".join(sorted(self._selected())) or "some",
-                got=", ".join(shapes),
-            )
-        return kept
+        if not isinstance(shape, dict):
+            raise ConfigError(f"{self.name} selects features by name", expected="a dictionary", got=f"shape {shape}")
+        return {name: value for name, value in shape.items() if self.check_feature(name)}
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -16,12 +16,14 @@ class Continuous(Filter):
 
     Args:
         inputs: The features: a schema, or another argument of `Filter`. Default: those tagged CONTINUOUS.
+        is_input: See `TabularBlock`. Default: True.
+        **kwargs: The other arguments of `Filter` and `TabularBlock`, such as `aggregation`, `pre` and `post`.
 
     Input shape:
         Dictionary of tensors by feature name.
 
     Output shape:
-        Dictionary of the continuous ones, (B, 1) each.
+        Dictionary of the continuous ones, (B, 1) each; or their aggregation.
 
     Example:
         >>> import emrys.blocks as mm
@@ -32,7 +34,5 @@ class Continuous(Filter):
         ['price']
     """
 
-    is_input = True
-
-    def __init__(self, inputs: Any = None, **kwargs: Any) -> None:
-        super().__init__(Tags.CONTINUOUS if inputs is None else inputs, **kwargs)
+    def __init__(self, inputs: Any = None, is_input: bool = True, **kwargs: Any) -> None:
+        super().__init__(Tags.CONTINUOUS if inputs is None else inputs, is_input=is_input, **kwargs)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import keras
-import tensorflow as tf
 from merlin.schema import Schema, Tags
 
-from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.core.tabular import Filter, TabularBlock
-from emrys.blocks.errors import ConfigError
+from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.schema.functions import create_continuous_column
 
 
@@ -82,26 +81,24 @@ class ContinuousFeatures(TabularBlock):
             return None
         return ContinuousFeatures.from_schema(selected, pre=self.pre, post=self.post, aggregation=self.aggregation)
 
-    def build(self, input_shape: Shape) -> None:
-        """Checks that the batch has some of the features."""
-        self.build_post(self._filter.compute_output_shape(self.build_pre(input_shape)))
-        self.built = True
-
-    def call(
-        self,
-        inputs: tf.Tensor | Mapping[str, tf.Tensor],
-        training: bool | None = None,
-        testing: bool | None = None,
-        features: Mapping[str, tf.Tensor] | None = None,
-        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
-    ) -> Any:
+    def transform(self, inputs: Any, **kwargs: Any) -> dict[str, Any]:
         """Returns the features."""
-        arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
-        return self.post_call(self._filter(self.pre_call(inputs, **arguments)), **arguments)
+        return self._filter.transform(inputs)
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Returns the shapes of the features, or the shape of their aggregation."""
-        return self.post_shape(self._filter.compute_output_shape(self.pre_shape(as_shape(input_shape))))
+    def transform_shape(self, shape: Shape) -> Shape:
+        """Returns the shapes of the features.
+
+        Raises:
+            SchemaError: if the batch has none of them.
+        """
+        shapes = self._filter.transform_shape(shape)
+        if not shapes:
+            raise SchemaError(
+                f"{self.name} finds none of its features in the batch",
+                expected=", ".join(self.features),
+                got=", ".join(shape),
+            )
+        return shapes
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

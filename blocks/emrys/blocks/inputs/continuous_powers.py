@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from emrys.blocks.core.block import block_registry
-from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.tabular import TabularBlock
 from emrys.blocks.errors import ConfigError
 
@@ -49,33 +48,25 @@ class ContinuousPowers(TabularBlock):
         https://doi.org/10.1145/2959100.2959190.
     """
 
-    def build(self, input_shape: Shape) -> None:
-        """Builds `pre`, `post` and the aggregation."""
-        self.build_post(self._shapes(self.build_pre(input_shape)))
-        self.built = True
-
-    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], training: bool | None = None) -> Any:
+    def transform(self, inputs: Any, **kwargs: Any) -> dict[str, Any]:
         """Returns the features and their powers."""
         outputs: dict[str, Any] = {}
-        for name, value in self.pre_call(inputs, training=training).items():
+        for name, value in inputs.items():
             outputs[name] = value
             if _is_scalar(value.shape):
                 scalar = tf.cast(value, self.compute_dtype)
                 outputs |= {f"{name}_sqrt": tf.sqrt(scalar), f"{name}_pow": tf.square(scalar)}
-        return self.post_call(outputs, training=training)
+        return outputs
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Returns the shapes of the features and their powers, or the shape of their aggregation."""
-        return self.post_shape(self._shapes(self.pre_shape(as_shape(input_shape))))
-
-    def _shapes(self, shapes: Shape) -> dict[str, Any]:
-        if not isinstance(shapes, dict):
-            raise ConfigError(f"{self.name} reads features by name", expected="a dictionary", got=f"shape {shapes}")
+    def transform_shape(self, shape: Shape) -> dict[str, Any]:
+        """Returns the shapes of the features and their powers."""
+        if not isinstance(shape, dict):
+            raise ConfigError(f"{self.name} reads features by name", expected="a dictionary", got=f"shape {shape}")
         output_shapes: dict[str, Any] = {}
-        for name, shape in shapes.items():
-            output_shapes[name] = shape
-            if _is_scalar(shape):
-                output_shapes |= {f"{name}_sqrt": shape, f"{name}_pow": shape}
+        for name, feature_shape in shape.items():
+            output_shapes[name] = feature_shape
+            if _is_scalar(feature_shape):
+                output_shapes |= {f"{name}_sqrt": feature_shape, f"{name}_pow": feature_shape}
         return output_shapes
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.core.block import Block
-from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
 from emrys.blocks.core.gather import COMBINERS, combine, look_up
 from emrys.blocks.core.model_context import ModelContext
 from emrys.blocks.core.serializing import from_config, to_config
@@ -250,7 +250,7 @@ class EmbeddingTable(Block):
         if not self._columns.is_list(name, shape) or isinstance(self.sequence_combiner, str):
             return (shape[0], self.dim)
         rows = (shape[0], shape[1], self.dim)
-        return rows if self.sequence_combiner is None else as_shape(self.sequence_combiner.compute_output_shape(rows))
+        return rows if self.sequence_combiner is None else output_shape(self.sequence_combiner, rows)
 
     def select_by_tag(self, tags: Tags | list[Tags]) -> Self | None:
         """Returns the table for its columns with one of `tags`, with the same rows; None if there is none."""

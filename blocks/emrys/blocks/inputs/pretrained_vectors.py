@@ -10,7 +10,7 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema
 
 from emrys.blocks.core.block import Block
-from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
 from emrys.blocks.core.gather import COMBINERS, combine
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError, SchemaError
@@ -95,7 +95,7 @@ class PretrainedVectors(Block):
             return shape
         if isinstance(self.sequence_combiner, str):
             return (shape[0], shape[2])
-        return as_shape(self.sequence_combiner.compute_output_shape(shape))
+        return output_shape(self.sequence_combiner, shape)
 
     def build(self, input_shape: Shape) -> None:
         """Builds the layers."""
@@ -126,7 +126,7 @@ class PretrainedVectors(Block):
         if self.output_dim is not None:
             shape = (*shape[:-1], self.output_dim)
         if self.normalizer is not None:
-            shape = as_shape(self.normalizer.compute_output_shape(shape))
+            shape = output_shape(self.normalizer, shape)
         return {self.column.name: shape}
 
     def get_config(self) -> dict[str, Any]:

@@ -87,8 +87,8 @@ class Dense(keras.layers.Dense, Block):
         """Applies the layer."""
         values = self._concat.call(inputs)
         if isinstance(values, tf.RaggedTensor):
-            return values.with_flat_values(super().call(values.flat_values, training=training))
-        return super().call(values, training=training)
+            return values.with_flat_values(super().call(values.flat_values, training=training))  # type: ignore[call-arg]
+        return super().call(values, training=training)  # type: ignore[call-arg]
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, `units`)."""

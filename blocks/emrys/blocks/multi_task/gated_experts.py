@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from emrys.blocks.core.block import Block
-from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.calling import Shape, build_layer, call_layer, output_shape
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.multi_task.experts_gate import ExpertsGate
 from emrys.blocks.multi_task.layer_template import LayerTemplate
@@ -87,9 +87,7 @@ class GatedExperts(Block):
         }
 
     def _output_shapes(self, expert_inputs: dict[str, Shape]) -> dict[str, Shape]:
-        shapes = {
-            name: as_shape(expert.compute_output_shape(expert_inputs[name])) for name, expert in self.experts.items()
-        }
+        shapes = {name: output_shape(expert, expert_inputs[name]) for name, expert in self.experts.items()}
         return {task: shapes[self.gate_experts[task][0]] for task in self.gates}
 
     def get_config(self) -> dict[str, Any]:

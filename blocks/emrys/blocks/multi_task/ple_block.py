@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from emrys.blocks.core.block import Block
-from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.multi_task.cgc_block import CGCBlock
 from emrys.blocks.multi_task.layer_template import LayerTemplate
@@ -112,7 +112,7 @@ class PLEBlock(Block):
         """(B, D) by task, and the shape of the shortcut."""
         shape = as_shape(input_shape)
         for layer in self.layers:
-            shape = as_shape(layer.compute_output_shape(shape))
+            shape = output_shape(layer, shape)
         return shape
 
     def get_config(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -70,10 +70,11 @@ class ContrastiveSampleWeight(Block):
         """The schema with the column of the ids."""
         return self._schema
 
-    def set_schema(self, schema: Schema | None) -> None:
-        """Sets the schema, unless the constructor got one."""
+    def set_schema(self, schema: Schema | None) -> Self:
+        """Sets the schema, unless the constructor got one, and returns the layer."""
         if self._schema is None:
             self._schema = schema
+        return self
 
     def call(
         self,

@@ -10,7 +10,7 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.core.block import Block
-from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
 from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError, SchemaError
@@ -170,7 +170,7 @@ class SequenceTransform(Block):
         shape = build_layer(self.prepare_features, as_shape(input_shape))
         if self.pre is None:
             return dict(shape)
-        return dict(build_layer(self.pre, shape) if building else as_shape(self.pre.compute_output_shape(shape)))
+        return dict(build_layer(self.pre, shape) if building else output_shape(self.pre, shape))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shapes of the features, including the mask."""

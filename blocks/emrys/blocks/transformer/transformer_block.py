@@ -9,15 +9,27 @@ import keras
 import tensorflow as tf
 
 from emrys.blocks.core.block import Block
-from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
 from emrys.blocks.core.serializing import to_config
-from emrys.blocks.errors import ConfigError
+from emrys.blocks.errors import ConfigError, reject_removed
 from emrys.blocks.inputs.replace_masked_embeddings import ReplaceMaskedEmbeddings
 from emrys.blocks.sequences.masked_positions import PositionMask, position_mask
 from emrys.blocks.sequences.runtime_checks import require
 from emrys.blocks.transformer.transformer_layer import TransformerLayer
 
 PREDICTS = (None, "next", "masked")
+
+
+#: Arguments of Merlin Models that went through to Hugging Face, with what takes their place.
+_REMOVED = {
+    "masking_pre": "Give predicts=, or fit(pre=SequencePredictNext(..., transformer=block)).",
+    "masking_post": "Give predicts=, or fit(pre=SequencePredictNext(..., transformer=block)).",
+    "transformer": "The blocks are built of Keras' layers; weights of Hugging Face models cannot be loaded.",
+    "transformer_pre": "Use pre=.",
+    "transformer_post": "Use post=.",
+    "pad_token": "Ragged lists have no padding.",
+    "log_attention_weights": "The blocks are built of Keras' layers, which do not return them.",
+}
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -96,6 +108,7 @@ class TransformerBlock(Block):
         max_position_embeddings: int = 512,
         **kwargs: Any,
     ) -> None:
+        reject_removed(type(self).__name__, kwargs, _REMOVED)
         super().__init__(**kwargs)
         sizes = {
             "d_model": d_model,
@@ -284,9 +297,9 @@ class TransformerBlock(Block):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape outside training and testing."""
         shape = as_shape(input_shape)
-        shape = shape if self.pre is None else as_shape(self.pre.compute_output_shape(shape))
+        shape = shape if self.pre is None else output_shape(self.pre, shape)
         shape = shape if self.predicts is None else (shape[0], self.d_model)
-        return shape if self.post is None else as_shape(self.post.compute_output_shape(shape))
+        return shape if self.post is None else output_shape(self.post, shape)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

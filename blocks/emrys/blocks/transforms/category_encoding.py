@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-from emrys.blocks.core.block import Block
-from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.block import block_registry
+from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.gather import checked_ids, nan_outside
 from emrys.blocks.core.serializing import to_config
+from emrys.blocks.core.tabular import TabularBlock
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.schema.functions import column_cardinality
 from emrys.blocks.transforms.one_hot import multi_hot, one_hot
@@ -20,8 +21,9 @@ from emrys.blocks.transforms.one_hot import multi_hot, one_hot
 _MODES = ("one_hot", "multi_hot", "count")
 
 
+@block_registry.register("category_encoding")
 @keras.saving.register_keras_serializable("emrys")
-class CategoryEncoding(Block):
+class CategoryEncoding(TabularBlock):
     """Encodes each categorical column as a vector with one component per id; other columns are dropped.
 
     Args:
@@ -30,14 +32,17 @@ class CategoryEncoding(Block):
         output_mode: `"one_hot"`: 1 at the id, for columns of one id per row. `"multi_hot"`: 1 at every id of a list.
             `"count"`: number of occurrences of the id. Default: `"one_hot"`.
         sparse: Whether the vectors are `tf.SparseTensor`s. Default: False.
-        count_weights: With `"count"`, weight of each occurrence, (B, L), the same for every column. Default: 1.
+        count_weights: With `"count"`, weight of each occurrence, (B, L), dense or sparse, the same for every column.
+            Default: 1.
+        is_input: See `TabularBlock`. Default: True.
+        **kwargs: The other arguments of `TabularBlock`, such as `aggregation`.
 
     Input shape:
-        Dictionary by column name: (B, 1), lists (B, L) or (B, L, 1), `tf.SparseTensor`s of lists, whose missing
-        elements are not counted, or, except in mode `"one_hot"`, ragged lists.
+        Dictionary by column name: (B, 1), lists (B, L) or (B, L, 1), or, except in mode `"one_hot"`, ragged lists.
+        Dense or a `tf.SparseTensor`, whose missing elements are not counted.
 
     Output shape:
-        Dictionary by column name: (B, largest id + 1), of floats.
+        Dictionary by column name: (B, largest id + 1), of floats; or their aggregation.
 
     Raises:
         ConfigError: if a mode is unknown, or weights are passed for another mode than `"count"`; when called with lists
@@ -54,17 +59,16 @@ class CategoryEncoding(Block):
         [[0.0, 1.0, 0.0, 2.0]]
     """
 
-    is_input = True
-
     def __init__(
         self,
         schema: Schema | None = None,
         output_mode: str = "one_hot",
         sparse: bool = False,
         count_weights: Any = None,
+        is_input: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(is_input=is_input, **kwargs)
         if output_mode not in _MODES:
             raise ConfigError(
                 "CategoryEncoding: output_mode",
@@ -75,6 +79,8 @@ class CategoryEncoding(Block):
             raise ConfigError("CategoryEncoding: count_weights", expected="output_mode 'count'", got=repr(output_mode))
         self.output_mode = output_mode
         self.sparse = sparse
+        if isinstance(count_weights, tf.SparseTensor):
+            count_weights = tf.sparse.to_dense(count_weights)
         self.count_weights = None if count_weights is None else np.asarray(count_weights, "float32").tolist()
         self._has_own_schema = schema is not None
         self._sizes: dict[str, int] = {}
@@ -108,26 +114,25 @@ class CategoryEncoding(Block):
         """The categorical columns."""
         return self._columns
 
-    def set_schema(self, schema: Schema | None) -> None:
-        """Sets the columns, unless the constructor did."""
+    def set_schema(self, schema: Schema | None) -> Self:
+        """Sets the columns, unless the constructor did, and returns the block."""
         if not self._has_own_schema and schema is not None and len(schema.select_by_tag(Tags.CATEGORICAL)):
             self._set_columns(schema)
+        self._pass_schema_on(schema)
+        return self
 
-    def build(self, input_shape: Shape) -> None:
-        """Checks that there are columns to encode."""
-        self.compute_output_shape(input_shape)
-        self.built = True
-
-    def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def transform(self, inputs: Any, **kwargs: Any) -> dict[str, Any]:
         """Encodes the categorical columns."""
         return {name: self._encode(name, value) for name, value in inputs.items() if name in self._sizes}
 
     def _encode(self, name: str, value: Any) -> Any:
         size, dtype = self._sizes[name], self.compute_dtype
-        if self.output_mode == "one_hot":
+        if self.output_mode == "one_hot" and not isinstance(value, tf.SparseTensor):
             ids, outside = self._checked(name, self._single(name, value))
             vectors = one_hot(ids, size, self.sparse, dtype)
             return vectors if self.sparse else vectors + tf.cast(outside, dtype)[:, tf.newaxis]
+        if self.output_mode == "one_hot":
+            self._check_single(name, value)
         rows, flat, weights, batch = self._occurrences(value)
         ids, outside = self._checked(name, flat)
         count = self.output_mode == "count"
@@ -139,16 +144,19 @@ class CategoryEncoding(Block):
         return checked, nan_outside(inside, "float32")
 
     def _single(self, name: str, value: Any) -> Any:
-        ragged = isinstance(value, (tf.RaggedTensor, tf.SparseTensor))
+        self._check_single(name, value)
+        return tf.reshape(value, (-1,))
+
+    def _check_single(self, name: str, value: Any) -> None:
+        ragged = isinstance(value, tf.RaggedTensor)
         if ragged or any(size != 1 for size in value.shape[1:]):
             raise ConfigError(
                 f"{self.name}: a list cannot be one-hot",
                 column=name,
                 expected="shape (B, 1)",
-                got="a ragged or sparse tensor" if ragged else f"shape {tuple(value.shape)}",
+                got="a ragged tensor" if ragged else f"shape {tuple(value.shape)}",
                 fix="Use output_mode='multi_hot' or 'count'.",
             )
-        return tf.reshape(value, (-1,))
 
     def _occurrences(self, value: Any) -> tuple[Any, Any, Any, Any]:
         """The row, the id and the weight of every occurrence, and the number of rows."""
@@ -168,17 +176,16 @@ class CategoryEncoding(Block):
         weights = tf.constant(self.count_weights, "float32")
         return rows, ids, tf.gather_nd(weights, tf.stack([rows, position], axis=1)), batch
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def transform_shape(self, shape: Shape) -> Shape:
         """(B, number of ids), by column."""
-        shapes = as_shape(input_shape)
-        if not isinstance(shapes, dict):
-            raise ConfigError(f"{self.name} reads features by name", expected="a dictionary", got=f"shape {shapes}")
-        encoded = {name: (shape[0], self._sizes[name]) for name, shape in shapes.items() if name in self._sizes}
+        if not isinstance(shape, dict):
+            raise ConfigError(f"{self.name} reads features by name", expected="a dictionary", got=f"shape {shape}")
+        encoded = {name: (value[0], self._sizes[name]) for name, value in shape.items() if name in self._sizes}
         if not encoded:
             raise SchemaError(
                 f"{self.name}: the batch has none of its features",
                 expected=", ".join(self._sizes) or "a schema with columns tagged CATEGORICAL",
-                got=", ".join(shapes),
+                got=", ".join(shape),
             )
         return encoded
 

@@ -12,10 +12,11 @@ import numpy as np
 import tensorflow as tf
 from merlin.schema import Schema
 
-from emrys.blocks.core.block import Block
-from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.block import block_registry
+from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.serializing import to_config
+from emrys.blocks.core.tabular import TabularBlock
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.schema.functions import column_cardinality
 from emrys.blocks.transforms.one_hot import multi_hot, one_hot
@@ -23,8 +24,9 @@ from emrys.blocks.transforms.one_hot import multi_hot, one_hot
 _MODES = ("one_hot", "multi_hot", "int")
 
 
+@block_registry.register("hashed_cross")
 @keras.saving.register_keras_serializable("emrys")
-class HashedCross(Block):
+class HashedCross(TabularBlock):
     """Crosses columns: every combination of their values is hashed to a bin, `hash(v_1, …, v_F) mod num_bins`.
 
     The bins depend only on the values and the order of the columns in the schema, so that they are the same in a saved
@@ -39,6 +41,8 @@ class HashedCross(Block):
         output_name: Name of the result. Default: `cross_<column>_<column>…`, in alphabetical order.
         infer_num_bins: Whether, without `num_bins`, the number of bins is that of the combinations. Default: False.
         max_num_bins: Maximum of the inferred number of bins. Default: 100000.
+        is_input: See `TabularBlock`. Default: True.
+        **kwargs: The other arguments of `TabularBlock`, such as `aggregation`.
 
     Input shape:
         Dictionary by column name: ids or strings, (B, 1), lists (B, L) or (B, L, 1), or, except in mode `"one_hot"`,
@@ -63,8 +67,6 @@ class HashedCross(Block):
         [[357]]
     """
 
-    is_input = True
-
     def __init__(
         self,
         schema: Schema,
@@ -74,9 +76,10 @@ class HashedCross(Block):
         output_name: str | None = None,
         infer_num_bins: bool = False,
         max_num_bins: int = 100000,
+        is_input: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(is_input=is_input, **kwargs)
         if output_mode not in _MODES:
             raise ConfigError(
                 "HashedCross: output_mode", expected=f"one of {', '.join(map(repr, _MODES))}", got=repr(output_mode)
@@ -119,12 +122,7 @@ class HashedCross(Block):
         """The columns that are crossed."""
         return self._columns
 
-    def build(self, input_shape: Shape) -> None:
-        """Checks that the batch has the columns."""
-        self.compute_output_shape(input_shape)
-        self.built = True
-
-    def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def transform(self, inputs: Any, **kwargs: Any) -> dict[str, Any]:
         """Crosses the columns."""
         self._check_names(inputs)
         values = [_as_lists(inputs[name]) for name in self._columns.column_names]
@@ -169,12 +167,11 @@ class HashedCross(Block):
                 got=", ".join(names) or "no features by name",
             )
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def transform_shape(self, shape: Shape) -> Shape:
         """Shape of the crosses, by their name."""
-        shapes = as_shape(input_shape)
-        self._check_names(shapes)
-        each = [shapes[name] for name in self._columns.column_names]
-        lengths = [shape[1] if len(shape) > 1 else 1 for shape in each]
+        self._check_names(shape)
+        each = [shape[name] for name in self._columns.column_names]
+        lengths = [sizes[1] if len(sizes) > 1 else 1 for sizes in each]
         combinations = None if None in lengths else math.prod(lengths)
         if self.output_mode == "int":
             return {self.output_name: (each[0][0], combinations)}
