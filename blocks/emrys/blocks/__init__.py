@@ -31,6 +31,14 @@ if TYPE_CHECKING:
     from emrys.blocks.api import *  # noqa: F403
 
 
+_KERAS_OWN = ("Layer", "Loss", "Metric", "Optimizer")
+#: Names of Merlin Models that do not exist here, with what to use instead.
+_REMOVED = {
+    "XLNetBlock": "use GPT2Block with SequencePredictNext, or BertBlock with SequenceMaskRandom",
+    **{name: f"use Keras' own {name}" for name in _KERAS_OWN},
+}
+
+
 def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(f"module 'emrys.blocks' has no attribute {name!r}")
@@ -38,7 +46,8 @@ def __getattr__(name: str) -> Any:
     globals().update({public: getattr(api, public) for public in api.__all__})
     if name in globals():  # a public name, or a folder such as `losses`, which that import has loaded
         return globals()[name]
-    raise AttributeError(f"module 'emrys.blocks' has no attribute {name!r}")
+    hint = f": {_REMOVED[name]}; see docs/coming-from-merlin-models.md" if name in _REMOVED else ""
+    raise AttributeError(f"module 'emrys.blocks' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

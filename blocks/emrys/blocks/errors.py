@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
+
+#: The page about what differs from Merlin Models; errors about what is gone name it.
+MIGRATION_PAGE = "docs/coming-from-merlin-models.md"
 
 
 class EmrysError(Exception):
@@ -74,6 +78,22 @@ class ConfigError(EmrysError, ValueError):
     """An argument, an option or a configuration file is invalid."""
 
     exit_status = 2
+
+
+def reject_removed(owner: str, given: Iterable[str], removed: Mapping[str, str]) -> None:
+    """Raises an error for arguments of Merlin Models that do not exist here.
+
+    Args:
+        owner: Name of the class that got them.
+        given: Names of the arguments that it got.
+        removed: What to use instead, by argument.
+
+    Raises:
+        ConfigError: if an argument was removed; it names the replacement and the page about such differences.
+    """
+    for name in given:
+        if name in removed:
+            raise ConfigError(f"{owner} has no argument {name}", fix=f"{removed[name]} See {MIGRATION_PAGE}.")
 
 
 class ArtifactError(EmrysError):

@@ -64,8 +64,33 @@ class TestScorer:
         assert found.valid_negatives_mask is None
         np.testing.assert_allclose(found.predictions[0], [1.0, 1.0, 1.5, 1.0])
 
+    def test_targets_are_the_ids_of_the_positives(self):
+        # as released Merlin Models 23.12 gives: the negatives are the batch's items, 7, 3 and 7
+        scorer = mm.ItemRetrievalScorer([mm.InBatchSampler()])
+        found = scorer.call_outputs(mm.PredictionOutput(PAIRS, np.array([3, 1, 7])), features=IDS)
+        assert found.valid_negatives_mask.numpy().tolist() == [[1, 0, 1], [1, 1, 1], [0, 1, 0]]
+        assert found.positive_item_ids.numpy().tolist() == [3, 1, 7]
+        np.testing.assert_allclose(found.predictions[0], [1.0, 1.0, -655.04, 1.0])
+
+    def test_without_ids(self):
+        scorer = mm.ItemRetrievalScorer([mm.InBatchSampler()], sampling_downscore_false_negatives=False)
+        for features in (None, {}):
+            found = scorer.call_outputs(mm.PredictionOutput(PAIRS, {}), features=features, training=True)
+            np.testing.assert_allclose(found.predictions[0], [1.0, 1.0, 1.5, 1.0])
+            assert found.positive_item_ids is found.negative_item_ids is found.valid_negatives_mask is None
+        with pytest.raises(ConfigError, match=r"column 'item_id'.* Without ids, give sampling_downscore_false_neg"):
+            mm.ItemRetrievalScorer([mm.InBatchSampler()]).call_outputs(mm.PredictionOutput(PAIRS, {}))
+
+    def test_training_is_the_default(self):
+        scorer = mm.ItemRetrievalScorer([mm.InBatchSampler()])
+        np.testing.assert_array_equal(scorer(PAIRS)["query"], PAIRS["query"])
+        np.testing.assert_allclose(scorer(PAIRS, training=False), [[1.0], [1.0], [-0.375]])
+        served = scorer.call_outputs(mm.PredictionOutput(tf.ones((3, 1)), {}), features=IDS, training=False)
+        assert served.targets.numpy().tolist() == [[1], [1], [1]]
+        assert served.positive_item_ids.numpy().tolist() == [7, 3, 7]
+
     def test_a_table_is_another_outputs(self):
-        with pytest.raises(ConfigError, match=r"sampled_softmax_mode; expected False, got True. Use ContrastiveOutput"):
+        with pytest.raises(ConfigError, match=r"sampled_softmax_mode.*Use ContrastiveOutput"):
             mm.ItemRetrievalScorer(sampled_softmax_mode=True)
 
     def test_samplers_of_ones_own(self):

@@ -49,6 +49,8 @@ def look_up(table: keras.Variable, ids: tf.Tensor, size: int, dtype: str, owner:
     Returns:
         Tensor of the shape of `ids` followed by D.
 
+    Merlin Models looks such ids up silently (docs/coming-from-merlin-models.md).
+
     Raises:
         DataError: if an id has no row, in eager mode. A graph raises `tf.errors.InvalidArgumentError` when it runs;
             XLA drops such checks, so a graph compiled by it returns NaN for the id.

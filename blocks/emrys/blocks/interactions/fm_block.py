@@ -28,6 +28,8 @@ class FMPairwiseInteraction(Block):
 
     `Σ_{i<j} v_i ⊙ v_j = ((Σ_i v_i)² - Σ_i v_i²) / 2`
 
+    Merlin Models sums over the positions instead of the features (docs/coming-from-merlin-models.md).
+
     Args:
         context: See `Block`. Default: none.
         **kwargs: Arguments of every layer: `name`, `dtype`, `trainable`.

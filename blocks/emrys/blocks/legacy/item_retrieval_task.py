@@ -10,9 +10,9 @@ from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.serializing import to_config
-from emrys.blocks.errors import SchemaError
+from emrys.blocks.errors import SchemaError, reject_removed
 from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
-from emrys.blocks.legacy.item_retrieval_scorer import ItemRetrievalScorer, as_candidate_samplers
+from emrys.blocks.legacy.item_retrieval_scorer import SAMPLED_SOFTMAX, ItemRetrievalScorer, as_candidate_samplers
 from emrys.blocks.legacy.item_sampler import ItemSampler
 from emrys.blocks.metrics import TopKMetricsAggregator
 from emrys.blocks.outputs.contrastive_output import ContrastiveOutput
@@ -72,6 +72,7 @@ class ItemRetrievalTask(ContrastiveOutput):
         **kwargs: Any,
     ) -> None:
         warn_deprecated("ItemRetrievalTask", "ContrastiveOutput")
+        reject_removed("ItemRetrievalTask", kwargs, SAMPLED_SOFTMAX)
         ids = schema.select_by_tag(Tags.ITEM_ID)
         if len(ids) != 1:
             raise SchemaError(

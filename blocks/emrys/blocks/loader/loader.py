@@ -37,7 +37,7 @@ class Loader:
     A batch is `(features, targets)`, both dicts by column name. Scalars are (B, 1): int64 (int32 where the schema has
     int32) or float32. Lists are ragged (B, None), or dense (B, L) where the schema gives them one length or
     `sparse_max` / `sparse_as_dense` ask for it. Targets are float32, but for those tagged as categories, which stay
-    integers.
+    integers. The batches of Merlin Models look otherwise: docs/coming-from-merlin-models.md.
 
     Iterate over the loader itself for eager tensors. `Model.fit` of this project takes it as it is, a plain
     `keras.Model` takes `loader.to_tf_dataset()`. Each iteration is one epoch, shuffled by the seed and the epoch

@@ -186,6 +186,7 @@ class RankingMetric(keras.metrics.Mean, abc.ABC):
 
     Labels are 0 or 1; a metric of graded relevance sets `graded` and implements `compute_graded` too. A row with no
     relevant item has 0, and counts in the mean. Of equal scores, relevant items rank last; NaN ranks below all scores.
+    Merlin Models shuffles equal scores, and takes grades everywhere (docs/coming-from-merlin-models.md).
 
     Args:
         k: Cut-off, the number of results that count. Default 10.

@@ -47,7 +47,8 @@ def MatrixFactorizationModelV2(  # noqa: N802 - looks like the class that it is 
         post: Layer after both tables, such as `L2Norm()` or its name `"l2-norm"`; each table gets a copy.
             Default: none.
         outputs: An output, or a list of them. Default: a `ContrastiveOutput`.
-        negative_samplers: Samplers of the default output. Default: `"in-batch"`, with the logQ correction.
+        negative_samplers: Samplers of the default output. Default: `"in-batch"`, with the logQ correction,
+            which Merlin Models leaves out (docs/coming-from-merlin-models.md).
         logits_temperature: Divisor of the default output's scores. Default: 1.
         **kwargs: Further arguments of `RetrievalModelV2`.
 

@@ -190,7 +190,8 @@ class TopKEncoder(Encoder):
             **kwargs: The other arguments of `keras.Model.compile`.
 
         Raises:
-            ConfigError: if the cut-off of a metric is larger than K.
+            ConfigError: if the cut-off of a metric is larger than K; Merlin Models takes it
+                (docs/coming-from-merlin-models.md).
         """
         if k is not None:
             self.topk_layer.k = k

@@ -35,7 +35,8 @@ def TwoTowerModelV2(  # noqa: N802 - looks like the class that it is used as
         candidate_id_tag: Tag of that column. Default: `Tags.ITEM_ID`.
         outputs: An output, or a list of them. Default: a `ContrastiveOutput`.
         logits_temperature: Divisor of the default output's scores. Default: 1.
-        negative_samplers: Samplers of the default output. Default: `"in-batch"`, with the logQ correction.
+        negative_samplers: Samplers of the default output. Default: `"in-batch"`, with the logQ correction,
+            which Merlin Models leaves out (docs/coming-from-merlin-models.md).
         schema: The columns of a batch, against which batches are checked. Default: not checked.
         **kwargs: Further arguments of `RetrievalModelV2`.
 

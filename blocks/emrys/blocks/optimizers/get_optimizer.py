@@ -40,6 +40,8 @@ def get_optimizer(optimizer: str | dict[str, Any] | keras.optimizers.Optimizer) 
 def default_optimizer(model: keras.Model) -> keras.optimizers.Optimizer:
     """The optimizer of a model that is compiled without one: `LazyAdam` if it has embeddings, otherwise RMSprop.
 
+    Merlin Models takes RMSprop for all (docs/coming-from-merlin-models.md).
+
     Args:
         model: The model.
     """

@@ -71,6 +71,7 @@ class ModelOutput(Block):
         target_name = target.name if isinstance(target, ColumnSchema) else target
         self._task_name = name or self.get_task_name(target_name)
         # Keras 3 refuses a slash in a layer's name; the task name, which users see, keeps it.
+        # Keras 3 refuses slashes: docs/coming-from-merlin-models.md.
         super().__init__(name=self._task_name.replace("/", "_"), **kwargs)
         if logits_temperature <= 0:
             raise ConfigError(
@@ -98,6 +99,11 @@ class ModelOutput(Block):
     @property
     def task_name(self) -> str:
         """The name of the output's predictions, losses and metrics: `<target>/<output>`."""
+        return self._task_name
+
+    @property
+    def full_name(self) -> str:
+        """The task name, as Merlin Models calls it."""
         return self._task_name
 
     def create_default_metrics(self) -> list[keras.metrics.Metric]:
@@ -324,6 +330,7 @@ class BinaryOutput(ModelOutput):
         default_loss: Loss used if `compile` has none. Default: `"binary_crossentropy"`.
         default_metrics_fn: Function that returns the metrics used if `compile` has none. Default: precision, recall,
             accuracy and AUC.
+        to_call: The prediction layer. Default: a dense layer with a sigmoid.
 
     Input shape:
         (B, D)
@@ -346,11 +353,12 @@ class BinaryOutput(ModelOutput):
         name: str | None = None,
         default_loss: str | keras.losses.Loss = "binary_crossentropy",
         default_metrics_fn: Metrics = default_binary_metrics,
+        to_call: keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             # Float16 cannot represent probabilities near 1, so this layer is float32 in every precision policy.
-            to_call=keras.layers.Dense(1, activation="sigmoid", dtype="float32"),
+            to_call=keras.layers.Dense(1, activation="sigmoid", dtype="float32") if to_call is None else to_call,
             default_loss=default_loss,
             default_metrics_fn=default_metrics_fn,
             name=name,
@@ -370,9 +378,7 @@ class BinaryOutput(ModelOutput):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        config = without_default_metrics(self, super().get_config(), default_binary_metrics)
-        config.pop("to_call")
-        return config
+        return without_default_metrics(self, super().get_config(), default_binary_metrics)
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -393,6 +399,7 @@ class RegressionOutput(ModelOutput):
         default_loss: Loss used if `compile` has none. Default: `"mse"`.
         default_metrics_fn: Function that returns the metrics used if `compile` has none. Default: the root mean squared
             error.
+        to_call: The prediction layer. Default: a dense layer.
 
     Input shape:
         (B, D)
@@ -414,10 +421,11 @@ class RegressionOutput(ModelOutput):
         name: str | None = None,
         default_loss: str | keras.losses.Loss = "mse",
         default_metrics_fn: Metrics = default_regression_metrics,
+        to_call: keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            to_call=keras.layers.Dense(1, dtype="float32"),
+            to_call=keras.layers.Dense(1, dtype="float32") if to_call is None else to_call,
             default_loss=default_loss,
             default_metrics_fn=default_metrics_fn,
             name=name,
@@ -430,6 +438,5 @@ class RegressionOutput(ModelOutput):
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         config = without_default_metrics(self, super().get_config(), default_regression_metrics)
-        for inherited in ("to_call", "logits_temperature"):
-            config.pop(inherited)
+        config.pop("logits_temperature")
         return config
