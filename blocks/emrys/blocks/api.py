@@ -18,7 +18,7 @@ from emrys.blocks.core.map_values import MapValues
 from emrys.blocks.core.model_context import ModelContext
 from emrys.blocks.core.no_op import NoOp
 from emrys.blocks.core.parallel import ParallelBlock, ShortcutBlock
-from emrys.blocks.core.prediction import Prediction
+from emrys.blocks.core.prediction import Prediction, PredictionOutput
 from emrys.blocks.core.rename import Rename
 from emrys.blocks.core.repeated_block import RepeatedBlock
 from emrys.blocks.core.residual_block import ResidualBlock
@@ -142,7 +142,7 @@ from emrys.blocks.retrieval.brute_force import BruteForce
 from emrys.blocks.retrieval.hold_out_items import HoldOutItems
 from emrys.blocks.retrieval.index_block import IndexBlock
 from emrys.blocks.retrieval.seen_items import SeenItems
-from emrys.blocks.retrieval.top_k_index_block import PredictionOutput, TopKIndexBlock
+from emrys.blocks.retrieval.top_k_index_block import TopKIndexBlock
 from emrys.blocks.retrieval.top_k_layer import TopKLayer, TopKPrediction
 from emrys.blocks.retrieval.top_k_output import TopKOutput
 from emrys.blocks.retrieval.unique_rows import unique_by_tag, unique_rows_by_features

@@ -386,3 +386,73 @@ def test_cross_entropy_of_several_right_items_has_the_gradient_of_its_value():
     share = np.exp([1.0, 2.0, 3.0]) / np.exp([1.0, 2.0, 3.0]).sum()
     assert float(loss) == pytest.approx(-np.log(share[:2]).sum(), rel=1e-5)
     np.testing.assert_allclose(tape.gradient(loss, scores)[0], 2 * share - right[0], rtol=1e-5)
+
+
+class TestMatrixFactorizationOfCosines:
+    """`MatrixFactorizationModel(aggregation="cosine")`."""
+
+    @staticmethod
+    def _cosine(model, batch):
+        query, item = (model.blocks[0][side](batch).numpy() for side in ("query", "item"))
+        norms = np.linalg.norm(query, axis=1) * np.linalg.norm(item, axis=1)
+        return (query * item).sum(axis=1) / norms
+
+    @pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
+    def test_the_default_task(self):
+        model = mm.MatrixFactorizationModel(SCHEMA, dim=4, aggregation="cosine")
+        batch = first(log())
+        np.testing.assert_allclose(model(batch)[:, 0], self._cosine(model, batch), rtol=1e-5)
+        model.compile("adam", metrics=[mm.RecallAt(3)])
+        model.fit(log(), batch_size=8, verbose=0)
+        scores = model.to_top_k_recommender(catalogue(), k=3)(batch).scores
+        assert np.abs(scores).max() <= 1 + 1e-6
+
+    @pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
+    def test_a_task_of_ones_own(self):
+        task = mm.BinaryClassificationTask("click")
+        model = mm.MatrixFactorizationModel(SCHEMA, dim=4, aggregation="cosine", prediction_tasks=task)
+        batch = first(log())
+        found = model(batch)[:, 0]
+        kernel, bias = (weight.numpy().item() for weight in model.model_outputs[0].to_call.weights)
+        np.testing.assert_allclose(found, 1 / (1 + np.exp(-kernel * self._cosine(model, batch) - bias)), rtol=1e-5)
+
+    @pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
+    def test_another_aggregation(self):
+        with pytest.raises(ConfigError, match=r"aggregation; expected 'cosine', .* got 'concat'"):
+            mm.MatrixFactorizationModel(SCHEMA, dim=4, aggregation="concat")
+
+
+class TestItemsWithoutATag:
+    """Items whose column of ids has no tag, but is named."""
+
+    PLAIN = Schema([mm.create_categorical_column("film", 19, tags=[Tags.ITEM], dtype="int64")])
+
+    def _model(self):
+        output = mm.ContrastiveOutput(mm.DotProduct(), "in-batch", schema=self.PLAIN)
+        encoders = {"query": mm.EmbeddingEncoder(USERS["user_id"], 4), "candidate": mm.EmbeddingEncoder(self.PLAIN, 4)}
+        return mm.RetrievalModelV2(**encoders, output=output)
+
+    @pytest.mark.parametrize("index", [None, "film", Tags.ITEM, PLAIN, PLAIN["film"]])
+    def test_vectors(self, index):
+        model = self._model()
+        films = Dataset(pd.DataFrame({"film": [3, 1]}), schema=self.PLAIN)
+        found = model.candidate_embeddings(films, index).to_ddf().compute()
+        assert (found.index.name, found.index.tolist()) == ("film", [3, 1])
+        np.testing.assert_allclose(found, model.candidate_encoder({"film": np.array([[3], [1]])}))
+
+    def test_top_k(self):
+        model, batch = self._model(), {"user_id": np.array([[1], [2]])}
+        films = Dataset(pd.DataFrame({"film": np.arange(1, 20)}), schema=self.PLAIN)
+        encoder = model.to_top_k_encoder(films, k=2)
+        items = np.asarray(model.candidate_encoder.table.embeddings)[1:]
+        order = 1 + np.argsort(-(np.asarray(model.query_encoder(batch)) @ items.T), axis=1)
+        np.testing.assert_array_equal(encoder(batch).identifiers, order[:, :2])
+        np.testing.assert_array_equal(encoder(batch, k=5).identifiers, order[:, :5])
+        # the second target is not that of the items
+        encoder.compile(metrics=[mm.RecallAt(2)])
+        targets = {"click": np.ones((2, 1)), "film": order[:, 1:2]}
+        data = tf.data.Dataset.from_tensors((batch, targets))
+        assert encoder.evaluate(data, return_dict=True, verbose=0)["recall_at_2"] == 1
+        targets["film"] = order[:, 2:3]
+        data = tf.data.Dataset.from_tensors((batch, targets))
+        assert encoder.evaluate(data, return_dict=True, verbose=0)["recall_at_2"] == 0

@@ -136,8 +136,24 @@ def test_setting_samplers(case):
     output.set_negative_samplers(["in-batch", mm.PopularityBasedSamplerV2(10)])
     assert [type(sampler).__name__ for sampler in output.negative_samplers] == case.outputs["classes"]
     output.build({"query": (None, 2), "candidate": (None, 2)})
-    with pytest.raises(ConfigError, match="contrastive_output is built"):
-        output.set_negative_samplers("in-batch")
+
+
+def test_samplers_are_replaced_when_the_output_is_built(tmp_path):
+    model = mm.Model(mm.EmbeddingEncoder(USER, 2), mm.ContrastiveOutput(ITEM, "in-batch"))
+    batch = {"user_id": np.array([[1], [2], [3]])}, {"item_id": np.array([[4], [5], [6]])}
+    data = tf.data.Dataset.from_tensors(batch).repeat(2)
+    model.compile("adam")
+    model.fit(data, verbose=0)
+    output = model.model_outputs[0]
+    output.set_negative_samplers(["in-batch", mm.CrossBatchSampler(5)])
+    model.compile("adam")
+    model.fit(data, verbose=0)
+    model.save(tmp_path / "model.keras")
+    for each in (model, mm.Model.load(tmp_path / "model.keras")):
+        queue = each.model_outputs[0].negative_samplers[1].ids
+        assert queue.list_all().numpy().tolist() == [5, 6, 4, 5, 6]  # two batches of three, the oldest dropped
+        scores = each.model_outputs[0](np.ones((3, 2), "float32"), targets=batch[1], testing=True).outputs
+        assert scores.shape == (3, 1 + 3 + 5)
 
 
 @pytest.mark.parametrize(

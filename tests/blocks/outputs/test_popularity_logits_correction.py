@@ -84,3 +84,33 @@ def test_errors():
     scores = mm.Prediction(np.float32([[1.0, 2.0]]))
     with pytest.raises(ConfigError, match=r"finds no ids of the negatives. Give the output store_negative_ids=True"):
         mm.PopularityLogitsCorrection(schema=SCHEMA)(scores, features={"item_id": np.array([[1]])}, training=True)
+
+
+class TestFirstGeneration:
+    CORRECTION = mm.PopularityLogitsCorrection(np.arange(1, 7), schema=SCHEMA)  # the item i has (i + 1) of 21
+    LOGITS = np.arange(6.0, dtype="float32").reshape(2, 3)
+
+    def test_with_ids(self):
+        outputs = mm.PredictionOutput(self.LOGITS, None, np.array([1, 2]), negative_item_ids=np.array([4, 5]))
+        found = self.CORRECTION.call_outputs(outputs)
+        np.testing.assert_allclose(
+            found.predictions, self.LOGITS - np.log([[2 / 21, 5 / 21, 6 / 21], [3 / 21, 5 / 21, 6 / 21]]), rtol=1e-6
+        )
+        assert self.CORRECTION.call_outputs(outputs, training=False).predictions is outputs.predictions
+
+    def test_without_ids_of_negatives(self):
+        one = mm.PredictionOutput(self.LOGITS[:, :1], None, np.array([1, 2]))
+        np.testing.assert_allclose(
+            self.CORRECTION.call_outputs(one).predictions, [[-np.log(2 / 21)], [3 - np.log(3 / 21)]], rtol=1e-6
+        )
+        # as released Merlin Models 23.12 gives: each column is an item of the batch
+        square = mm.PredictionOutput(self.LOGITS[:, :2], None, np.array([1, 2]))
+        np.testing.assert_allclose(
+            self.CORRECTION.call_outputs(square).predictions, self.LOGITS[:, :2] - np.log([2 / 21, 3 / 21]), rtol=1e-6
+        )
+        with pytest.raises(ConfigError, match="finds no ids of the negatives"):
+            self.CORRECTION.call_outputs(mm.PredictionOutput(self.LOGITS, None, np.array([1, 2])))
+
+    def test_without_any_ids(self):
+        outputs = mm.PredictionOutput(self.LOGITS)
+        assert self.CORRECTION.call_outputs(outputs).predictions is self.LOGITS

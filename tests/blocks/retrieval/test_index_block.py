@@ -121,3 +121,16 @@ def test_comes_back_with_its_vectors(tmp_path):
         found = mm.Model.load(tmp_path / "model.keras")(queries)
         np.testing.assert_array_equal(found.scores, expected.scores)
         np.testing.assert_array_equal(found.identifiers, expected.identifiers)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_ids_keep_their_type(dtype):
+    block = mm.TopKIndexBlock(2, VECTORS, IDS.astype(dtype))
+    assert block.ids.dtype.name == dtype
+    found = block(np.array([[1.0, 1.0]], "float32")).identifiers
+    assert (found.dtype.name, found.numpy().tolist()) == (dtype, [[9, 3]])
+    store = {}
+    block.save_own_variables(store)
+    other = mm.TopKIndexBlock(2, np.zeros((3, 2)))
+    other.load_own_variables(store)
+    assert (other.ids.dtype.name, other.ids.numpy().tolist()) == (dtype, IDS.tolist())

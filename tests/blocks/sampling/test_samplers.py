@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from merlin.schema import Schema, Tags
 
 import emrys.blocks as mm
-from emrys.blocks.errors import ConfigError, DataError
+from emrys.blocks.errors import ConfigError
 
 
 def _batch(ids, values=None):
@@ -116,21 +117,53 @@ class TestCrossBatch:
             mm.CrossBatchSampler()(mm.Candidate(tf.constant([[1]]), {}))
 
 
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_ids_keep_their_type(dtype):
+    ids = tf.constant([[3], [4]], dtype)
+    batch = mm.Candidate(ids, {}).with_embedding(tf.ones((2, 2)))
+    assert (batch + batch).id.dtype.name == mm.InBatchSamplerV2()(batch).id.dtype.name == dtype
+    pairs = {"query": tf.ones((2, 2)), "candidate": tf.ones((2, 2))}
+    column = mm.create_categorical_column("item", 9, tags=[Tags.ITEM_ID])
+    output = mm.ContrastiveOutput(
+        mm.DotProduct(), "in-batch", schema=Schema([column]), store_negative_ids=True, logq_sampling_correction=True
+    )
+    negatives = output(pairs, features={"item": ids}, training=True).negative_candidate_ids
+    assert (negatives.dtype.name, negatives.numpy().tolist()) == (dtype, [[3], [4]])
+
+
+def test_ids_of_two_types_are_joined_as_int64():
+    both = mm.Candidate(tf.constant([[1]], "int32")) + mm.Candidate(tf.constant([[2**40]], "int64"))
+    assert (both.id.dtype.name, both.id.numpy().tolist()) == ("int64", [[1], [2**40]])
+
+
 class TestFIFOQueue:
     def test_the_oldest_leave_first(self):
         queue = mm.FIFOQueue(3, tf.int64)
         queue.enqueue_many([1, 2])
-        assert (int(queue.count()), bool(queue.at_full_capacity())) == (2, False)
+        assert (int(queue.count()), bool(queue.at_full_capacity)) == (2, False)
         queue.enqueue_many([3, 4])
         assert queue.list_all().numpy().tolist() == [2, 3, 4]
         assert int(queue.dequeue()) == 2
         queue.enqueue(5)
         assert queue.list_all().numpy().tolist() == [3, 4, 5]
-        assert bool(queue.at_full_capacity())
+        assert queue.at_full_capacity.numpy()
         queue.enqueue_many([6, 7, 8, 9, 10])
         assert queue.dequeue_many(2).numpy().tolist() == [8, 9]
         queue.clear()
         assert queue.list_all().numpy().tolist() == []
+
+    @pytest.mark.parametrize("graph", [False, True])
+    def test_no_more_than_there_are_leave(self, graph):
+        queue = mm.FIFOQueue(3, tf.int64)
+        take = tf.function(queue.dequeue_many) if graph else queue.dequeue_many
+        queue.enqueue_many([1, 2])
+        assert take(5).numpy().tolist() == [1, 2]
+        assert int(queue.count()) == 0
+        queue.enqueue_many([3, 4, 5])  # round the end of the storage
+        assert take(2).numpy().tolist() == [3, 4]
+        assert take(5).numpy().tolist() == [5]
+        with pytest.raises(tf.errors.InvalidArgumentError if graph else IndexError, match="is empty"):
+            take(5)
 
     def test_rows_by_place(self):
         ids = mm.FIFOQueue(3, "int64")
@@ -165,8 +198,10 @@ class TestFIFOQueue:
             mm.FIFOQueue(2, "int64", initialize_tensor=[1, 2, 3])
         with pytest.raises(ConfigError, match=r"shape of the rows; expected \(M, 2\), got \(1, 3\)"):
             mm.FIFOQueue(2, "float32", dims=[2]).enqueue_many([[1.0, 2.0, 3.0]])
-        with pytest.raises(DataError, match="holds fewer rows; expected at least 1, got 0"):
+        with pytest.raises(IndexError, match="is empty"):
             mm.FIFOQueue(2, "int64").dequeue()
+        with pytest.raises(ConfigError, match="rows to dequeue; expected a number from 1, got 0"):
+            mm.FIFOQueue(2, "int64").dequeue_many(0)
 
     def test_configuration(self):
         again = _again(mm.FIFOQueue(2, tf.float32, dims=[2], initialize_tensor=[[1.0, 2.0], [3.0, 4.0]]))

@@ -32,3 +32,23 @@ class Prediction(NamedTuple):
     def copy_with_updates(self, **updates: Any) -> Prediction:
         """Returns the prediction with the fields of `updates` that are not None replaced."""
         return self._replace(**{name: value for name, value in updates.items() if value is not None})
+
+
+class PredictionOutput(NamedTuple):
+    """Predictions of the first generation's retrieval task, with targets and item ids.
+
+    Attributes:
+        predictions: Scores (B, 1 + M), or the inputs of the scorer.
+        targets: (B, 1 + M), 1 for positives.
+        positive_item_ids: Ids of the positives, (B,).
+        valid_negatives_mask: False where a negative is the positive of its row, (B, M).
+        negative_item_ids: Ids of the negatives, (M,).
+        sample_weight: Weight of each row.
+    """
+
+    predictions: Any
+    targets: Any = None
+    positive_item_ids: Any = None
+    valid_negatives_mask: Any = None
+    negative_item_ids: Any = None
+    sample_weight: Any = None

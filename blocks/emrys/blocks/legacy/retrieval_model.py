@@ -136,7 +136,8 @@ class RetrievalModel(Model):
         """Creates a top-k model with the towers of this model.
 
         Args:
-            item_corpus: A `merlin.io.Dataset` of items, with a schema; or a `TopKIndexBlock` of their vectors.
+            item_corpus: A `merlin.io.Dataset` of items, whose columns need no tags; or a `TopKIndexBlock` of their
+                vectors.
             k: Number of results. Default: that of the `TopKIndexBlock`, or 10.
             **kwargs: Further arguments of `TopKEncoder`, and `batch_size` for encoding the items.
 
@@ -156,15 +157,16 @@ class RetrievalModel(Model):
         from merlin.io import Dataset  # imports Dask, which is optional
 
         column = self._item_column()
-        if column not in getattr(items.schema.select_by_tag(Tags.ITEM_ID), "column_names", []):
+        rows = items.to_ddf()
+        if column not in rows.columns:
             raise SchemaError(
                 "the item corpus has no id column",
                 column=column,
-                expected="a schema with this column tagged ITEM_ID",
-                got=", ".join(items.schema.column_names) or "no columns",
+                expected="a column of this name",
+                got=", ".join(map(str, rows.columns)) or "no columns",
             )
-        rows = unique_by_tag(items, Tags.ITEM, Tags.ITEM_ID)
-        frame = encode_frame(self._encoder("item"), rows, batch_size=batch_size, keep=[column])
+        distinct = Dataset(rows.drop_duplicates(column, keep="first"), schema=items.schema)
+        frame = encode_frame(self._encoder("item"), distinct, batch_size=batch_size, keep=[column])
         return Dataset(frame.set_index(column))
 
     def _item_column(self) -> str:

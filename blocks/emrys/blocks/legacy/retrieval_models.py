@@ -8,8 +8,10 @@ from typing import Any
 import keras
 from merlin.schema import Schema, Tags
 
+from emrys.blocks.core.aggregation import CosineSimilarity
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
+from emrys.blocks.errors import ConfigError
 from emrys.blocks.inputs.embedding_options import EmbeddingOptions
 from emrys.blocks.inputs.embeddings import Embeddings
 from emrys.blocks.inputs.input_block_v2 import InputBlockV2
@@ -101,15 +103,28 @@ def MatrixFactorizationModel(  # noqa: N802 - named like a class, as in Merlin M
         prediction_tasks: Tasks. Default: an `ItemRetrievalTask`.
         logits_temperature: Divisor of the scores. Default: 1.
         samplers: Samplers of the default task. Default: in-batch.
-        **kwargs: Further arguments of `QueryItemIdsEmbeddingsBlock`.
+        **kwargs: Further arguments of `QueryItemIdsEmbeddingsBlock`, such as `aggregation` of both vectors to the
+            input of `prediction_tasks`. The default task scores pairs itself, by dot product; `aggregation="cosine"`
+            makes it the cosine.
 
     Returns:
         The model, not compiled.
 
     Raises:
         SchemaError: if not exactly one column has each of the tags.
+        ConfigError: if the default task gets another aggregation.
     """
     warn_deprecated("MatrixFactorizationModel", "MatrixFactorizationModelV2")
+    aggregation = kwargs.pop("aggregation", None)
+    if prediction_tasks is None and aggregation is not None:
+        if aggregation != "cosine" and not isinstance(aggregation, CosineSimilarity):
+            raise ConfigError(
+                "MatrixFactorizationModel: aggregation",
+                expected="'cosine', or none, with the default task",
+                got=repr(aggregation) if isinstance(aggregation, str) else type(aggregation).__name__,
+                fix="Give prediction_tasks=, which take what the aggregation gives.",
+            )
+        aggregation, kwargs["l2_normalization"] = None, True
     with quietly():
         block = MatrixFactorizationBlock(
             schema,
@@ -118,7 +133,7 @@ def MatrixFactorizationModel(  # noqa: N802 - named like a class, as in Merlin M
             item_id_tag,
             embeddings_initializers,
             embeddings_l2_reg,
-            aggregation=None,
+            aggregation=aggregation,
             post=post,
             **kwargs,
         )

@@ -52,17 +52,21 @@ def save_serving(model: Model, path: str | os.PathLike[str]) -> None:
     Predictions are returned by output name, `<target>/<output>`, also with one output; those of a `TopKEncoder` as
     `scores` and `identifiers`; those of a model without outputs, such as an `Encoder`, as `vectors`.
 
+    A model of trained layers that was never called itself, such as the top-k encoder of a trained one, is built first.
+
     Args:
-        model: A model that has been built.
+        model: A model with weights.
         path: Folder to write.
 
     Raises:
         ConfigError: if the model has no weights yet.
         SchemaError: if the model has no schema, or a column has no type.
     """
+    specs = serving_signature(model) if model.weights else {}
+    if not model.built and model.weights:
+        model.build({name: tuple(spec.shape) for name, spec in specs.items()})
     if not model.built:
         raise ConfigError(f"{model.name} has no weights yet", fix="Train it, or call it on a batch, first.")
-    specs = serving_signature(model)
     names = [output.task_name for output in model.model_outputs] or ["vectors"]
 
     def serve(tensors: dict[str, Any]) -> dict[str, Any]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import keras
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.core.block import Block
-from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
+from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
 from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.core.serializing import to_config
@@ -32,6 +32,7 @@ from emrys.blocks.sampling.candidate_sampler import (
     Candidate,
     CandidateSampler,
     Drawing,
+    SamplerList,
     Samplers,
     ids_as_column,
     joined,
@@ -174,23 +175,29 @@ class ContrastiveOutput(ModelOutput):
         self.store_negative_ids = store_negative_ids
         self.logq_sampling_correction = logq_sampling_correction
         self.logq_after_temperature = logq_after_temperature
-        self.negative_samplers = parse_samplers(negative_samplers, self.col_schema)
+        self._sampler_list = SamplerList(parse_samplers(negative_samplers, self.col_schema))
+
+    @property
+    def negative_samplers(self) -> list[CandidateSampler]:
+        """The samplers."""
+        return self._sampler_list.samplers
 
     def set_negative_samplers(self, negative_samplers: Samplers) -> None:
-        """Replaces the samplers, before the output is built.
+        """Replaces the samplers. A model that was trained with others must be compiled again.
 
         Raises:
-            ConfigError: if it is built: their state is part of a model's weights.
+            ConfigError: if an item is neither a sampler nor the name of one.
         """
+        self._sampler_list.samplers = parse_samplers(negative_samplers, self.col_schema)
         if self.built:
-            raise ConfigError(f"{self.task_name} is built", fix="Set the samplers before the first batch.")
-        self.negative_samplers = parse_samplers(negative_samplers, self.col_schema)
+            self._prepare_samplers()
 
-    def set_schema(self, schema: Schema | None) -> None:
-        """Passes the schema on to the layers before and after the prediction."""
+    def set_schema(self, schema: Schema | None) -> Self:
+        """Passes the schema on to the layers before and after the prediction, and returns the output."""
         for layer in (self.pre, self.post):
             if isinstance(layer, Block):
                 layer.set_schema(schema)
+        return self
 
     def _use_dot_product(self, shape: Shape) -> None:
         """Scores by dot product if the input is that of two towers, where `to_call` is a column."""
@@ -206,18 +213,22 @@ class ContrastiveOutput(ModelOutput):
         self._use_dot_product(shape)
         scores = build_layer(self.to_call, shape)
         query = shape[self.query_name] if isinstance(shape, dict) else shape
-        domain = self.col_schema.int_domain
-        number = None if domain is None or not domain.max else int(domain.max) + 1
-        for sampler in self.negative_samplers:
-            sampler.prepare(query[-1], number, with_probs=self.logq_sampling_correction)
+        self._sampler_list.dim = query[-1]
+        self._prepare_samplers()
         if self.post is not None:
             build_layer(self.post, scores)
         self.built = True
 
+    def _prepare_samplers(self) -> None:
+        domain = self.col_schema.int_domain
+        number = None if domain is None or not domain.max else int(domain.max) + 1
+        for sampler in self.negative_samplers:
+            sampler.prepare(self._sampler_list.dim, number, with_probs=self.logq_sampling_correction)
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns the shape of the scores without training or testing."""
         shape = as_shape(input_shape)
-        self._use_dot_product(shape if self.pre is None else as_shape(self.pre.compute_output_shape(shape)))
+        self._use_dot_product(shape if self.pre is None else output_shape(self.pre, shape))
         return super().compute_output_shape(shape)
 
     def to_dataset(self, gpu: bool | None = None) -> Dataset:
@@ -484,7 +495,8 @@ def down_score(scores: tf.Tensor, positive_ids: tf.Tensor, negative_ids: tf.Tens
         negative_ids: (M, 1)
         value: Score of false negatives.
     """
-    same = tf.equal(ids_as_column(positive_ids), tf.transpose(ids_as_column(negative_ids)))
+    positive, negative = (tf.cast(ids_as_column(ids), "int64") for ids in (positive_ids, negative_ids))
+    same = tf.equal(positive, tf.transpose(negative))
     return tf.where(same, tf.constant(value, scores.dtype), scores)
 
 

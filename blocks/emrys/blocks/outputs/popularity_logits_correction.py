@@ -14,7 +14,7 @@ from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape
-from emrys.blocks.core.prediction import Prediction
+from emrys.blocks.core.prediction import Prediction, PredictionOutput
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.outputs.contrastive_output import EPSILON
@@ -164,12 +164,52 @@ class PopularityLogitsCorrection(Block):
         if not isinstance(outputs, Prediction) or not training:
             return outputs
         ids = positive_ids(self, self._schema, self.candidate_tag_id, features, targets)
-        table = self.candidate_probs.value
-        positive_probs = tf.gather(table, tf.reshape(ids, (-1, 1)))
-        negative_probs = tf.gather(table, negative_ids(self, outputs.negative_candidate_ids))
-        negative_probs = tf.broadcast_to(negative_probs, tf.shape(outputs.outputs[:, 1:]))
-        log_probs = tf.math.log(tf.concat([positive_probs, negative_probs], axis=1) + EPSILON)
-        return outputs._replace(outputs=outputs.outputs - self.reg_factor * log_probs)
+        return outputs._replace(
+            outputs=self.compute_log_q_correction(outputs.outputs, ids, outputs.negative_candidate_ids)
+        )
+
+    def call_outputs(self, outputs: PredictionOutput, training: bool = True, **kwargs: Any) -> PredictionOutput:
+        """Corrects the logits of a prediction of the first generation, with the ids that it holds.
+
+        Args:
+            outputs: Logits (B, 1 + M), ids of the positives (B,), and of the negatives (M,). Without ids of positives,
+                nothing is corrected.
+            training: Whether it is a training step; otherwise nothing is corrected. Default: True.
+            **kwargs: Accepted for compatibility with Merlin Models; ignored.
+
+        Raises:
+            ConfigError: if there are negatives without ids.
+        """
+        if not training or outputs.positive_item_ids is None:
+            return outputs
+        logits = self.compute_log_q_correction(
+            outputs.predictions, outputs.positive_item_ids, outputs.negative_item_ids
+        )
+        return outputs._replace(predictions=logits)
+
+    def compute_log_q_correction(
+        self, predictions: tf.Tensor, positive_candidate_ids: tf.Tensor, negative_candidate_ids: tf.Tensor | None = None
+    ) -> Any:
+        """Returns the corrected logits.
+
+        Args:
+            predictions: Logits (B, 1 + M), that of the positive first; without ids of negatives (B, 1) or, where every
+                query is scored with the items of the batch, (B, B).
+            positive_candidate_ids: Ids of the positives, (B,) or (B, 1).
+            negative_candidate_ids: Ids of the negatives, (M,) or (M, 1), or (B, M). Default: none.
+
+        Raises:
+            ConfigError: if there are negatives without ids.
+        """
+        table, columns = self.candidate_probs.value, predictions.shape[-1]
+        probs = tf.gather(table, tf.reshape(positive_candidate_ids, (-1, 1)))
+        if negative_candidate_ids is None and columns != 1 and columns == probs.shape[0]:
+            probs = tf.transpose(probs)
+        elif negative_candidate_ids is not None or columns != 1:
+            negative_probs = tf.gather(table, negative_ids(self, negative_candidate_ids))
+            negative_probs = tf.broadcast_to(negative_probs, tf.shape(predictions[:, 1:]))
+            probs = tf.concat([probs, negative_probs], axis=1)
+        return predictions - self.reg_factor * tf.math.log(probs + EPSILON)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

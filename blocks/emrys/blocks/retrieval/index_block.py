@@ -56,8 +56,8 @@ class IndexBlock(CandidateHolder):
 
     @property
     def ids(self) -> Any:
-        """The ids, a variable (N,)."""
-        return self.candidates.ids
+        """The ids, (N,), of the type that they were given in: int32 or int64."""
+        return tf.cast(self.candidates.ids, self.candidates.assigned_type)
 
     @classmethod
     def from_dataset(cls, data: Dataset | pd.DataFrame, check_unique_ids: bool = True, **kwargs: Any) -> Self:
@@ -155,7 +155,7 @@ class IndexBlock(CandidateHolder):
         from merlin.io import Dataset  # imports Dask, which is optional
 
         columns = [str(column) for column in range(self.candidates.dim)]
-        return Dataset(pd.DataFrame(self.values.numpy(), index=self.ids.numpy(), columns=columns))
+        return Dataset(pd.DataFrame(self.values.numpy(), index=np.asarray(self.ids), columns=columns))
 
     def get_config(self) -> dict[str, Any]:
         """The sizes of the vectors, which are saved with the weights."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import keras
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from emrys.blocks.core.calling import Shape, as_shape
-from emrys.blocks.core.prediction import Prediction
+from emrys.blocks.core.prediction import Prediction, PredictionOutput
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.metrics.ranking import checked_positive
 from emrys.blocks.retrieval.brute_force import streamed_top_k
@@ -18,26 +18,6 @@ from emrys.blocks.retrieval.top_k_layer import TopKPrediction, with_relevance
 
 if TYPE_CHECKING:
     from merlin.io import Dataset
-
-
-class PredictionOutput(NamedTuple):
-    """Predictions of the first generation's retrieval task, with targets and item ids.
-
-    Attributes:
-        predictions: Scores (B, 1 + M), or the inputs of the scorer.
-        targets: (B, 1 + M), 1 for positives.
-        positive_item_ids: Ids of the positives, (B,).
-        valid_negatives_mask: False where a negative is the positive of its row, (B, M).
-        negative_item_ids: Ids of the negatives, (M,).
-        sample_weight: Weight of each row.
-    """
-
-    predictions: Any
-    targets: Any = None
-    positive_item_ids: Any = None
-    valid_negatives_mask: Any = None
-    negative_item_ids: Any = None
-    sample_weight: Any = None
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -53,7 +33,7 @@ class TopKIndexBlock(IndexBlock):
         Queries (B, D)
 
     Output shape:
-        `TopKPrediction`: scores (B, K) and identifiers (B, K), which unpacks as a pair.
+        `TopKPrediction`: scores (B, K) and identifiers (B, K) of the type of the ids, which unpacks as a pair.
 
     Raises:
         ConfigError: if an argument has the wrong shape or type; when called, if there are fewer than K items.
@@ -89,7 +69,7 @@ class TopKIndexBlock(IndexBlock):
                 got=str(k),
             )
         scores, rows = streamed_top_k(tf.cast(inputs, tf.float32), self.values, k)
-        return TopKPrediction(scores, self.candidates.ids_of(rows))
+        return TopKPrediction(scores, self.candidates.ids_of(rows, self.candidates.assigned_type))
 
     def call_outputs(self, outputs: Prediction | PredictionOutput, training: bool = False, **kwargs: Any) -> Any:
         """Compares the best items with the relevant ones.

@@ -120,8 +120,10 @@ class CandidateIndex(tf.Module):
         self._rows: Any = None
         self.size = 0
         self.dim = 0
-        #: Type of the ids in results.
+        #: Type of the ids in results of top-k layers: int32, or int64 where an id is too large for that.
         self.id_type = tf.int32
+        #: Type of the ids that were assigned: int32 or int64.
+        self.assigned_type = tf.int64
 
     @property
     def filled(self) -> bool:
@@ -141,6 +143,7 @@ class CandidateIndex(tf.Module):
         vectors = checked_vectors(values)
         numbers = np.arange(len(vectors), dtype=np.int64) if ids is None else checked_ids(ids, len(vectors))
         order = np.argsort(numbers, kind="stable")
+        self.assigned_type = tf.int32 if ids is not None and np.asarray(ids).dtype == np.int32 else tf.int64
         self.id_type = tf.int32 if numbers[order[-1]] <= np.iinfo(np.int32).max else tf.int64
         self.size, dim = vectors.shape
         if self.values is None or dim != self.dim:
@@ -172,14 +175,16 @@ class CandidateIndex(tf.Module):
         positions = tf.minimum(tf.searchsorted(self._sorted, ids, out_type=tf.int64), last)
         return tf.gather(self._rows, positions), tf.equal(tf.gather(self._sorted, positions), ids)
 
-    def ids_of(self, rows: tf.Tensor) -> tf.Tensor:
-        """The ids of rows, of any shape; -1 stays -1."""
+    def ids_of(self, rows: tf.Tensor, dtype: tf.DType | None = None) -> tf.Tensor:
+        """The ids of rows, of any shape; -1 stays -1. `dtype` is their type, by default `id_type`."""
         ids = tf.gather(self.ids, tf.maximum(rows, 0))
-        return tf.cast(tf.where(rows < 0, tf.constant(-1, tf.int64), ids), self.id_type)
+        return tf.cast(tf.where(rows < 0, tf.constant(-1, tf.int64), ids), dtype or self.id_type)
 
     def saved(self) -> dict[str, NDArray[Any]]:
         """The arrays that `restore` needs; empty without candidates."""
-        return {"candidates": self.values.numpy(), "ids": self.ids.numpy()} if self.filled else {}
+        if not self.filled:
+            return {}
+        return {"candidates": self.values.numpy(), "ids": self.ids.numpy().astype(self.assigned_type.as_numpy_dtype)}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Assigns the candidates of `saved`, if there are any."""

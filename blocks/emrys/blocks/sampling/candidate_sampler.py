@@ -22,8 +22,9 @@ EMBEDDING = "__embedding__"
 
 
 def ids_as_column(ids: tf.Tensor) -> Any:
-    """Reshapes ids (M,) or (M, 1) to (M, 1), int64."""
-    return tf.reshape(tf.cast(ids, "int64"), (-1, 1))
+    """Reshapes ids (M,) or (M, 1) to (M, 1). Integers keep their type, anything else becomes int64."""
+    ids = tf.convert_to_tensor(ids)
+    return tf.reshape(ids if ids.dtype.is_integer else tf.cast(ids, "int64"), (-1, 1))
 
 
 class Candidate(NamedTuple):
@@ -75,7 +76,10 @@ class Candidate(NamedTuple):
     def __add__(self, other: Candidate) -> Candidate:  # type: ignore[override]
         shared = [name for name in self.metadata if name in other.metadata]
         metadata = {name: tf.concat([self.metadata[name], other.metadata[name]], axis=0) for name in shared}
-        return Candidate(tf.concat([self.id, other.id], axis=0), metadata)
+        ids = [tf.convert_to_tensor(self.id), tf.convert_to_tensor(other.id)]
+        if ids[0].dtype != ids[1].dtype:
+            ids = [tf.cast(each, "int64") for each in ids]
+        return Candidate(tf.concat(ids, axis=0), metadata)
 
 
 #: Sampler classes by the names that `negative_samplers=` accepts.
@@ -215,6 +219,21 @@ def parse_samplers(value: Samplers, column: ColumnSchema | None = None) -> list[
                 got=type(sampler).__name__,
             )
     return samplers
+
+
+class SamplerList(keras.layers.Layer):
+    """Holds the samplers of an output. It is never built, so that they can be replaced when the output is.
+
+    Attributes:
+        samplers: The samplers.
+        dim: Dimension D of the embeddings; None until the output is built.
+    """
+
+    def __init__(self, samplers: list[CandidateSampler]) -> None:
+        super().__init__()
+        self.samplers = samplers
+        self.dim: int | None = None
+        self.built = True
 
 
 #: Fix for negatives without embeddings.

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.serializing import to_config
-from emrys.blocks.errors import ConfigError, DataError
+from emrys.blocks.errors import ConfigError
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -117,23 +117,30 @@ class FIFOQueue(keras.layers.Layer):
         self._number.assign(before + number - dropped)
 
     def dequeue(self) -> Any:
-        """Removes and returns the oldest row, of shape `dims`."""
+        """Removes and returns the oldest row, of shape `dims`.
+
+        Raises:
+            IndexError: if there is none (`tf.errors.InvalidArgumentError` in a graph).
+        """
         return self.dequeue_many(1)[0]
 
     def dequeue_many(self, n: int) -> Any:
-        """Removes and returns the oldest `n` rows, (n, *dims), oldest first.
+        """Removes and returns the oldest `n` rows, (n, *dims), oldest first; all rows if there are fewer.
 
         Raises:
-            DataError: if there are fewer (`tf.errors.InvalidArgumentError` in a graph).
+            ConfigError: if `n` is below 1.
+            IndexError: if there is no row (`tf.errors.InvalidArgumentError` in a graph).
         """
+        if n < 1:
+            raise ConfigError(f"{self.name}: rows to dequeue", expected="a number from 1", got=str(n))
         number = tf.identity(self._number.value)
-        if tf.executing_eagerly() and int(number) < n:
-            raise DataError(f"{self.name} holds fewer rows", expected=f"at least {n}", got=str(int(number)))
-        text = f"{self.name} holds fewer rows than {n}"
-        with tf.control_dependencies([tf.debugging.Assert(number >= n, [text, number])]):
-            rows = tf.gather(self._rows.value, self._indices()[:n])
-        self._first.assign((self._first.value + n) % self.capacity)
-        self._number.assign(number - n)
+        if tf.executing_eagerly() and int(number) == 0:
+            raise IndexError(f"{self.name} is empty")
+        taken = tf.minimum(number, n)
+        with tf.control_dependencies([tf.debugging.Assert(number > 0, [f"{self.name} is empty"])]):
+            rows = tf.gather(self._rows.value, self._indices()[:taken])
+        self._first.assign((self._first.value + taken) % self.capacity)
+        self._number.assign(number - taken)
         return rows
 
     def list_all(self) -> Any:
@@ -144,6 +151,7 @@ class FIFOQueue(keras.layers.Layer):
         """Number of rows, a scalar, int32."""
         return tf.identity(self._number.value)
 
+    @property
     def at_full_capacity(self) -> Any:
         """Whether the queue is full, a scalar."""
         return tf.equal(self._number.value, self.capacity)

@@ -55,7 +55,7 @@ class ItemProbabilities(keras.layers.Layer):
         """Counts the positives of a batch."""
         if self.counts is not None:
             flat = ids_as_column(ids)
-            self.counts.assign(tf.tensor_scatter_nd_add(self.counts.value, flat, tf.ones_like(flat[:, 0])))
+            self.counts.assign(tf.tensor_scatter_nd_add(self.counts.value, flat, tf.ones_like(flat[:, 0], "int64")))
 
     def call(self, ids: tf.Tensor) -> Any:
         """Returns the probabilities."""
