@@ -22,6 +22,9 @@ from emrys.blocks.errors import ServingError
 from emrys.components.serving import supervisor
 from emrys.components.serving.installation import TritonInstallation, mirror_models
 
+#: The program that answers HTTP for Triton, and starts it.
+_HTTP_ENDPOINT = "emrys.components.serving.http_endpoint"
+
 _ATTEMPTS = 3  # another process can take a free port between the choice and the start
 
 #: Lines in the log of a server whose port another process has taken.
@@ -148,7 +151,7 @@ class TritonServer:
         self._log_file.parent.mkdir(parents=True, exist_ok=True)
         with self._log_file.open("wb") as log:
             self._process = subprocess.Popen(
-                [*self._supervisor(), *self._command()],
+                [*self._supervisor(), sys.executable, "-P", "-m", _HTTP_ENDPOINT, *self._command()],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
