@@ -96,6 +96,28 @@ def test_golden_config(case):
     assert {name: config[name] for name in expected} == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(("lazy", "dense"), [("LazyAdam", "Adam"), ("LazySGD", "SGD"), ("LazyAdagrad", "Adagrad")])
+def test_plain_variables_of_tensorflow(lazy, dense, compiled):
+    table, bias = tf.Variable(ROWS), tf.Variable([1.0, -1.0])
+    optimizer = getattr(mm, lazy)(0.1)
+
+    def step():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.gather(table, [2, 0, 2]) ** 2) + tf.reduce_sum(bias**2)
+        variables = [table, bias]
+        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+
+    run = tf.function(step) if compiled else step
+    expected, whole = getattr(keras.optimizers, dense)(0.1), [keras.Variable(ROWS), keras.Variable([1.0, -1.0])]
+    for _ in range(3):
+        run()
+        gradients = [np.array([[2.0], [0.0], [4.0]]) * whole[0].numpy(), 2 * whole[1].numpy()]
+        expected.apply_gradients(zip(map(tf.convert_to_tensor, gradients), whole, strict=True))
+    np.testing.assert_allclose(table, whole[0], rtol=1e-5)
+    np.testing.assert_allclose(bias, whole[1], rtol=1e-5)
+
+
 def test_sgd_adds_up_what_comes_for_a_row_twice():
     table = _table()
     _apply(mm.LazySGD(0.5), table, [[1, 0], [2, 2], [4, 4]], [0, 2, 0])

@@ -168,9 +168,41 @@ def test_bad_arguments():
         mm.MultiOptimizer([mm.OptimizerBlocks("sgd", block)], clipnorm=1.0)
     with pytest.raises(ConfigError, match=r"scale the loss.*LazyLossScaleOptimizer"):
         mm.MultiOptimizer([mm.OptimizerBlocks(mm.LazySGD(loss_scale_factor=2.0), block)])
-    optimizer = mm.MultiOptimizer([mm.OptimizerBlocks("sgd", mm.MLPBlock([2], block_name="late"))])
-    with pytest.raises(ConfigError, match=r"'late'.*Build the model"):
-        optimizer.build([keras.Variable([1.0])])
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_blocks_that_are_built_after_the_optimizer(grouped):
+    columns = [mm.create_categorical_column(name, size, dtype="int64") for name, size in (("user", 9), ("city", 3))]
+    tables = mm.Embeddings(Schema(columns), dim=2, embeddings_initializer="ones")
+    large, small = mm.split_embeddings_on_size(tables, threshold=8)
+    assert not any(table.built for table in (*large, *small))
+    blocks = mm.ParallelBlock({table.name: table for table in large}) if grouped else large
+    optimizer = mm.MultiOptimizer(
+        [mm.OptimizerBlocks(keras.optimizers.SGD(0.5), blocks), mm.OptimizerBlocks(keras.optimizers.SGD(0.1), small)],
+        default_optimizer=keras.optimizers.SGD(0.01),
+    )
+    assert [pair.blocks for pair in optimizer.optimizers_and_blocks] == [[blocks] if grouped else large, small]
+    model = mm.Model(mm.InputBlockV2(Schema(columns), categorical=tables), mm.RegressionOutput("y"))
+    model.compile(optimizer, loss=lambda y, prediction: tf.reduce_mean(prediction, axis=-1), run_eagerly=True)
+    batch = {"user": np.array([[1]]), "city": np.array([[2]])}
+    model(batch)
+    model.model_outputs[0].to_call.set_weights([np.ones((4, 1)), np.zeros(1)])
+    model.train_on_batch(batch, np.zeros((1, 1)))
+    # the prediction is the sum of all four weights looked up: every gradient is 1
+    np.testing.assert_allclose(tables["user"].embeddings[1], [0.5, 0.5])
+    np.testing.assert_allclose(tables["city"].embeddings[2], [0.9, 0.9])
+    np.testing.assert_allclose(model.model_outputs[0].to_call.weights[0], 0.99 * np.ones((4, 1)))
+
+
+def test_pairs_without_weights():
+    bias = keras.Variable([1.0])
+    optimizer = mm.MultiOptimizer(
+        [mm.OptimizerBlocks("sgd", []), mm.OptimizerBlocks("adam", mm.MLPBlock([2], block_name="late"))],
+        default_optimizer=keras.optimizers.SGD(0.5),
+    )
+    with pytest.warns(UserWarning, match=r"'late' has no weights yet.*Is it a block of the model"):
+        optimizer.apply_gradients([(tf.ones(1), bias)])
+    assert float(bias[0]) == 0.5
 
 
 @pytest.mark.parametrize("case", golden.cases("optimizer", "split_embeddings_on_size"))

@@ -98,8 +98,8 @@ class LazyOptimizer(keras.optimizers.Optimizer):
             return self.add_variable(
                 (variable.shape[0] if len(variable.shape) else 1, len(values) * width),
                 keras.initializers.Constant(np.repeat(values, width)),
-                dtype=variable.dtype,
-                name=f"{variable.path.replace('/', '_')}_slots",
+                dtype=tf.as_dtype(variable.dtype).name,
+                name=f"{_path(variable).replace('/', '_').replace(':', '_')}_slots",
             )
 
     @property
@@ -136,7 +136,7 @@ class LazyOptimizer(keras.optimizers.Optimizer):
         if not pairs:
             raise ValueError("No gradients provided for any variable.")
         if len(pairs) < len(variables):
-            missing = [variable.path for gradient, variable in zip(grads, variables, strict=True) if gradient is None]
+            missing = [_path(variable) for gradient, variable in zip(grads, variables, strict=True) if gradient is None]
             warnings.warn(f"no gradients reach {', '.join(missing)}: the loss does not depend on them", stacklevel=2)
         self._apply_rows([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
 
@@ -210,6 +210,11 @@ class LazyOptimizer(keras.optimizers.Optimizer):
 def _width(variable: Any) -> int:
     """Number of weights in a row; 1 for a scalar."""
     return math.prod(variable.shape[1:])
+
+
+def _path(variable: Any) -> str:
+    """Path of a Keras variable, or the name of a `tf.Variable`."""
+    return str(getattr(variable, "path", variable.name))
 
 
 def _as_tf(variable: Any) -> Any:

@@ -60,6 +60,7 @@ class _Parts:
 class MultiOptimizer(keras.optimizers.Optimizer):
     """Updates the weights of each block with its own optimizer, and all other weights with a default one.
 
+    The blocks may be built later, with the model: their weights are looked up in the first step.
     `learning_rate` is that of the default optimizer. The assignment of weights to optimizers is saved with the model.
 
     Args:
@@ -70,7 +71,7 @@ class MultiOptimizer(keras.optimizers.Optimizer):
 
     Raises:
         ConfigError: if there are no pairs, an item is not an `OptimizerBlocks`, or an optimizer scales the loss itself;
-            when built, if a block is not built yet or a weight belongs to several pairs.
+            when built, if a weight belongs to several pairs.
 
     Example:
         >>> import emrys.blocks as mm
@@ -107,6 +108,11 @@ class MultiOptimizer(keras.optimizers.Optimizer):
     def optimizers(self) -> list[keras.optimizers.Optimizer]:
         """The optimizers, in the order of the pairs; the default optimizer comes last."""
         return [*(pair.optimizer for pair in self._parts.pairs), self._parts.default]
+
+    @property
+    def optimizers_and_blocks(self) -> list[OptimizerBlocks]:
+        """The pairs of an optimizer and its blocks; the blocks of a loaded optimizer are not known."""
+        return [OptimizerBlocks(pair.optimizer, list(pair.blocks)) for pair in self._parts.pairs]
 
     @property
     def variables(self) -> list[Any]:
@@ -219,8 +225,7 @@ class MultiOptimizer(keras.optimizers.Optimizer):
     def _indices(self) -> list[list[int] | None]:
         """Indices of each pair's variables among the trainable ones; None where they are not known yet."""
         parts = self._parts
-        built = all(block.built for pair in parts.pairs for block in pair.blocks)
-        if self.built or parts.model is None or not built:
+        if self.built or parts.model is None or not parts.model.built:
             return [pair.indices for pair in parts.pairs]
         variables = parts.model.trainable_variables
         owners = _owners(parts.pairs, variables)
@@ -286,7 +291,8 @@ def _owners(pairs: list[_Pair], variables: list[Any]) -> dict[int, int]:
     for number, pair in enumerate(pairs):
         for variable in _variables_of(pair, variables):
             if id(variable) in owners:
-                raise ConfigError(f"MultiOptimizer: {variable.path} belongs to two pairs", expected="one pair")
+                name = getattr(variable, "path", variable.name)
+                raise ConfigError(f"MultiOptimizer: {name} belongs to two pairs", expected="one pair")
             owners[id(variable)] = number
     return owners
 
@@ -296,14 +302,12 @@ def _owned(number: int, owners: dict[int, int], variables: list[Any]) -> list[in
 
 
 def _variables_of(pair: _Pair, variables: list[Any]) -> list[Any]:
-    if pair.blocks:
-        for block in pair.blocks:
-            if not block.built:
-                raise ConfigError(
-                    f"MultiOptimizer: block {block.name!r} has no weights yet",
-                    fix="Build the model, or call it on a batch, before the first step.",
-                )
+    if pair.blocks or not pair.block_names:
         own = {id(variable): variable for block in pair.blocks for variable in block.trainable_variables}
+        for block in pair.blocks:
+            if not block.built and not block.variables:
+                text = f"MultiOptimizer: block {block.name!r} has no weights yet, so that its optimizer updates nothing"
+                warnings.warn(f"{text}. Is it a block of the model?", stacklevel=2)
         return list(own.values())
     if pair.indices is not None:
         return [variables[index] for index in pair.indices]
