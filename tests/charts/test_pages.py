@@ -51,7 +51,7 @@ def releases(page: str) -> list[tuple[str, Path, dict[str, Any]]]:
     ("name", "chart", "values"),
     [pytest.param(*release, id=f"{page} {number}") for page in PAGES for number, release in enumerate(releases(page))],
 )
-def test_what_a_page_installs_is_valid(name, chart, values):
+def test_installed_manifests_are_valid(name, chart, values):
     objects = rendering.render(chart, values, name=name)
     assert [text for one in objects for version in rendering.VERSIONS for text in rendering.errors(one, version)] == []
 

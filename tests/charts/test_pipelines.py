@@ -43,7 +43,7 @@ def test_the_schema_has_the_names_of_the_configurations():
     assert json.loads(regenerate.SCHEMA.read_text(encoding="utf-8")) == regenerate.whole_schema()
 
 
-def test_what_the_values_say_the_pipeline_does(tmp_path):
+def test_values_reach_the_pipeline(tmp_path):
     parameters = {"dataset": "ml-1m", "epochs": 3, "top_layers": [32, 16], "dropout": 0.5}
     own = {"key": "team", "operator": "Equal", "value": "ml", "effect": "NoExecute"}
     steps = {"train": {"nodeSelector": {"pool": "ml"}, "tolerations": [own]}, "ingest": {"cpu": "500m"}}

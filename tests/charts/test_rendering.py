@@ -122,7 +122,7 @@ def test_long_names_stay_within_what_kubernetes_takes(chart):
         assert len(one["metadata"]["name"]) <= 63
 
 
-def test_what_is_broken_is_found():
+def test_faults_are_found():
     """The validation of this file can fail: of Kubernetes' own kinds, and of the others."""
     objects = rendering.render(SERVING, rendering.example(SERVING, "values-gke.yaml"))
     deployment = rendering.of_kind(objects, "Deployment")

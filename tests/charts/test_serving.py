@@ -247,7 +247,7 @@ def test_the_comparison_asks_both_releases(capsys):
     assert {argument.split(":")[0] for argument in container["args"][:2]} <= services
 
 
-def test_gke_is_told_the_health_check_of_every_release():
+def test_gke_gets_the_health_check_of_every_release():
     objects = render(GATEWAY, CANARY, SHADOW, {"gateway": {"gkeHealthCheck": True}})
     checks = [one for one in objects if one["kind"] == "HealthCheckPolicy"]
     assert [one["spec"]["targetRef"]["name"].rsplit("-", 1)[1] for one in checks] == ["stable", "canary", "shadow"]

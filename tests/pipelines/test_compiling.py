@@ -166,7 +166,7 @@ def test_the_inputs_of_the_report_in_each_branch(spec):
     assert run == "{{$.pipeline_job_name}}"
 
 
-def test_what_people_look_at_has_a_kind_that_the_ui_shows(name, spec):
+def test_outputs_for_people_have_a_type_that_the_ui_shows(name, spec):
     shown = {
         (step, output): artifact["artifactType"]["schemaTitle"].removeprefix("system.")
         for step, one in spec["components"].items()
@@ -188,7 +188,7 @@ def test_what_people_look_at_has_a_kind_that_the_ui_shows(name, spec):
     }
 
 
-def test_what_is_taken_from_the_cache(spec):
+def test_cached_steps(spec):
     cached = {step_of(task) for task in all_tasks(spec) if task["cachingOptions"] == {"enableCache": True}}
     assert cached == CACHED
     assert {str(task["cachingOptions"]) for task in all_tasks(spec) if step_of(task) not in CACHED} == {"{}"}

@@ -62,7 +62,7 @@ def test_the_last_layer_is_linear():
 
 
 @pytest.mark.parametrize("architecture", [one for one in Architecture if one is not Architecture.DLRM])
-def test_what_is_written_is_loaded_compiled(tmp_path, architecture):
+def test_a_written_model_loads_compiled(tmp_path, architecture):
     FeatureSchema.write(tmp_path / "schema", SCHEMA, {})
     artifact = run(tmp_path / "schema", replace(SMALL, architecture=architecture, learning_rate=0.5), tmp_path / "m")
     assert artifact.metadata["config"]["architecture"] == architecture.value
@@ -73,7 +73,7 @@ def test_what_is_written_is_loaded_compiled(tmp_path, architecture):
         np.testing.assert_array_equal(one, same)
 
 
-def test_what_an_architecture_needs():
+def test_requirements_of_an_architecture():
     without = SCHEMA.excluding_by_name(["history"])
     with pytest.raises(SchemaError, match=r"^build_model: youtube-dnn needs the histories of users; expected a list"):
         build("youtube-dnn", without)

@@ -48,7 +48,7 @@ def build(folder, config=SMALL, schema=ALL):
     return run(folder / "schema", config, folder / "model")
 
 
-def test_what_is_written(tmp_path, capfd):
+def test_written_files(tmp_path, capfd):
     artifact = build(tmp_path)
     assert set(artifact.files) == {"model.keras", "summary.txt"}
     # tables 2 * (5 + 4 + 7) = 32; bottom 1 * 5 + 5 and 5 * 2 + 2: 22; 4 vectors give 6 products, 2 are beside them:

@@ -24,7 +24,7 @@ def write(path, files, metadata=None, kind=Letters):
     return path
 
 
-def test_what_was_written_is_read_back(tmp_path):
+def test_round_trip(tmp_path):
     metadata = {}
     with Letters.create(tmp_path / "x", metadata) as folder:
         (folder / "a.txt").write_text("abc")

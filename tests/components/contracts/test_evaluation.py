@@ -17,7 +17,7 @@ def write(path):
         (work / "report.html").write_text("<!DOCTYPE html>", encoding="utf-8")
 
 
-def test_what_was_written_is_read(tmp_path):
+def test_round_trip(tmp_path):
     write(tmp_path / "evaluation")
     evaluation = Evaluation(tmp_path / "evaluation")
     assert evaluation.metrics == {"auc": 0.75, "rows": 4}

@@ -47,7 +47,7 @@ def test_tags_stand_in_alphabetical_order(tmp_path: Path) -> None:
     assert lines == [f'tag: "{tag}"' for tag in ("alpha", "categorical", "id", "user", "zeta")]
 
 
-def test_what_is_no_schema(tmp_path: Path) -> None:
+def test_an_invalid_schema(tmp_path: Path) -> None:
     with FeatureSchema.create(tmp_path / "schema", {}) as folder:
         (folder / "schema.pbtxt").write_text("feature { nam: 3 }")
     with pytest.raises(ArtifactError, match=r"schema\.pbtxt: not a schema"):

@@ -26,7 +26,7 @@ def write(path, history=None):
     return model
 
 
-def test_what_was_written_is_read(tmp_path):
+def test_round_trip(tmp_path):
     model = write(tmp_path / "model", HISTORY)
     artifact = ModelArtifact(tmp_path / "model")
     assert artifact.summary == "Modèle: <tiny>\n"

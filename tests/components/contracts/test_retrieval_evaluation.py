@@ -28,7 +28,7 @@ def write(folder, kind, candidates=True):
     return folder
 
 
-def test_what_the_export_reads(tmp_path):
+def test_columns_for_the_export(tmp_path):
     read = RetrievalEvaluation(write(tmp_path / "out", RetrievalEvaluation))
     assert (read.user, read.item, read.exact, read.config) == ("userId", "movieId", False, {"recall_floor": 0.9})
     assert read.candidates.to_pydict() == {"movieId": [3, 5], "key": [50, 10]}
@@ -36,7 +36,7 @@ def test_what_the_export_reads(tmp_path):
     assert Evaluation(tmp_path / "out").fingerprint == read.fingerprint  # the gate reads it as any other
 
 
-def test_what_lacks_the_items_is_refused(tmp_path):
+def test_a_data_set_without_items_is_refused(tmp_path):
     with pytest.raises(ArtifactError, match=r"the step wrote no candidates\.parquet"):
         write(tmp_path / "out", RetrievalEvaluation, candidates=False)
     write(tmp_path / "out", Evaluation, candidates=False)

@@ -49,7 +49,7 @@ def test_settings_that_cannot_be(value, text):
     assert str(caught.value) == text
 
 
-def test_what_steps_are_given_by_column_and_by_check():
+def test_settings_by_column_and_by_check():
     with pytest.raises(ConfigError, match=r"Did you mean 'max_nulls'\?$"):
         ValidateConfig(columns={"age": {"max_nul": 0.1}})
     with pytest.raises(ConfigError, match=r"Did you mean 'age'\?$"):

@@ -41,7 +41,7 @@ def test_order_and_types_of_the_columns():
     ]
 
 
-def test_what_was_written_is_read_back(tmp_path):
+def test_round_trip(tmp_path):
     tables = {"train": table(5), "valid": table(2), "test": table(3)}
     splits = Splits.write(tmp_path / "s", tables, {"dataset": "made"})
     assert splits.metadata == {"dataset": "made"}

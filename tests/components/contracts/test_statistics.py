@@ -29,7 +29,7 @@ def write(path, columns=(AGE, GENRES, USER), **replaced):
     return Statistics.write(path, **{**given, **replaced})
 
 
-def test_what_was_written_is_read_back(tmp_path):
+def test_round_trip(tmp_path):
     write(tmp_path / "s")
     found = Statistics(tmp_path / "s")
     assert found.columns == {"age": AGE, "genres": GENRES, "userId": USER}

@@ -102,7 +102,7 @@ def test_a_keras_model_is_scored_in_row_order(inputs, tmp_path):
     assert evaluation.metrics["rows"] == 120
 
 
-def test_what_is_written(inputs, tmp_path, capfd):
+def test_written_files(inputs, tmp_path, capfd):
     evaluation = evaluate(inputs, tmp_path / "out", predict=oracle)
     metrics = evaluation.metrics
     assert metrics["mean_baseline_auc"] > 0.55

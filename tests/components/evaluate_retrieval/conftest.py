@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from emrys.components.build_model.step import Architecture
-from tests.components.evaluate_retrieval.made import fit, prepare
+from tests.components.evaluate_retrieval.retrieval_runs import fit, prepare
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import pyarrow as pa
 from emrys.components.evaluate_retrieval.baselines import popularity, recommend_by_last_item, recommend_popular
 from emrys.components.retrieval.catalogue import Catalogue
 from emrys.components.retrieval.queries import Queries
-from tests.components.evaluate_retrieval.made import log
+from tests.components.evaluate_retrieval.retrieval_runs import log
 
 #: Items 10, 11, 12, 13 stand at places 0 to 3.
 CATALOGUE = Catalogue(np.array([10, 11, 12, 13]), pa.table({"movieId": [3, 4, 5, 6]}), np.arange(4))
@@ -35,13 +35,13 @@ def test_items_that_go_with_the_last_one():
     assert recommend_by_last_item(TRAIN, QUERIES, CATALOGUE, 3).tolist() == [[0, 1, 2], [3, 2, -1], [0, 1, 3]]
 
 
-def test_the_last_item_is_the_latest_that_was_liked():
+def test_the_last_item_is_the_latest_positive():
     train = log(*zip(TRAIN.users, TRAIN.items, TRAIN.positive, strict=True), (6, 10, 1), (6, 12, 1), (6, 11, 0))
     queries = Queries.of(train, log((6, 13, 1)), CATALOGUE)
     # 6 liked 12 last, which 3 liked with 13 and 6 with 10; 10 has been had and 11 too, though it was not liked.
     assert recommend_by_last_item(train, queries, CATALOGUE, 3).tolist() == [[3, -1, -1]]
 
 
-def test_an_item_that_is_liked_twice_counts_once():
+def test_a_repeated_positive_counts_once():
     train = log((1, 10, 1), (1, 10, 1), (2, 11, 1), (3, 11, 1))
     assert popularity(train, CATALOGUE).tolist() == [1, 2, 0, 0]

@@ -8,7 +8,7 @@ from emrys.components.gate.config import GateConfig
 from emrys.components.gate.step import run as gate
 from emrys.components.train.step import TrainConfig
 from tests import real_data
-from tests.components.evaluate_retrieval.made import fit, prepare
+from tests.components.evaluate_retrieval.retrieval_runs import fit, prepare
 
 pytestmark = pytest.mark.slow
 

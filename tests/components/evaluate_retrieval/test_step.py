@@ -85,7 +85,7 @@ def test_rows_and_metrics_and_curves_agree(evaluation):
     assert set(rows.slices["user"]) <= {"known", "new"}
 
 
-def test_what_the_export_needs_is_beside_it(made, evaluation):
+def test_files_of_the_export_are_beside_it(made, evaluation):
     candidates = pq.read_table(evaluation.path / CANDIDATES_FILE).to_pandas()
     workflow = FittedWorkflow.load(made / "workflow")
     known = next(op for op in workflow.ops if op.output.name == "movieId").categories["value"].to_pylist()

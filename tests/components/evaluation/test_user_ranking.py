@@ -30,7 +30,7 @@ def test_several_relevant_rows_by_hand():
     assert short.recall == 0.5
 
 
-def test_places_behind_k_do_not_count():
+def test_ranks_above_k_do_not_count():
     # Twelve rows, relevant on places 1, 11 and 12: DCG@10 = 1; ideal = 1 + 0.630930 + 0.5 = 2.130930.
     result = one_user([(12.0 - place, int(place in (0, 10, 11))) for place in range(12)])
     assert result.ndcg == pytest.approx(1 / 2.130930, abs=1e-6)

@@ -17,7 +17,7 @@ from emrys.components.export_retrieval.config import ExportRetrievalConfig
 from emrys.components.export_retrieval.step import export, run
 from emrys.components.serving.installation import TritonInstallation
 from emrys.components.serving.server import TritonServer
-from tests.components.evaluate_retrieval.made import fit, prepare
+from tests.components.evaluate_retrieval.retrieval_runs import fit, prepare
 from tests.components.serving import small_recommender as small
 from tests.components.serving.conftest import need_server
 

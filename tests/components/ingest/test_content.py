@@ -18,7 +18,7 @@ def test_chunks_and_slices_do_not_matter():
     assert fingerprint({"train": longer.combine_chunks().slice(3, 3)}) == of()
 
 
-def test_what_lies_under_a_null_does_not_matter():
+def test_values_under_a_null_do_not_matter():
     hidden = pa.Array.from_buffers(pa.int64(), 3, [pa.py_buffer(bytes([0b011])), pa.array([1, 2, 99]).buffers()[1]])
     assert of(a=hidden) == of()
 

@@ -20,7 +20,7 @@ def promoted(tmp_path):
     return str(tmp_path / "registry"), names[0]
 
 
-def test_what_is_in_production_is_here_for_as_long_as_the_block_runs(promoted, capfd):
+def test_the_production_version_stays_while_the_block_runs(promoted, capfd):
     root, name = promoted
     with production_version(root, "films", "evaluate") as live:
         assert live.version == name

@@ -80,7 +80,7 @@ def test_items_of_another_type_are_refused(tmp_path):
     assert not (tmp_path / "data").exists()
 
 
-def test_what_cannot_be():
+def test_impossible_values():
     with pytest.raises(ConfigError) as caught:
         PreprocessConfig(history="history", history_of="genres")
     assert str(caught.value).startswith("column 'genres': history_of is no categorical column; expected userId, ")

@@ -353,7 +353,7 @@ USED = only(
         ({name: [] for name in (*GOOD, "rating")}, USED, "valid", "the split has no rows. Split the data so that"),
     ],
 )
-def test_bad_input_is_told_in_one_line_and_nothing_is_written(
+def test_bad_input_is_one_line_and_nothing_is_written(
     tmp_path: Path, changes: dict[str, list[Any]], config: PreprocessConfig, file: str, message: str
 ) -> None:
     tables = {"train": raw.table(**{**GOOD, "rating": [1.0, 5, 1, 5]})}

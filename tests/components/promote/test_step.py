@@ -101,7 +101,7 @@ def test_the_next_run_finds_the_statistics_of_the_version(make_run, tmp_path):
         validate_step(write(tmp_path / "next", train=log(age=ages)), ValidateConfig(), tmp_path / "out", found, now=NOW)
 
 
-def test_what_a_retrieval_model_is_served_with_is_in_the_version(make_run, tmp_path):
+def test_a_version_holds_everything_to_serve_a_retrieval_model(make_run, tmp_path):
     outputs = make_run(files=(SEEN_ITEMS_FILE, CANDIDATES_FILE))
     version = run(outputs, str(tmp_path / "registry"), "ranking")
     whole = Registry(tmp_path / "registry", "ranking").fetch(version, tmp_path / "whole")
@@ -110,7 +110,7 @@ def test_what_a_retrieval_model_is_served_with_is_in_the_version(make_run, tmp_p
     assert TritonRepository(whole / "repository").files[index] == TritonRepository(outputs["repository"]).files[index]
 
 
-def test_what_has_not_passed_is_not_promoted(make_run, tmp_path):
+def test_a_failed_decision_is_not_promoted(make_run, tmp_path):
     with pytest.raises(ArtifactError, match=r"promote: .*has not passed the gate; got auc is 0\.5000"):
         run(make_run(passed=False), str(tmp_path / "registry"), "ranking")
     assert not (tmp_path / "registry").exists()
@@ -182,7 +182,7 @@ class TestCommands:
         assert call(["rollback", "--registry", str(tmp_path / "registry")]) == 2
         assert "ranking has no earlier version to go back to; got none in production" in capsys.readouterr().err
 
-    def test_what_killed_writers_have_left(self, emrys, tmp_path):
+    def test_leftovers_of_killed_writers(self, emrys, tmp_path):
         left = tmp_path / "registry" / "ranking" / "versions" / "20200101T000000.000Z-abc" / "model" / "file"
         left.parent.mkdir(parents=True)
         left.touch()

@@ -8,7 +8,7 @@ import pytest
 from emrys.components.contracts.evaluation import Evaluation
 from emrys.components.model_registry.registry import Registry
 from emrys.components.report.page import RunPage
-from tests.components.report.made import (
+from tests.components.report.run_artifacts import (
     RANKING,
     RETRIEVAL,
     column,

@@ -8,70 +8,70 @@ from sklearn.metrics import roc_auc_score
 
 from emrys.components.contracts.gate_decision import GateDecision
 from emrys.components.contracts.statistics import Statistics
-from tests.components.report.made import RANKING, column, write_page, write_ranking, write_run
+from tests.components.report.run_artifacts import RANKING, column, write_page, write_ranking, write_run
 from tests.components.reporting.reading import Page
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=y>"
 
 
 @pytest.fixture(params=["promoted", "failed", "retrieval"])
-def made(request):
+def rendered(request):
     return request.getfixturevalue(request.param)
 
 
 class TestForm:
-    def test_it_is_well_formed_and_what_is_pointed_at_is_there(self, made):
-        assert made.html.startswith('<!DOCTYPE html>\n<html lang="en">')
-        ids = made.page.values("id")
+    def test_it_is_well_formed_and_what_is_pointed_at_is_there(self, rendered):
+        assert rendered.html.startswith('<!DOCTYPE html>\n<html lang="en">')
+        ids = rendered.page.values("id")
         assert len(ids) == len(set(ids)) > 50
-        used = [value[1:] for value in made.page.values("href") if value.startswith("#")]
-        used += re.findall(r"url\(#([^)]*)\)", made.html)
-        used += [name for value in made.page.values("aria-labelledby") for name in value.split()]
+        used = [value[1:] for value in rendered.page.values("href") if value.startswith("#")]
+        used += re.findall(r"url\(#([^)]*)\)", rendered.html)
+        used += [name for value in rendered.page.values("aria-labelledby") for name in value.split()]
         assert set(used) <= set(ids)
         assert {"gate", "results", "slices", "training", "data", "schema", "ensemble", "settings", "origin"} <= set(
             used
         )
 
-    def test_it_needs_nothing_from_elsewhere_and_no_script(self, made):
-        assert not re.search(r"https?:|//[a-z]|@import", made.html)
-        assert not {"script", "img", "iframe", "object", "form"} & set(made.page.tags)
-        assert all(value.startswith("#") or value == "data:," for value in made.page.values("href"))
-        assert made.page.values("src") == []
-        assert not [name for _, name, _ in made.page.attributes if name.startswith("on")]
+    def test_it_needs_nothing_from_elsewhere_and_no_script(self, rendered):
+        assert not re.search(r"https?:|//[a-z]|@import", rendered.html)
+        assert not {"script", "img", "iframe", "object", "form"} & set(rendered.page.tags)
+        assert all(value.startswith("#") or value == "data:," for value in rendered.page.values("href"))
+        assert rendered.page.values("src") == []
+        assert not [name for _, name, _ in rendered.page.attributes if name.startswith("on")]
 
-    def test_headings_come_in_order(self, made):
-        levels = [int(tag[1]) for tag in made.page.tags if re.fullmatch(r"h[1-6]", tag)]
+    def test_headings_come_in_order(self, rendered):
+        levels = [int(tag[1]) for tag in rendered.page.tags if re.fullmatch(r"h[1-6]", tag)]
         assert levels[0] == 1
         assert levels.count(1) == 1
         assert all(later <= earlier + 1 for earlier, later in itertools.pairwise(levels))
 
-    def test_pictures_and_tables_can_be_read_aloud(self, made):
-        count = made.page.tags.count
+    def test_pictures_and_tables_can_be_read_aloud(self, rendered):
+        count = rendered.page.tags.count
         assert count("svg") == count("figure") == count("figcaption") == count("desc") > 3
-        assert [value for tag, name, value in made.page.attributes if (tag, name) == ("svg", "role")] == [
+        assert [value for tag, name, value in rendered.page.attributes if (tag, name) == ("svg", "role")] == [
             "img"
         ] * count("svg")
         assert count("caption") == count("table") > 10
-        assert len([name for tag, name, _ in made.page.attributes if (tag, name) == ("th", "scope")]) == count("th")
+        assert len([name for tag, name, _ in rendered.page.attributes if (tag, name) == ("th", "scope")]) == count("th")
 
-    def test_a_wide_table_scrolls_by_itself_and_by_keys(self, made):
+    def test_a_wide_table_scrolls_by_itself_and_by_keys(self, rendered):
         regions = [
-            value for tag, name, value in made.page.attributes if (tag, name, value) == ("div", "class", "scroll")
+            value for tag, name, value in rendered.page.attributes if (tag, name, value) == ("div", "class", "scroll")
         ]
-        assert len(regions) == made.page.tags.count("table")
-        assert made.page.tags.count("table") <= len(made.page.values("tabindex"))
-        assert "width=device-width, initial-scale=1" in made.page.values("content")
-        assert "@media print" in made.html
+        assert len(regions) == rendered.page.tags.count("table")
+        assert rendered.page.tags.count("table") <= len(rendered.page.values("tabindex"))
+        assert "width=device-width, initial-scale=1" in rendered.page.values("content")
+        assert "@media print" in rendered.html
 
-    def test_two_pages_of_one_run_are_equal(self, made):
-        assert made.shown.render() == made.html
+    def test_two_pages_of_one_run_are_equal(self, rendered):
+        assert rendered.shown.render() == rendered.html
 
 
 class TestNumbers:
-    def test_every_check_of_the_gate(self, made):
-        checks = GateDecision(made.run["decision"]).decision["checks"]
+    def test_every_check_of_the_gate(self, rendered):
+        checks = GateDecision(rendered.run["decision"]).decision["checks"]
         assert len(checks) >= 5
-        table = made.page.words.split("Every check of the gate ")[1].split("Against a threshold the estimate is")[0]
+        table = rendered.page.words.split("Every check of the gate ")[1].split("Against a threshold the estimate is")[0]
         for check in checks:
             result = "passed" if check["passed"] else "failed"
             estimate, bound = f"{check['estimate']:.4f}", f"{check['lower']:.4f}"
@@ -82,14 +82,14 @@ class TestNumbers:
             ), check
         assert table.count("passed") + table.count("failed") == len(checks)
 
-    def test_every_metric_of_every_scorer(self, made):
-        metrics, words = made.evaluation.metrics, made.page.words
+    def test_every_metric_of_every_scorer(self, rendered):
+        metrics, words = rendered.evaluation.metrics, rendered.page.words
         prefixes = {"Model": "", "Popularity": "popularity_", "User mean + item mean": "mean_baseline_"}
-        k = made.evaluation.metadata["config"]["k"]
+        k = rendered.evaluation.metadata["config"]["k"]
         rows = {
             "ranking": [("auc", "log_loss", "brier", "calibration_error"), ("ndcg", "mrr", "recall")],
             "retrieval": [("ndcg", "recall_at_20", "mrr", "coverage", "novelty")],
-        }[made.shown.view.task]
+        }[rendered.shown.view.task]
         found = 0
         for names in rows:
             for title, prefix in prefixes.items():
@@ -115,28 +115,28 @@ class TestNumbers:
         values = [rows.values["ndcg_at_5", scorer][there].mean() for scorer in ("model", "popularity")]
         assert f"user new 40 40 {values[0]:.4f} {values[1]:.4f}" in retrieval.page.words
 
-    def test_data_and_drift(self, made):
-        found = Statistics(made.run["statistics"])
+    def test_data_and_drift(self, rendered):
+        found = Statistics(rendered.run["statistics"])
         assert found.rows == {"train": 2000, "valid": 200, "test": 200}
         share = sum(count for value, count in found.columns["rating_binary"].values.top if value == 1) / 20
-        assert f"train 2,000 {share:.1f} % 2001-09-09 2001-09-09" in made.page.words
-        assert "One error; the run was marked" in made.page.words
-        assert "column 'age': the values changed since the previous run" in made.page.words
-        assert "age: the median was 39 and is 59." in made.page.words  # the picture says so
+        assert f"train 2,000 {share:.1f} % 2001-09-09 2001-09-09" in rendered.page.words
+        assert "One error; the run was marked" in rendered.page.words
+        assert "column 'age': the values changed since the previous run" in rendered.page.words
+        assert "age: the median was 39 and is 59." in rendered.page.words  # the picture says so
         (drift,) = (one["distance"] for one in found.validation["drift"]["age"] if one["part"] == "values")
-        assert f"{drift:.3f}" in [text for tag, text in made.page.text if tag == "b"]
-        assert "occupation text 0.0 % 3 " in made.page.words
+        assert f"{drift:.3f}" in [text for tag, text in rendered.page.text if tag == "b"]
+        assert "occupation text 0.0 % 3 " in rendered.page.words
 
-    def test_the_curves_of_the_training(self, made):
-        assert "Over 2 epochs: train from 0.700 to 0.600, valid from 0.690 to 0.650." in made.page.words
+    def test_the_curves_of_the_training(self, rendered):
+        assert "Over 2 epochs: train from 0.700 to 0.600, valid from 0.690 to 0.650." in rendered.page.words
 
-    def test_settings_and_origin(self, made):
+    def test_settings_and_origin(self, rendered):
         dash = "\N{EN DASH}"
         for text in ("folds 5", f"fill {dash}", "top_layers 64, 32", "epochs 2", "resamples 200", "js_distance 0.1"):
-            assert text in made.page.words
-        assert f"evaluation {made.evaluation.fingerprint}" in made.page.words
-        assert "numpy 1.2.3" in made.page.words
-        assert "Model: films <tiny>" in made.page.words
+            assert text in rendered.page.words
+        assert f"evaluation {rendered.evaluation.fingerprint}" in rendered.page.words
+        assert "numpy 1.2.3" in rendered.page.words
+        assert "Model: films <tiny>" in rendered.page.words
 
 
 class TestOutcome:
@@ -187,7 +187,7 @@ class TestOutcome:
         assert "Nothing was in production: this is the first version." in words
 
 
-def test_what_comes_from_outside_cannot_break_out(tmp_path):
+def test_outside_text_is_escaped(tmp_path):
     """Names of columns, levels, data and runs, and everything that is told of them."""
     evaluation = write_ranking(tmp_path / "evaluation", gender=ATTACK, good=False)
     run = write_run(tmp_path, evaluation, RANKING, column(ATTACK, ATTACK))

@@ -24,7 +24,7 @@ def git(tmp_path, monkeypatch):
     return call
 
 
-def test_what_the_image_says_comes_first(git, tmp_path, monkeypatch):
+def test_the_image_variable_comes_first(git, tmp_path, monkeypatch):
     monkeypatch.setenv("EMRYS_REVISION", "c0ffee\n")
     assert revision(tmp_path) == "c0ffee"
 

@@ -2,7 +2,7 @@ from merlin.schema import Schema
 
 from emrys.components.contracts.feature_schema import FeatureSchema
 from emrys.components.report.schema_difference import SchemaChange, schema_changes
-from tests.components.report.made import column
+from tests.components.report.run_artifacts import column
 
 DASH = "\N{EN DASH}"
 
@@ -12,7 +12,7 @@ def written(path, *columns, **roles):
     return FeatureSchema(path)
 
 
-def test_what_is_compared_of_a_column(tmp_path):
+def test_compared_statistics_of_a_column(tmp_path):
     before = written(
         tmp_path / "before",
         column("a", "user", ids=5),

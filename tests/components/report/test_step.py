@@ -3,11 +3,11 @@ from kfp import dsl
 
 from emrys.blocks.errors import ArtifactError
 from emrys.components.report.component import report as component
-from tests.components.report.made import write_page
+from tests.components.report.run_artifacts import write_page
 from tests.components.reporting.reading import Page
 
 
-def test_what_kubeflow_sees():
+def test_component_specification():
     inputs = component.component_spec.inputs
     artifacts = {name: one.type for name, one in inputs.items() if one.type.startswith("system.")}
     assert artifacts == {

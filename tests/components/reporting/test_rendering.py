@@ -24,6 +24,6 @@ def test_settings():
     assert [setting(value) for value in ("", None, [], {}, 0, False)] == [DASH, DASH, DASH, DASH, "0", "False"]
 
 
-def test_what_a_template_does_not_get_is_an_error():
+def test_a_missing_template_value_is_an_error():
     with pytest.raises(jinja2.UndefinedError, match="'page' is undefined"):
         render("validation.html.j2")

@@ -47,7 +47,7 @@ def test_a_column():
     assert shown.has_previous
 
 
-def test_what_numbers_and_nothing_hold():
+def test_statistics_of_numbers_and_nulls():
     numbers = Numbers(2, 1.0, 3.0, 2.0, 1.0, 0, {"50": 2.0}, (1.0, 3.0), (2,))
     times = Numbers(2, 0.0, 86_400.0, 43_200.0, 1.0, 0, {"50": 86_400.0}, (0.0, 86_400.0), (2,))
     columns = [

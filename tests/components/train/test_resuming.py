@@ -116,7 +116,7 @@ def test_a_folder_for_checkpoints_that_holds_other_things(trained, inputs, lefto
     assert [path.name for path in folder.iterdir()] == ["notes.txt"]
 
 
-def test_a_state_of_another_configuration_is_not_gone_on_from(trained, inputs, leftover, tmp_path, capfd):
+def test_a_checkpoint_of_another_configuration_is_not_resumed(trained, inputs, leftover, tmp_path, capfd):
     result = train(inputs, tmp_path / "out", replace(FAST, epochs=1))
     assert went_on_after(capfd) == ""
     assert result.history == trained.history[:1]  # two epochs had been done there
@@ -124,7 +124,7 @@ def test_a_state_of_another_configuration_is_not_gone_on_from(trained, inputs, l
 
 
 @pytest.mark.parametrize("other", ["data", "model"])
-def test_a_state_of_other_inputs_is_not_gone_on_from(inputs, leftover, tmp_path, cut_off, capfd, other):
+def test_a_checkpoint_of_other_inputs_is_not_resumed(inputs, leftover, tmp_path, cut_off, capfd, other):
     if other == "data":
         write_data(tmp_path / "data", seed=2)
     else:

@@ -43,7 +43,7 @@ def test_it_stops_early_and_keeps_the_best_epoch(trained, inputs):
     assert judged["loss"] != pytest.approx(losses[-1], abs=1e-6)
 
 
-def test_what_is_written(trained, inputs):
+def test_written_files(trained, inputs):
     untrained = ModelArtifact(inputs / "model")
     assert trained.summary == untrained.summary
     assert trained.metadata["trained"] is True
@@ -68,7 +68,7 @@ def test_ids_that_never_occur_get_the_mean_of_the_others(trained, inputs):
 
 
 @pytest.mark.slow
-def test_one_seed_gives_one_model_and_its_progress_is_told(trained, inputs, tmp_path, capfd):
+def test_one_seed_gives_one_model_and_progress_is_reported(trained, inputs, tmp_path, capfd):
     again = train(inputs, FAST, tmp_path / "out")
     assert again.history == trained.history
     assert state_of(again) == state_of(trained)

@@ -22,7 +22,7 @@ def outputs(tmp_path):
     return {name: kind(uri=str(tmp_path / "task" / name)) for name, kind in made.items()}
 
 
-def test_what_kubeflow_sees():
+def test_component_specification():
     spec = component.component_spec
     artifacts = {name: one.type for name, one in spec.outputs.items()}
     assert artifacts == {

@@ -25,7 +25,7 @@ from emrys.components.validate.config import CHECKS, OnAnomaly, Severity, Valida
         ({"severity": {"drift": "fatal"}}, "validate: severity; expected error, warning, off, got 'fatal'"),
     ],
 )
-def test_what_cannot_be(settings, text):
+def test_impossible_values(settings, text):
     with pytest.raises(ConfigError) as error:
         ValidateConfig(**settings)
     assert str(error.value).startswith(text)

@@ -26,7 +26,7 @@ def test_jensen_shannon_by_hand():
     assert (found.measure, found.limit, found.exceeded) == ("js_distance", 0.1, True)
 
 
-def test_what_lies_outside_the_earlier_bins_is_another_value():
+def test_values_outside_the_earlier_bins_are_other_values():
     # P = (1/2, 1/2, 0), Q = (1/2, 0, 1/2), M = (1/2, 1/4, 1/4): both divergences are 1/2, so the distance is its root.
     found = drift("rating", [1.0, 2.0] * 500, [1.0, 3.0] * 500, pa.float32())["values"]
     assert found.distance == pytest.approx(math.sqrt(0.5))
@@ -78,7 +78,7 @@ def test_nulls():
     assert (found.before, found.now, found.distance, found.exceeded) == (0.0, 0.25, 0.25, True)
 
 
-def test_what_chance_reaches_is_no_drift():
+def test_chance_differences_are_no_drift():
     # With 40 rows on either side, shares of one and the same die differ by more than 0.05 nearly always.
     draw = np.random.default_rng(0)
     seen = []

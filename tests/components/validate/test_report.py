@@ -70,7 +70,7 @@ def test_distances_beyond_their_limit_are_bold(page):
     assert "0.400 (nulls)" in bold
 
 
-def test_what_the_columns_hold(page):
+def test_values_of_the_columns(page):
     assert "occupation text 0.0 % 1 artist: 100.0 %" in page.words
     assert "timestamp time 0.0 % 2,000 2001-09-09 to 2001-09-09, median 2001-09-09" in page.words
     assert "train 2,000" in page.words

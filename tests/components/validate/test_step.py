@@ -141,7 +141,7 @@ class TestInjectedDrift:
         assert validate(tmp_path, "second", previous="run", train=log(age=ages), config=config).verdict == "passed"
         assert not (tmp_path / "second.html").exists()
 
-    def test_what_stood_there_is_not_touched_by_a_run_that_stops(self, tmp_path, before):
+    def test_a_stopped_run_keeps_existing_files(self, tmp_path, before):
         fingerprint = before.fingerprint
         with pytest.raises(DataError):
             validate(tmp_path, "run", train=log(rating=[9.0, 1.0] * 1000))
@@ -202,7 +202,7 @@ MANY = [f"film {i}" for i in range(2000)]
          ("future", "timestamp", "a time is in the future", str(NOW + 86_401))),
     ],
 )  # fmt: skip
-def test_what_cannot_be_in_train(tmp_path, replaced, found):
+def test_impossible_training_values(tmp_path, replaced, found):
     later = {"valid": log(200, 1, NOW * 1000), "test": log(200, 2, NOW * 1000)} if "timestamp" in replaced else {}
     statistics = errors_of(tmp_path, train=log(**replaced), **later)
     first = next(one for one in statistics.findings if one["severity"] == "error")

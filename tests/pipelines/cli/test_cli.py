@@ -155,7 +155,7 @@ def test_compile_writes_what_kfp_loads_and_the_configuration_says(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_is_set_becomes_the_default_before_the_configuration(tmp_path, monkeypatch, capsys):
+def test_set_values_override_the_configuration(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("config.yaml").write_text("parameters: {epochs: 9, batch_size: 64}\n")
     settings = ["--set", "epochs=4", "--set", "tower_layers=[32, 16]", "--set", "registry=", "--set", "split=time"]

@@ -50,6 +50,6 @@ def test_images_that_no_registry_has_must_be_there(engine, tmp_path):
     assert engine == sorted([PREPROCESS_IMAGE, TRAIN_IMAGE, SERVE_IMAGE])  # the other one is pulled when it is needed
 
 
-def test_what_is_there_is_enough(engine, tmp_path):
+def test_present_files_are_enough(engine, tmp_path):
     DockerEngine(tmp_path, [PREPROCESS_IMAGE, "registry.example/own:1"])
     assert engine == [PREPROCESS_IMAGE]

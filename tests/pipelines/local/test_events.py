@@ -6,7 +6,7 @@ from emrys.components.events import emit
 from emrys.pipelines.local.events import Event, parse_event
 
 
-def test_what_a_step_emits_is_found_again_behind_the_indent_of_kfp(capsys):
+def test_events_are_found_behind_the_indent_of_kfp(capsys):
     emit("train", "progress", done=3, total=4, text="epoch 3")
     line = capsys.readouterr().err.rstrip("\n")
     expected = Event("train", "progress", {"done": 3, "total": 4, "text": "epoch 3"})
