@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -56,7 +57,7 @@ class TestClassNumbers:
             "weighted_metrics": [mm.NDCGAt(5), mm.TopKMetricsAggregator(mm.RecallAt(3), mm.MRRAt(10))],
         }
         expected = _evaluate(one_hot, weight, logits, **arguments)
-        assert {"ndcg_at_5", "recall_at_3", "mrr_at_10", "map_at_10"} <= set(expected)
+        assert {"weighted_ndcg_at_5", "weighted_recall_at_3", "weighted_mrr_at_10", "map_at_10"} <= set(expected)
         for target in (numbers, numbers[:, None], numbers.astype("float32")):
             assert _evaluate(target, weight, logits, **arguments) == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
@@ -146,7 +147,7 @@ class TestNames:
     def test_of_metrics(self):
         names = ["ndcg_at", "recall_at", "map", "mse"]
         found = _evaluate(ONE_HOT, metrics=[mm.MRRAt(2), "mean_absolute_error"], weighted_metrics=["mse"])
-        assert {"mrr_at_2", "mean_absolute_error", "mean_squared_error"} <= set(found)
+        assert {"mrr_at_2", "mean_absolute_error", "weighted_mean_squared_error"} <= set(found)
         wide = np.tile(LOGITS, 3)
         found = _evaluate(np.tile(ONE_HOT, 3), logits=wide, metrics=names)
         assert {"ndcg_at_10", "recall_at_10", "map_at_10", "mean_squared_error"} <= set(found)
@@ -211,6 +212,141 @@ class TestSeveralOutputs:
             metric = mm.RecallAt(2)
             metric.update_state(tf.one_hot(targets[column][:, 0], scores.shape[1]), scores)
             assert found[f"{output}/recall_at_2"] == pytest.approx(float(metric.result()))
+
+
+class TestMetricsPerOutput:
+    # x = 5 or -5, so that the predictions are 1 and 0 but for 0.0067: "click" is right in all four rows, "like" in one
+    # of four. The weights are 1, 1, 1 and 5, so that three eighths of "like" are wrong by weight.
+    X = np.array([[5.0], [-5.0], [5.0], [-5.0]], "float32")
+    TARGETS: ClassVar = {
+        "click": np.array([[1.0], [0.0], [1.0], [0.0]], "float32"),
+        "like": np.array([[0.0], [1.0], [0.0], [0.0]], "float32"),
+    }
+    WEIGHTS = np.array([1.0, 1.0, 1.0, 5.0], "float32")
+
+    def _found(self, outputs=None, **compiled):
+        outputs = mm.ParallelBlock(mm.BinaryOutput("like"), mm.BinaryOutput("click")) if outputs is None else outputs
+        model = mm.Model(mm.Filter("x"), mm.ConcatFeatures(), outputs)
+        model.build({"x": (None, 1)})
+        model.set_weights([np.ones((1, 1)), np.zeros(1)] * len(model.model_outputs))
+        model.compile(keras.optimizers.SGD(0.0), **compiled)
+        data = tf.data.Dataset.from_tensors(({"x": self.X}, self.TARGETS, self.WEIGHTS))
+        found = model.evaluate(data, return_dict=True, verbose=0)
+        assert set(model.fit(data, verbose=0).history) == set(found)
+        return {name: value for name, value in found.items() if "loss" not in name}
+
+    EXPECTED: ClassVar = {"click/binary_output/accuracy": 1.0, "like/binary_output/accuracy": 1 / 4}
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda accuracy: accuracy(),
+            lambda accuracy: [accuracy()],
+            lambda accuracy: (accuracy(),),
+            lambda accuracy: [[accuracy()], [accuracy()]],
+            lambda accuracy: ((accuracy(),), (accuracy(),)),
+            lambda accuracy: [accuracy(), [accuracy()]],
+            lambda accuracy: {"click/binary_output": accuracy(), "like/binary_output": [accuracy()]},
+            lambda accuracy: {"click": (accuracy(),), "like": accuracy()},
+        ],
+    )
+    def test_forms(self, make):
+        metrics = make(lambda: keras.metrics.BinaryAccuracy(name="accuracy"))
+        assert self._found(metrics=metrics) == pytest.approx(self.EXPECTED)
+
+    def test_nested_lists_are_in_the_order_of_the_names(self):
+        found = self._found(metrics=[["binary_accuracy"], ("mse", "binary_accuracy")])
+        # 0.0066929 is sigmoid(-5): its square where "click" is right, three times the square of its complement
+        assert found == pytest.approx(
+            {
+                "click/binary_output/binary_accuracy": 1.0,
+                "like/binary_output/binary_accuracy": 1 / 4,
+                "like/binary_output/mean_squared_error": (3 * 0.9933071**2 + 0.0066929**2) / 4,
+            }
+        )
+
+    @pytest.mark.parametrize(
+        "metrics",
+        [
+            "AUC",
+            keras.metrics.AUC,
+            ["AUC"],
+            [["AUC"], ["AUC"]],
+            {"click": keras.metrics.AUC(), "like": keras.metrics.AUC()},
+        ],
+    )
+    def test_names_carry_no_number(self, metrics):
+        # "like": the only positive has the lower prediction, as one of three negatives: (0 + 0 + 0.5) / 3
+        expected = {"click/binary_output/auc": 1.0, "like/binary_output/auc": 1 / 6}
+        assert self._found(metrics=metrics) == pytest.approx(expected, abs=1e-3)
+
+    def test_two_metrics_of_one_kind_in_one_output(self):
+        found = self._found(mm.BinaryOutput("click"), metrics=["AUC", "AUC"])
+        assert len(found) == 2
+        found = self._found(metrics={"click": [keras.metrics.AUC(), keras.metrics.AUC()]})
+        assert len(found) == 2
+        assert "click/binary_output/auc" in found
+
+    def test_weighted_metrics_have_names_of_their_own(self):
+        accuracy = keras.metrics.BinaryAccuracy(name="accuracy")
+        found = self._found(metrics=[accuracy], weighted_metrics=[accuracy])
+        assert found == pytest.approx(
+            {
+                **self.EXPECTED,
+                "click/binary_output/weighted_accuracy": 1.0,
+                "like/binary_output/weighted_accuracy": 5 / 8,
+            }
+        )
+
+    def test_weighted_metrics_of_one_output(self):
+        found = self._found(mm.BinaryOutput("like"), metrics=["binary_accuracy"], weighted_metrics="binary_accuracy")
+        assert found == pytest.approx({"binary_accuracy": 1 / 4, "weighted_binary_accuracy": 5 / 8})
+
+    def test_weighted_metrics_of_the_first_generation(self):
+        # As Keras 2 does it: the prefix only where names would be the same.
+        with pytest.warns(DeprecationWarning, match="BinaryOutput"):
+            tasks = mm.ParallelPredictionBlock(
+                mm.BinaryClassificationTask("click"), mm.BinaryClassificationTask("like")
+            )
+        accuracy = keras.metrics.BinaryAccuracy(name="accuracy")
+        found = self._found(tasks, metrics=[accuracy], weighted_metrics=[accuracy, "mse"])
+        like = {name: value for name, value in found.items() if name.startswith("like")}
+        assert like == pytest.approx(
+            {
+                "like/binary_classification_task_accuracy": 1 / 4,
+                "like/binary_classification_task_weighted_accuracy": 5 / 8,
+                "like/binary_classification_task_mean_squared_error": (3 * 0.9933071**2 + 5 * 0.0066929**2) / 8,
+            }
+        )
+
+    @pytest.mark.parametrize("metrics", [[["mse"]], [["mse"], ["mse"], ["mse"]]])
+    def test_nested_lists_of_another_number(self, metrics):
+        with pytest.raises(
+            ConfigError, match=r"compile: metrics has a list .*expected 2 entries, for click/binary_output, like/"
+        ):
+            self._found(metrics=metrics)
+
+    def test_weighted_metrics_of_an_unknown_output(self):
+        with pytest.raises(ConfigError, match="compile: weighted_metrics names 'buy'"):
+            self._found(weighted_metrics={"buy": "mse"})
+
+    def test_two_outputs_on_one_target(self):
+        outputs = mm.ParallelBlock(mm.BinaryOutput("click"), mm.RegressionOutput("click"))
+        found = self._found(outputs, metrics={"click": "mse"})
+        # the regression predicts x itself: (4 * 4 + 5 * 5) / 2
+        assert found == pytest.approx(
+            {
+                "click/binary_output/mean_squared_error": 0.0066929**2,
+                "click/regression_output/mean_squared_error": (16 + 25) / 2,
+            },
+            rel=1e-4,
+        )
+
+    def test_two_outputs_of_one_name(self):
+        outputs = mm.ParallelBlock({"a": mm.BinaryOutput("click"), "b": mm.BinaryOutput("click")})
+        with pytest.raises(ConfigError, match=r"two outputs have one name; .*Give name= to an output"):
+            self._found(outputs)
 
 
 class TestTrainMetricsSteps:

@@ -125,4 +125,4 @@ class TestInAModel:
         found = self._found(*data, post=post, metrics=["binary_accuracy"], weighted_metrics=["mse"])
         assert found["binary_accuracy"] == 1.0
         # squared errors 0.1255594, -, 0.0961158: (0.1255594 + 3 * 0.0961158) / 4 = 0.1034767
-        assert found["mean_squared_error"] == pytest.approx(0.1034767, abs=1e-6)
+        assert found["weighted_mean_squared_error"] == pytest.approx(0.1034767, abs=1e-6)

@@ -164,7 +164,7 @@ def test_metrics_of_recommended_items_and_weights():
     # All three get 30 and 10: 2 of 50 items; 2 of 3 are found, the first one at once.
     assert found["item_coverage_at_2"] == pytest.approx(2 / 50)
     assert found["recall_at_2"] == pytest.approx(2 / 3)
-    assert found["first_1"] == pytest.approx(3 / 5)
+    assert found["weighted_first_1"] == pytest.approx(3 / 5)
 
 
 def test_a_right_item_that_is_left_out_is_not_found():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,21 +24,26 @@ from emrys.blocks.metrics import (
 from emrys.blocks.outputs.model_output import ModelOutput
 from emrys.blocks.retrieval.top_k_layer import TopKPrediction, hits, with_relevance
 from emrys.blocks.retrieval.top_k_output import TopKOutput
-from emrys.blocks.utils.registry import Registry
+from emrys.blocks.utils.registry import Registry, camelcase_to_snakecase
 
 
 class CompiledLossAndMetrics:
     """The losses and metrics of all outputs of a compiled model.
 
     With one output, metrics keep their names; with several, they are called `<output>/<metric>` (`<task>_<metric>` for
-    a task of the first generation), and each output's loss is reported as `<output>_loss`.
+    a task of the first generation), and each output's loss is reported as `<output>_loss`. Weighted metrics are called
+    `weighted_<metric>`; those of the first generation only if they would be called like another one otherwise.
 
     Args:
         outputs: The model's outputs.
         loss: One loss for all, or a dictionary by output or target. Default: each output's own.
-        metrics: A list for all, or a dictionary by output or target. Default: each output's own.
+        metrics: A metric or a list, of which each output gets a copy; a list with a list for each output, in the order
+            of their names; or a dictionary by output or target. Default: each output's own.
         weighted_metrics: The same, for metrics that take sample weights. Default: none.
         loss_weights: Weight of each output's loss, by output or target. Default: 1.
+
+    Raises:
+        ConfigError: if two outputs have one name, or an argument does not fit the outputs.
     """
 
     def __init__(
@@ -56,8 +62,21 @@ class CompiledLossAndMetrics:
             "loss_weights": loss_weights,
         }
         self._outputs = {output.task_name: output for output in outputs}
+        #: Whether Keras computes loss and metrics: those of a model without outputs.
+        self.by_keras = not outputs and loss is not None
         several = len(outputs) > 1
-        for argument, value in (("loss", loss), ("metrics", metrics), ("loss_weights", loss_weights)):
+        if len(self._outputs) < len(outputs):
+            raise ConfigError(
+                "compile: two outputs have one name",
+                expected="different names",
+                got=", ".join(output.task_name for output in outputs),
+                fix="Give name= to an output.",
+            )
+        metrics, weighted_metrics = (
+            self._by_output(argument, value)
+            for argument, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics))
+        )
+        for argument, value in self.arguments.items() if outputs else ():
             self._check_names(argument, value)
         self._losses = {
             name: get_loss(_value_for_output(loss, output, output.default_loss))
@@ -71,11 +90,29 @@ class CompiledLossAndMetrics:
         for name, output in self._outputs.items():
             prefix = f"{name}{output.metric_separator}" if several else ""
             default = output.create_default_metrics() if metrics is None else []
-            self._metrics[name] = get_metrics(_value_for_output(metrics, output, default), prefix)
-            self._weighted[name] = get_metrics(_value_for_output(weighted_metrics, output, []), prefix)
+            unweighted = get_metrics(_value_for_output(metrics, output, default), unnumbered=several)
+            self._metrics[name] = [_renamed(metric, prefix) for metric in unweighted]
+            weighted = get_metrics(_value_for_output(weighted_metrics, output, []), unnumbered=several)
+            self._weighted[name] = [_weighted(metric, prefix, self._metrics[name], output) for metric in weighted]
         self._output_losses = {name: keras.metrics.Mean(name=f"{name}_loss") for name in self._outputs if several}
         self._regularization = keras.metrics.Mean(name="regularization_loss")
         self._last_loss = _LastValue(name="loss_batch")
+
+    def _by_output(self, argument: str, value: Any) -> Any:
+        """Metrics by output if they are a list with a list for each output; otherwise unchanged."""
+        if (
+            not self._outputs
+            or not isinstance(value, (list, tuple))
+            or not any(isinstance(each, (list, tuple)) for each in value)
+        ):
+            return value
+        if len(value) != len(self._outputs):
+            raise ConfigError(
+                f"compile: {argument} has a list for each output",
+                expected=f"{len(self._outputs)} entries, for {', '.join(sorted(self._outputs))}",
+                got=str(len(value)),
+            )
+        return dict(zip(sorted(self._outputs), value, strict=True))
 
     def _check_names(self, argument: str, value: Any) -> None:
         if not isinstance(value, Mapping):
@@ -91,7 +128,7 @@ class CompiledLossAndMetrics:
         metrics = [*self._output_losses.values()]
         for name in self._outputs:
             metrics += [*self._metrics[name], *self._weighted[name]]
-        return [*metrics, self._regularization, self._last_loss]
+        return [] if self.by_keras else [*metrics, self._regularization, self._last_loss]
 
     def loss(
         self,
@@ -153,6 +190,13 @@ class CompiledLossAndMetrics:
 
 def _prediction(output: ModelOutput, y: Any, y_pred: Any, sample_weight: Any, features: Any) -> Prediction:
     """The prediction of `output` with its target and sample weights."""
+    if isinstance(y_pred, Mapping) and output.task_name not in y_pred:
+        raise ConfigError(
+            f"the model returns no prediction of {output.task_name}",
+            expected=f"a dictionary with {output.task_name!r}",
+            got=", ".join(map(repr, y_pred)),
+            fix="Call the branches of the outputs by their task names.",
+        )
     outputs = y_pred[output.task_name] if isinstance(y_pred, Mapping) else y_pred
     if isinstance(outputs, Prediction):
         prediction = output.weighted(outputs, sample_weight)
@@ -331,21 +375,45 @@ def get_metric(metric: Any) -> keras.metrics.Metric:
     return keras.metrics.MeanMetricWrapper(fn=resolved, name=getattr(resolved, "__name__", "metric"))
 
 
-def get_metrics(metrics: Any, prefix: str) -> list[keras.metrics.Metric]:
+def get_metrics(metrics: Any, unnumbered: bool = False) -> list[keras.metrics.Metric]:
     """Returns the metrics of one output.
 
     Args:
         metrics: One metric or a list: names, functions, metrics.
-        prefix: Prefix of their names, for models with several outputs; with "" the metrics are not copied.
+        unnumbered: Whether metrics lose the number by which Keras distinguishes those that were created without a name
+            ("auc_1"). Default: only those of which `metrics` holds the names or classes.
     """
-    resolved = [get_metric(metric) for metric in (metrics if isinstance(metrics, (list, tuple)) else [metrics])]
-    return [_prefixed(metric, prefix) for metric in resolved] if prefix else resolved
+    resolved: list[keras.metrics.Metric] = []
+    for metric in metrics if isinstance(metrics, (list, tuple)) else [metrics]:
+        created = get_metric(metric)
+        name = camelcase_to_snakecase(type(created).__name__)
+        numbered = re.fullmatch(rf"{name}_\d+", created.name) and not isinstance(created, RankingMetric)
+        if numbered and (unnumbered or created is not metric) and name not in {each.name for each in resolved}:
+            created = type(created).from_config({**created.get_config(), "name": name})
+        resolved.append(created)
+    return resolved
 
 
-def _prefixed(metric: keras.metrics.Metric, prefix: str) -> keras.metrics.Metric:
+def _weighted(
+    metric: keras.metrics.Metric, prefix: str, metrics: list[keras.metrics.Metric], output: ModelOutput
+) -> keras.metrics.Metric:
+    """A weighted metric under its name in the results."""
+    taken = {name for each in metrics for name in _result_names(each)}
+    collides = any(prefix + name in taken for name in _result_names(metric))
+    return _renamed(metric, prefix + ("" if output.first_generation and not collides else "weighted_"))
+
+
+def _result_names(metric: keras.metrics.Metric) -> list[str]:
+    return [each.name for each in getattr(metric, "topk_metrics", [metric])]
+
+
+def _renamed(metric: keras.metrics.Metric, prefix: str) -> keras.metrics.Metric:
+    """A copy of a metric whose name begins with `prefix`; the metric itself for an empty one."""
+    if not prefix:
+        return metric
     if isinstance(metric, TopKMetricsAggregator):
         # Its results have the names of its inner metrics.
-        inner = [_prefixed(each, prefix) for each in metric.topk_metrics]
+        inner = [_renamed(each, prefix) for each in metric.topk_metrics]
         return TopKMetricsAggregator(*inner, pre_sorted=metric.pre_sorted, name=prefix + metric.name)
     config = metric.get_config()
     # Not `metric.name`: ranking metrics append their cut-off to the `name` argument.

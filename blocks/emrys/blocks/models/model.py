@@ -12,7 +12,7 @@ import tensorflow as tf
 from merlin.schema import Schema
 
 from emrys.blocks.core.block import Block
-from emrys.blocks.core.calling import Shape, StepContext, build_layers, call_layer, has_targets, shape_behind
+from emrys.blocks.core.calling import Shape, StepContext, as_shape, build_layers, call_layer, has_targets, shape_behind
 from emrys.blocks.core.features import BatchSchema, prepare, prepared_shape
 from emrys.blocks.core.gather import distinct_rows, use_gather_nd
 from emrys.blocks.core.model_context import ModelContext
@@ -58,7 +58,9 @@ class Model(keras.Model):
     and the metrics (`compute_metrics`). Data preparation is in `fit_data`, losses and metrics in `compiled_metrics`,
     frozen blocks in `freezing`, files in `saving`.
 
-    A subclass may implement `call` instead of passing blocks, and then defines `model_outputs`.
+    A subclass may implement `call` instead of passing blocks: its layers are attributes, and what `call` returns is
+    compared with the targets of the outputs among them. Without an output, `compile` takes a loss and metrics as in
+    Keras.
 
     Args:
         *blocks: The blocks, from the inputs to the outputs.
@@ -160,12 +162,18 @@ class Model(keras.Model):
         """The schema of the constructor; without one, the columns that the blocks read."""
         if self._schema is not None:
             return self._schema
-        schemas = (getattr(block, "schema", None) for block in self._chain())
-        return next((schema for schema in schemas if schema is not None), None)
+        schemas = [getattr(block, "schema", None) for block in self._parts()]
+        known = [schema for schema in schemas if schema is not None]
+        if self.blocks:
+            return next(iter(known), None)
+        columns = {column.name: column for schema in known for column in schema}
+        return Schema(list(columns.values())) if known else None
 
     @property
     def model_outputs(self) -> list[ModelOutput]:
         """The outputs of the model."""
+        if not self.blocks:
+            return [layer for layer in layers_inside(self._parts()) if isinstance(layer, ModelOutput)]
         last = self.last
         inner = last.parallel_values if isinstance(last, ParallelBlock) else [getattr(last, "last", last)]
         return [output for output in inner if isinstance(output, ModelOutput)]
@@ -181,7 +189,8 @@ class Model(keras.Model):
         if schema is None:
             return None
         targets = [output.target for output in self.model_outputs]
-        schemas = (getattr(block, "schema", None) for block in self._chain()[:-1])
+        parts = self._parts()[:-1] if self.blocks else self._parts()
+        schemas = (getattr(block, "schema", None) for block in parts)
         read = {name for each in schemas if each is not None for name in each.column_names}
         if read.intersection(targets):
             read -= set(select_targets(schema).column_names)
@@ -230,7 +239,7 @@ class Model(keras.Model):
         Raises:
             ConfigError: if there is none of a name.
         """
-        return blocks_by_name(self._chain(), block_names)
+        return blocks_by_name(self._parts(), block_names)
 
     def get_sample_inputs(self, batch_size: int | None = None) -> dict[str, Any]:
         """Returns a random batch that fits the schema.
@@ -252,12 +261,16 @@ class Model(keras.Model):
     def _chain(self) -> list[keras.layers.Layer]:
         return [layer for layer in (self.pre, *self.blocks, self.post) if layer is not None]
 
+    def _parts(self) -> list[keras.layers.Layer]:
+        """The chain or, in a subclass with a `call` of its own, its layers."""
+        return self._chain() or list(self.layers)
+
     def build(self, input_shape: Shape) -> None:
         """Builds all blocks for a batch of `input_shape`."""
         for output in self.model_outputs:
             for layer in (output.to_call, *getattr(output.to_call, "layers", ())):
                 if isinstance(layer, ItemsPredictionWeightTying):
-                    layer.tie(embedding_tables(self._chain()))
+                    layer.tie(embedding_tables(self._parts()))
         shape = prepared_shape(input_shape) if self.prep_features else input_shape
         if self._batch_schema is not None and self._batch_transform is None:
             shape = self._batch_schema.select(shape)
@@ -265,6 +278,18 @@ class Model(keras.Model):
         if self._frozen_layers is not None:
             self._frozen_layers.apply()
         self.built = True
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Builds a loaded model; one with a `call` of its own by a call on random features."""
+        if self.blocks:
+            super().build_from_config(config)
+            return
+        shapes = as_shape(config["input_shape"])
+        if not isinstance(shapes, dict):
+            self(tf.zeros([size or 2 for size in shapes]))
+            return
+        columns = {} if self.input_schema is None else self.get_sample_inputs()
+        self({name: columns.get(name, tf.zeros([size or 2 for size in shape])) for name, shape in shapes.items()})
 
     def prepared(self, features: Mapping[str, tf.Tensor] | None) -> Any:
         """Returns the features in the form that blocks take."""
@@ -357,15 +382,15 @@ class Model(keras.Model):
             **kwargs,
         }
         chosen = chosen_optimizer(optimizer, self, scale_loss=options.get("auto_scale_loss", True))
-        super().compile(optimizer=chosen, **options)
         self._compile_options = options
-        self._compiled = CompiledLossAndMetrics(
-            self.model_outputs,
-            loss=loss,
-            metrics=metrics,
-            weighted_metrics=weighted_metrics,
-            loss_weights=getattr(self.last, "loss_weights", None) or None if loss_weights is None else loss_weights,
-        )
+        arguments: dict[str, Any] = {
+            "loss": loss,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "loss_weights": getattr(self.last, "loss_weights", None) or None if loss_weights is None else loss_weights,
+        }
+        self._compiled = CompiledLossAndMetrics(self.model_outputs, **arguments)
+        super().compile(optimizer=chosen, **(arguments if self._compiled.by_keras else {}), **options)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Trains on a batch.
@@ -379,8 +404,7 @@ class Model(keras.Model):
         features, targets, weights = self._unpack(data, training=True)
         with use_gather_nd(not self.jit_compile):
             with tf.GradientTape() as tape:
-                context = StepContext(targets, check_columns=self._batch_transform is None)
-                outputs = call_layer(self, features, training=True, context=context)
+                outputs = self._step(features, targets, training=True)
                 loss = self.compute_loss(features, targets, outputs, weights, training=True)
                 scaled_loss = self.optimizer.scale_loss(loss)
             variables = self.trainable_weights
@@ -388,22 +412,38 @@ class Model(keras.Model):
                 gradients = distinct_rows(tape.gradient(scaled_loss, variables), self.optimizer)
                 self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         self._update_mean_loss(loss, features)
-        self._compiled_parts.update_every(self._train_metrics_steps, targets, outputs, weights, self.prepared(features))
+        compiled = self._compiled_parts
+        if compiled.by_keras:
+            return self.compute_metrics(features, targets, outputs, weights)
+        compiled.update_every(self._train_metrics_steps, targets, outputs, weights, self.prepared(features))
         return self.get_metrics_result()
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Evaluates a batch; blocks get its targets and `testing=True`."""
         features, targets, weights = self._unpack(data, testing=True)
-        context = StepContext(targets, testing=True, check_columns=self._batch_transform is None)
-        outputs = call_layer(self, features, training=False, context=context)
+        outputs = self._step(features, targets, testing=True)
         self._update_mean_loss(self.compute_loss(features, targets, outputs, weights, training=False), features)
         return self.compute_metrics(features, targets, outputs, weights)
 
     def predict_step(self, data: Any) -> Any:
         """Predicts for a batch."""
         features, _, _ = self._unpack(data)
-        context = StepContext(check_columns=self._batch_transform is None)
-        return call_layer(self, features, training=False, context=context)
+        return self._step(features)
+
+    def _step(self, features: Any, targets: Any = None, training: bool = False, testing: bool = False) -> Any:
+        """Calls the model on a batch, with the arguments that its `call` takes."""
+        mode: dict[str, Any] = {"training": training}
+        if self.blocks:
+            mode["context"] = StepContext(targets, testing, check_columns=self._batch_transform is None)
+        else:
+            mode.update(testing=testing or None, targets=self._targets_by_name(targets))
+        return call_layer(self, features, **mode)
+
+    def _targets_by_name(self, targets: Any) -> _Targets | None:
+        if targets is None or isinstance(targets, Mapping):
+            return None if targets is None else _Targets(targets)
+        names = [output.target or output.task_name for output in self.model_outputs]
+        return _Targets({name: targets for name in names or ["target"]})
 
     def compute_loss(
         self,
@@ -414,6 +454,8 @@ class Model(keras.Model):
         training: bool = True,
     ) -> Any:
         """Returns the loss of a batch: the weighted sum of the outputs' losses, plus regularization."""
+        if self._compiled_parts.by_keras:
+            return super().compute_loss(x, _as_predicted(y, y_pred), y_pred, sample_weight, training)
         return self._compiled_parts.loss(y, y_pred, sample_weight, self.prepared(x), self.losses)
 
     def compute_metrics(
@@ -424,6 +466,8 @@ class Model(keras.Model):
         sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
     ) -> dict[str, Any]:
         """Updates the metrics with a batch and returns their values."""
+        if self._compiled_parts.by_keras:
+            return super().compute_metrics(x, _as_predicted(y, y_pred), y_pred, sample_weight)
         self._compiled_parts.update(y, y_pred, sample_weight, self.prepared(x))
         return self.get_metrics_result()
 
@@ -689,7 +733,7 @@ class Model(keras.Model):
 
     def _freezer(self) -> Freezer:
         if self._frozen_layers is None:
-            self._frozen_layers = Freezer(self._chain())
+            self._frozen_layers = Freezer(self._parts())
         return self._frozen_layers
 
     @property
@@ -799,6 +843,8 @@ class Model(keras.Model):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns the shape of the predictions."""
+        if not self.blocks:
+            return super().compute_output_shape(input_shape)
         shape = prepared_shape(input_shape) if self.prep_features else input_shape
         return shape_behind(self._chain(), shape)
 
@@ -825,7 +871,7 @@ class Model(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        with sharing(shared_layers(self._chain())):
+        with sharing(shared_layers(self._parts())):
             return {
                 "name": self.name,
                 "context": to_config(self.context),
@@ -848,6 +894,16 @@ class Model(keras.Model):
         if frozen:
             model._freezer().freeze_indices(frozen)
         return model
+
+
+class _Targets(dict[str, Any]):
+    """Targets by name as one value: in a `**kwargs`, Keras refuses a dictionary of tensors beside flags."""
+
+
+def _as_predicted(targets: Any, predictions: Any) -> Any:
+    """The only target by itself if the prediction is one tensor, as Keras compares them."""
+    alone = isinstance(targets, Mapping) and len(targets) == 1 and not isinstance(predictions, Mapping)
+    return next(iter(targets.values())) if alone else targets
 
 
 def _by_target(outputs: Any) -> dict[str | None, Any]:
