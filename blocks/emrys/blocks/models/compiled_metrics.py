@@ -24,7 +24,7 @@ from emrys.blocks.metrics import (
 from emrys.blocks.outputs.model_output import ModelOutput
 from emrys.blocks.retrieval.top_k_layer import TopKPrediction, hits, with_relevance
 from emrys.blocks.retrieval.top_k_output import TopKOutput
-from emrys.blocks.utils.registry import Registry, camelcase_to_snakecase
+from emrys.blocks.utils.registry import Registry
 
 
 class CompiledLossAndMetrics:
@@ -386,8 +386,8 @@ def get_metrics(metrics: Any, unnumbered: bool = False) -> list[keras.metrics.Me
     resolved: list[keras.metrics.Metric] = []
     for metric in metrics if isinstance(metrics, (list, tuple)) else [metrics]:
         created = get_metric(metric)
-        name = camelcase_to_snakecase(type(created).__name__)
-        numbered = re.fullmatch(rf"{name}_\d+", created.name) and not isinstance(created, RankingMetric)
+        name = re.sub(r"_\d+$", "", created.name)
+        numbered = name != created.name and name.replace("_", "") == type(created).__name__.lower()
         if numbered and (unnumbered or created is not metric) and name not in {each.name for each in resolved}:
             created = type(created).from_config({**created.get_config(), "name": name})
         resolved.append(created)
