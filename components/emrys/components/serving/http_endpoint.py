@@ -30,7 +30,7 @@ from emrys.components.serving.http_messages import as_json, read_request, write_
 from emrys.components.serving.server import reachable
 
 #: Most bytes of a body, also after decompression.
-MAX_BODY = 16 << 20
+MAX_BODY = 8 << 20
 
 #: Seconds in which a body must arrive.
 BODY_TIMEOUT = 60.0
@@ -71,7 +71,7 @@ class HttpEndpoint:
 
     Args:
         grpc_url: Host and port of the server.
-        max_body: Most bytes of a body. Default: 16 MiB.
+        max_body: Most bytes of a body. Default: 8 MiB.
         body_timeout: Seconds in which a body must arrive. Default: 60.
     """
 
@@ -161,6 +161,10 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except DataError as error:
         return _error(400, str(error))
+    except web.RequestPayloadError as error:
+        response = _error(400, f"the body cannot be read ({error})")
+        response.force_close()
+        return response
     except TimeoutError:
         return _error(408, "the body did not arrive in time")
     except grpc.aio.AioRpcError as error:

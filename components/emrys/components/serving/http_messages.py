@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from tritonclient.grpc import service_pb2
 from tritonclient.utils import triton_to_np_dtype
@@ -135,7 +134,7 @@ def as_json(message: Message) -> dict[str, Any]:
     }
 
 
-def _field(field: FieldDescriptor, value: Any) -> Any:
+def _field(field: Any, value: Any) -> Any:
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
         inner = field.message_type.fields_by_name["value"]
         return {str(key): _single(inner, one) for key, one in value.items()}
@@ -144,7 +143,7 @@ def _field(field: FieldDescriptor, value: Any) -> Any:
     return _single(field, value)
 
 
-def _single(field: FieldDescriptor, value: Any) -> Any:
+def _single(field: Any, value: Any) -> Any:
     if field.message_type is not None:
         return as_json(value)
     if field.enum_type is not None:

@@ -38,7 +38,7 @@ def test_an_approximate_index_is_a_file_of_faiss_and_looks_at_as_many_lists(tmp_
     np.testing.assert_array_equal(np.load(tmp_path / "index" / "candidates.npy", allow_pickle=False), VECTORS)
 
 
-def test_what_is_no_index_is_refused(tmp_path):
+def test_an_invalid_index_is_refused(tmp_path):
     write_index(mm.BruteForce(k=2).index(VECTORS, IDS), tmp_path / "index")
     (tmp_path / "index" / "ids.npy").write_bytes(b"\x93NUMPY")
     with pytest.raises(ArtifactError, match=r"ids\.npy: a file of the index is damaged"):

@@ -25,7 +25,7 @@ def test_it_applies_the_workflow_of_its_folder(models):
     np.testing.assert_allclose(columns["release_year"].ravel(), [0.9, -4.0, 6.0, 0.5, 0.5], rtol=1e-6)
 
 
-def test_what_is_no_request_is_refused():
+def test_an_invalid_request_is_refused():
     step = TransformStep(make_workflow())
     columns = pack(ROWS, step.inputs)
     with pytest.raises(DataError, match="column 'gender': an input is missing"):
