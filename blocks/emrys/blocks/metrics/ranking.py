@@ -45,15 +45,20 @@ def checked_labels(metric: str, labels: tf.Tensor, graded: bool) -> Any:
         ConfigError: if they are not; a graph raises `tf.errors.InvalidArgumentError` instead, and XLA drops the check.
     """
     valid = ops.all(labels >= 0 if graded else ops.logical_or(ops.equal(labels, 0), ops.equal(labels, 1)))
-    expected = "labels from 0" if graded else "labels 0 and 1"
-    fix = None if graded else "Use NDCGAt for graded relevance, or make the labels binary."
-    error = ConfigError(f"{metric} got labels that it is not defined for", expected=expected, fix=fix)
     if tf.executing_eagerly():
         if not valid:
-            raise error
+            raise _label_error(metric, graded)
         return labels
-    with tf.control_dependencies([tf.debugging.Assert(valid, [str(error)])]):
+    with tf.control_dependencies([tf.debugging.Assert(valid, [str(_label_error(metric, graded))])]):
         return tf.identity(labels)
+
+
+def _label_error(metric: str, graded: bool) -> ConfigError:
+    return ConfigError(
+        f"{metric} got labels that it is not defined for",
+        expected="labels from 0" if graded else "labels 0 and 1",
+        fix=None if graded else "Use NDCGAt for graded relevance, or make the labels binary.",
+    )
 
 
 def checked_positive(what: str, value: Any) -> int:
