@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import resource
 import signal
 import socket
 import subprocess
@@ -16,8 +17,9 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
+import tritonclient.grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
-from tritonclient.utils import np_to_triton_dtype
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from emrys.blocks.errors import ConfigError, ServingError
 from emrys.components.serving.client import EnsembleClient, predict
@@ -179,6 +181,50 @@ def test_a_claimed_shape_that_no_memory_holds_gets_an_error(server, model, rows,
     with pytest.raises(grpc.RpcError, match=message):
         claimed(server, ROWS[:rows], model, "genres", shape)
     np.testing.assert_allclose(predict(server.grpc_url, ROWS), expected_scores(ROWS), atol=1e-6)
+
+
+def test_eight_http_requests_that_claim_a_thousand_million_rows_cost_nothing(server):
+    """Triton's own endpoint takes 8 GB for each before it looks at the data."""
+    one = {"name": "userId", "datatype": "INT64", "shape": [10**9, 1], "data": [1]}
+    body = json.dumps({"inputs": [one]}).encode()
+    before = memory_of(server)
+
+    def ask(_):
+        connection = http.client.HTTPConnection(server.http_url, timeout=20)
+        connection.request("POST", "/v2/models/ranking/infer", body)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())["error"], memory_of(server)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(8)))
+    for status, error, memory in answers:
+        assert status == 400
+        assert "expected 1000000000 values for the shape [1000000000, 1], got 1" in error
+        assert memory < before + 500e6
+
+
+def memory_of(server):
+    """Resident bytes of all processes of a server."""
+    pages = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if server._folder.name.encode() in (folder / "cmdline").read_bytes():
+                pages += int((folder / "statm").read_text().split()[1])
+        except OSError:
+            continue
+    return pages * resource.getpagesize()
+
+
+def test_clients_cannot_change_the_server(server):
+    with tritonclient.grpc.InferenceServerClient(server.grpc_url) as client:
+        for change in (
+            lambda: client.register_system_shared_memory("region", "/psm", 1 << 40),
+            lambda: client.update_log_settings({"log_verbose_level": 1}),
+            lambda: client.update_trace_settings(settings={"trace_rate": "1"}),
+            lambda: client.unload_model("ranking"),
+        ):
+            with pytest.raises(InferenceServerException, match=r"restricted|explicit model load"):
+                change()
 
 
 @pytest.mark.parametrize("body", [b"", b"garbage", b"{}", b'{"inputs": [{"name": "userId"}]}'])

@@ -8,7 +8,14 @@ import pytest
 
 from emrys.blocks.errors import DataError
 from emrys.blocks.workflow import NULL_INT, FittedWorkflow
-from emrys.components.serving.backends.batching import RAW_PADDING, TRANSFORMED_PADDING, answer, join, split
+from emrys.components.serving.backends.batching import (
+    RAW_PADDING,
+    TRANSFORMED_PADDING,
+    answer,
+    companies,
+    join,
+    split,
+)
 from emrys.components.serving.backends.transform_step import TransformStep
 from emrys.components.serving.packing import pack
 
@@ -68,6 +75,22 @@ def test_one_request_is_computed_once_even_when_it_fails():
     assert isinstance(answer(step, [request(13)])[0], ArithmeticError)
     assert step.batches == [1]
     assert answer(step, []) == []
+
+
+def test_a_long_list_does_not_pad_a_thousand_rows():
+    """One request of a million ids beside rows of 1: together they would be 1,001 million elements."""
+    step = Halves()
+    answers = answer(step, [request(*[6] * 1000), request(2, width=1_000_000), request(4, width=3)])
+    assert step.batches == [1001, 1]
+    assert [part["sum"].ravel().tolist() for part in answers[1:]] == [[1_000_000], [3]]
+    assert answers[0]["half"].ravel().tolist() == [3] * 1000
+
+
+def test_companies_stay_together_where_padding_is_small():
+    assert companies([request(1, width=9), request(2), request(*range(500), width=2000)]) == [[0, 1, 2]]
+    assert companies([request(1, width=700_000), request(2, width=800_000)]) == [[0, 1]]
+    assert companies([request(1, width=800_000), request(*[2] * 8), request(3)]) == [[1, 2], [0]]
+    assert companies([]) == []
 
 
 def test_join_pads_raw_lists_with_null_and_transformed_ones_with_0():

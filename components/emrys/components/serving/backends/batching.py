@@ -19,6 +19,13 @@ RAW_PADDING: Mapping[str, object] = {"i": NULL_INT, "f": np.nan, "O": b""}
 TRANSFORMED_PADDING: Mapping[str, object] = {"i": PADDING, "f": 0.0, "O": b""}
 
 
+#: Most elements of a joined batch that has more padding than `MOST_PADDING` allows.
+MOST_PADDED = 1 << 20
+
+#: Most elements of a joined batch for each element that arrived.
+MOST_PADDING = 4
+
+
 class BatchStep(Protocol):
     """A step that computes each row of a batch independently.
 
@@ -36,10 +43,10 @@ class BatchStep(Protocol):
 
 
 def answer(step: BatchStep, requests: Sequence[Columns]) -> list[Columns | Exception]:
-    """Answers several requests with one call of `step`; each gets its own result or error.
+    """Answers several requests together; each gets its own result or error.
 
     Requests that fail the check are excluded from the batch. If the batch fails, each request is computed on its own,
-    so that one cannot fail the others.
+    so that one cannot fail the others. A request whose long lists would pad those of the others is computed apart.
 
     Args:
         step: The step that computes a batch.
@@ -50,10 +57,35 @@ def answer(step: BatchStep, requests: Sequence[Columns]) -> list[Columns | Excep
     """
     answers: list[Columns | Exception] = [_checked(step, request) for request in requests]
     good = [index for index, request in enumerate(answers) if not isinstance(request, Exception)]
-    results = _together(step, [requests[index] for index in good])
-    for index, result in zip(good, results, strict=True):
-        answers[index] = result
+    for company in companies([requests[index] for index in good]):
+        members = [good[position] for position in company]
+        results = _together(step, [requests[index] for index in members])
+        for index, result in zip(members, results, strict=True):
+            answers[index] = result
     return answers
+
+
+def companies(requests: Sequence[Columns]) -> list[list[int]]:
+    """Groups requests so that padding cannot make a batch much larger than what arrived.
+
+    Lists are padded to the longest of a batch: a request with one list of a million ids, joined with a thousand rows,
+    would be a thousand million ids.
+
+    Args:
+        requests: Columns of each request.
+
+    Returns:
+        The positions of the requests of each group. A joined group has at most `MOST_PADDED` elements, or at most
+        `MOST_PADDING` times as many as arrived.
+    """
+    groups: list[list[int]] = []
+    for position in sorted(range(len(requests)), key=lambda index: _widest(requests[index])):
+        joined = [*groups[-1], position] if groups else []
+        if joined and _may_join([requests[index] for index in joined]):
+            groups[-1] = joined
+        else:
+            groups.append([position])
+    return [sorted(group) for group in groups]
 
 
 def join(requests: Sequence[Columns], padding: Mapping[str, object]) -> Columns:
@@ -73,6 +105,17 @@ def split(columns: Columns, rows: Sequence[int]) -> list[Columns]:
     """Splits columns into parts with the numbers of rows in `rows`."""
     bounds = itertools.pairwise(itertools.accumulate(rows, initial=0))
     return [{name: values[start:stop] for name, values in columns.items()} for start, stop in bounds]
+
+
+def _may_join(requests: Sequence[Columns]) -> bool:
+    rows = sum(map(_rows, requests))
+    padded = sum(rows * max(request[name].shape[1] for request in requests) for name in requests[0])
+    arrived = sum(values.size for request in requests for values in request.values())
+    return padded <= max(MOST_PADDED, MOST_PADDING * arrived)
+
+
+def _widest(request: Columns) -> int:
+    return max(values.shape[1] for values in request.values())
 
 
 def _checked(step: BatchStep, request: Columns) -> Columns | Exception:
