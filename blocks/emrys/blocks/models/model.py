@@ -162,12 +162,12 @@ class Model(keras.Model):
         """The schema of the constructor; without one, the columns that the blocks read."""
         if self._schema is not None:
             return self._schema
-        schemas = [getattr(block, "schema", None) for block in self._parts()]
-        known = [schema for schema in schemas if schema is not None]
+        schemas = (getattr(block, "schema", None) for block in self._parts())
+        known = (schema for schema in schemas if schema is not None)
         if self.blocks:
-            return next(iter(known), None)
+            return next(known, None)
         columns = {column.name: column for schema in known for column in schema}
-        return Schema(list(columns.values())) if known else None
+        return Schema(list(columns.values())) if columns else None
 
     @property
     def model_outputs(self) -> list[ModelOutput]:
@@ -188,7 +188,9 @@ class Model(keras.Model):
         schema = self.schema
         if schema is None:
             return None
-        targets = [output.target for output in self.model_outputs]
+        targets = [output.target for output in self.model_outputs if output.target in schema.column_names]
+        if not targets:
+            return schema
         parts = self._parts()[:-1] if self.blocks else self._parts()
         schemas = (getattr(block, "schema", None) for block in parts)
         read = {name for each in schemas if each is not None for name in each.column_names}
