@@ -12,6 +12,7 @@ from merlin.schema import Schema, Tags
 
 import emrys.blocks as mm
 from emrys.blocks.errors import ConfigError, DataError
+from emrys.blocks.sequences.masked_positions import masked_positions
 from emrys.blocks.transformer.transformer_layer import TransformerLayer
 
 NUMBER = 12
@@ -138,9 +139,104 @@ def test_arguments():
         mm.GPT2Block(4, 2, 1)(tf.ones((1, 2, 3)))
 
 
-def test_rows_that_are_too_long():
-    with pytest.raises(DataError, match="a sequence is too long; expected at most 2 elements"):
-        mm.GPT2Block(4, 2, 1, max_position_embeddings=2)(_vectors(1, 3))
+@pytest.mark.parametrize("make", [mm.GPT2Block, mm.BertBlock])
+@pytest.mark.parametrize("predicts", [None, "next", "masked"])
+class TestLongSequences:
+    """Rows of 5 and 2 elements, for a block with 3 positions: it encodes the last 3 and both."""
+
+    def _block(self, make, predicts):
+        return make(**SMALL, max_position_embeddings=3, predicts=predicts)
+
+    def _expected(self, block, rows):
+        kept = 2 if block.predicts == "masked" else 3  # the hidden element that is appended takes a position
+        return block(rows[:, -kept:])
+
+    def test_ragged(self, make, predicts):
+        block, rows = self._block(make, predicts), _vectors(5, 2)
+        expected = self._expected(block, rows)
+        for result in (block(rows), tf.function(lambda batch: block(batch))(rows)):
+            if predicts is None:
+                assert result.row_lengths().numpy().tolist() == [3, 2]
+                np.testing.assert_allclose(result.flat_values, expected.flat_values, atol=1e-5)
+            else:
+                np.testing.assert_allclose(result, expected, atol=1e-5)
+
+    @pytest.mark.parametrize("side", ["right", "left"])
+    def test_dense_with_padding(self, make, predicts, side):
+        block, rows = self._block(make, predicts), _vectors(5, 2)
+        expected = self._expected(block, rows)
+        dense, mask = rows.to_tensor(), tf.sequence_mask([5, 2], 5)
+        if side == "left":
+            dense = tf.reverse_sequence(dense, [5, 2], seq_axis=1)[:, ::-1]
+            mask = mask[:, ::-1]
+        result = block(dense, mask=mask)
+        if predicts is None:
+            assert result.shape == (2, 3, 4)
+            np.testing.assert_allclose(result[0], expected[0], atol=1e-5)
+            np.testing.assert_allclose(result[1, :2], expected[1], atol=1e-5)  # padding comes last
+        else:
+            np.testing.assert_allclose(result, expected, atol=1e-5)
+
+    def test_shape(self, make, predicts):
+        shape = self._block(make, predicts).compute_output_shape((None, 5, 4))
+        assert shape == ((None, 3, 4) if predicts is None else (None, 4))
+
+
+class TestLongSequencesAndTheirTargets:
+    """The outputs cut targets and masks as the transformer cuts the vectors."""
+
+    VECTORS = tf.constant([[[3.0], [4.0], [5.0]], [[1.0], [2.0], [0.0]]])  # of rows of 5 and 2 elements
+    TARGET = tf.ragged.constant([[11, 12, 13, 14, 15], [21, 22]])
+    MASK = tf.ragged.constant([[True, False, True, False, True], [False, True]])
+
+    def _ragged(self, values):
+        return tf.RaggedTensor.from_tensor(values, lengths=[3, 2])
+
+    def test_ragged(self):
+        features = {"items__hidden": self.MASK}
+        found = masked_positions(self._ragged(self.VECTORS), self.TARGET, features, "items", "out")
+        assert found.vectors.numpy().tolist() == [[3.0], [5.0], [2.0]]
+        assert found.targets.numpy().tolist() == [[13], [15], [22]]
+        assert found.rows.numpy().tolist() == [0, 0, 1]
+
+    def test_dense(self):
+        features = {"items__hidden": self.MASK.to_tensor()}
+        found = masked_positions(self.VECTORS, self.TARGET.to_tensor(), features, "items", "out")
+        assert found.vectors.numpy().tolist() == [[3.0], [5.0], [2.0]]
+        assert found.targets.numpy().tolist() == [[13], [15], [22]]
+
+    def test_one_target_a_row(self):
+        last = tf.ragged.constant([[False] * 4 + [True], [False, True]])
+        target = tf.constant([[16], [23]])
+        for vectors, mask in ((self._ragged(self.VECTORS), last), (self.VECTORS, last.to_tensor())):
+            found = masked_positions(vectors, target, {"items__predicted": mask}, "items", "out")
+            assert found.vectors.numpy().tolist() == [[5.0], [2.0]]
+            assert found.targets.numpy().tolist() == [[16], [23]]
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        ("make", "transform"),
+        [
+            (mm.GPT2Block, mm.SequencePredictNext),
+            (mm.BertBlock, mm.SequencePredictLast),
+            (mm.BertBlock, mm.SequenceMaskRandom),
+        ],
+    )
+    @pytest.mark.parametrize("dense", [False, True])
+    def test_a_model_gives_for_long_rows_what_it_gives_for_their_ends(self, make, transform, dense):
+        table = mm.Embeddings(SCHEMA, dim=4, sequence_combiner=None)
+        block = make(**SMALL, max_position_embeddings=3, dropout=0.0)
+        output = mm.CategoricalOutput(COLUMN, default_loss="categorical_crossentropy")
+        model = mm.Model(mm.InputBlockV2(SCHEMA, categorical=table), block, output)
+        model.compile(run_eagerly=False, optimizer=keras.optimizers.SGD(0.0))
+        rows = {"items": tf.ragged.constant([[1, 2, 3, 4, 5, 6], [7, 8]], dtype="int64")}
+        pre = transform(SCHEMA, "items", transformer=block, pre=None)
+        data = tf.data.Dataset.from_tensors((mm.ListToDense(8)(rows) if dense else rows, {}))
+        losses = model.fit(data, epochs=1, pre=pre, verbose=0).history["loss"]
+        assert np.isfinite(losses).all()
+        # 3 positions: the elements before the last three (2 beside an appended hidden one) change nothing.
+        other = {"items": tf.ragged.constant([[9, 9, 9, 4, 5, 6], [7, 8]], dtype="int64")}
+        np.testing.assert_allclose(model(rows), model(other), atol=1e-5)
 
 
 def test_batches_that_the_block_is_not_trained_for():

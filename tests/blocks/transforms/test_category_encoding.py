@@ -96,6 +96,41 @@ def test_ids_outside_the_domain():
         tf.function(lambda batch: encoding(batch))({"a": tf.constant([[5]])})
 
 
+SINGLE = Schema([mm.create_categorical_column("g", 3)])
+
+
+class TestSparse:
+    IDS = tf.SparseTensor([[0, 0], [0, 1], [1, 0]], [1, 1, 2], [2, 2])
+
+    @pytest.mark.parametrize("sparse", [False, True])
+    def test_one_hot(self, sparse):
+        found = mm.CategoryEncoding(SINGLE, sparse=sparse)({"g": tf.SparseTensor([[0, 0], [2, 0]], [3, 1], [3, 1])})
+        dense = tf.sparse.to_dense(found["g"]) if sparse else found["g"]
+        assert dense.numpy().tolist() == [[0, 0, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]]  # row 1 has no id
+
+    def test_one_hot_of_lists(self):
+        with pytest.raises(ConfigError, match=r"a list cannot be one-hot; expected shape \(B, 1\), got shape \(2, 2\)"):
+            mm.CategoryEncoding(SINGLE)({"g": self.IDS})
+
+    @pytest.mark.parametrize("weights", [[[0.5, 0.25], [2.0, 9.0]], tf.sparse.from_dense([[0.5, 0.25], [2.0, 0.0]])])
+    @pytest.mark.parametrize("sparse", [False, True])
+    def test_weighted_counts(self, weights, sparse):
+        layer = mm.CategoryEncoding(SINGLE, output_mode="count", count_weights=weights, sparse=sparse)
+        found = layer({"g": self.IDS})["g"]
+        assert (tf.sparse.to_dense(found) if sparse else found).numpy().tolist() == [[0, 0.75, 0, 0], [0, 0, 2.0, 0]]
+
+
+def test_arguments_of_a_tabular_block():
+    both = Schema([mm.create_categorical_column("a", 1), mm.create_categorical_column("b", 1)])
+    layer = mm.CategoryEncoding(both, is_input=True, aggregation="concat")
+    assert layer({"a": np.array([[1]]), "b": np.array([[0]])}).numpy().tolist() == [[0, 1, 1, 0]]
+    again = mm.CategoryEncoding.from_config(layer.get_config())
+    assert again({"a": np.array([[1]]), "b": np.array([[0]])}).numpy().tolist() == [[0, 1, 1, 0]]
+    cross = mm.HashedCross(both, num_bins=2, output_mode="multi_hot", is_input=False, aggregation="concat")
+    assert not cross.is_input
+    assert cross({"a": np.array([[1]]), "b": np.array([[0]])}).numpy().sum() == 1.0
+
+
 def test_errors():
     with pytest.raises(ConfigError, match="CategoryEncoding: output_mode; expected one of 'one_hot', 'multi_hot', "):
         mm.CategoryEncoding(_schema(), output_mode="two_hot")

@@ -8,7 +8,7 @@ import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
 import emrys.blocks as mm
-from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.errors import ConfigError, DataError, SchemaError
 
 PAIR = {
     "genres__values": tf.constant([3, 5, 7]),
@@ -70,8 +70,56 @@ def test_expand_dims_needs_axes():
 
 
 def test_broadcast_needs_schemas():
-    with pytest.raises(ConfigError, match="BroadcastToSequence: sequence_schema; expected a schema with columns"):
-        mm.BroadcastToSequence(Schema([ColumnSchema("user")]), Schema([]))
+    with pytest.raises(ConfigError, match="BroadcastToSequence: context_schema; expected a schema, got"):
+        mm.BroadcastToSequence("user", Schema([]))
+
+
+class TestBroadcast:
+    USER = Schema([mm.create_categorical_column("user", 9)])
+    LISTS = Schema([mm.create_categorical_column(name, 9, min_value_count=0) for name in ("items", "brands")])
+    ROWS = tf.ragged.constant([[[1], [2]], [[3]]], ragged_rank=1)
+
+    def _batch(self, **features):
+        return {"user": tf.constant([[7], [8]]), "items": self.ROWS, "brands": self.ROWS, **features}
+
+    @pytest.mark.parametrize("user", [[7, 8], [[7], [8]]])
+    def test_scalars_beside_ragged_lists(self, user):
+        layer = mm.BroadcastToSequence(self.USER, self.LISTS)
+        batch = self._batch(user=tf.constant(user))
+        for found in (layer(batch), tf.function(lambda features: layer(features))(batch)):
+            assert found["user"].to_list() == [[[7], [7]], [[8]]]
+            assert found["items"] is not None
+        assert layer.compute_output_shape({name: tuple(value.shape) for name, value in batch.items()})["user"] == (
+            2,
+            None,
+            1,
+        )
+
+    def test_scalars_beside_dense_lists(self):
+        rows = tf.constant([[[1], [2]], [[3], [4]]])
+        layer = mm.BroadcastToSequence(self.USER, self.LISTS)
+        batch = {"user": tf.constant([7, 8]), "items": rows, "brands": rows}
+        assert layer(batch)["user"].numpy().tolist() == [[[7], [7]], [[8], [8]]]
+        flat = {"user": tf.constant([7, 8]), "items": rows[..., 0], "brands": rows[..., 0]}
+        assert mm.BroadcastToSequence(self.USER, self.LISTS)(flat)["user"].numpy().tolist() == [[7, 7], [8, 8]]
+
+    @pytest.mark.parametrize(("context", "lists"), [(Schema([]), LISTS), (USER, Schema([]))])
+    def test_nothing(self, context, lists):
+        found = mm.BroadcastToSequence(context, lists)(self._batch())
+        assert found["user"].numpy().tolist() == [[7], [8]]
+        assert found["items"].to_list() == [[[1], [2]], [[3]]]
+
+    def test_unequal_lengths(self):
+        layer = mm.BroadcastToSequence(self.USER, self.LISTS)
+        batch = self._batch(brands=tf.ragged.constant([[[1]], [[2], [3]]], ragged_rank=1))
+        with pytest.raises(DataError, match="sequences of items and brands have different lengths"):
+            layer(batch)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="items and brands have different lengths"):
+            tf.function(lambda features: layer(features))(batch)
+
+    def test_a_list_among_the_context(self):
+        with pytest.raises(SchemaError, match=r"column 'user': .* a context feature is a list"):
+            mm.BroadcastToSequence(self.USER, self.LISTS)(self._batch(user=tf.ragged.constant([[7], [8, 9]])))
 
 
 def test_broadcast_without_masks():
@@ -116,6 +164,19 @@ def test_swap_noise_with_both_goes_by_the_mask():
     mask = tf.constant([[True, True, False, False]])
     result = mm.StochasticSwapNoise(schema, replacement_prob=1.0)({"x": values}, input_mask=mask, training=True)["x"]
     assert result.numpy()[0, 2:].tolist() == [3, 4]
+
+
+@pytest.mark.parametrize("user", [[7, 8], [[7], [8]]])
+@pytest.mark.parametrize("items", [tf.constant([[1, 2], [3, 4]]), tf.ragged.constant([[1, 2], [3]])])
+def test_swap_noise_leaves_one_value_per_row_beside_lists(user, items):
+    schema = Schema(
+        [mm.create_categorical_column("items", 9, tags=[Tags.ITEM_ID]), mm.create_categorical_column("user", 9)]
+    )
+    noise = mm.StochasticSwapNoise(schema, replacement_prob=1.0)
+    found = noise({"items": items, "user": tf.constant(user)}, training=True)
+    assert found["user"].numpy().tolist() == user
+    values = found["items"].flat_values if isinstance(items, tf.RaggedTensor) else found["items"]
+    assert sorted(np.ravel(values)) == sorted(np.ravel(getattr(items, "flat_values", items)))
 
 
 def test_swap_noise_mixes_no_forms():

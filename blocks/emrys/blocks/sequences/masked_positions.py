@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError
+from emrys.blocks.sequences.ragged_rows import last_elements, lengths, lengths_without_padding
 
 PREDICTED, HIDDEN = "__predicted", "__hidden"
 
@@ -91,6 +92,9 @@ def is_sequence(vectors: Any, target: Any, features: Any) -> bool:
 def masked_positions(vectors: Any, target: Any, features: Any, name: str | None, owner: str) -> MaskedPositions:
     """Selects the vectors and targets at the positions of the mask, or all without a mask.
 
+    Targets and mask may have more elements than there are vectors, as behind a transformer that encodes the last
+    elements of a long sequence: their last elements are taken.
+
     Args:
         vectors: (B, L, D), ragged or dense.
         target: (B, L, 1) or (B, L), ragged or dense like the vectors; (B, 1) if the mask has one position per row.
@@ -113,17 +117,41 @@ def masked_positions(vectors: Any, target: Any, features: Any, name: str | None,
     masks_and_targets = [each for each in (mask, target if _has_element_targets(target) else None) if each is not None]
     if any(isinstance(each, tf.RaggedTensor) != ragged for each in masks_and_targets):
         raise ConfigError(f"{owner}: vectors, targets and mask", expected="all ragged, or all dense", got="a mixture")
+    per_element = _has_element_targets(target)
+    if ragged:
+        count = lengths(vectors)
+        mask = None if mask is None else last_elements(mask, count)
+        target = last_elements(target, count) if per_element else target
+    elif masks_and_targets and not _same_length(vectors, masks_and_targets[0]):
+        size = lengths_without_padding(target) if per_element else _last_true(mask)
+        first = tf.maximum(size - tf.shape(vectors, tf.int64)[1], 0)
+        mask = None if mask is None else _window(mask, first, tf.shape(vectors)[1])
+        target = _window(target, first, tf.shape(vectors)[1]) if per_element else target
     if ragged:
         rows, values = vectors.value_rowids(), vectors.values
         selected = tf.ones_like(rows, tf.bool) if mask is None else mask.values
-        elements = tf.reshape(target.flat_values, (-1, 1)) if _has_element_targets(target) else tf.gather(target, rows)
+        elements = tf.reshape(target.flat_values, (-1, 1)) if per_element else tf.gather(target, rows)
     else:
         size = tf.shape(vectors)
         rows = tf.repeat(tf.range(size[0]), size[1])
         values = tf.reshape(vectors, (-1, vectors.shape[-1]))
         selected = tf.ones_like(rows, tf.bool) if mask is None else tf.reshape(mask, (-1,))
-        elements = tf.reshape(target, (-1, 1)) if _has_element_targets(target) else tf.gather(target, rows)
+        elements = tf.reshape(target, (-1, 1)) if per_element else tf.gather(target, rows)
     return MaskedPositions(*(tf.boolean_mask(each, selected) for each in (values, elements, rows)))
+
+
+def _same_length(vectors: Any, other: Any) -> bool:
+    return vectors.shape[1] is not None and vectors.shape[1] == other.shape[1]
+
+
+def _last_true(mask: tf.Tensor) -> tf.Tensor:
+    """Number of positions up to the last True of each row, (B,), int64."""
+    return lengths_without_padding(tf.cast(mask, tf.int64))
+
+
+def _window(values: tf.Tensor, first: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+    """The `length` positions from `first` (B,) on in each row of (B, L, …)."""
+    return tf.gather(values, first[:, tf.newaxis] + tf.range(tf.cast(length, tf.int64)), batch_dims=1)
 
 
 def _has_element_targets(target: Any) -> bool:

@@ -27,6 +27,13 @@ def first_elements(sequence: tf.RaggedTensor, count: tf.Tensor) -> tf.RaggedTens
     return tf.RaggedTensor.from_row_lengths(elements, count, validate=False)
 
 
+def last_elements(sequence: tf.RaggedTensor, count: tf.Tensor) -> tf.RaggedTensor:
+    """The last `count` elements of every row; `count` (B,), int64, at most the length."""
+    first = lengths(sequence) - count
+    elements = tf.boolean_mask(sequence.values, positions(sequence) >= of_row(sequence, first))
+    return tf.RaggedTensor.from_row_lengths(elements, count, validate=False)
+
+
 def element_at(sequence: tf.RaggedTensor, position: tf.Tensor) -> tf.Tensor:
     """The element of every row at `position`, (B,), int64: (B, …)."""
     return tf.gather(sequence.values, tf.cast(sequence.row_starts(), tf.int64) + position)

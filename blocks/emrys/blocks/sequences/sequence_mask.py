@@ -8,12 +8,14 @@ import keras
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
+from emrys.blocks.core.block import block_registry
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.sequences.masked_positions import HIDDEN
 from emrys.blocks.sequences.ragged_rows import lengths, mask_at, of_row, random_below
 from emrys.blocks.sequences.sequence_transform import SequenceTransform
 
 
+@block_registry.register("seq_target_as_input")
 @keras.saving.register_keras_serializable("emrys")
 class SequenceTargetAsInput(SequenceTransform):
     """Makes a sequence the target and keeps it among the features, without a mask.

@@ -7,11 +7,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from emrys.blocks.core.block import block_registry
 from emrys.blocks.sequences.masked_positions import PREDICTED
 from emrys.blocks.sequences.ragged_rows import element_at, first_elements, lengths, mask_at, random_below
 from emrys.blocks.sequences.sequence_transform import SequenceTransform
 
 
+@block_registry.register("seq_predict_next")
 @keras.saving.register_keras_serializable("emrys")
 class SequencePredictNext(SequenceTransform):
     """Next-item prediction at every position: each element is the target of the elements before it.
@@ -70,6 +72,7 @@ class SequencePredictNext(SequenceTransform):
         super().configure_for_train()
 
 
+@block_registry.register("seq_predict_last")
 @keras.saving.register_keras_serializable("emrys")
 class SequencePredictLast(SequenceTransform):
     """Last-item prediction: the last element is the target of all elements before it.
@@ -122,6 +125,7 @@ class SequencePredictLast(SequenceTransform):
         return inputs, element_at(target, position), mask_at(inputs[self.target_name], position - 1)
 
 
+@block_registry.register("seq_predict_random")
 @keras.saving.register_keras_serializable("emrys")
 class SequencePredictRandom(SequencePredictLast):
     """Prediction of one element at random, sampled for each batch, from all elements before it.

@@ -12,11 +12,11 @@ from merlin.schema import ColumnSchema, Schema, Tags
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
 from emrys.blocks.core.prediction import Prediction
+from emrys.blocks.core.runtime_checks import require
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.prepare_features import PrepareFeatures
 from emrys.blocks.sequences.ragged_rows import as_rows, lengths, lengths_without_padding
-from emrys.blocks.sequences.runtime_checks import require
 
 
 class SequenceTransform(Block):

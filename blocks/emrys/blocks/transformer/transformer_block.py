@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
-from emrys.blocks.core.block import Block
+import emrys.blocks.transforms.sequence_summary  # noqa: F401 - registers "sequence_mean" and others
+from emrys.blocks.core.block import Block, parse_layer
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError, reject_removed
 from emrys.blocks.inputs.replace_masked_embeddings import ReplaceMaskedEmbeddings
 from emrys.blocks.sequences.masked_positions import PositionMask, position_mask
-from emrys.blocks.sequences.runtime_checks import require
 from emrys.blocks.transformer.transformer_layer import TransformerLayer
 
 PREDICTS = (None, "next", "masked")
@@ -48,12 +48,15 @@ class TransformerBlock(Block):
 
     For a batch with a mask, the output always has a vector for every element.
 
+    Of a sequence that is longer than `max_position_embeddings` the last elements are encoded, in training, testing and
+    serving alike; the output has vectors for these. Outputs cut their targets and the mask in the same way.
+
     Args:
         d_model: Size D of the vectors.
         n_head: Number of attention heads; it divides D.
         n_layer: Number of layers.
-        pre: Layer before the block; its output is (B, L, D). Default: none.
-        post: Layer after the block. Default: none.
+        pre: Layer before the block, or its name; its output is (B, L, D). Default: none.
+        post: Layer after the block, or its name, such as `"sequence_mean"`. Default: none.
         causal: Whether a position attends only to itself and earlier ones. Default: that of the class, here False.
         norm_first: Whether layers are pre-norm instead of post-norm. Default: that of the class, here False.
         share_layers: Whether all layers share their weights. Default: that of the class, here False.
@@ -62,7 +65,7 @@ class TransformerBlock(Block):
         dropout: Dropout rate of values and attention weights. Default: 0.3.
         initializer_range: Standard deviation of the kernels' initial values. Default: 0.01.
         layer_norm_eps: Epsilon of the normalization. Default: 0.03.
-        max_position_embeddings: Maximum length L. Default: 512.
+        max_position_embeddings: Number of elements that are encoded, see above. Default: 512.
 
     Input shape:
         (B, L, D), ragged; or dense, with a Keras mask for padding, as from an `EmbeddingTable` with `mask_zero`.
@@ -73,7 +76,6 @@ class TransformerBlock(Block):
     Raises:
         ConfigError: if an argument is invalid; when built, if the input has another size; when called, if the mask of
             the batch does not fit `predicts`, or the block is not causal and would attend to the targets.
-        DataError: when called, if a sequence is longer than `max_position_embeddings`.
 
     Source:
         Vaswani et al., "Attention is all you need", NeurIPS 2017; for recommendation: Kang and McAuley, "Self-attentive
@@ -95,8 +97,8 @@ class TransformerBlock(Block):
         d_model: int,
         n_head: int,
         n_layer: int,
-        pre: keras.layers.Layer | None = None,
-        post: keras.layers.Layer | None = None,
+        pre: str | keras.layers.Layer | None = None,
+        post: str | keras.layers.Layer | None = None,
         causal: bool | None = None,
         norm_first: bool | None = None,
         share_layers: bool | None = None,
@@ -128,8 +130,8 @@ class TransformerBlock(Block):
         self.d_model = d_model
         self.n_head = n_head
         self.n_layer = n_layer
-        self.pre = pre
-        self.post = post
+        self.pre = None if pre is None else parse_layer(pre, self.name, "pre")
+        self.post = None if post is None else parse_layer(post, self.name, "post")
         self.causal = self.architecture["causal"] if causal is None else causal
         self.norm_first = self.architecture["norm_first"] if norm_first is None else norm_first
         self.share_layers = self.architecture["share_layers"] if share_layers is None else share_layers
@@ -212,7 +214,7 @@ class TransformerBlock(Block):
         for layer in (self.norm, self.drop, *self.layers):
             build_layer(layer, shape)
         if self.post is not None:
-            build_layer(self.post, shape)
+            build_layer(self.post, self._encoded_shape(shape))
         self.built = True
 
     def call(
@@ -233,11 +235,14 @@ class TransformerBlock(Block):
         vectors, valid = to_dense(inputs, mask)
         if serving and self.predicts is not None:
             vectors, valid = append_position(vectors, valid, is_element=self.predicts == "masked")
-        vectors = self._encode(self._hide(vectors, position, serving), valid, training)
+        vectors = self._hide(vectors, position, serving)
+        vectors, valid = last_elements_of(vectors, valid, self.max_position_embeddings)
+        vectors = self._encode(vectors, valid, training)
         if serving and self.predicts is not None:
             outputs = last_element(vectors, valid)
         elif isinstance(inputs, tf.RaggedTensor):
-            outputs = inputs.with_values(tf.boolean_mask(vectors, valid))
+            lengths = tf.reduce_sum(tf.cast(valid, inputs.row_splits.dtype), axis=1)
+            outputs = tf.RaggedTensor.from_row_lengths(tf.boolean_mask(vectors, valid), lengths, validate=False)
         else:
             outputs = vectors
         if self.post is None:
@@ -275,14 +280,7 @@ class TransformerBlock(Block):
         return self.hide(vectors, mask=last)
 
     def _encode(self, vectors: Any, valid: Any, training: bool | None) -> Any:
-        positions = element_positions(valid)
-        require(
-            positions < self.max_position_embeddings,
-            f"{self.name}: a sequence is too long",
-            expected=f"at most {self.max_position_embeddings} elements",
-            fix="Truncate longer sequences to their last elements, or raise max_position_embeddings.",
-        )
-        embeddings = tf.gather(tf.cast(self.positions, self.compute_dtype), positions)
+        embeddings = tf.gather(tf.cast(self.positions, self.compute_dtype), element_positions(valid))
         vectors = tf.cast(vectors, self.compute_dtype) + embeddings
         if not self.norm_first:
             vectors = self.norm(vectors)
@@ -298,8 +296,12 @@ class TransformerBlock(Block):
         """Shape outside training and testing."""
         shape = as_shape(input_shape)
         shape = shape if self.pre is None else output_shape(self.pre, shape)
-        shape = shape if self.predicts is None else (shape[0], self.d_model)
+        shape = self._encoded_shape(shape) if self.predicts is None else (shape[0], self.d_model)
         return shape if self.post is None else output_shape(self.post, shape)
+
+    def _encoded_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        length = None if shape[1] is None else min(shape[1], self.max_position_embeddings)
+        return (shape[0], length, self.d_model)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -339,6 +341,32 @@ def to_dense(sequence: tf.Tensor | tf.RaggedTensor, mask: tf.Tensor | None = Non
     if mask is None:
         return sequence, tf.ones(tf.shape(sequence)[:2], "bool")
     return sequence, tf.cast(mask, "bool")
+
+
+def last_elements_of(vectors: tf.Tensor, valid: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Cuts sequences to the last elements, in vectors and mask; shorter sequences are unchanged.
+
+    Args:
+        vectors: (B, L, D)
+        valid: (B, L), True at elements.
+        count: The most elements of a row.
+
+    Returns:
+        (B, min(L, count), D) and (B, min(L, count)); padding comes last in rows that are cut.
+    """
+    if vectors.shape[1] is not None and vectors.shape[1] <= count:
+        return vectors, valid
+
+    def cut() -> tuple[tf.Tensor, tf.Tensor]:
+        elements = tf.reduce_sum(tf.cast(valid, "int32"), axis=1, keepdims=True)
+        kept = tf.logical_and(valid, element_positions(valid) >= elements - count)
+        # A stable sort: the kept elements first, in their order.
+        order = tf.argsort(tf.cast(tf.logical_not(kept), "int32"), axis=1, stable=True)[:, :count]
+        return tf.gather(vectors, order, batch_dims=1), tf.gather(kept, order, batch_dims=1)
+
+    if vectors.shape[1] is not None:
+        return cut()
+    return tf.cond(tf.shape(valid)[1] > count, cut, lambda: (vectors, valid))
 
 
 def append_position(vectors: tf.Tensor, valid: tf.Tensor, is_element: bool) -> tuple[tf.Tensor, tf.Tensor]:

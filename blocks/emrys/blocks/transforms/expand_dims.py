@@ -8,13 +8,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from emrys.blocks.core.block import Block
-from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.calling import Shape
+from emrys.blocks.core.tabular import TabularBlock
 from emrys.blocks.errors import ConfigError
 
 
 @keras.saving.register_keras_serializable("emrys")
-class ExpandDims(Block):
+class ExpandDims(TabularBlock):
     """Adds an axis of size 1 to features.
 
     Args:
@@ -57,7 +57,7 @@ class ExpandDims(Block):
             )
         return self.expand_dims
 
-    def call(self, inputs: Any) -> Any:
+    def transform(self, inputs: Any, **kwargs: Any) -> Any:
         """Adds the axis."""
         if not isinstance(inputs, dict):
             return tf.expand_dims(inputs, self._only_axis())
@@ -67,12 +67,11 @@ class ExpandDims(Block):
             for name, tensor in inputs.items()
         }
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def transform_shape(self, shape: Shape) -> Shape:
         """Shapes with the axis."""
-        shapes = as_shape(input_shape)
-        if not isinstance(shapes, dict):
-            return _expand(shapes, self._only_axis())
-        return {name: _expand(shape, self._axis(name)) for name, shape in shapes.items()}
+        if not isinstance(shape, dict):
+            return _expand(shape, self._only_axis())
+        return {name: _expand(each, self._axis(name)) for name, each in shape.items()}
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -8,10 +8,11 @@ import keras
 import tensorflow as tf
 from merlin.schema import Schema
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import block_registry
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.features import OFFSETS, VALUES
 from emrys.blocks.core.serializing import to_config
+from emrys.blocks.core.tabular import TabularBlock
 from emrys.blocks.errors import ConfigError
 
 
@@ -81,8 +82,9 @@ def _to_length(tensor: Any, length: int) -> Any:
     return padded
 
 
+@block_registry.register("to_dense")
 @keras.saving.register_keras_serializable("emrys")
-class ToDense(Block):
+class ToDense(TabularBlock):
     """Converts ragged and sparse features to dense tensors, padded with 0 on the right.
 
     Args:
@@ -112,7 +114,7 @@ class ToDense(Block):
         """The columns to convert, None for all."""
         return self._columns
 
-    def call(self, inputs: Any) -> Any:
+    def transform(self, inputs: Any, **kwargs: Any) -> Any:
         """Converts the features."""
         if not isinstance(inputs, dict):
             return as_dense(inputs)
@@ -130,11 +132,11 @@ class ToDense(Block):
         longest = (self._columns[name].properties.get("value_count") or {}).get("max")
         return int(longest) if longest else None
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def transform_shape(self, shape: Shape) -> Shape:
         """Shapes with the list lengths of the schema."""
-        if not isinstance(input_shape, dict):
-            return as_shape(input_shape)
-        return {name: self._shape(name, shape) for name, shape in joined_shapes(input_shape).items()}
+        if not isinstance(shape, dict):
+            return shape
+        return {name: self._shape(name, each) for name, each in joined_shapes(shape).items()}
 
     def _shape(self, name: str, shape: tuple[int | None, ...]) -> Shape:
         open_length = len(shape) > 1 and shape[1] is None
@@ -145,8 +147,9 @@ class ToDense(Block):
         return {**super().get_config(), "schema": to_config(self._columns)}
 
 
+@block_registry.register("to_sparse")
 @keras.saving.register_keras_serializable("emrys")
-class ToSparse(Block):
+class ToSparse(TabularBlock):
     """Converts features to sparse tensors: all values of a ragged tensor, the nonzero values of a dense one.
 
     Args:
@@ -175,7 +178,7 @@ class ToSparse(Block):
         """The columns to convert, None for all."""
         return self._columns
 
-    def call(self, inputs: Any) -> Any:
+    def transform(self, inputs: Any, **kwargs: Any) -> Any:
         """Converts the features."""
         if not isinstance(inputs, dict):
             return as_sparse(inputs)
@@ -185,9 +188,9 @@ class ToSparse(Block):
             for name, tensor in join_lists(inputs).items()
         }
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def transform_shape(self, shape: Shape) -> Shape:
         """The shapes of the features."""
-        return joined_shapes(input_shape) if isinstance(input_shape, dict) else as_shape(input_shape)
+        return joined_shapes(shape) if isinstance(shape, dict) else shape
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -195,7 +198,7 @@ class ToSparse(Block):
 
 
 @keras.saving.register_keras_serializable("emrys")
-class ListToDense(Block):
+class ListToDense(TabularBlock):
     """Converts all lists to dense tensors, padded with 0 on the right; dense features are unchanged.
 
     `ToDense` does so for the columns of a schema, with a length for each.
@@ -229,7 +232,7 @@ class ListToDense(Block):
             )
         self.max_seq_length = max_seq_length
 
-    def call(self, inputs: Any) -> Any:
+    def transform(self, inputs: Any, **kwargs: Any) -> Any:
         """Converts the lists."""
         if not isinstance(inputs, dict):
             return self._dense(inputs)
@@ -238,11 +241,11 @@ class ListToDense(Block):
     def _dense(self, tensor: Any) -> Any:
         return as_dense(tensor, self.max_seq_length) if is_list(tensor) else tensor
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def transform_shape(self, shape: Shape) -> Shape:
         """Shapes with the length of the lists."""
-        if not isinstance(input_shape, dict):
-            return self._shape(as_shape(input_shape))
-        return {name: self._shape(shape) for name, shape in joined_shapes(input_shape).items()}
+        if not isinstance(shape, dict):
+            return self._shape(shape)
+        return {name: self._shape(each) for name, each in joined_shapes(shape).items()}
 
     def _shape(self, shape: tuple[int | None, ...]) -> Shape:
         return (shape[0], self.max_seq_length, *shape[2:]) if len(shape) > 1 and shape[1] is None else shape
@@ -252,8 +255,9 @@ class ListToDense(Block):
         return {**super().get_config(), "max_seq_length": self.max_seq_length}
 
 
+@block_registry.register("as-ragged")
 @keras.saving.register_keras_serializable("emrys")
-class ListToRagged(Block):
+class ListToRagged(TabularBlock):
     """Converts all lists (sparse, or two tensors) to `tf.RaggedTensor`; dense features are unchanged.
 
     Input shape:
@@ -271,19 +275,19 @@ class ListToRagged(Block):
         [[3, 5], [7]]
     """
 
-    def call(self, inputs: Any) -> Any:
+    def transform(self, inputs: Any, **kwargs: Any) -> Any:
         """Converts the lists."""
         if not isinstance(inputs, dict):
             return as_ragged(inputs)
         return {name: as_ragged(tensor) for name, tensor in join_lists(inputs).items()}
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def transform_shape(self, shape: Shape) -> Shape:
         """The shapes of the features."""
-        return joined_shapes(input_shape) if isinstance(input_shape, dict) else as_shape(input_shape)
+        return joined_shapes(shape) if isinstance(shape, dict) else shape
 
 
 @keras.saving.register_keras_serializable("emrys")
-class ListToSparse(Block):
+class ListToSparse(TabularBlock):
     """Converts all lists (ragged, or two tensors) to `tf.SparseTensor`; dense features are unchanged.
 
     Input shape:
@@ -300,7 +304,7 @@ class ListToSparse(Block):
         [3, 5, 7]
     """
 
-    def call(self, inputs: Any) -> Any:
+    def transform(self, inputs: Any, **kwargs: Any) -> Any:
         """Converts the lists."""
         if not isinstance(inputs, dict):
             return self._sparse(inputs)
@@ -309,6 +313,6 @@ class ListToSparse(Block):
     def _sparse(self, tensor: Any) -> Any:
         return as_sparse(tensor) if is_list(tensor) else tensor
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def transform_shape(self, shape: Shape) -> Shape:
         """The shapes of the features."""
-        return joined_shapes(input_shape) if isinstance(input_shape, dict) else as_shape(input_shape)
+        return joined_shapes(shape) if isinstance(shape, dict) else shape

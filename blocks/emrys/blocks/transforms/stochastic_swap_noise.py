@@ -8,27 +8,31 @@ import keras
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import block_registry
+from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.serializing import to_config
+from emrys.blocks.core.tabular import TabularBlock
 from emrys.blocks.errors import ConfigError, SchemaError
 
 
+@block_registry.register_with_multiple_names("stochastic-swap-noise", "ssn")
 @keras.saving.register_keras_serializable("emrys")
-class StochasticSwapNoise(Block):
+class StochasticSwapNoise(TabularBlock):
     """Swaps random elements of sequences with each other, across the whole batch, in training.
 
     Each element except padding is selected with the same probability; the selected values are permuted, separately for
     each feature. Padding is determined by `input_mask`; by default by the item id of the schema, or without a schema by
-    each feature itself.
+    each feature itself. Beside sequences, features with one value per row, such as those of the user, are unchanged.
 
     Args:
         schema: The columns to swap; the one tagged ITEM_ID determines the padding. Default: all features.
         pad_token: Padding value. Default: 0.
         replacement_prob: Probability that an element is selected. Default: 0.1.
+        **kwargs: The other arguments of `TabularBlock`, such as `pre`.
 
     Input shape:
-        Dictionary by feature name, or one tensor: (B, L), (B, L, 1) or ragged; `input_mask` (B, L), True at
-        elements, ragged if the features are.
+        Dictionary by feature name, or one tensor: (B, L), (B, L, 1) or ragged, and (B,) or (B, 1) beside them;
+        `input_mask` (B, L), True at elements, ragged if the features are.
 
     Output shape:
         That of the input.
@@ -72,7 +76,9 @@ class StochasticSwapNoise(Block):
         """The columns to swap, None for all."""
         return self._columns
 
-    def call(self, inputs: Any, input_mask: Any = None, training: bool | None = None) -> Any:
+    def call(  # type: ignore[override]  # takes the mask of the elements too
+        self, inputs: Any, input_mask: Any = None, training: bool | None = None
+    ) -> Any:
         """Swaps elements in training; otherwise returns the inputs."""
         if not training:
             return inputs
@@ -84,7 +90,15 @@ class StochasticSwapNoise(Block):
                 raise SchemaError(f"{self.name}: the item id column is missing", column=item, got=", ".join(inputs))
             input_mask = self._elements(inputs[item])
         names = list(inputs) if self._columns is None else self._columns.column_names
-        return {name: self.augment(tensor, input_mask) if name in names else tensor for name, tensor in inputs.items()}
+        of_lists = input_mask is not None and _is_list(input_mask)
+        return {
+            name: self.augment(tensor, input_mask) if name in names and (_is_list(tensor) or not of_lists) else tensor
+            for name, tensor in inputs.items()
+        }
+
+    def transform_shape(self, shape: Shape) -> Shape:
+        """Returns the shapes of the features."""
+        return shape
 
     def _elements(self, tensor: Any) -> Any:
         if isinstance(tensor, tf.RaggedTensor):
@@ -124,3 +138,7 @@ class StochasticSwapNoise(Block):
             "pad_token": self.pad_token,
             "replacement_prob": self.replacement_prob,
         }
+
+
+def _is_list(tensor: Any) -> bool:
+    return isinstance(tensor, tf.RaggedTensor) or len(tensor.shape) > 2 or tensor.shape[1:] not in ((), (1,))

@@ -7,10 +7,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, block_registry
 from emrys.blocks.core.prediction import Prediction
 
 
+@block_registry.register("label_to_onehot")
 @keras.saving.register_keras_serializable("emrys")
 class ToOneHot(Block):
     """Converts the class targets of a prediction to one-hot vectors.

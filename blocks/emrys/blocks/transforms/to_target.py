@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, block_registry
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.core.serializing import from_config, to_config
@@ -16,6 +16,7 @@ from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.schema.functions import number_of_ids
 
 
+@block_registry.register("to_target")
 @keras.saving.register_keras_serializable("emrys")
 class ToTarget(Block):
     """Moves columns of a batch from the features to the targets.
