@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 
@@ -42,6 +44,20 @@ def test_a_pod_gets_the_time_to_drain_and_to_finish():
     assert spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"] == ["sleep", "20"]
     assert "--exit-timeout-secs=40" in spec["containers"][0]["args"]
     assert spec["terminationGracePeriodSeconds"] == 20 + 40 + 15
+
+
+def test_http_is_answered_by_the_endpoint_that_checks_shapes():
+    container = server(render())
+    assert container["command"][1:] == ["-P", "-m", "emrys.components.serving.http_endpoint", "tritonserver"]
+    assert not any("allow-http" in argument for argument in container["args"])
+
+
+def test_the_memory_limit_is_the_sum_of_its_parts():
+    lines = (SERVING / "values.yaml").read_text().splitlines()
+    parts = [float(match[1]) for line in lines if (match := re.match(r"#   ([0-9.]+) GiB  ", line))]
+    assert len(parts) == 4
+    assert server(render())["resources"]["limits"]["memory"] == f"{sum(parts):g}Gi"
+    assert parts[1] == 0.5 and "sharedMemory: 512Mi" in "\n".join(lines)
 
 
 def test_ports_are_the_same_everywhere():

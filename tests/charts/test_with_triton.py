@@ -84,8 +84,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
     }
     with (folder / "log").open("wb") as log:
-        # Only where the backends are differs from a pod: the wheel keeps them elsewhere than Triton's image.
-        command = [str(files.binary), *arguments, f"--backend-directory={folder / 'backends'}"]
+        # Only where the programs and the backends are differs from a pod: the wheel keeps them elsewhere than the image.
+        places = {"python3": sys.executable, "tritonserver": str(files.binary)}
+        program = [places.get(text, text) for text in container["command"]]
+        command = [*program, *arguments, f"--backend-directory={folder / 'backends'}"]
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=ROOT)
     running = Served(process, objects)
     try:
@@ -105,6 +107,17 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.mark.slow
 def test_the_probes_are_answered(served):
     assert [served.status(probe) for probe in ("startupProbe", "readinessProbe", "livenessProbe")] == [200, 200, 200]
+
+
+@pytest.mark.slow
+def test_a_claimed_shape_is_refused(served):
+    one = {"name": "userId", "datatype": "INT64", "shape": [10**9, 1], "data": [1]}
+    url = f"http://127.0.0.1:{served.ports['http']}/v2/models/ranking/infer"
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(url, data=json.dumps({"inputs": [one]}).encode(), timeout=5)
+    with caught.value as response:
+        assert response.code == 400
+        assert "expected 1000000000 values" in json.loads(response.read())["error"]
 
 
 @pytest.mark.slow

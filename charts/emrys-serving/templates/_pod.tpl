@@ -69,7 +69,8 @@ spec:
           command:
             {{- toYaml $values.server.command | nindent 12 }}
           {{- else }}
-          command: [tritonserver]
+          # Answers HTTP and starts Triton, whose own HTTP endpoint takes memory for whatever shape a request claims.
+          command: [python3, -P, -m, emrys.components.serving.http_endpoint, tritonserver]
           {{- end }}
           args:
             {{- if $values.server.args }}
