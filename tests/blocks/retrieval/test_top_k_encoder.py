@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 from merlin.io import Dataset
@@ -376,3 +377,10 @@ def test_unique_rows():
         assert found.schema.column_names == ["item_id", "price"]
     with pytest.warns(DeprecationWarning, match=r"unique_by_tag"):
         mm.unique_rows_by_features(Dataset(log, schema=schema), Tags.ITEM, Tags.ITEM_ID)
+
+
+def test_arguments_of_the_loader(tmp_path):
+    encoder = golden_encoder(2).index_candidates(CANDIDATES, IDS)
+    pq.write_table(pa.table({"user_id": [1, 2, 3]}), tmp_path / "queries.parquet")
+    found = encoder.predict(str(tmp_path / "queries.parquet"), batch_size=2, drop_last=True)
+    np.testing.assert_array_equal(found.identifiers, encoder.predict(users(1, 2)).identifiers)

@@ -177,8 +177,17 @@ def transform_batches(dataset: tf.data.Dataset, transforms: Sequence[Transform])
     return dataset.prefetch(1) if transforms else dataset
 
 
-def apply_transform(transform: Transform, features: Any, targets: Any, weights: Any = None) -> tuple[Any, ...]:
+def apply_transform(
+    transform: Transform, features: Any, targets: Any, weights: Any = None, *, name: str | None = None
+) -> tuple[Any, ...]:
     """Applies one transform to a batch; returns `(features, targets)` or `(features, targets, weights)`.
+
+    Args:
+        transform: The layer or function.
+        features: Features by name.
+        targets: Targets by name.
+        weights: Sample weights, if an earlier transform returned some.
+        name: Name of the transform, for errors. Default: its own.
 
     Raises:
         ConfigError: It does not return a batch.
@@ -187,19 +196,24 @@ def apply_transform(transform: Transform, features: Any, targets: Any, weights: 
         # Noise and masks of a loader are meant to apply; evaluation uses a loader without them.
         result = call_layer(transform, features, targets=targets, features=features, training=True)
     else:
-        result = transform(features, targets) if weights is None else transform(features, targets, weights)
+        result = transform(*_copies(features, targets, *([] if weights is None else [weights])))
     if isinstance(result, Prediction):
         changed = (result.outputs, result.targets, result.sample_weight)
         result = tuple(new if new is not None else old for new, old in zip(changed, (features, targets, weights)))  # noqa: B905
     if isinstance(result, dict):
         result = (result, targets, weights)
     if not isinstance(result, tuple) or len(result) not in (2, 3):
-        name = getattr(transform, "name", None) or getattr(transform, "__name__", type(transform).__name__)
+        name = name or getattr(transform, "name", None) or getattr(transform, "__name__", type(transform).__name__)
         raise ConfigError(
             f"Loader: the transform {name!r} must return a batch", expected=EXPECTED, got=type(result).__name__
         )
     batch = (*result, weights)[:3]
     return batch if batch[2] is not None else batch[:2]
+
+
+def _copies(*batch: Any) -> list[Any]:
+    """The parts of a batch, whose dictionaries a function may change."""
+    return [dict(part) if isinstance(part, dict) else part for part in batch]
 
 
 def transformed_schema(schema: Schema, transforms: Sequence[Transform]) -> Schema:
@@ -221,12 +235,16 @@ def transformed_schema(schema: Schema, transforms: Sequence[Transform]) -> Schem
 
 
 def _as_function(transform: Transform) -> Callable[..., tuple[Any, ...]]:
+
+    def on_copies(*batch: Any) -> Any:
+        return transform(*_copies(*batch))
+
     # AutoGraph only for the user's functions, which can have an `if` on tensors: elsewhere it hides errors.
-    traced = tf.function(transform) if inspect.isroutine(transform) else transform
+    traced = tf.function(on_copies) if inspect.isroutine(transform) else transform
 
     @tf.autograph.experimental.do_not_convert
     def run(*batch: Any) -> tuple[Any, ...]:
-        return apply_transform(traced, *batch)
+        return apply_transform(traced, *batch, name=getattr(transform, "__name__", None))
 
     return run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
 from typing import Any, Self
 
 import keras
@@ -31,7 +32,7 @@ from emrys.blocks.loader.rows import RowStream, shard_rows
 from emrys.blocks.loader.sources import DataSource, Readable, open_source
 
 
-class Loader:
+class Loader(keras.utils.PyDataset):
     """Reads Parquet through Arrow into batches of tensors.
 
     A batch is `(features, targets)`, both dicts by column name. Scalars are (B, 1): int64 (int32 where the schema has
@@ -39,10 +40,11 @@ class Loader:
     `sparse_max` / `sparse_as_dense` ask for it. Targets are float32, but for those tagged as categories, which stay
     integers. The batches of Merlin Models look otherwise: docs/coming-from-merlin-models.md.
 
-    Iterate over the loader itself for eager tensors. `Model.fit` of this project takes it as it is, a plain
-    `keras.Model` takes `loader.to_tf_dataset()`. Each iteration is one epoch, shuffled by the seed and the epoch
-    number. `epoch` is the number of the next epoch, `set_epoch` sets it, and `epoch_callback` keeps it equal to that of
-    `fit`, so that resumed training sees the rows in the same order as uninterrupted training.
+    Iterate over the loader itself for eager tensors, or call `next` on it; `peek` returns the next batch without taking
+    it. `fit`, `evaluate` and `predict` of every Keras model take the loader as it is; for a plain `keras.Model`,
+    `loader.to_tf_dataset()` is faster. Each iteration is one epoch, shuffled by the seed and the epoch number. `epoch`
+    is the number of the next epoch, `set_epoch` sets it, and `epoch_callback` keeps it equal to that of `fit`, so that
+    resumed training sees the rows in the same order as uninterrupted training.
 
     Args:
         paths_or_dataset: A Parquet file, a folder of them, a pattern, a list of these, an address such as
@@ -109,6 +111,7 @@ class Loader:
         schema: Schema | None = None,
         **loader_kwargs: Any,
     ) -> None:
+        super().__init__()
         self._transforms = _transforms(loader_kwargs)
         _check_arguments(engine, device, (global_size, global_rank), buffer_size)
         for length in sparse_max.values() if isinstance(sparse_max, Mapping) else [sparse_max]:
@@ -137,6 +140,11 @@ class Loader:
         self._failure: Exception | None = None
         self._block_dataset: tf.data.Dataset | None = None
         self._dataset: tf.data.Dataset | None = None
+        #: The epoch that `next` reads, and its next batch if `peek` has read it.
+        self._running: Iterator[Batch] | None = None
+        self._peeked: Batch | None = None
+        #: Numbers of the batches that `loader[number]` has returned in this epoch.
+        self._returned: set[int] = set()
 
     def __len__(self) -> int:
         """Number of batches in an epoch."""
@@ -150,6 +158,64 @@ class Loader:
                 return
             for block in self._blocks_as_tensors():
                 yield from eager_batches(block)
+
+    def __next__(self) -> Batch:
+        """The next batch; StopIteration at the end of the epoch, after which another one begins."""
+        if self._peeked is not None:
+            batch, self._peeked = self._peeked, None
+            return batch
+        if self._running is None:
+            self._running = iter(self)
+        try:
+            return next(self._running)
+        except StopIteration:
+            self._running = None
+            raise
+
+    def peek(self) -> Batch:
+        """Returns the batch that `next` will return, or an iteration that begins now."""
+        if self._running is None:
+            epoch = self._epoch
+            batch = next(iter(self))
+            self.set_epoch(epoch)
+            return batch
+        if self._peeked is None:
+            self._peeked = next(self)
+        return self._peeked
+
+    def stop(self) -> None:
+        """Ends the epoch that `next` reads."""
+        self._running, self._peeked = None, None
+        self._returned.clear()
+
+    def __enter__(self) -> Self:
+        """The loader; at the end of the `with`, `stop` is called."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Calls `stop`."""
+        self.stop()
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        """A batch of the epoch for `keras.Model.fit`, whose only target is a tensor.
+
+        Batches come in the order of the epoch, each once, whatever the numbers: Keras draws them in random order. A
+        number that was there already begins another epoch.
+        """
+        if index in self._returned or len(self._returned) == len(self):
+            self.stop()
+        self._returned.add(index)
+        batch: tuple[Any, ...] = next(self)
+        targets = batch[1]
+        if isinstance(targets, dict) and len(targets) == 1:
+            return (batch[0], next(iter(targets.values())), *batch[2:])
+        return batch[:1] if isinstance(targets, dict) and not targets else batch
+
+    def on_epoch_begin(self) -> None:
+        """Begins an epoch of `keras.Model.fit`."""
+        self.stop()
 
     def __repr__(self) -> str:
         """The name of the data, the number of batches, and a hint at `to_tf_dataset`."""

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import GeneratorType
 from typing import Any
 
 import keras
@@ -29,13 +30,14 @@ def batches(
     schema: Schema | None = None,
     shuffle: bool = False,
     pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
+    loader_options: Mapping[str, object] | None = None,
 ) -> Iterator[Any]:
     """Context manager for data that `keras.Model.fit` can iterate over.
 
     Args:
-        x: A `Loader`; a `tf.data.Dataset` or `keras.utils.PyDataset` of batches; a `merlin.io.Dataset`, or paths of
-            Parquet files, which are read in batches; a dictionary of tensors or arrays with all rows, or one of them;
-            one batch as `(features, targets)`.
+        x: A `Loader`; a `tf.data.Dataset`, `keras.utils.PyDataset` or generator of batches; a `merlin.io.Dataset`, or
+            paths of Parquet files, which are read in batches; a dictionary of tensors or arrays with all rows, or one
+            of them; one batch as `(features, targets)`.
         y: Targets, if `x` holds only the features.
         sample_weight: Weights of the rows, where `x` holds all rows.
         batch_size: Rows of a batch, for data that is not batched yet.
@@ -43,19 +45,29 @@ def batches(
         shuffle: Whether rows are shuffled, for data that is not batched yet.
         pre: Layer applied to batches before the model. With it, all columns of a data set's schema are read, also those
             that only this layer uses, for targets for example.
+        loader_options: Further arguments of the `Loader` that reads a data set or files.
 
     Yields:
         A `tf.data.Dataset`, or `x` itself if Keras accepts it.
 
     Raises:
-        ConfigError: if a batch size is missing, or `x` is none of the above.
+        ConfigError: if a batch size is missing, `x` is none of the above, or is not read and there are
+            `loader_options`.
         DataError: if a file is damaged.
     """
-    if isinstance(x, (str, os.PathLike, list)) or hasattr(x, "to_ddf"):
+    if is_read(x):
         if batch_size is None:
             raise ConfigError("a data set needs a batch size", fix="Give batch_size=.")
-        whole = None if pre is None else getattr(x, "schema", None)
-        x = Loader(x, batch_size=batch_size, schema=whole or _add_targets(schema, x), shuffle=shuffle)
+        whole = None if pre is None and not transforms_of(loader_options) else getattr(x, "schema", None)
+        options: dict[str, Any] = {"schema": whole or _add_targets(schema, x), "shuffle": shuffle}
+        x = Loader(x, batch_size=batch_size, **{**options, **(loader_options or {})})
+    elif loader_options:
+        raise ConfigError(
+            f"{', '.join(loader_options)}: an argument of a Loader",
+            expected="a merlin.io.Dataset or paths of Parquet files to read",
+            got=type(x).__name__,
+            fix="Give it to the Loader itself, or leave it out.",
+        )
     rows = all_rows(x, y, sample_weight)
     if rows is not None:
         yield _batched(rows, batch_size, shuffle)
@@ -69,11 +81,22 @@ def batches(
     if isinstance(x, Loader):
         with x.reading_errors():
             yield x.to_tf_dataset()
-    elif isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)):
+    elif isinstance(x, (tf.data.Dataset, keras.utils.PyDataset, GeneratorType)):
         yield x
     else:
-        expected = "a Loader, a Dataset, paths of Parquet files, or a dictionary"
+        expected = "a Loader, a Dataset, paths of Parquet files, a generator, or a dictionary"
         raise ConfigError("cannot make batches of this", expected=expected, got=type(x).__name__)
+
+
+def is_read(x: Any) -> bool:
+    """Whether `x` is a data set or files, which a `Loader` reads in batches."""
+    return isinstance(x, (str, os.PathLike, list)) or hasattr(x, "to_ddf")
+
+
+def transforms_of(loader_options: Mapping[str, Any] | None) -> list[Any]:
+    """The transforms among the arguments of a `Loader`; they may need columns that the model does not read."""
+    values = [(loader_options or {}).get(name) for name in ("transform", "transforms")]
+    return [each for value in values for each in (value if isinstance(value, (list, tuple)) else [value]) if each]
 
 
 def _add_targets(schema: Schema | None, data: Any) -> Schema | None:

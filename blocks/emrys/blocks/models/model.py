@@ -30,7 +30,9 @@ from emrys.blocks.models.fit_data import (
     BatchTransform,
     all_rows,
     batches,
+    is_read,
     split_validation,
+    transforms_of,
     with_class_weights,
 )
 from emrys.blocks.models.freezing import Freezer, blocks_by_name
@@ -517,6 +519,7 @@ class Model(keras.Model):
         validation_freq: int = 1,
         train_metrics_steps: int = 1,
         pre: keras.layers.Layer | None = None,
+        **kwargs: object,
     ) -> Any:
         """Trains the model: `keras.Model.fit` on a `Loader`, a `Dataset`, Parquet files or what Keras takes.
 
@@ -542,6 +545,8 @@ class Model(keras.Model):
             pre: Layer applied to batches before the model, which does not become a part of it: called with the
                 features, `targets` and `training` (`testing`), it returns features, or a `Prediction` of features,
                 targets and weights. Default: none.
+            **kwargs: Further arguments of the `Loader` that reads a `Dataset` or files, such as `drop_last` or
+                `transform`; they count for `validation_data` too.
 
         Returns:
             The history of losses and metrics.
@@ -558,18 +563,29 @@ class Model(keras.Model):
         if validation_split and validation_data is None:
             x, validation_data = split_validation(all_rows(x, y, sample_weight), validation_split)
             y = sample_weight = None
-        kwargs: dict[str, Any] = {}
+        validation: dict[str, Any] = {}
         with contextlib.ExitStack() as stack:
             options: dict[str, Any] = {"schema": self.schema, "pre": pre}
             data = stack.enter_context(
-                batches(x, y, sample_weight=sample_weight, batch_size=batch_size, shuffle=shuffle, **options)
+                batches(
+                    x,
+                    y,
+                    sample_weight=sample_weight,
+                    batch_size=batch_size,
+                    shuffle=shuffle,
+                    loader_options=kwargs,
+                    **options,
+                )
             )
             if class_weight is not None:
                 data = with_class_weights(data, class_weight)
             if validation_data is not None:
                 size = validation_batch_size or batch_size
-                kwargs["validation_data"] = stack.enter_context(batches(validation_data, batch_size=size, **options))
-            for transform in self._sequence_transforms(pre, x):
+                options["loader_options"] = kwargs if is_read(validation_data) else None
+                validation["validation_data"] = stack.enter_context(
+                    batches(validation_data, batch_size=size, **options)
+                )
+            for transform in self._sequence_transforms(pre, x, kwargs):
                 transform.configure_for_train()
             stack.enter_context(self._transformed_by(pre, data))
             # Batches are shuffled already; Keras would only warn that it cannot shuffle them.
@@ -583,7 +599,7 @@ class Model(keras.Model):
                 steps_per_epoch=steps_per_epoch,
                 validation_steps=validation_steps,
                 validation_freq=validation_freq,
-                **kwargs,
+                **validation,
             )
 
     def evaluate(
@@ -597,7 +613,7 @@ class Model(keras.Model):
         callbacks: list[keras.callbacks.Callback] | None = None,
         return_dict: bool = False,
         pre: keras.layers.Layer | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> Any:
         """Evaluates the model: `keras.Model.evaluate`, on what `fit` takes.
 
@@ -611,19 +627,23 @@ class Model(keras.Model):
             callbacks: Callbacks of Keras.
             return_dict: Whether to return a dictionary by name instead of a list.
             pre: Layer applied to batches before the model, see `fit`.
-            **kwargs: Arguments that Keras passes when it evaluates between epochs.
+            **kwargs: Further arguments of the `Loader` that reads a `Dataset` or files, such as `drop_last` or
+                `shuffle` (default: False).
 
         Returns:
             The loss and the metrics.
         """
-        for transform in self._sequence_transforms(pre, x):
+        # Keras evaluates between epochs with an argument of its own.
+        own = {name: kwargs.pop(name) for name in list(kwargs) if name.startswith("_")}
+        for transform in self._sequence_transforms(pre, x, kwargs):
             transform.configure_for_test()
+        options: dict[str, Any] = {"schema": self.schema, "pre": pre, "loader_options": kwargs}
         with (
-            batches(x, y, sample_weight=sample_weight, batch_size=batch_size, schema=self.schema, pre=pre) as data,
+            batches(x, y, sample_weight=sample_weight, batch_size=batch_size, **options) as data,
             self._transformed_by(pre, data),
         ):
             return super().evaluate(
-                data, verbose=verbose, steps=steps, callbacks=callbacks, return_dict=return_dict, **kwargs
+                data, verbose=verbose, steps=steps, callbacks=callbacks, return_dict=return_dict, **own
             )
 
     def predict(
@@ -634,6 +654,7 @@ class Model(keras.Model):
         steps: int | None = None,
         callbacks: list[keras.callbacks.Callback] | None = None,
         pre: keras.layers.Layer | None = None,
+        **kwargs: object,
     ) -> Any:
         """Predicts for every row: `keras.Model.predict`, on what `fit` takes.
 
@@ -644,12 +665,14 @@ class Model(keras.Model):
             steps: Number of batches. Default: all.
             callbacks: Callbacks of Keras.
             pre: Layer applied to batches before the model, see `fit`.
+            **kwargs: Further arguments of the `Loader` that reads a `Dataset` or files, such as `drop_last` or
+                `shuffle` (default: False).
 
         Returns:
             The outputs of all rows, as arrays.
         """
         with (
-            batches(x, batch_size=batch_size, schema=self.input_schema, pre=pre) as data,
+            batches(x, batch_size=batch_size, schema=self.input_schema, pre=pre, loader_options=kwargs) as data,
             self._transformed_by(pre, data),
         ):
             return super().predict(data, verbose=verbose, steps=steps, callbacks=callbacks)
@@ -706,9 +729,9 @@ class Model(keras.Model):
         fields = ("outputs", "targets", "sample_weight")
         return Prediction(*({name: getattr(each, field) for name, each in predictions.items()} for field in fields))
 
-    def _sequence_transforms(self, pre: Any, x: Any) -> list[SequenceTransform]:
+    def _sequence_transforms(self, pre: Any, x: Any, loader_options: Mapping[str, Any]) -> list[SequenceTransform]:
         """The sequence transforms before the model, in the loader, and inside the model."""
-        loaded = x.transforms if isinstance(x, Loader) else ()
+        loaded = x.transforms if isinstance(x, Loader) else transforms_of(loader_options)
         layers = [each for each in (pre, *loaded, self) if isinstance(each, keras.layers.Layer)]
         return [layer for layer in layers_inside(layers) if isinstance(layer, SequenceTransform)]
 

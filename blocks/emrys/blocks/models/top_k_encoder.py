@@ -270,7 +270,7 @@ class TopKEncoder(Encoder):
         return_dict: bool = False,
         pre: keras.layers.Layer | None = None,
         seen_items: Any = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> Any:
         """Evaluates the candidates of queries: `keras.Model.evaluate` on the data that `Model.fit` accepts.
 
@@ -286,11 +286,12 @@ class TopKEncoder(Encoder):
             pre: Layer applied to batches before the model, see `Model.fit`.
             seen_items: Items to leave out of each query's candidates: `SeenItems`, or its file. Its column of query ids
                 is one of the data. A relevant item that is left out counts as not retrieved. Default: none.
-            **kwargs: Arguments that Keras passes when it evaluates between epochs.
+            **kwargs: Further arguments of the `Loader` that reads a `Dataset` or files.
         """
         options: dict[str, Any] = {"steps": steps, "callbacks": callbacks, "return_dict": return_dict, "pre": pre}
-        with self._batches(x, y, batch_size, seen_items, sample_weight) as data:
-            return super().evaluate(data, verbose=verbose, **options, **kwargs)
+        options |= {name: kwargs.pop(name) for name in list(kwargs) if name.startswith("_")}  # from Keras
+        with self._batches(x, y, batch_size, seen_items, sample_weight, kwargs) as data:
+            return super().evaluate(data, verbose=verbose, **options)
 
     def predict(
         self,
@@ -301,15 +302,29 @@ class TopKEncoder(Encoder):
         callbacks: list[keras.callbacks.Callback] | None = None,
         pre: keras.layers.Layer | None = None,
         seen_items: Any = None,
+        **kwargs: object,
     ) -> Any:
         """Returns the candidates of every query, a `TopKPrediction` of arrays; see `evaluate` for the arguments."""
-        with self._batches(x, None, batch_size, seen_items) as data:
+        with self._batches(x, None, batch_size, seen_items, loader_options=kwargs) as data:
             return super().predict(data, verbose=verbose, steps=steps, callbacks=callbacks, pre=pre)
 
-    def _batches(self, x: Any, y: Any, batch_size: int | None, seen_items: Any, sample_weight: Any = None) -> Any:
-        seen = None if seen_items is None else as_seen_items(seen_items)
-        target = self.blocks[-1].target
-        return query_batches(x, y, sample_weight, batch_size=batch_size, schema=self.schema, target=target, seen=seen)
+    def _batches(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int | None,
+        seen_items: Any,
+        sample_weight: Any = None,
+        loader_options: Mapping[str, object] | None = None,
+    ) -> Any:
+        options: dict[str, Any] = {
+            "batch_size": batch_size,
+            "schema": self.schema,
+            "target": self.blocks[-1].target,
+            "seen": None if seen_items is None else as_seen_items(seen_items),
+            "loader_options": loader_options,
+        }
+        return query_batches(x, y, sample_weight, **options)
 
     def batch_predict(  # type: ignore[override]  # an index would be one of the queries, of which all columns are kept
         self, dataset: Any, batch_size: int, output_schema: Schema | None = None, seen_items: Any = None
@@ -393,6 +408,7 @@ def query_batches(
     schema: Schema | None,
     target: str | None,
     seen: SeenItems | None,
+    loader_options: Mapping[str, object] | None = None,
 ) -> Iterator[Any]:
     """Context manager for batches of queries for `evaluate` and `predict`.
 
@@ -404,6 +420,7 @@ def query_batches(
         schema: Columns of a query.
         target: Column of the ids of the relevant items, if the schema of the data does not tag it.
         seen: Items to leave out of each query's candidates. Default: none.
+        loader_options: Further arguments of the `Loader` that reads a data set or files.
 
     Yields:
         Batches as `emrys.blocks.models.fit_data` makes them; with `seen`, each has the list feature `SEEN_ITEMS` too.
@@ -412,13 +429,19 @@ def query_batches(
         ConfigError: if the batches do not have the column of query ids.
     """
     if isinstance(x, (str, os.PathLike, list)) or hasattr(x, "to_ddf"):
-        x = _loader(x, batch_size, schema, target, seen)
-    with batches(x, y, sample_weight=sample_weight, batch_size=batch_size, schema=schema) as data:
+        x, loader_options = _loader(x, batch_size, schema, target, seen, loader_options or {}), None
+    options: dict[str, Any] = {"batch_size": batch_size, "schema": schema, "loader_options": loader_options}
+    with batches(x, y, sample_weight=sample_weight, **options) as data:
         yield data if seen is None else _with_seen_items(data, seen, schema)
 
 
 def _loader(
-    x: Any, batch_size: int | None, schema: Schema | None, target: str | None, seen: SeenItems | None
+    x: Any,
+    batch_size: int | None,
+    schema: Schema | None,
+    target: str | None,
+    seen: SeenItems | None,
+    options: Mapping[str, Any],
 ) -> Loader:
     if batch_size is None:
         raise ConfigError("a data set needs a batch size", fix="Give batch_size=.")
@@ -440,7 +463,8 @@ def _loader(
         name: data_schema[name] for name in query_columns if name in data_schema.column_names and name not in columns
     }
     read = Schema([*columns.values(), *(_as_ids(data_schema[name]) for name in targets)])
-    return Loader(x, batch_size, label_names=targets, feature_columns=list(columns), shuffle=False, schema=read)
+    defaults: dict[str, Any] = {"label_names": targets, "feature_columns": list(columns), "shuffle": False}
+    return Loader(x, batch_size, **{**defaults, "schema": read, **options})
 
 
 def _as_ids(column: ColumnSchema) -> ColumnSchema:
