@@ -75,6 +75,12 @@ class TestNames:
     def test_a_schema_of_one_column(self):
         assert mm.CategoricalOutput(Schema([_item()])).task_name == "item_id/categorical_output"
 
+    @pytest.mark.parametrize("name", ["target", "target_name"])
+    def test_the_target_of_a_table(self, name):
+        table = mm.EmbeddingTable(2, mm.create_categorical_column("kind", 2))
+        output = mm.CategoricalOutput(to_call=table, **{name: "bought"})
+        assert (output.target, output.task_name) == ("bought", "bought/categorical_output")
+
     def test_another_target(self):
         output = mm.CategoricalOutput(mm.EmbeddingTable(2, _item()), target_name="next_item")
         assert (output.task_name, output.target) == ("next_item/categorical_output", "next_item")

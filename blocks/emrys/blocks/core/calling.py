@@ -52,10 +52,23 @@ def call_layer(layer: keras.layers.Layer, inputs: Any, **kwargs: Any) -> Any:
     passed = {
         key: value for key, value in kwargs.items() if value is not None and (accepted is None or key in accepted)
     }
+    if isinstance(inputs, tf.RaggedTensor) and isinstance(layer, _RECURRENT):
+        return _call_recurrent(layer, inputs, **passed)
     if layer.name.startswith("_"):  # a name that TensorFlow refuses outside of another scope
         with tf.name_scope("layer"):
             return layer(inputs, **passed)
     return layer(inputs, **passed)
+
+
+_RECURRENT = (keras.layers.RNN, keras.layers.Bidirectional)
+
+
+def _call_recurrent(layer: keras.layers.Layer, inputs: tf.RaggedTensor, **kwargs: Any) -> Any:
+    """Calls a recurrent layer of Keras, which does not take ragged lists, on padded ones with their mask."""
+    lengths = inputs.row_lengths()
+    outputs = layer(inputs.to_tensor(), mask=tf.sequence_mask(lengths), **kwargs)
+    each_element = getattr(layer, "return_sequences", False)
+    return tf.RaggedTensor.from_tensor(outputs, lengths) if each_element else outputs
 
 
 def as_shape(shape: Any) -> Shape:

@@ -77,12 +77,13 @@ class CategoricalOutput(ModelOutput):
         **kwargs: Any,
     ) -> None:
         layer, columns = as_scoring_layer(to_call, "CategoricalOutput")
+        target = kwargs.pop("target", target_name)
         super().__init__(
             to_call=layer,
             default_loss=default_loss,
             default_metrics_fn=default_metrics_fn,
             name=name,
-            target=target_name or (columns.first.name if columns else None),
+            target=target or (columns.first.name if columns else None),
             pre=pre,
             post=post,
             logits_temperature=logits_temperature,
