@@ -51,3 +51,12 @@ def test_every_layer_crosses_with_the_input():
 def test_used_wrongly():
     with pytest.raises(ConfigError, match="CrossBlock: low_rank_dim; expected None or a size above 0, got 0"):
         mm.CrossBlock(low_rank_dim=0)
+
+
+def test_a_pair_of_inputs():
+    # x_0 (1, 2), x (3, 4): W x is (7, 7), so that x_0 * W x + x = (10, 18); as released.
+    block = mm.CrossBlock(kernel_initializer="ones")
+    pair = (np.array([[1.0, 2.0]], "float32"), np.array([[3.0, 4.0]], "float32"))
+    assert block(pair).numpy().tolist() == [[10.0, 18.0]]
+    assert block.compute_output_shape(((None, 2), (None, 2))) == (None, 2)
+    assert block(list(pair)).numpy().tolist() == [[10.0, 18.0]]

@@ -61,3 +61,12 @@ def test_dense_goes_by_the_alphabet():
     layer.build({name: value.shape for name, value in batch.items()})
     layer.set_weights([np.array([[1.0], [10.0]])])
     assert layer(batch).numpy().tolist() == [[23.0]]
+
+
+def test_the_dense_layer_of_each_layer():
+    block = mm.MLPBlock([3, 1], activation=["relu", "linear"])
+    block.build((None, 2))
+    assert [layer.dense.units for layer in block.layers] == [3, 1]
+    assert [tuple(layer.dense.kernel.shape) for layer in block.layers] == [(2, 3), (3, 1)]
+    with pytest.raises(AttributeError):
+        block.layers[0].dense = None

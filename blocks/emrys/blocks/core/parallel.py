@@ -140,6 +140,7 @@ class ParallelBlock(TabularBlock):
         """The schema of the constructor; without one, the columns that the branches read."""
         if self._schema is not None:
             return self._schema
+        # A table reads more than it looks up where its combiner takes weights from the batch.
         schemas = [getattr(branch, "read_schema", getattr(branch, "schema", None)) for branch in self.branches.values()]
         columns = {column.name: column for schema in schemas if schema is not None for column in schema}
         return Schema(list(columns.values())) if columns else None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
-from merlin.schema import Schema, Tags
+from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.transforms.sequence_aggregator import SequenceAggregator
 
@@ -23,6 +24,8 @@ class AverageEmbeddingsByWeightFeature(Block):
     Args:
         weight_feature_name: The column with the weights, one for each position of the list.
         axis: Axis of the list. Default: 1.
+        weight_column: That column. Default: lists of float32; or the one of that name in the schema passed to
+            `set_schema`.
 
     Input shape:
         Embeddings (B, L, D), dense or ragged; in `features`, weights (B, L) or (B, L, 1), ragged as they are.
@@ -43,10 +46,31 @@ class AverageEmbeddingsByWeightFeature(Block):
         [[2.0]]
     """
 
-    def __init__(self, weight_feature_name: str, axis: int = 1, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        weight_feature_name: str,
+        axis: int = 1,
+        weight_column: ColumnSchema | Schema | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.weight_feature_name = weight_feature_name
         self.axis = axis
+        self._column: ColumnSchema | None = weight_column.first if isinstance(weight_column, Schema) else weight_column
+
+    @property
+    def schema(self) -> Schema:
+        """The column with the weights."""
+        if self._column is not None:
+            return Schema([self._column])
+        kind = {"dtype": "float32", "is_list": True, "is_ragged": True}
+        return Schema([ColumnSchema(self.weight_feature_name, tags=[Tags.CONTINUOUS, Tags.SEQUENCE], **kind)])
+
+    def set_schema(self, schema: Schema | None) -> Self:
+        """Takes the column with the weights from the schema, if it has one, and returns the block."""
+        if self._column is None and schema is not None and self.weight_feature_name in schema.column_names:
+            self._column = schema[self.weight_feature_name]
+        return self
 
     @classmethod
     def from_schema_convention(
@@ -64,7 +88,11 @@ class AverageEmbeddingsByWeightFeature(Block):
         combiners: dict[str, keras.layers.Layer] = {}
         for name in schema.select_by_tag(Tags.CATEGORICAL).select_by_tag(Tags.SEQUENCE).column_names:
             weights = f"{name}{weight_features_name_suffix}"
-            combiners[name] = cls(weights) if weights in schema.column_names else SequenceAggregator("mean")
+            combiners[name] = (
+                cls(weights, weight_column=schema[weights])
+                if weights in schema.column_names
+                else SequenceAggregator("mean")
+            )
         return combiners
 
     def call(self, inputs: Any, features: Any = None) -> Any:
@@ -112,7 +140,12 @@ class AverageEmbeddingsByWeightFeature(Block):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        return {**super().get_config(), "weight_feature_name": self.weight_feature_name, "axis": self.axis}
+        return {
+            **super().get_config(),
+            "weight_feature_name": self.weight_feature_name,
+            "axis": self.axis,
+            "weight_column": None if self._column is None else to_config(Schema([self._column])),
+        }
 
 
 def _kind(values: Any) -> str:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 from merlin.schema import Tags
 
+from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.tabular import Filter
 
 
 @keras.saving.register_keras_serializable("emrys")
 class Continuous(Filter):
-    """Keeps the continuous features of a batch.
+    """Keeps the continuous features of a batch, and gives lists of numbers a last axis of size 1.
+
+    So they can be concatenated with the embeddings of lists, in training and serving alike.
 
     Args:
         inputs: The features: a schema, or another argument of `Filter`. Default: those tagged CONTINUOUS.
@@ -23,7 +27,7 @@ class Continuous(Filter):
         Dictionary of tensors by feature name.
 
     Output shape:
-        Dictionary of the continuous ones, (B, 1) each; or their aggregation.
+        Dictionary of the continuous ones, (B, 1) each, lists (B, L, 1); or their aggregation.
 
     Example:
         >>> import emrys.blocks as mm
@@ -36,3 +40,22 @@ class Continuous(Filter):
 
     def __init__(self, inputs: Any = None, is_input: bool = True, **kwargs: Any) -> None:
         super().__init__(Tags.CONTINUOUS if inputs is None else inputs, is_input=is_input, **kwargs)
+
+    def transform(self, inputs: Any, **kwargs: Any) -> dict[str, Any]:
+        """Returns the continuous features."""
+        return {name: list_of_vectors(value) for name, value in super().transform(inputs).items()}
+
+    def transform_shape(self, shape: Shape) -> Shape:
+        """Returns the shapes of the continuous features."""
+        return {name: list_shape(value) for name, value in super().transform_shape(shape).items()}
+
+
+def list_of_vectors(values: Any) -> Any:
+    """Gives ragged lists of numbers, (B, None), a last axis of size 1; other tensors are unchanged."""
+    is_list = isinstance(values, tf.RaggedTensor) and len(values.shape) == 2
+    return tf.expand_dims(values, -1) if is_list else values
+
+
+def list_shape(shape: Shape) -> Shape:
+    """The shape of what `list_of_vectors` returns."""
+    return (*shape, 1) if len(shape) == 2 and shape[1] is None else shape

@@ -12,6 +12,7 @@ from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.core.tabular import Filter, TabularBlock
 from emrys.blocks.errors import ConfigError, SchemaError
+from emrys.blocks.inputs.continuous import list_of_vectors, list_shape
 from emrys.blocks.schema.functions import create_continuous_column
 
 
@@ -31,7 +32,7 @@ class ContinuousFeatures(TabularBlock):
         Dictionary of tensors by feature name.
 
     Output shape:
-        Dictionary of those kept, (B, 1) each, or their aggregation, (B, F).
+        Dictionary of those kept, (B, 1) each, lists (B, L, 1); or their aggregation, (B, F).
 
     Raises:
         ConfigError: if there are no names.
@@ -83,7 +84,7 @@ class ContinuousFeatures(TabularBlock):
 
     def transform(self, inputs: Any, **kwargs: Any) -> dict[str, Any]:
         """Returns the features."""
-        return self._filter.transform(inputs)
+        return {name: list_of_vectors(value) for name, value in self._filter.transform(inputs).items()}
 
     def transform_shape(self, shape: Shape) -> Shape:
         """Returns the shapes of the features.
@@ -98,7 +99,7 @@ class ContinuousFeatures(TabularBlock):
                 expected=", ".join(self.features),
                 got=", ".join(shape),
             )
-        return shapes
+        return {name: list_shape(value) for name, value in shapes.items()}
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 import keras
@@ -140,7 +141,11 @@ class EmbeddingFeatures(ParallelBlock):
                 return None
             raise SchemaError(f"{cls.__name__} finds nothing to embed", expected="columns tagged CATEGORICAL")
         features: dict[str, FeatureConfig] = {}
+        tables: dict[str, TableConfig] = {}
         for column in columns:
+            if domains[column.name] in tables:
+                features[column.name] = FeatureConfig(tables[domains[column.name]], max_sequence_length or 0)
+                continue
             sharing = [candidate for candidate in columns if domains[candidate.name] == domains[column.name]]
             initializer = options.initializer(*sharing)
             table = TableConfig(
@@ -150,8 +155,15 @@ class EmbeddingFeatures(ParallelBlock):
                 combiner=options.combiner,
                 name=domains[column.name],
             )
+            tables[domains[column.name]] = table
             features[column.name] = FeatureConfig(table, max_sequence_length or 0)
         return cls(features, schema=columns, l2_reg=options.embeddings_l2_reg, **kwargs)
+
+    @property
+    def embedding_tables(self) -> Mapping[str, EmbeddingTable]:
+        """The tables by name, read-only."""
+        # Not a dictionary: on saving, Keras looks for weights in the dictionaries that properties return.
+        return MappingProxyType(self.branches)
 
     def build(self, input_shape: Shape) -> None:
         """Builds the tables."""

@@ -9,6 +9,7 @@ import keras
 import pandas as pd
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
+from numpy.typing import ArrayLike
 
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
@@ -18,6 +19,7 @@ from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.core.traversal import layers_inside
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.tensor_initializer import TensorInitializer
+from emrys.blocks.schema.functions import infer_embedding_dim
 
 if TYPE_CHECKING:
     from merlin.io import Dataset
@@ -34,7 +36,7 @@ class EmbeddingTable(Block):
     only until it is built; then they are weights like any others, and a saved model holds them once.
 
     Args:
-        dim: Embedding dimension D.
+        dim: Embedding dimension D; None with `infer_embedding_sizes`.
         *col_schemas: The columns that are looked up; all have the same domain.
         embeddings_initializer: Initializer of the table. Default: `"uniform"`, in [-0.05, 0.05].
         embeddings_regularizer: Regularizer of the whole table. Default: none.
@@ -53,9 +55,12 @@ class EmbeddingTable(Block):
         l2_batch_regularization_factor: Weight, in the loss, of the sum of squares of the vectors that a batch looks up.
             Default: 0.
         weights: Values that the table starts with, (number of ids, D), or a list of that one array. Default: none.
+        infer_embedding_sizes: Whether, without `dim`, the dimension is `infer_embedding_dim` of the first column.
+            Default: False.
 
     Input shape:
-        Ids (B, 1) or lists of ids, (B, L) or ragged (B, None); or a dictionary of such tensors by column name.
+        Ids (B, 1) or lists of ids, (B, L) or ragged (B, None), or a `tf.SparseTensor` of lists; or a dictionary of such
+        tensors by column name.
 
     Output shape:
         (B, D); for lists without a combiner (B, L, D). A dictionary for a dictionary.
@@ -77,7 +82,7 @@ class EmbeddingTable(Block):
 
     def __init__(
         self,
-        dim: int,
+        dim: int | None,
         *col_schemas: ColumnSchema,
         embeddings_initializer: str | keras.initializers.Initializer = "uniform",
         embeddings_regularizer: str | keras.regularizers.Regularizer | None = None,
@@ -92,9 +97,12 @@ class EmbeddingTable(Block):
         dynamic: bool = False,
         table: keras.layers.Layer | None = None,
         l2_batch_regularization_factor: float = 0.0,
-        weights: Any = None,
+        weights: ArrayLike | list[ArrayLike] | None = None,
+        infer_embedding_sizes: bool = False,
         **kwargs: Any,
     ) -> None:
+        if dim is None and infer_embedding_sizes and col_schemas:
+            dim = infer_embedding_dim(col_schemas[0])
         if not isinstance(dim, int) or dim < 1:
             raise ConfigError("EmbeddingTable: dim", expected="a whole number above 0", got=repr(dim))
         if not isinstance(sequence_combiner, keras.layers.Layer) and sequence_combiner not in (None, *COMBINERS):
@@ -165,6 +173,20 @@ class EmbeddingTable(Block):
         """The rows, a variable (number of ids, D); None before the table is built."""
         return self._own_rows if self.table is None else getattr(self.table, "embeddings", None)
 
+    @property
+    def read_schema(self) -> Schema:
+        """The columns whose ids are looked up, and those that the combiner takes from the batch."""
+        combined: Any = getattr(self.sequence_combiner, "schema", None)
+        names = self._columns.names
+        others = [] if combined is None else [column for column in combined if column.name not in names]
+        return Schema([*self.schema, *others])
+
+    def set_schema(self, schema: Schema | None) -> Self:
+        """Passes the schema on to the combiner, and returns the table."""
+        if isinstance(self.sequence_combiner, Block):
+            self.sequence_combiner.set_schema(schema)
+        return self
+
     def build(self, input_shape: Shape) -> None:
         """Creates the rows, (number of ids, D)."""
         if self.input_dim == 0:
@@ -208,6 +230,9 @@ class EmbeddingTable(Block):
 
     def _look_up_column(self, name: str | None, ids: Any, features: Any) -> Any:
         is_list = self._columns.is_list(name, ids.shape)
+        if isinstance(ids, tf.SparseTensor):
+            ids = _without_last_axis(ids)
+            ids = tf.RaggedTensor.from_sparse(ids) if is_list else tf.sparse.to_dense(ids)
         if len(ids.shape) > 2 or (len(ids.shape) == 2 and not is_list):
             ids = tf.squeeze(ids, axis=2 if len(ids.shape) > 2 else 1)
         ragged = isinstance(ids, tf.RaggedTensor)
@@ -362,6 +387,11 @@ class EmbeddingTable(Block):
         from merlin.io import Dataset  # imported here: it starts Dask
 
         return Dataset(self.to_df(gpu))
+
+
+def _without_last_axis(ids: tf.SparseTensor) -> tf.SparseTensor:
+    """Sparse lists of ids as (B, L)."""
+    return ids if len(ids.shape) < 3 else tf.sparse.reshape(ids, tf.shape(ids, tf.int64)[:2])
 
 
 def _sizes(table: keras.layers.Layer) -> tuple[int, ...]:

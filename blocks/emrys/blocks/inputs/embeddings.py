@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.core.parallel import ParallelBlock
-from emrys.blocks.errors import SchemaError
+from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.embedding_table import EmbeddingTable
 from emrys.blocks.schema.functions import categorical_domains, column_cardinality, infer_embedding_dim
+
+#: Combination of the rows of a list.
+Combiner: TypeAlias = str | keras.layers.Layer | None
+
+#: Arguments of a table that are passed on where they are None.
+_CAN_BE_NONE = ("sequence_combiner",)
 
 
 def Embeddings(  # noqa: N802 - looks like the class that it is used as
     schema: Schema,
     dim: int | Mapping[str, int] | None = None,
     infer_dim_fn: Callable[[ColumnSchema], int] = infer_embedding_dim,
-    sequence_combiner: Any = "mean",
+    sequence_combiner: Combiner | Mapping[str, Combiner] = "mean",
     embeddings_initializer: str | keras.initializers.Initializer | None = None,
     embeddings_regularizer: str | keras.regularizers.Regularizer | None = None,
     activity_regularizer: str | keras.regularizers.Regularizer | None = None,
-    trainable: Any = None,
+    trainable: bool | Mapping[str, bool] | None = None,
     table_cls: type[EmbeddingTable] = EmbeddingTable,
     pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
     post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
     aggregation: str | keras.layers.Layer | None = None,
     block_name: str = "embeddings",
-    l2_batch_regularization_factor: Any = 0.0,
+    l2_batch_regularization_factor: float | Mapping[str, float] = 0.0,
+    embedding_dim_default: int | None = None,
+    infer_embedding_sizes: bool = True,
+    infer_embedding_sizes_multiplier: float = 2.0,
+    infer_embeddings_ensure_dim_multiple_of_8: bool = True,
     **kwargs: Any,
 ) -> ParallelBlock:
     """Embeds the categorical columns of a schema, with one `EmbeddingTable` for each domain.
@@ -39,8 +50,8 @@ def Embeddings(  # noqa: N802 - looks like the class that it is used as
     Args:
         schema: The columns. Continuous ones, and others without a domain of ids, are ignored.
         dim: Embedding dimension. Default: the result of `infer_dim_fn`.
-        infer_dim_fn: Function from a column to its dimension. Default: twice the fourth root of the cardinality,
-            rounded up to a multiple of 8.
+        infer_dim_fn: Function from a column to its dimension. Default: `infer_embedding_dim`, twice the fourth root of
+            the cardinality, rounded up to a multiple of 8.
         sequence_combiner: Combination of the rows of a list; see `EmbeddingTable`. Default: `"mean"`.
         embeddings_initializer: Initializer of the tables. Default: that of the table class.
         embeddings_regularizer: Regularizer of the tables. Default: none.
@@ -52,6 +63,12 @@ def Embeddings(  # noqa: N802 - looks like the class that it is used as
         aggregation: Aggregation of the embeddings to one tensor, such as `"concat"`. Default: none.
         block_name: Name of the block. Default: `"embeddings"`.
         l2_batch_regularization_factor: See `EmbeddingTable`. Default: 0.
+        embedding_dim_default: Dimension of the tables that `dim` does not name, with `infer_embedding_sizes=False`.
+            Default: none.
+        infer_embedding_sizes: Whether these dimensions are inferred. Default: True.
+        infer_embedding_sizes_multiplier: Factor of `infer_embedding_dim`. Default: 2.
+        infer_embeddings_ensure_dim_multiple_of_8: Whether `infer_embedding_dim` rounds up to a multiple of 8. Default:
+            True.
         **kwargs: Further arguments of `table_cls`.
 
     Returns:
@@ -59,6 +76,7 @@ def Embeddings(  # noqa: N802 - looks like the class that it is used as
 
     Raises:
         SchemaError: if a column tagged CATEGORICAL has no domain, or there is no column with one.
+        ConfigError: if `infer_embedding_sizes` is False and a table has no dimension.
 
     Example:
         >>> import emrys.blocks as mm
@@ -69,6 +87,13 @@ def Embeddings(  # noqa: N802 - looks like the class that it is used as
     """
     domains = categorical_domains(schema.select_by_tag(Tags.CATEGORICAL) or schema)
     tables: dict[str, EmbeddingTable] = {}
+    infer = infer_dim_fn
+    if infer is infer_embedding_dim:
+        infer = functools.partial(
+            infer_embedding_dim,
+            multiplier=infer_embedding_sizes_multiplier,
+            ensure_multiple_of_8=infer_embeddings_ensure_dim_multiple_of_8,
+        )
     for column in columns_with_domain(schema, block_name):
         table_name = domains.get(column.name, column.int_domain.name or column.name)
         if table_name in tables:
@@ -83,11 +108,19 @@ def Embeddings(  # noqa: N802 - looks like the class that it is used as
             "trainable": _value_for_table(trainable, names),
             "l2_batch_regularization_factor": _value_for_table(l2_batch_regularization_factor, names, 0.0),
         }
+        further = {key: _value_for_table(value, names) for key, value in kwargs.items()}
         table_arguments = {
-            key: value for key, value in arguments.items() if value is not None or key == "sequence_combiner"
+            key: value for key, value in {**arguments, **further}.items() if value is not None or key in _CAN_BE_NONE
         }
-        size = _value_for_table(dim, names) or infer_dim_fn(column)
-        tables[table_name] = table_cls(size, column, name=table_name, **{**table_arguments, **kwargs})
+        size = _value_for_table(dim, names)
+        if size is None and not infer_embedding_sizes:
+            size = embedding_dim_default
+            if size is None:
+                raise ConfigError(
+                    f"{block_name}: a table has no dimension", column=column.name,
+                    fix="Give dim= or embedding_dim_default=, or leave infer_embedding_sizes at True.",
+                )  # fmt: skip
+        tables[table_name] = table_cls(size or infer(column), column, name=table_name, **table_arguments)
     if not tables:
         raise SchemaError(
             "Embeddings finds no categorical column with a domain",

@@ -57,7 +57,7 @@ def with_table_names(feature_config: Mapping[str, FeatureConfig]) -> dict[str, F
                 "EmbeddingFeatures: feature_config", column=feature, expected="a FeatureConfig", got=repr(config)
             )
         name = config.table.name or names.setdefault(id(config.table), feature)
-        table = replace(config.table, name=name)
+        table = config.table if config.table.name == name else replace(config.table, name=name)
         first = tables.setdefault(name, table)
         if _describe(first) != _describe(table):
             raise ConfigError(
@@ -67,7 +67,7 @@ def with_table_names(feature_config: Mapping[str, FeatureConfig]) -> dict[str, F
                 got=_describe(table),
                 fix="Give them different names.",
             )
-        configs[feature] = replace(config, table=table)
+        configs[feature] = replace(config, table=first)
     return configs
 
 

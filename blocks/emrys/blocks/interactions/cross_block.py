@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from emrys.blocks.core.block import Block
-from emrys.blocks.core.calling import call_layer
+from emrys.blocks.core.calling import Shape, as_shape, call_layer
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError
@@ -56,7 +56,7 @@ class CrossBlock(SequentialBlock):
 
     Input shape:
         (B, D), or a dictionary of such tensors, which are concatenated in alphabetical order of their names. With
-        `inputs`, its input shape.
+        `inputs`, its input shape. A pair of tensors (B, D) is `x_0` and the first layer's input `x`.
 
     Output shape:
         (B, D)
@@ -109,20 +109,32 @@ class CrossBlock(SequentialBlock):
     def _chain(self) -> list[keras.layers.Layer]:
         return [*self._ahead(), *self.layers]
 
+    def build(self, input_shape: Shape) -> None:
+        """Builds the layers."""
+        super().build(_shape_of_one(input_shape))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, D)."""
+        return super().compute_output_shape(_shape_of_one(input_shape))
+
     def call(
         self,
-        inputs: tf.Tensor | Mapping[str, tf.Tensor],
+        inputs: tf.Tensor | Mapping[str, tf.Tensor] | tuple[tf.Tensor, tf.Tensor],
         training: bool | None = None,
         testing: bool | None = None,
         features: Mapping[str, tf.Tensor] | None = None,
         targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
     ) -> Any:
         """Crosses the features."""
+        if isinstance(inputs, (list, tuple)):
+            return self._cross(*inputs)
         for layer in self._ahead():
             inputs = call_layer(layer, inputs, training=training, testing=testing, features=features, targets=targets)
-        crossed = inputs
+        return self._cross(inputs, inputs)
+
+    def _cross(self, initial: tf.Tensor, crossed: tf.Tensor) -> Any:
         for layer in self.layers:
-            crossed = layer(crossed, initial=inputs)
+            crossed = layer(crossed, initial=initial)
         return crossed
 
     def get_config(self) -> dict[str, Any]:
@@ -139,3 +151,9 @@ class CrossBlock(SequentialBlock):
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Creates the block from `get_config`."""
         return cls(**from_config(config))
+
+
+def _shape_of_one(shape: Shape) -> Shape:
+    """The shape of the input; of a pair of inputs, that of the second."""
+    shape = as_shape(shape)
+    return shape[1] if isinstance(shape, tuple) and isinstance(shape[0], tuple) else shape

@@ -78,6 +78,11 @@ class Dense(keras.layers.Dense, Block):
         self._concat = ConcatFeatures()
         self.input_spec = None  # that of Keras only allows a single tensor
 
+    @property
+    def dense(self) -> keras.layers.Dense:
+        """The layer itself, which has the kernel, the bias and the activation; read-only."""
+        return self
+
     def build(self, input_shape: Shape) -> None:
         """Creates the weights for the concatenated input."""
         super().build(self._concat.compute_output_shape(as_shape(input_shape)))
