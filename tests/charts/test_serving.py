@@ -57,7 +57,8 @@ def test_the_memory_limit_is_the_sum_of_its_parts():
     parts = [float(match[1]) for line in lines if (match := re.match(r"#   ([0-9.]+) GiB  ", line))]
     assert len(parts) == 4
     assert server(render())["resources"]["limits"]["memory"] == f"{sum(parts):g}Gi"
-    assert parts[1] == 0.5 and "sharedMemory: 512Mi" in "\n".join(lines)
+    assert parts[1] == 0.5
+    assert "sharedMemory: 512Mi" in "\n".join(lines)
 
 
 def test_ports_are_the_same_everywhere():

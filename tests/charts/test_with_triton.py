@@ -84,7 +84,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
     }
     with (folder / "log").open("wb") as log:
-        # Only where the programs and the backends are differs from a pod: the wheel keeps them elsewhere than the image.
+        # Only the places of the programs and the backends differ from a pod: the wheel keeps them elsewhere.
         places = {"python3": sys.executable, "tritonserver": str(files.binary)}
         program = [places.get(text, text) for text in container["command"]]
         command = [*program, *arguments, f"--backend-directory={folder / 'backends'}"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from emrys.components.serving.backends.batching import BatchStep
+from emrys.components.serving.backends.batching import BatchStep, answer
 from emrys.components.serving.backends.model_step import SCORE, ModelStep
 from emrys.components.serving.backends.transform_step import TransformStep
 from emrys.components.serving.columns import Columns
@@ -56,12 +57,29 @@ class InProcessEnsemble:
 
     def infer(self, columns: Columns) -> Columns:
         """Computes the outputs of the ensemble for raw columns."""
-        transformed = {f"transformed.{name}": values for name, values in self.transform(columns).items()}
-        available = {**columns, **transformed}
-        inputs = {name: available[source] for name, source in self._model_inputs.items()}
+        inputs = self._inputs(columns, self.transform(columns))
         self._model.check(inputs)
         return self._model(inputs)
+
+    def infer_together(self, requests: Sequence[Columns]) -> list[Columns]:
+        """Computes the outputs for the raw columns of several requests, joined as the server joins them."""
+        transformed = _all_good(answer(self._transform, requests))
+        inputs = [self._inputs(*pair) for pair in zip(requests, transformed, strict=True)]
+        return _all_good(answer(self._model, inputs))
+
+    def _inputs(self, columns: Columns, transformed: Columns) -> Columns:
+        available = {**columns, **{f"transformed.{name}": values for name, values in transformed.items()}}
+        return {name: available[source] for name, source in self._model_inputs.items()}
 
     def score(self, columns: Columns) -> npt.NDArray[np.float32]:
         """Scores raw columns: (B,) float32."""
         return self.infer(columns)[SCORE].reshape(-1)
+
+
+def _all_good(results: Sequence[Columns | Exception]) -> list[Columns]:
+    good: list[Columns] = []
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+        good.append(result)
+    return good
