@@ -118,6 +118,7 @@ class Loader(keras.utils.PyDataset):
             _checked_integer("sparse_max", 1 if length is None else length)
         self.batch_size = _checked_integer("batch_size", batch_size)
         self.shuffle = shuffle
+        self.drop_last = drop_last
         self.seed_fn = seed_fn
         self.source = open_source(paths_or_dataset, reader_kwargs)
         selection = ColumnSelection(

@@ -61,9 +61,9 @@ def batches(
         whole = None if pre is None and not transforms_of(loader_options) else getattr(x, "schema", None)
         options: dict[str, Any] = {"schema": whole or _add_targets(schema, x), "shuffle": shuffle}
         x = Loader(x, batch_size=batch_size, **{**options, **(loader_options or {})})
-    elif loader_options:
+    elif not_of_loader := _options_not_of(x, loader_options or {}):
         raise ConfigError(
-            f"{', '.join(loader_options)}: an argument of a Loader",
+            f"{', '.join(not_of_loader)}: an argument of a Loader",
             expected="a merlin.io.Dataset or paths of Parquet files to read",
             got=type(x).__name__,
             fix="Give it to the Loader itself, or leave it out.",
@@ -86,6 +86,12 @@ def batches(
     else:
         expected = "a Loader, a Dataset, paths of Parquet files, a generator, or a dictionary"
         raise ConfigError("cannot make batches of this", expected=expected, got=type(x).__name__)
+
+
+def _options_not_of(x: Any, loader_options: Mapping[str, object]) -> list[str]:
+    """Names of the options that `x` does not have already, as a `Loader` that was made with them."""
+    own = {"drop_last": x.drop_last} if isinstance(x, Loader) else {}
+    return [name for name, value in loader_options.items() if name not in own or own[name] != value]
 
 
 def is_read(x: Any) -> bool:
