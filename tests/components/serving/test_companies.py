@@ -1,4 +1,4 @@
-"""An answer is the same alone and among the requests of others, for both kinds of ensembles and all types of columns."""
+"""An answer is the same alone and among the requests of others: both kinds of ensembles, all types of columns."""
 
 from __future__ import annotations
 

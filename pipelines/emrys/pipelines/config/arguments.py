@@ -13,6 +13,7 @@ import yaml
 
 from emrys.blocks.errors import ConfigError
 from emrys.pipelines.config.config import PipelineConfig
+from emrys.pipelines.config.yaml_reader import read_yaml
 
 Config = TypeVar("Config", bound=PipelineConfig)
 
@@ -32,7 +33,7 @@ def read_arguments(texts: Sequence[str]) -> dict[str, Any]:
         if not sign or not name.strip():
             raise ConfigError("--set", expected="NAME=VALUE", got=repr(text))
         try:
-            arguments[name.strip()] = yaml.safe_load(value) if value.strip() else ""
+            arguments[name.strip()] = read_yaml(value) if value.strip() else ""
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {name}: not YAML ({' '.join(str(error).split())})", got=repr(value)) from None
     return arguments

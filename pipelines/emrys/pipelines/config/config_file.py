@@ -16,6 +16,7 @@ import yaml
 from emrys.blocks.errors import ConfigError
 from emrys.pipelines.config.arguments import with_present_names
 from emrys.pipelines.config.config import PipelineConfig
+from emrys.pipelines.config.yaml_reader import read_yaml
 
 Config = TypeVar("Config", bound=PipelineConfig)
 
@@ -49,7 +50,7 @@ def read_config(path: str | os.PathLike[str] | None, config: type[Config]) -> Co
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError("the configuration file is missing", path=path) from None
     except (OSError, UnicodeDecodeError) as error:
