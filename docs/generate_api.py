@@ -50,7 +50,9 @@ def _families() -> Iterator[tuple[str, list[str]]]:
 
 
 def _entry(name: str, thing: Any) -> str:
-    if inspect.isclass(thing) or inspect.isfunction(thing):
+    if inspect.ismodule(thing):
+        heading, text = name, inspect.getdoc(thing) or ""
+    elif inspect.isclass(thing) or inspect.isfunction(thing):
         heading, text = f"{name}{_signature(thing)}", inspect.getdoc(thing) or ""
     else:
         heading, text = name, inspect.getdoc(type(thing)) or ""

@@ -25,6 +25,7 @@ from emrys.blocks.core.residual_block import ResidualBlock
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.core.sum_residual import SumResidual
 from emrys.blocks.core.tabular import Filter, TabularBlock
+from emrys.blocks.core.traversal import get_sub_blocks
 from emrys.blocks.inputs.average_embeddings_by_weight_feature import AverageEmbeddingsByWeightFeature
 from emrys.blocks.inputs.continuous import Continuous
 from emrys.blocks.inputs.continuous_embedding import ContinuousEmbedding
@@ -96,16 +97,19 @@ from emrys.blocks.metrics import (
     RankingMetric,
     RecallAt,
     TopKMetricsAggregator,
+    extract_topk,
     metrics_registry,
 )
 from emrys.blocks.mlp.dense_residual_block import DenseResidualBlock
 from emrys.blocks.mlp.mlp_block import Dense, MLPBlock
+from emrys.blocks.models import benchmark
 from emrys.blocks.models.dcn import DCNModel
 from emrys.blocks.models.deepfm import DeepFMModel
 from emrys.blocks.models.dlrm import DLRMBlock, DLRMModel
 from emrys.blocks.models.embedding_encoder import EmbeddingEncoder
 from emrys.blocks.models.encoder import Encoder
 from emrys.blocks.models.export import save_serving
+from emrys.blocks.models.keras_sequence_validator import KerasSequenceValidator
 from emrys.blocks.models.matrix_factorization import MatrixFactorizationModelV2
 from emrys.blocks.models.model import Model
 from emrys.blocks.models.model import Model as BaseModel
@@ -120,6 +124,7 @@ from emrys.blocks.multi_task.cgc_block import CGCBlock
 from emrys.blocks.multi_task.experts_gate import ExpertsGate
 from emrys.blocks.multi_task.mmoe_block import MMOEBlock
 from emrys.blocks.multi_task.ple_block import PLEBlock
+from emrys.blocks.multi_task.tasks import get_task_names_from_outputs
 from emrys.blocks.optimizers.lazy_adagrad import LazyAdagrad
 from emrys.blocks.optimizers.lazy_adam import LazyAdam
 from emrys.blocks.optimizers.lazy_loss_scale_optimizer import LazyLossScaleOptimizer
@@ -181,6 +186,7 @@ from emrys.blocks.transforms.stochastic_swap_noise import StochasticSwapNoise
 from emrys.blocks.transforms.to_one_hot import ToOneHot
 from emrys.blocks.transforms.to_target import ToTarget
 from emrys.blocks.transforms.value_dropout import ValueDropout
+from emrys.blocks.utils.examples_per_second import ExamplesPerSecondCallback
 from emrys.blocks.utils.files import (
     get_filenames,
     get_label_feature_name,
@@ -218,6 +224,7 @@ __all__ = [
     "SequentialBlock",
     "ShortcutBlock",
     "TabularBlock",
+    "get_sub_blocks",
     # Aggregations
     "AddLeft",
     "ConcatFeatures",
@@ -268,6 +275,7 @@ __all__ = [
     "ExpertsGate",
     "MMOEBlock",
     "PLEBlock",
+    "get_task_names_from_outputs",
     # Transformations
     "CategoryEncoding",
     "HashedCross",
@@ -337,6 +345,7 @@ __all__ = [
     "WideAndDeepModel",
     "YoutubeDNNRetrievalModel",
     "YoutubeDNNRetrievalModelV2",
+    "benchmark",
     "save_serving",
     # Optimizers
     "LazyAdagrad",
@@ -384,9 +393,11 @@ __all__ = [
     "RankingMetric",
     "RecallAt",
     "TopKMetricsAggregator",
+    "extract_topk",
     "metrics_registry",
     # Data
     "EmbeddingOperator",
+    "KerasSequenceValidator",
     "Loader",
     "sample_batch",
     # Schema
@@ -411,6 +422,7 @@ __all__ = [
     "display_list_by_prefix",
     "snakecase_to_camelcase",
     # Utilities
+    "ExamplesPerSecondCallback",
     "Timing",
     "filter_kwargs",
     "get_filenames",

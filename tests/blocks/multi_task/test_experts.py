@@ -146,3 +146,35 @@ def test_inputs_that_do_not_fit():
         mm.CGCBlock(["a"], mm.MLPBlock([2])).build({"x": (None, 2)})
     with pytest.raises(ConfigError, match=r"experts; expected shape \(B, 3, D\), got \(2, 2, 4\)"):
         mm.ExpertsGate(3)({"shortcut": tf.ones((2, 5)), "experts": tf.ones((2, 2, 4))})
+
+
+class TestTaskNames:
+    @pytest.mark.parametrize("kind", [list, tuple, lambda outputs: mm.ParallelBlock(*outputs)])
+    def test_of_outputs(self, kind):
+        outputs = kind([mm.BinaryOutput("click"), mm.RegressionOutput("rating")])
+        assert mm.get_task_names_from_outputs(outputs) == ["click/binary_output", "rating/regression_output"]
+
+    def test_of_one(self):
+        assert mm.get_task_names_from_outputs(mm.BinaryOutput("click")) == ["click/binary_output"]
+
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+    def test_of_tasks(self):
+        tasks = [mm.BinaryClassificationTask("click"), mm.RegressionTask("rating")]
+        expected = ["click/binary_classification_task", "rating/regression_task"]
+        assert mm.get_task_names_from_outputs(tasks) == expected
+        assert mm.get_task_names_from_outputs(mm.ParallelPredictionBlock(*tasks)) == expected
+
+    @pytest.mark.parametrize("outputs", ["click", ["click"], mm.ParallelBlock({"a": mm.MLPBlock([2])})])
+    def test_of_something_else(self, outputs):
+        with pytest.raises(
+            ConfigError, match=r"get_task_names_from_outputs; expected outputs or tasks, got (str|MLP|Seq)"
+        ):
+            mm.get_task_names_from_outputs(outputs)
+
+
+def test_sub_blocks():
+    inner, output = mm.MLPBlock([4]), mm.BinaryOutput("click")
+    found = mm.get_sub_blocks([mm.SequentialBlock([inner]), output])
+    assert {id(inner), id(output), id(output.to_call)} <= {id(layer) for layer in found}
+    assert len({id(layer) for layer in found}) == len(found)
+    assert mm.get_sub_blocks(inner)[0] is inner

@@ -16,6 +16,15 @@ def layers_inside(blocks: Iterable[keras.layers.Layer]) -> list[keras.layers.Lay
     return list({id(layer): layer for layer in _inside(list(blocks))}.values())
 
 
+def get_sub_blocks(blocks: keras.layers.Layer | Iterable[keras.layers.Layer]) -> list[keras.layers.Layer]:
+    """Returns blocks and all their inner layers, each once; see `layers_inside`.
+
+    Args:
+        blocks: One block, or several.
+    """
+    return layers_inside([blocks] if isinstance(blocks, keras.layers.Layer) else blocks)
+
+
 def shared_layers(blocks: Iterable[keras.layers.Layer]) -> dict[int, int]:
     """Returns a number for each layer that occurs several times inside `blocks`, by `id`."""
     counts: dict[int, int] = {}

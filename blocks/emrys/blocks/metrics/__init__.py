@@ -1,5 +1,6 @@
 """Metrics: ranking metrics, log loss, and metrics of the recommended items."""
 
+from emrys.blocks.metrics.extract_topk import extract_topk
 from emrys.blocks.metrics.item_coverage_at import ItemCoverageAt
 from emrys.blocks.metrics.item_frequency import NoveltyAt, PopularityBiasAt
 from emrys.blocks.metrics.log_loss_metric import LogLossMetric
@@ -19,5 +20,6 @@ __all__ = [
     "RankingMetric",
     "RecallAt",
     "TopKMetricsAggregator",
+    "extract_topk",
     "metrics_registry",
 ]

@@ -41,6 +41,27 @@ def task_names(outputs: Any, block: str) -> list[str]:
     return names
 
 
+def get_task_names_from_outputs(
+    outputs: ParallelBlock | ModelOutput | Sequence[ModelOutput],
+) -> list[str]:
+    """Returns the task names of outputs.
+
+    Args:
+        outputs: One output or task, several, or a block of them.
+
+    Raises:
+        ConfigError: if one is not an output.
+    """
+    if isinstance(outputs, ParallelBlock):
+        outputs = list(outputs.parallel_values)
+    found = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+    names = [output.task_name for output in found if isinstance(output, ModelOutput)]
+    if len(names) < len(found):
+        got = next(output for output in found if not isinstance(output, ModelOutput))
+        raise ConfigError("get_task_names_from_outputs", expected="outputs or tasks", got=type(got).__name__)
+    return names
+
+
 def layer_name(name: str) -> str:
     """A task's name as part of a layer's name, which must not contain a slash in Keras 3."""
     return name.replace("/", "_")
