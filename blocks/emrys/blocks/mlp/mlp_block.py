@@ -16,6 +16,18 @@ from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError
 
 
+class LayerAttributes:
+    """The attributes of a layer, read-only. It is not the layer: Keras would take a property for a layer inside."""
+
+    __slots__ = ("_layer",)
+
+    def __init__(self, layer: keras.layers.Layer) -> None:
+        self._layer = layer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._layer, name)
+
+
 @keras.saving.register_keras_serializable("emrys")
 class Dense(keras.layers.Dense, Block):
     """`keras.layers.Dense` that concatenates a dictionary of features first.
@@ -79,9 +91,9 @@ class Dense(keras.layers.Dense, Block):
         self.input_spec = None  # that of Keras only allows a single tensor
 
     @property
-    def dense(self) -> keras.layers.Dense:
-        """The layer itself, which has the kernel, the bias and the activation; read-only."""
-        return self
+    def dense(self) -> LayerAttributes:
+        """The attributes of this layer as a `keras.layers.Dense`, such as `units` and `kernel`; read-only."""
+        return LayerAttributes(self)
 
     def build(self, input_shape: Shape) -> None:
         """Creates the weights for the concatenated input."""
