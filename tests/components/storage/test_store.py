@@ -43,6 +43,22 @@ def test_two_writers(root, tmp_path):
         first.upload(tmp_path / "local", "pointer")
 
 
+def test_a_version_is_downloaded_or_nothing(root, tmp_path):
+    store = open_store(root)
+    store.create("a/b", b"one")
+    store.create("c", b"other")
+    (name, token), (_, other) = store.versions()
+    assert (name, token) == ("a/b", store.read("a/b").token)
+    assert token != other
+    store.download("a/b", tmp_path / "copy", token)
+    assert (tmp_path / "copy").read_bytes() == b"one"
+    store.replace("a/b", b"two", token)
+    with pytest.raises(ConflictError, match=r"a/b: .*another writer changed the file"):
+        store.download("a/b", tmp_path / "later", token)
+    assert not (tmp_path / "later").exists()
+    assert store.versions("a/") == [("a/b", store.read("a/b").token)]
+
+
 def test_a_missing_file(root, tmp_path):
     with pytest.raises(StorageError, match=r"nowhere: .*is missing"):
         open_store(root).download("nowhere", tmp_path / "copy")

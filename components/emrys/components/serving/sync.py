@@ -13,17 +13,14 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
-from emrys.blocks.errors import ArtifactError, ConfigError, DependencyError, EmrysError
+from emrys.blocks.errors import ArtifactError, ConfigError, EmrysError
 from emrys.blocks.io import atomic_directory, file_sha256
 from emrys.components.contracts.artifact import MANIFEST
 from emrys.components.contracts.triton_repository import TritonRepository
+from emrys.components.storage.open_store import open_store
 
-if TYPE_CHECKING:
-    from google.cloud.storage import Blob
-
-_URL = re.compile(r"gs://([a-z0-9][a-z0-9._-]*[a-z0-9])/(\S+)")
+_URL = re.compile(r"gs://[a-z0-9][a-z0-9._-]*[a-z0-9]/\S+")
 _THREADS = 8
 
 
@@ -31,7 +28,7 @@ def sync(url: str, target: str | os.PathLike[str]) -> int:
     """Downloads a model repository from Cloud Storage into a folder.
 
     For an exported repository (one with a manifest) the folder receives the models, after every file has been verified
-    against the manifest; a plain model repository is copied as it is. Objects are read in the generation that was
+    against the manifest; a plain model repository is copied as it is. Objects must be in the generation that was
     listed, and their checksums are verified. The folder appears when it is complete and replaces an existing one.
 
     Args:
@@ -45,10 +42,9 @@ def sync(url: str, target: str | os.PathLike[str]) -> int:
         ConfigError: if the address or the target is invalid.
         DependencyError: if the client of Cloud Storage is not installed.
         ArtifactError: if the address is empty, or has no model repository or a damaged one.
-        EmrysError: if Cloud Storage cannot be reached or refuses.
+        StorageError: if Cloud Storage cannot be reached or refuses, or an object changed or was damaged on the way.
     """
-    match = _URL.fullmatch(url)
-    if match is None:
+    if _URL.fullmatch(url) is None:
         raise ConfigError("the address is invalid", path=url, expected="gs://bucket/folder")
     if os.path.ismount(target):
         raise ConfigError(
@@ -56,11 +52,10 @@ def sync(url: str, target: str | os.PathLike[str]) -> int:
             path=target,
             fix=f"Use a folder below it: {Path(target) / 'models'}.",
         )
-    bucket, prefix = match[1], match[2].rstrip("/") + "/"
     with atomic_directory(target) as work:
         downloaded = work / ".download"
         downloaded.mkdir()
-        count = _download(url, bucket, prefix, downloaded)
+        count = _download(url, downloaded)
         models = _models_in(downloaded, url)
         for entry in models.iterdir():
             entry.rename(work / entry.name)
@@ -68,41 +63,17 @@ def sync(url: str, target: str | os.PathLike[str]) -> int:
     return count
 
 
-def _download(url: str, bucket: str, prefix: str, folder: Path) -> int:
-    """Downloads the objects below `prefix`; the client verifies checksums."""
-    try:
-        from google.api_core.exceptions import GoogleAPIError
-        from google.auth.exceptions import GoogleAuthError
-        from google.cloud import storage
-        from google.cloud.storage.exceptions import DataCorruption
-    except ModuleNotFoundError as missing:
-        raise DependencyError(
-            f"gs:// needs {missing.name}", path=url, fix="Install it: pip install google-cloud-storage."
-        ) from None
-    try:
-        objects = [blob for blob in storage.Client().list_blobs(bucket, prefix=prefix) if not blob.name.endswith("/")]
-        targets = [_target(url, folder, blob.name.removeprefix(prefix)) for blob in objects]
-        with ThreadPoolExecutor(_THREADS) as pool:
-            list(pool.map(_fetch, objects, targets))
-    except DataCorruption as error:
-        raise ArtifactError(
-            "an object was damaged during the download", path=url, got=str(error), fix="Try again."
-        ) from error
-    except (GoogleAPIError, GoogleAuthError, OSError) as error:
-        raise EmrysError(
-            "Cloud Storage returned an error", path=url, got=f"{type(error).__name__}: {error}", fix=_advice(error)
-        ) from error
-    if not objects:
+def _download(url: str, folder: Path) -> int:
+    store = open_store(url)
+    files = store.versions()
+    if not files:
         raise ArtifactError(
             "there are no objects at the address", path=url, expected="the folder of an exported repository"
         )
-    return len(objects)
-
-
-def _fetch(blob: Blob, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # The generation that was listed, even if the object has been overwritten since.
-    blob.download_to_filename(str(target), if_generation_match=blob.generation)
+    names, tokens = zip(*files, strict=True)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(store.download, names, [_target(url, folder, name) for name in names], tokens))
+    return len(files)
 
 
 def _target(url: str, folder: Path, name: str) -> Path:
@@ -135,13 +106,6 @@ def _models_in(folder: Path, url: str) -> Path:
             got=", ".join(sorted(entry.name for entry in folder.iterdir())),
         )
     return folder
-
-
-def _advice(error: Exception) -> str | None:
-    status = getattr(error, "code", None)
-    if status in (401, 403) or "credentials" in str(error).lower():
-        return "The pod's account needs roles/storage.objectViewer on the bucket."
-    return None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -37,6 +37,10 @@ class FileStore(Store):
         """Names and checksums of the files that begin with `prefix`."""
         return [(name, file_sha256(self._root / name)) for name in self.names(prefix)]
 
+    def versions(self, prefix: str = "") -> list[tuple[str, str]]:
+        """Names and tokens of the files that begin with `prefix`; the token is the checksum."""
+        return self.checksums(prefix)
+
     def read(self, name: str) -> Stored | None:
         """Content and token of a file, or None if it does not exist."""
         try:
@@ -58,7 +62,7 @@ class FileStore(Store):
         with self._locked():
             present = self.read(name)
             if (present.token if present else None) != token:
-                raise ConflictError("another writer changed the file", path=self.location(name), fix="Try again.")
+                raise _changed(self.location(name))
             self._write(name, content)
 
     def upload(self, file: Path, name: str) -> None:
@@ -71,11 +75,13 @@ class FileStore(Store):
         with atomic_file(target) as work:
             shutil.copyfile(file, work)
 
-    def download(self, name: str, file: Path) -> None:
-        """Copies a file to a local path."""
+    def download(self, name: str, file: Path, token: str | None = None) -> None:
+        """Copies a file, or one version of it, to a local path."""
         try:
             with atomic_file(file) as work:
                 shutil.copyfile(self._root / name, work)
+                if token not in (None, file_sha256(work)):
+                    raise _changed(self.location(name))
         except FileNotFoundError:
             raise StorageError("the file is missing", path=self.location(name)) from None
 
@@ -101,3 +107,7 @@ class FileStore(Store):
             yield
         finally:
             os.close(lock)
+
+
+def _changed(location: str) -> ConflictError:
+    return ConflictError("another writer changed the file", path=location, fix="Try again.")

@@ -11,6 +11,7 @@ import google_crc32c
 from google.api_core import exceptions
 from google.auth import exceptions as auth_exceptions
 from google.cloud import storage
+from google.cloud.storage.exceptions import DataCorruption
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from emrys.blocks.io import atomic_file
@@ -56,9 +57,18 @@ class GcsStore(Store):
 
     def checksums(self, prefix: str = "") -> list[tuple[str, str]]:
         """Names and checksums of the files that begin with `prefix`."""
+        return [(name, f"crc32c {blob.crc32c}") for name, blob in self._blobs(prefix)]
+
+    def versions(self, prefix: str = "") -> list[tuple[str, str]]:
+        """Names and tokens of the files that begin with `prefix`; the token is the generation."""
+        return [(name, str(blob.generation)) for name, blob in self._blobs(prefix)]
+
+    def _blobs(self, prefix: str) -> list[tuple[str, storage.Blob]]:
+        """Names and objects that begin with `prefix`, without the empty objects by which consoles write a folder."""
         with self._translated_errors(prefix):
             blobs = self._bucket.list_blobs(prefix=self._prefix + prefix, retry=RETRY, timeout=TIMEOUT)
-            return sorted((blob.name.removeprefix(self._prefix), f"crc32c {blob.crc32c}") for blob in blobs)
+            found = {blob.name.removeprefix(self._prefix): blob for blob in blobs if not blob.name.endswith("/")}
+        return sorted(found.items())
 
     def read(self, name: str) -> Stored | None:
         """Content and token of a file, or None if it does not exist."""
@@ -110,10 +120,18 @@ class GcsStore(Store):
                         "a different file of this name exists already", path=self.location(name)
                     ) from None
 
-    def download(self, name: str, file: Path) -> None:
-        """Copies a file to a local path."""
+    def download(self, name: str, file: Path, token: str | None = None) -> None:
+        """Copies a file, or one version of it, to a local path; the client verifies its checksum."""
+        generation = None if token is None else int(token)
         with self._translated_errors(name), atomic_file(file) as work:
-            self._blob(name).download_to_filename(str(work), retry=RETRY, timeout=TIMEOUT, checksum="crc32c")
+            try:
+                self._blob(name).download_to_filename(
+                    str(work), if_generation_match=generation, retry=RETRY, timeout=TIMEOUT, checksum="crc32c"
+                )
+            except exceptions.PreconditionFailed:
+                raise ConflictError(
+                    "another writer changed the file", path=self.location(name), fix="Try again."
+                ) from None
 
     def remove(self, name: str) -> None:
         """Removes a file if it exists."""
@@ -130,11 +148,13 @@ class GcsStore(Store):
             yield
         except exceptions.NotFound:
             raise StorageError("the file or the bucket is missing", path=self.location(name)) from None
+        except DataCorruption as error:
+            raise StorageError(f"the file was damaged on the way ({error})", path=self.location(name)) from error
         except exceptions.Forbidden:
             raise StorageError(
                 "access is denied",
                 path=self.location(name),
-                fix="Give the account the role roles/storage.objectUser on the bucket.",
+                fix="Give the account a role on the bucket: roles/storage.objectViewer to read, .objectUser to write.",
             ) from None
         except (exceptions.GoogleAPIError, auth_exceptions.GoogleAuthError, ConnectionError) as error:
             raise StorageError(f"the bucket does not answer ({error})", path=self.location(name)) from error

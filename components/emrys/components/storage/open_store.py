@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from emrys.blocks.errors import ConfigError
+from emrys.blocks.errors import ConfigError, DependencyError
 from emrys.components.storage.store import Store
 
 
@@ -21,12 +21,18 @@ def open_store(uri: str | os.PathLike[str]) -> Store:
 
     Raises:
         ConfigError: if the scheme of the URI is not supported.
+        DependencyError: if it is a bucket, and the client of Cloud Storage is not installed.
         StorageError: if there are no credentials for a bucket.
     """
     text = os.fspath(uri)
     scheme = urlsplit(text).scheme
     if scheme == "gs":
-        from emrys.components.storage.gcs_store import GcsStore  # heavy import: Google's client takes a second
+        try:
+            from emrys.components.storage.gcs_store import GcsStore  # heavy import: Google's client takes a second
+        except ModuleNotFoundError as missing:
+            raise DependencyError(
+                f"gs:// needs {missing.name}", path=text, fix="Install it: pip install google-cloud-storage."
+            ) from None
 
         if not urlsplit(text).netloc:
             raise ConfigError("the URI has no bucket", got=text, expected="gs://bucket/prefix")

@@ -43,6 +43,10 @@ class Store(abc.ABC):
         """Names and checksums of all files that begin with `prefix`, sorted; a bucket keeps the checksums itself."""
 
     @abc.abstractmethod
+    def versions(self, prefix: str = "") -> list[tuple[str, str]]:
+        """Names and tokens of all files that begin with `prefix`, sorted; see `Stored`."""
+
+    @abc.abstractmethod
     def read(self, name: str) -> Stored | None:
         """Content and token of a file, or None if it does not exist."""
 
@@ -76,11 +80,17 @@ class Store(abc.ABC):
         """
 
     @abc.abstractmethod
-    def download(self, name: str, file: Path) -> None:
+    def download(self, name: str, file: Path, token: str | None = None) -> None:
         """Copies a file to a local path and creates its folder if necessary.
 
+        Args:
+            name: The file.
+            file: Local path.
+            token: Token of the version to copy, of `versions`. Default: the latest.
+
         Raises:
-            StorageError: if the file does not exist.
+            ConflictError: if the file is not of that version any more.
+            StorageError: if the file does not exist, or was damaged on the way.
         """
 
     @abc.abstractmethod
