@@ -95,9 +95,10 @@ def _signature(columns: Sequence[LoaderColumn], batch_size: int | None) -> Block
         if column.is_ragged:
             part[_start(column.name)] = tf.TensorSpec((None,), tf.int64)
             part[_splits(column.name)] = tf.TensorSpec((None, None if batch_size is None else batch_size + 1), tf.int64)
-            parts[2][column.name] = tf.TensorSpec((None,), column.dtype)
+            parts[2][column.name] = tf.TensorSpec((None, *column.inner_shape), column.dtype)
         else:
-            part[column.name] = tf.TensorSpec((None, batch_size, column.length or 1), column.dtype)
+            shape = (None, batch_size, column.length or 1, *column.inner_shape)
+            part[column.name] = tf.TensorSpec(shape, column.dtype)
     return parts
 
 
@@ -111,11 +112,17 @@ def _block(columns: Sequence[LoaderColumn], rows: pa.RecordBatch, size: int) -> 
             splits = np.zeros((len(starts), size + 1), np.int64)
             np.subtract(offsets[1:].reshape(-1, size), starts[:, None], out=splits[:, 1:])
             part[_start(column.name)], part[_splits(column.name)] = starts - offsets[0], splits
-            parts[2][column.name] = array.flatten().to_numpy()
+            parts[2][column.name] = element_values(array, column).reshape(-1, *column.inner_shape)
         else:
-            values = array.flatten() if column.is_list else array
-            part[column.name] = values.to_numpy().reshape(-1, size, column.length or 1)
+            values = element_values(array, column) if column.is_list else array.to_numpy()
+            part[column.name] = values.reshape(-1, size, column.length or 1, *column.inner_shape)
     return parts
+
+
+def element_values(array: pa.Array, column: LoaderColumn) -> np.ndarray[Any, Any]:
+    """The numbers of a converted list column, one after the other."""
+    elements = array.flatten()
+    return (elements if column.vector is None else elements.flatten()).to_numpy(zero_copy_only=False)
 
 
 def _with_lists(part: dict[str, Any], elements: dict[str, Any]) -> dict[str, Any]:
@@ -262,6 +269,8 @@ class LoaderColumn:
         length: For a list: None gives ragged tensors, a number gives dense ones of that length.
         exact: Whether a list of another length than `length` is an error; otherwise it is truncated at the end or
             padded with zeros on the right.
+        vector: For a list of lists, a list of vectors: D, the length of each vector, 0 until it is known. None for
+            numbers and lists of numbers.
     """
 
     name: str
@@ -271,6 +280,12 @@ class LoaderColumn:
     is_list: bool = False
     length: int | None = None
     exact: bool = False
+    vector: int | None = None
+
+    @property
+    def inner_shape(self) -> tuple[int, ...]:
+        """Shape of the elements of a list: (D,) for vectors, () for numbers."""
+        return () if self.vector is None else (self.vector,)
 
     @property
     def is_ragged(self) -> bool:
@@ -283,16 +298,26 @@ class LoaderColumn:
 
 
 def element_type(arrow_type: pa.DataType) -> tuple[pa.DataType, bool]:
-    """The type of the elements of a list or dictionary type.
+    """The type of the elements of a list or dictionary type; for lists of lists that of the numbers in them.
 
     Returns:
         The type of one value, and whether the type is a list.
     """
-    is_list = bool(
+    is_list = _is_list_type(arrow_type)
+    value = arrow_type.value_type if is_list else arrow_type
+    value = value.value_type if _is_list_type(value) else value
+    return (value.value_type if pa.types.is_dictionary(value) else value), is_list
+
+
+def _is_list_type(arrow_type: pa.DataType) -> bool:
+    return bool(
         pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type) or pa.types.is_fixed_size_list(arrow_type)
     )
-    value = arrow_type.value_type if is_list else arrow_type
-    return (value.value_type if pa.types.is_dictionary(value) else value), is_list
+
+
+def is_nested(arrow_type: pa.DataType | None) -> bool:
+    """Whether a type is a list of lists."""
+    return arrow_type is not None and _is_list_type(arrow_type) and _is_list_type(arrow_type.value_type)
 
 
 def numpy_type(arrow_type: pa.DataType) -> np.dtype[Any] | None:
@@ -313,7 +338,8 @@ def expected_type(column: LoaderColumn, arrow_type: pa.DataType) -> str | None:
     _, is_list = element_type(arrow_type)
     kind = "floats or integers" if column.dtype.kind == "f" else "integers"
     expected = f"lists of {kind}" if column.is_list else kind
-    if stored is None or is_list != column.is_list:
+    expected = expected if column.vector is None else f"lists of {expected}"
+    if stored is None or is_list != column.is_list or is_nested(arrow_type) != (column.vector is not None):
         return expected
     # Converting a float to an integer would silently drop its fraction.
     return expected if stored.kind == "f" and column.dtype.kind != "f" else None
@@ -399,7 +425,7 @@ def _list_column(array: pa.Array, column: LoaderColumn) -> pa.Array:
         raise _UnfitError("the column has nulls", expected, f"{array.null_count} nulls", FILL_NULLS)
     lengths = pc.list_value_length(array).to_numpy().astype(np.int64)
     # `flatten` respects the offset of a sliced array; `values` does not.
-    elements = _numbers(array.flatten(), column.dtype, "a value at every position of every list")
+    elements = _elements(array.flatten(), column)
     if column.length is None:
         offsets = np.zeros(len(array) + 1, np.int32)
         np.cumsum(lengths, out=offsets[1:])
@@ -409,15 +435,36 @@ def _list_column(array: pa.Array, column: LoaderColumn) -> pa.Array:
         got = f"one of {lengths[wrong[0]]}"
         raise _UnfitError("the lists differ in length", f"lists of {column.length}", got)
     if len(wrong):
-        elements = _padded(elements.to_numpy(zero_copy_only=False), lengths, column.length)
+        numbers = elements if column.vector is None else elements.flatten()
+        numbers = numbers.to_numpy(zero_copy_only=False).reshape(-1, *column.inner_shape)
+        elements = _vectors(_padded(numbers, lengths, column.length), column)
     return pa.FixedSizeListArray.from_arrays(elements, column.length)
+
+
+def _elements(elements: pa.Array, column: LoaderColumn) -> pa.Array:
+    """The elements of all lists: numbers, or vectors of one length."""
+    expected = "a value at every position of every list"
+    if column.vector is None:
+        return _numbers(elements, column.dtype, expected)
+    if elements.null_count:
+        raise _UnfitError("the column has nulls", expected, f"{elements.null_count} nulls", FILL_NULLS)
+    lengths = pc.list_value_length(elements).to_numpy(zero_copy_only=False)
+    wrong = np.flatnonzero(lengths != column.vector)
+    if len(wrong):
+        got = f"one of {lengths[wrong[0]]}"
+        raise _UnfitError("the vectors in the lists differ in length", f"vectors of {column.vector}", got)
+    return _vectors(_numbers(elements.flatten(), column.dtype, expected), column)
+
+
+def _vectors(numbers: pa.Array, column: LoaderColumn) -> pa.Array:
+    return numbers if column.vector is None else pa.FixedSizeListArray.from_arrays(numbers, column.vector)
 
 
 def _padded(elements: Any, lengths: Any, length: int) -> pa.Array:
     """Truncates lists at the end, or pads them with zeros on the right, to one length."""
     starts = np.cumsum(lengths) - lengths
     inside = np.arange(length) < np.minimum(lengths, length)[:, None]
-    dense = np.zeros(inside.shape, elements.dtype)
+    dense = np.zeros((*inside.shape, *elements.shape[1:]), elements.dtype)
     dense[inside] = elements[(starts[:, None] + np.arange(length))[inside]]
     return pa.array(dense.reshape(-1))
 
@@ -495,6 +542,7 @@ class ColumnSelection:
         return LoaderColumn(
             name=column.name, dtype=self._type(column, declared, is_target), stored=stored or declared,
             is_target=is_target, is_list=is_list, length=length, exact=exact,
+            vector=_vector_size(column, arrow_type),
         )  # fmt: skip
 
     def _type(self, column: ColumnSchema, declared: np.dtype[Any], is_target: bool) -> np.dtype[Any]:
@@ -524,6 +572,16 @@ class ColumnSelection:
             if self.as_dense:
                 return longest, fixed
         return (longest, True) if fixed else (None, False)
+
+
+def _vector_size(column: ColumnSchema, arrow_type: pa.DataType | None) -> int | None:
+    """The length of the vectors of a list of lists; 0 if neither the schema nor the type says it."""
+    if not is_nested(arrow_type) or arrow_type is None:
+        return None
+    if pa.types.is_fixed_size_list(arrow_type.value_type):
+        return int(arrow_type.value_type.list_size)
+    inner = (column.shape.dims or ())[2:]
+    return int(inner[0].max) if inner and inner[0].max and inner[0].min == inner[0].max else 0
 
 
 def schema_from_arrow(arrow_schema: pa.Schema) -> Schema:

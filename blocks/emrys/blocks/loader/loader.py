@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,10 +15,11 @@ import pyarrow as pa
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema
 
-from emrys.blocks.errors import ConfigError
+from emrys.blocks.errors import ConfigError, DataError
 from emrys.blocks.loader.batches import (
     Batch,
     ColumnSelection,
+    LoaderColumn,
     Transform,
     as_transforms,
     batches_dataset,
@@ -37,8 +39,9 @@ class Loader(keras.utils.PyDataset):
 
     A batch is `(features, targets)`, both dicts by column name. Scalars are (B, 1): int64 (int32 where the schema has
     int32) or float32. Lists are ragged (B, None), or dense (B, L) where the schema gives them one length or
-    `sparse_max` / `sparse_as_dense` ask for it. Targets are float32, but for those tagged as categories, which stay
-    integers. The batches of Merlin Models look otherwise: docs/coming-from-merlin-models.md.
+    `sparse_max` / `sparse_as_dense` ask for it; lists of vectors of one length have D as a further dimension. Targets
+    are float32, but for those tagged as categories, which stay integers. The batches of Merlin Models look otherwise:
+    docs/coming-from-merlin-models.md.
 
     Iterate over the loader itself for eager tensors, or call `next` on it; `peek` returns the next batch without taking
     it. `fit`, `evaluate` and `predict` of every Keras model take the loader as it is; for a plain `keras.Model`,
@@ -127,7 +130,8 @@ class Loader(keras.utils.PyDataset):
             list_length=sparse_max, as_dense=sparse_as_dense,
         )  # fmt: skip
         full_schema = schema if schema is not None else _default_schema(paths_or_dataset, self.source, selection)
-        self.columns = selection.columns(full_schema, self.source.arrow_schema)
+        columns = selection.columns(full_schema, self.source.arrow_schema)
+        self.columns = tuple(_with_vector_size(column, self.source) for column in columns)
         self.source.check(self.columns)
         #: The schema of the columns that are read.
         self.schema = full_schema.select_by_name([column.name for column in self.columns])
@@ -341,6 +345,23 @@ def _default_schema(data: object, source: DataSource, selection: ColumnSelection
         if name not in source.arrow_schema.names:
             raise missing_column(name, source.name, source.arrow_schema.names)
     return schema_from_arrow(source.arrow_schema)
+
+
+def _with_vector_size(column: LoaderColumn, source: DataSource) -> LoaderColumn:
+    """The column with the length of its vectors: that of the first one in the data."""
+    if column.vector != 0:
+        return column
+    for group in range(len(source.group_rows)):
+        for rows, _, _ in source.batches(group, [column.name], 1024):
+            vectors = rows.column(0).flatten()
+            if len(vectors):
+                return replace(column, vector=len(vectors[0].as_py() or ()))
+    raise DataError(
+        "the length of the vectors in the lists is unknown",
+        path=source.name,
+        column=column.name,
+        fix="Give the column a shape in the schema, such as ((0, None), (0, None), (3, 3)).",
+    )
 
 
 def _transforms(loader_kwargs: Mapping[str, Any]) -> list[Transform]:

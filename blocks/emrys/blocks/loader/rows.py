@@ -308,4 +308,4 @@ class RowStream:
         if not column.is_list:
             return column.dtype.itemsize
         length = self.source.list_length(column.name) if column.length is None else column.length
-        return length * column.dtype.itemsize + (4 if column.is_ragged else 0)
+        return length * (column.vector or 1) * column.dtype.itemsize + (4 if column.is_ragged else 0)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.loader.batches import LoaderColumn, apply_transform, single_batch
+from emrys.blocks.loader.batches import LoaderColumn, apply_transform, element_values, single_batch
 from emrys.blocks.loader.loader import Loader
 from emrys.blocks.loader.rows import RowStream
 from emrys.blocks.loader.sources import Readable
@@ -96,7 +96,7 @@ def _prepared(column: LoaderColumn, array: pa.Array) -> dict[str, Any]:
     values, offsets = _arrays(column, array)
     if column.dtype.kind == "f" and not column.is_target:
         values = values.astype(np.float32)
-    tensor = tf.constant(values[..., None])
+    tensor = tf.constant(values if column.vector is not None else values[..., None])
     return {column.name: tensor if offsets is None else tf.RaggedTensor.from_row_splits(tensor, offsets)}
 
 
@@ -109,8 +109,9 @@ def _plain(column: LoaderColumn, array: pa.Array) -> dict[str, Any]:
 
 def _arrays(column: LoaderColumn, array: pa.Array) -> tuple[Any, Any]:
     """The values, and for a ragged column the offsets (B + 1,) of its rows."""
-    values = (array.flatten() if column.is_list else array).to_numpy(zero_copy_only=False)
+    values = element_values(array, column) if column.is_list else array.to_numpy(zero_copy_only=False)
+    values = values if column.vector is None else values.reshape(-1, column.vector)
     if column.is_ragged:
         offsets = array.offsets.to_numpy().astype(np.int64)
         return values, offsets - offsets[0]
-    return values.reshape(-1, column.length) if column.is_list else values, None
+    return values.reshape(-1, column.length or 0, *column.inner_shape) if column.is_list else values, None
