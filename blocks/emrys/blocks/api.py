@@ -14,6 +14,7 @@ from emrys.blocks.core.as_tabular import AsTabular
 from emrys.blocks.core.block import Block, block_registry
 from emrys.blocks.core.cond import Cond
 from emrys.blocks.core.debug import Debug
+from emrys.blocks.core.features import calculate_batch_size_from_inputs
 from emrys.blocks.core.map_values import MapValues
 from emrys.blocks.core.model_context import ModelContext
 from emrys.blocks.core.no_op import NoOp
@@ -45,7 +46,7 @@ from emrys.blocks.inputs.pretrained_embeddings import PretrainedEmbeddings
 from emrys.blocks.inputs.pretrained_vectors import PretrainedVectors
 from emrys.blocks.inputs.replace_masked_embeddings import ReplaceMaskedEmbeddings
 from emrys.blocks.inputs.sequence_embedding_features import SequenceEmbeddingFeatures
-from emrys.blocks.inputs.table_config import TableConfig
+from emrys.blocks.inputs.table_config import TableConfig, deserialize_table_config, serialize_table_config
 from emrys.blocks.inputs.tensor_initializer import TensorInitializer
 from emrys.blocks.interactions.cross_block import CrossBlock
 from emrys.blocks.interactions.dot_product import DotProductInteraction, DotProductInteractionBlock
@@ -162,6 +163,7 @@ from emrys.blocks.schema.functions import (
     categorical_domains,
     create_categorical_column,
     create_continuous_column,
+    expected_input_cols_from_schema,
     filter_dict_by_schema,
     get_embedding_size_from_cardinality,
     get_embedding_sizes_from_schema,
@@ -170,6 +172,7 @@ from emrys.blocks.schema.functions import (
     select_targets,
     tensorflow_metadata_json_to_schema,
 )
+from emrys.blocks.sequences.extract_mask_from_targets import ExtractMaskFromTargets
 from emrys.blocks.sequences.sequence_mask import SequenceMaskLast, SequenceMaskRandom, SequenceTargetAsInput
 from emrys.blocks.sequences.sequence_predict import SequencePredictLast, SequencePredictNext, SequencePredictRandom
 from emrys.blocks.transformer.architectures import AlbertBlock, BertBlock, GPT2Block, RobertaBlock
@@ -224,6 +227,7 @@ __all__ = [
     "SequentialBlock",
     "ShortcutBlock",
     "TabularBlock",
+    "calculate_batch_size_from_inputs",
     "get_sub_blocks",
     # Aggregations
     "AddLeft",
@@ -257,6 +261,8 @@ __all__ = [
     "SequenceEmbeddingFeatures",
     "TableConfig",
     "TensorInitializer",
+    "deserialize_table_config",
+    "serialize_table_config",
     # Building blocks
     "CrossBlock",
     "DLRMBlock",
@@ -405,6 +411,7 @@ __all__ = [
     "categorical_domains",
     "create_categorical_column",
     "create_continuous_column",
+    "expected_input_cols_from_schema",
     "filter_dict_by_schema",
     "get_embedding_size_from_cardinality",
     "get_embedding_sizes_from_schema",
@@ -437,6 +444,7 @@ __all__ = [
     "BertBlock",
     "BroadcastToSequence",
     "ExpandDims",
+    "ExtractMaskFromTargets",
     "GPT2Block",
     "ListToDense",
     "ListToRagged",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -198,3 +201,19 @@ class TestListsOfNumbers:
         # Serving reads the prices: other ones give other scores.
         other = model({**self.BATCH, "prices": self.BATCH["prices"] + 1.0})
         assert not np.allclose(served, other)
+
+
+class TestTableConfigAsJson:
+    def test_there_and_back(self):
+        config = mm.TableConfig(10, 4, initializer=keras.initializers.Constant(2.0), combiner="sum", name="items")
+        fields = json.loads(json.dumps(mm.serialize_table_config(config)))
+        assert {name: value for name, value in fields.items() if name != "initializer"} == {
+            "vocabulary_size": 10,
+            "dim": 4,
+            "optimizer": None,
+            "combiner": "sum",
+            "name": "items",
+            "quantization_config": None,
+        }
+        again = mm.deserialize_table_config(fields)
+        assert (again.dim, again.combiner, again.initializer((1,)).numpy().tolist()) == (4, "sum", [2.0])

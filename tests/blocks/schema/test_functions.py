@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from merlin.schema import ColumnSchema, Schema, Tags
 
+import emrys.blocks as mm
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.schema.functions import (
     categorical_cardinalities,
@@ -169,3 +170,18 @@ def test_embedding_dim_of_a_column_without_a_domain():
         "column 'c': an embedding size cannot be inferred; expected a column of ids whose domain has a maximum, "
         "got dtype int32, domain None. Make the column with create_categorical_column, or pass its dimension."
     )
+
+
+def test_expected_input_columns():
+    # as released
+    schema = Schema(
+        [
+            mm.create_categorical_column("ragged", 9, min_value_count=0),
+            mm.create_categorical_column("fixed", 9, min_value_count=2, max_value_count=2),
+            mm.create_continuous_column("price"),
+            ColumnSchema("click", tags=[Tags.TARGET]),
+        ]
+    )
+    expected = ["ragged__values", "ragged__offsets", "fixed", "price"]
+    assert mm.expected_input_cols_from_schema(schema) == expected
+    assert mm.expected_input_cols_from_schema(schema, {"ragged": [[1]]}) == ["ragged", "fixed", "price"]

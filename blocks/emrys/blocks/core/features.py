@@ -42,6 +42,24 @@ def prepare(features: Mapping[str, tf.Tensor] | None) -> Any:
     return prepared
 
 
+def calculate_batch_size_from_inputs(inputs: Mapping[str, tf.Tensor]) -> int | None:
+    """Returns the number of rows of a batch; None if it has no features, or the number is not known in a graph.
+
+    Args:
+        inputs: Tensors by name; lists may be two tensors, see `prepare`.
+
+    Example:
+        >>> import numpy as np
+        >>> calculate_batch_size_from_inputs({"a__values": np.array([3, 5, 7]), "a__offsets": np.array([0, 2, 3])})
+        2
+    """
+    for name, tensor in inputs.items():
+        if not name.endswith((VALUES, OFFSETS)):
+            return None if tensor.shape[0] is None else int(tensor.shape[0])
+    offsets = next((tensor for name, tensor in inputs.items() if name.endswith(OFFSETS)), None)
+    return None if offsets is None or offsets.shape[0] is None else int(offsets.shape[0]) - 1
+
+
 def prepared_shape(shapes: Shape) -> Shape:
     """The shapes that `prepare` gives for tensors of these shapes."""
     shapes = as_shape(shapes)

@@ -70,3 +70,25 @@ class TableConfig:
     def from_config(cls, config: dict[str, Any]) -> TableConfig:
         """Creates the configuration from the dictionary that `get_config` returned."""
         return cls(**from_config(config))
+
+
+def serialize_table_config(table_config: TableConfig) -> dict[str, Any]:
+    """Returns the fields of a `TableConfig` as JSON values.
+
+    Args:
+        table_config: The configuration.
+
+    Example:
+        >>> serialize_table_config(TableConfig(10, 4, name="items"))["name"]
+        'items'
+    """
+    return {**table_config.get_config(), "optimizer": None, "quantization_config": None}
+
+
+def deserialize_table_config(table_params: dict[str, Any]) -> TableConfig:
+    """Creates the `TableConfig` from the dictionary that `serialize_table_config` returned.
+
+    Args:
+        table_params: The dictionary; it is not changed.
+    """
+    return TableConfig.from_config(table_params)

@@ -18,6 +18,7 @@ __all__ = [
     "column_cardinality",
     "create_categorical_column",
     "create_continuous_column",
+    "expected_input_cols_from_schema",
     "filter_dict_by_schema",
     "get_embedding_size_from_cardinality",
     "get_embedding_sizes_from_schema",
@@ -154,6 +155,29 @@ def filter_dict_by_schema(input_dict: Mapping[str, V], schema: Schema) -> dict[s
     """
     names = set(schema.column_names)
     return {name: value for name, value in input_dict.items() if name in names}
+
+
+def expected_input_cols_from_schema(schema: Schema, inputs: Mapping[str, object] | None = None) -> list[str]:
+    """Names of the tensors that a batch has for the columns of a schema, without those tagged TARGET.
+
+    A ragged list column stands for two tensors, `<name>__values` and `<name>__offsets`, unless it is in `inputs`.
+
+    Args:
+        schema: The columns.
+        inputs: A batch. Default: none, so that every ragged list counts as two tensors.
+
+    Example:
+        >>> import emrys.blocks as mm
+        >>> from merlin.schema import Schema
+        >>> schema = Schema([mm.create_categorical_column("genres", 9, min_value_count=0)])
+        >>> expected_input_cols_from_schema(schema), expected_input_cols_from_schema(schema, {"genres": [[1, 2]]})
+        (['genres__values', 'genres__offsets'], ['genres'])
+    """
+    names: list[str] = []
+    for column in schema.remove_by_tag(Tags.TARGET):
+        as_two = column.shape.is_list and column.shape.is_ragged and (inputs is None or column.name not in inputs)
+        names += [f"{column.name}__values", f"{column.name}__offsets"] if as_two else [column.name]
+    return names
 
 
 def column_cardinality(column: ColumnSchema) -> int | None:
