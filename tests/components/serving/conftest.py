@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import resource
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,3 +42,17 @@ def server(models: Path) -> Iterator[TritonServer]:
     with TritonServer(models) as running:
         yield running
         running.check()
+
+
+def memory_of(server: TritonServer) -> int:
+    """Resident bytes of all processes of a server; each has the server's name in its command line."""
+    with urllib.request.urlopen(f"http://{server.http_url}/v2", timeout=20) as response:
+        name = json.load(response)["name"].encode()
+    pages = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if name in (folder / "cmdline").read_bytes():
+                pages += int((folder / "statm").read_text().split()[1])
+        except OSError:
+            continue
+    return pages * resource.getpagesize()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import resource
 import signal
 import socket
 import subprocess
@@ -25,7 +24,7 @@ from emrys.blocks.errors import ConfigError, ServingError
 from emrys.components.serving.client import EnsembleClient, predict
 from emrys.components.serving.packing import pack
 from emrys.components.serving.server import TritonServer
-from tests.components.serving.conftest import need_server
+from tests.components.serving.conftest import memory_of, need_server
 from tests.components.serving.small_ensemble import CONFIG, ROWS, WEIGHTS, expected_scores, random_rows
 
 pytestmark = pytest.mark.slow
@@ -201,18 +200,6 @@ def test_eight_http_requests_that_claim_a_thousand_million_rows_cost_nothing(ser
         assert status == 400
         assert "expected 1000000000 values for the shape [1000000000, 1], got 1" in error
         assert memory < before + 500e6
-
-
-def memory_of(server):
-    """Resident bytes of all processes of a server."""
-    pages = 0
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if server._folder.name.encode() in (folder / "cmdline").read_bytes():
-                pages += int((folder / "statm").read_text().split()[1])
-        except OSError:
-            continue
-    return pages * resource.getpagesize()
 
 
 def test_clients_cannot_change_the_server(server):
