@@ -101,3 +101,41 @@ def test_a_tagged_target_is_no_input():
 def test_a_model_made_from_a_block_reads_the_sequence_that_it_predicts():
     model = mm.Model.from_block(mm.MLPBlock([4]), SESSION, prediction_tasks=mm.CategoricalOutput(SESSION["item_id"]))
     assert model.input_schema.column_names == ["item_id", "category"]
+
+
+CONTINUOUS = ColumnSchema(
+    "price", dtype="float32", tags=[Tags.CONTINUOUS, Tags.SEQUENCE], properties={"value_count": {"min": 0, "max": 6}}
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("masked", [True, False])
+def test_a_session_with_continuous_sequences(masked, tmp_path):
+    schema = Schema([*SESSION, CONTINUOUS])
+    sessions = _sessions()
+    sessions["price"] = [np.linspace(0, 1, len(row), dtype="float32") for row in sessions["item_id"]]
+    kind = mm.BertBlock if masked else mm.GPT2Block
+    block = kind(d_model=8, n_head=2, n_layer=1, dropout=0.0)
+    tables = mm.Embeddings(SESSION, dim=4, sequence_combiner=None)
+    inputs = mm.InputBlockV2(schema, categorical=tables, continuous=mm.Continuous())
+    model = mm.Model(inputs, mm.MLPBlock([8]), block, mm.CategoricalOutput(SESSION["item_id"]))
+    if masked:
+        train = mm.SequenceMaskRandom(schema, "item_id", masking_prob=0.4, transformer=block)
+        test = mm.SequenceMaskLast(schema, "item_id", transformer=block)
+    else:
+        train = mm.SequencePredictNext(schema, "item_id", transformer=block)
+        test = mm.SequencePredictLast(schema, "item_id", transformer=block)
+    (tmp_path / "data").mkdir()
+    sessions.to_parquet(tmp_path / "data" / "rows.parquet")
+    data = {"batch_size": 6, "verbose": 0}
+    model.compile(mm.LazyAdam(0.02), metrics=[mm.RecallAt(1)])
+    loaders = [mm.Loader(tmp_path / "data", 6, schema=schema, transform=each, shuffle=False) for each in (train, test)]
+    losses = model.fit(loaders[0], epochs=40, verbose=0).history["loss"]
+    assert losses[-1] < losses[0] / 2
+    found = model.evaluate(loaders[1], return_dict=True, verbose=0)
+    assert found["recall_at_1"] > 0.5  # the items that it was trained on, of 19
+    predictions = model.predict(str(tmp_path / "data"), **data)
+    # the price counts in the predictions
+    sessions["price"] = [1 - row for row in sessions["price"]]
+    sessions.to_parquet(tmp_path / "data" / "rows.parquet")
+    assert np.abs(model.predict(str(tmp_path / "data"), **data) - predictions).max() > 1e-3
