@@ -195,5 +195,5 @@ def test_layers_can_be_known_by_their_number():
 
 
 def test_add_to_context_is_refused():
-    with pytest.raises(ConfigError, match="Filter: add_to_context; expected False, got True"):
+    with pytest.raises(ConfigError, match="Filter has no argument add_to_context"):
         mm.Filter("a", add_to_context=True)
