@@ -34,7 +34,7 @@ PORT_TAKEN = re.compile(r"already in use|failed to bind|Failed to start \S+ serv
 class TritonServer:
     """A running Triton server for one model repository; a context manager.
 
-    HTTP is answered by `http_endpoint`, which checks requests and passes them on over gRPC; Triton's own endpoint is off.
+    HTTP is answered by `http_endpoint`, which checks requests and passes them on over gRPC, not by Triton itself.
     Several can run at once: each has its own ports, folder and shared-memory names. The server stops at the end of the
     block, after it has answered pending requests, and also if this process is killed.
 
