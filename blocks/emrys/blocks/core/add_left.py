@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
 from emrys.blocks.core.aggregation import ConcatFeatures, TabularAggregation, aggregation_registry
+from emrys.blocks.core.block import BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.errors import ConfigError
 
@@ -39,7 +40,7 @@ class AddLeft(TabularAggregation):
         [[11.0, 12.0]]
     """
 
-    def __init__(self, left_name: str = "bias", **kwargs: Any) -> None:
+    def __init__(self, left_name: str = "bias", **kwargs: Unpack[BlockArguments]) -> None:
         super().__init__(**kwargs)
         self.left_name = left_name
         self.concat = ConcatFeatures()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.l2_normalize import l2_normalize
 from emrys.blocks.core.serializing import to_config
@@ -31,11 +31,11 @@ class TabularAggregation(Block):
     #: The aggregations by the names that `aggregation=` accepts.
     registry: ClassVar[Any] = aggregation_registry
 
-    def get_values(self, inputs: dict[str, Any]) -> list[Any]:
+    def get_values(self, inputs: dict[str, tf.Tensor]) -> list[Any]:
         """Returns the tensors of a dictionary in alphabetical order of their names."""
         return [inputs[name] for name in sorted(inputs)]
 
-    def combine(self, values: list[Any]) -> Any:
+    def combine(self, values: list[tf.Tensor]) -> Any:
         """Combines `values` into one tensor."""
         raise NotImplementedError
 
@@ -81,7 +81,7 @@ class PairAggregation(TabularAggregation):
             raise ConfigError(f"{self.name} takes two tensors", got=str(number))
 
 
-def parse_aggregation(value: Any) -> keras.layers.Layer | None:
+def parse_aggregation(value: object) -> keras.layers.Layer | None:
     """Returns the aggregation of a name; None and layers are returned unchanged.
 
     Raises:
@@ -153,13 +153,13 @@ class ConcatFeatures(TabularAggregation):
         [[0.0, 1.0, 1.0]]
     """
 
-    def __init__(self, axis: int = -1, output_dtype: str = "float32", **kwargs: Any) -> None:
+    def __init__(self, axis: int = -1, output_dtype: str = "float32", **kwargs: Unpack[BlockArguments]) -> None:
         super().__init__(**kwargs)
         self.axis = axis
         self.supports_masking = True
         self.output_dtype = keras.backend.standardize_dtype(output_dtype)
 
-    def combine(self, values: list[Any]) -> Any:
+    def combine(self, values: list[tf.Tensor]) -> Any:
         """Concatenates `values`."""
         values = [tf.cast(value, self.output_dtype) for value in values]
         sparse = [isinstance(value, tf.SparseTensor) for value in values]
@@ -215,12 +215,12 @@ class StackFeatures(TabularAggregation):
         [[[0.0, 0.0], [1.0, 1.0]]]
     """
 
-    def __init__(self, axis: int = -1, output_dtype: str = "float32", **kwargs: Any) -> None:
+    def __init__(self, axis: int = -1, output_dtype: str = "float32", **kwargs: Unpack[BlockArguments]) -> None:
         super().__init__(**kwargs)
         self.axis = axis
         self.output_dtype = keras.backend.standardize_dtype(output_dtype)
 
-    def combine(self, values: list[Any]) -> Any:
+    def combine(self, values: list[tf.Tensor]) -> Any:
         """Stacks `values`."""
         return tf.stack([tf.cast(value, self.output_dtype) for value in values], axis=self.axis)
 
@@ -264,7 +264,7 @@ class ElementwiseSum(TabularAggregation):
         [[11.0, 22.0]]
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[BlockArguments]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
@@ -281,7 +281,7 @@ class ElementwiseSum(TabularAggregation):
         self.compute_output_shape(input_shape)
         self.built = True
 
-    def combine(self, values: list[Any]) -> Any:
+    def combine(self, values: list[tf.Tensor]) -> Any:
         """Returns the sum of `values`."""
         return functools.reduce(operator.add, values)
 
@@ -375,7 +375,7 @@ class ElementwiseSumItemMulti(TabularAggregation):
         [[14.0, 14.0]]
     """
 
-    def __init__(self, schema: Schema | None = None, **kwargs: Any) -> None:
+    def __init__(self, schema: Schema | None = None, **kwargs: Unpack[BlockArguments]) -> None:
         super().__init__(**kwargs)
         self._schema = schema
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, UnnamedBlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.errors import ConfigError
 
@@ -34,7 +34,7 @@ class AsTabular(Block):
         ['deep']
     """
 
-    def __init__(self, output_name: str, name: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, output_name: str, name: str | None = None, **kwargs: Unpack[UnnamedBlockArguments]) -> None:
         super().__init__(name=name, **kwargs)
         if not isinstance(output_name, str) or not output_name:
             raise ConfigError("AsTabular: output_name", expected="a name", got=repr(output_name))

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict
 
 import keras
 import tensorflow as tf
@@ -49,7 +49,7 @@ def _make(name: str, block_class: Any) -> Any:
 block_registry: Any = Registry("block", value_transformer=_make)
 
 
-def parse_layer(value: Any, owner: str, argument: str = "block") -> keras.layers.Layer:
+def parse_layer(value: object, owner: str, argument: str = "block") -> keras.layers.Layer:
     """Returns the layer of a name; a layer is returned unchanged.
 
     Args:
@@ -70,7 +70,7 @@ def parse_layer(value: Any, owner: str, argument: str = "block") -> keras.layers
     return layer
 
 
-def parse_activation(value: Any, owner: str) -> Any:
+def parse_activation(value: object, owner: str) -> Any:
     """Returns the activation of a name; a function or a layer is returned unchanged.
 
     Raises:
@@ -99,6 +99,22 @@ class _ContextHolder:
     is_own: bool = False
 
 
+class UnnamedBlockArguments(TypedDict, total=False):
+    """The arguments of `keras.layers.Layer` and `Block` that the constructors of blocks pass on, without the name."""
+
+    dtype: str | keras.DTypePolicy | None
+    trainable: bool
+    autocast: bool
+    activity_regularizer: str | keras.regularizers.Regularizer | None
+    context: ModelContext | None
+
+
+class BlockArguments(UnnamedBlockArguments, total=False):
+    """The arguments of `keras.layers.Layer` and `Block` that the constructors of blocks pass on."""
+
+    name: str | None
+
+
 @keras.saving.register_keras_serializable("emrys")
 class Block(keras.layers.Layer):
     """A Keras layer on a tensor or a dictionary of tensors, with methods that connect it to other blocks.
@@ -117,14 +133,14 @@ class Block(keras.layers.Layer):
     #: The blocks by the names that `parse` and arguments such as `pre` accept.
     registry: ClassVar[Any] = block_registry
 
-    def __init__(self, context: ModelContext | None = None, **kwargs: Any) -> None:
+    def __init__(self, context: ModelContext | None = None, **kwargs: object) -> None:
         if context is not None and not isinstance(context, ModelContext):
             raise ConfigError(f"{type(self).__name__}: context", expected="a ModelContext", got=repr(context))
         super().__init__(**kwargs)
         self._context_holder = _ContextHolder(context, is_own=context is not None)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: dict[str, object]) -> Self:
         """Creates the block from the configuration that `get_config` returned."""
         return cls(**from_config(config))
 
@@ -176,7 +192,7 @@ class Block(keras.layers.Layer):
             return as_shape(input_shape)
         return traced_shape(self.call, as_shape(input_shape), self.name)
 
-    def call_outputs(self, outputs: Any, training: bool = False, **kwargs: Any) -> Any:
+    def call_outputs(self, outputs: Any, training: bool = False, **kwargs: object) -> Any:
         """Changes a `Prediction` after the output: targets, weights or negatives. The base class returns it unchanged.
 
         Args:
@@ -293,7 +309,7 @@ class Block(keras.layers.Layer):
         add_rest: bool = False,
         post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
         aggregation: str | keras.layers.Layer | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> SequentialBlock:
         """Chains several parallel layers after this block.
 
@@ -344,7 +360,7 @@ class Block(keras.layers.Layer):
         aggregation: str | keras.layers.Layer | None = None,
         copies: bool = True,
         residual: bool = False,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> ParallelBlock:
         """Returns this block and copies of it in parallel.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,7 @@ def _accepted(call: Callable[..., Any]) -> frozenset[str] | None:
     return frozenset(parameter.name for parameter in list(parameters)[2:])
 
 
-def call_layer(layer: keras.layers.Layer, inputs: Any, **kwargs: Any) -> Any:
+def call_layer(layer: keras.layers.Layer, inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object) -> Any:
     """Calls `layer` with the `kwargs` that it accepts and that are not None.
 
     Blocks pass `training`, `testing`, `features` and `targets` on to all inner layers; a plain Keras layer accepts
@@ -82,7 +82,9 @@ def as_shape(shape: Any) -> Shape:
     return tuple(None if size is None else int(size) for size in shape)
 
 
-def call_layers(layers: Iterable[keras.layers.Layer], inputs: Any, **kwargs: Any) -> Any:
+def call_layers(
+    layers: Iterable[keras.layers.Layer], inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object
+) -> Any:
     """Calls `layers` one after the other; see `call_layer`.
 
     If a layer that accepts targets returns a pair of features and targets, as `PrepareFeatures` does, the following
@@ -95,7 +97,7 @@ def call_layers(layers: Iterable[keras.layers.Layer], inputs: Any, **kwargs: Any
     return inputs
 
 
-def has_targets(outputs: Any) -> bool:
+def has_targets(outputs: object) -> bool:
     """Whether the output of a layer is a pair of features and targets."""
     return type(outputs) is tuple and len(outputs) == 2 and isinstance(outputs[0], dict)
 

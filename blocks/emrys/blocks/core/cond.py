@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError
@@ -49,7 +49,7 @@ class Cond(Block):
         condition: keras.layers.Layer,
         true: keras.layers.Layer,
         false: keras.layers.Layer | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         super().__init__(**kwargs)
         for argument, layer in (("condition", condition), ("true", true), ("false", false)):

@@ -109,7 +109,7 @@ class BatchSchema:
         targets = {*select_targets(self._schema).column_names, *self._targets.values()}
         return [name for name in self._column_names if name not in targets]
 
-    def check(self, features: Any) -> None:
+    def check(self, features: Mapping[str, tf.Tensor]) -> None:
         """Checks that a batch has all columns of the schema.
 
         Raises:
@@ -124,7 +124,7 @@ class BatchSchema:
                     got=", ".join(features) or "none",
                 )
 
-    def select(self, features: Any) -> Any:
+    def select(self, features: Mapping[str, tf.Tensor]) -> Any:
         """Returns the columns of the schema among a batch's features, or among their shapes, by name."""
         if not isinstance(features, dict):
             return features

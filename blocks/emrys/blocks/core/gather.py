@@ -89,7 +89,7 @@ def _checks(ids: Any, inside: Any, message: str) -> list[Any]:
     return [tf.debugging.Assert(tf.reduce_all(inside), details)]
 
 
-def combine(rows: Any, combiner: str) -> Any:
+def combine(rows: tf.Tensor | tf.RaggedTensor, combiner: str) -> Any:
     """Combines each list of rows into one row: mean, sum, or sum divided by the root of the length; zeros if empty.
 
     Args:
@@ -129,7 +129,7 @@ def read_rows(variable: tf.Variable, rows: tf.Tensor) -> tf.Tensor:
     return tf.reshape(flat, tf.concat([tf.shape(rows), tf.shape(flat)[1:]], axis=0))
 
 
-def distinct_rows(gradients: list[Any], optimizer: keras.optimizers.Optimizer) -> list[Any]:
+def distinct_rows(gradients: list[tf.Tensor], optimizer: keras.optimizers.Optimizer) -> list[Any]:
     """Sums the slices of each row for an optimizer that would take each slice for a row of its own.
 
     Keras 2 did this before an update. The optimizers of Keras 3 do not: for an id that a batch holds more than once,

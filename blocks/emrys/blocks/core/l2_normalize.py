@@ -10,7 +10,7 @@ import tensorflow as tf
 SMALLEST_SQUARE = 1e-12
 
 
-def l2_normalize(values: Any, axis: int = -1) -> Any:
+def l2_normalize(values: tf.Tensor | tf.RaggedTensor, axis: int = -1) -> Any:
     """Divides dense `values` by `sqrt(max(Σ values², 1e-12))`, computed in float32 at least."""
     wide = tf.cast(values, tf.float32) if values.dtype in (tf.float16, tf.bfloat16) else values
     return tf.cast(tf.math.l2_normalize(wide, axis=axis, epsilon=SMALLEST_SQUARE), values.dtype)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError
@@ -34,7 +34,7 @@ class MapValues(Block):
         [[0.6000000238418579, 0.800000011920929]]
     """
 
-    def __init__(self, layer: keras.layers.Layer, **kwargs: Any) -> None:
+    def __init__(self, layer: keras.layers.Layer, **kwargs: Unpack[BlockArguments]) -> None:
         super().__init__(**kwargs)
         if not isinstance(layer, keras.layers.Layer):
             raise ConfigError("MapValues: layer", expected="a layer", got=repr(layer))

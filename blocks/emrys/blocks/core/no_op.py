@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -28,7 +28,7 @@ class NoOp(Block):
         [[1.0]]
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[BlockArguments]) -> None:
         super().__init__(autocast=False, **kwargs)
 
     def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor]) -> Any:

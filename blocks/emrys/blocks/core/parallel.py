@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.aggregation import ConcatFeatures, StackFeatures
-from emrys.blocks.core.block import Block, parse_layer
+from emrys.blocks.core.block import Block, BlockArguments, parse_layer
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
 from emrys.blocks.core.serializing import from_config, to_config
-from emrys.blocks.core.tabular import Filter, TabularBlock
+from emrys.blocks.core.tabular import Filter, InputArguments, TabularBlock
 from emrys.blocks.errors import ConfigError
 
 
@@ -67,7 +67,7 @@ class ParallelBlock(TabularBlock):
         strict: bool = False,
         automatic_pruning: bool = True,
         use_layer_name: bool = True,
-        **kwargs: Any,
+        **kwargs: Unpack[InputArguments],
     ) -> None:
         super().__init__(pre=pre, post=post, aggregation=aggregation, schema=schema, name=name, **kwargs)
         self.branches: dict[str, keras.layers.Layer] = layers_by_name(inputs, use_layer_name)
@@ -331,7 +331,7 @@ class ShortcutBlock(TabularBlock):
         post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
         aggregation: str | keras.layers.Layer | None = None,
         block_outputs_name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         super().__init__(post=post, aggregation=aggregation, **kwargs)
         self.block = block

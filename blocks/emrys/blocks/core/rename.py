@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import keras
+import tensorflow as tf
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.calling import Shape
-from emrys.blocks.core.tabular import TabularBlock
+from emrys.blocks.core.tabular import TabularBlock, TransformArguments
 from emrys.blocks.errors import ConfigError, SchemaError
 
 
@@ -39,7 +40,9 @@ class Rename(TabularBlock):
         ['user_id', 'age']
     """
 
-    def __init__(self, renames: Mapping[str | Tags, str], schema: Schema | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, renames: Mapping[str | Tags, str], schema: Schema | None = None, **kwargs: Unpack[TransformArguments]
+    ) -> None:
         super().__init__(schema=schema, **kwargs)
         if not isinstance(renames, Mapping) or not renames:
             raise ConfigError("Rename: renames", expected="a dictionary of new names by old ones", got=repr(renames))
@@ -58,7 +61,7 @@ class Rename(TabularBlock):
             renamed[new] = value
         return renamed
 
-    def transform(self, inputs: Any, **kwargs: Any) -> Any:
+    def transform(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object) -> Any:
         """Returns the features under their new names."""
         return self._renamed(inputs)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import keras
 
+from emrys.blocks.core.block import BlockArguments
 from emrys.blocks.core.no_op import NoOp
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.serializing import from_config, to_config
@@ -38,7 +39,9 @@ class RepeatedBlock(ParallelBlock):
         (['a', 'b'], 2)
     """
 
-    def __init__(self, block: keras.layers.Layer, names: Sequence[str], residual: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, block: keras.layers.Layer, names: Sequence[str], residual: bool = False, **kwargs: Unpack[BlockArguments]
+    ) -> None:
         shortcut = {"shortcut": NoOp()} if residual else {}
         super().__init__({**dict.fromkeys(names, block), **shortcut}, **kwargs)
         self.names = list(names)
@@ -56,6 +59,6 @@ class RepeatedBlock(ParallelBlock):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: dict[str, object]) -> Self:
         """Creates the block from the configuration that `get_config` returned."""
         return cls(**from_config(config))

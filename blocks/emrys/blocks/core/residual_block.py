@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import Schema
 
-from emrys.blocks.core.block import Block, parse_activation
+from emrys.blocks.core.block import Block, UnnamedBlockArguments, parse_activation
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.core.tabular import TabularBlock
@@ -59,7 +59,7 @@ class ResidualBlock(TabularBlock):
         schema: Schema | None = None,
         name: str | None = None,
         strict: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedBlockArguments],
     ) -> None:
         super().__init__(post=post, schema=schema, name=name, **kwargs)
         if not isinstance(block, keras.layers.Layer):

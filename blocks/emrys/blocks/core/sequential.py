@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self, Unpack
 
 import keras
 import tensorflow as tf
-from merlin.schema import Schema
+from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.aggregation import parse_aggregation
-from emrys.blocks.core.block import Block, parse_layer
+from emrys.blocks.core.block import Block, BlockArguments, parse_layer
 from emrys.blocks.core.calling import Shape, build_layers, call_layers, shape_behind
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.core.tabular import Filter
@@ -47,11 +47,11 @@ class SequentialBlock(Block):
     def __init__(
         self,
         *layers: Any,
-        filter: Any = None,
-        pre_aggregation: Any = None,
+        filter: Schema | str | Tags | Sequence[str | Tags] | Filter | None = None,
+        pre_aggregation: str | keras.layers.Layer | None = None,
         block_name: str | None = None,
         copy_layers: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         if block_name is not None:
             kwargs["name"] = block_name
@@ -85,7 +85,7 @@ class SequentialBlock(Block):
         arguments = {"training": training, "testing": testing, "features": features, "targets": targets}
         return call_layers(self._chain(), inputs, **arguments)
 
-    def call_outputs(self, outputs: Any, training: bool = False, **kwargs: Any) -> Any:
+    def call_outputs(self, outputs: Any, training: bool = False, **kwargs: object) -> Any:
         """Passes a `Prediction` through `call_outputs` of every block, in order."""
         for layer in self._chain():
             if isinstance(layer, Block):
@@ -177,7 +177,7 @@ class SequentialBlock(Block):
         return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> SequentialBlock:
+    def from_config(cls, config: dict[str, object]) -> SequentialBlock:
         """Creates the block from the configuration that `get_config` returned."""
         arguments = dict(config)
         layers = from_config(arguments.pop("layers"))

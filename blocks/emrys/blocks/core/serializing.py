@@ -46,7 +46,7 @@ def sharing(layers: Mapping[int, int] | None = None) -> Iterator[None]:
         _SHARING.reset(token)
 
 
-def to_config(value: Any) -> Any:
+def to_config(value: object) -> Any:
     """Converts constructor arguments to JSON values; layers, initializers, schemas and tags are serialized."""
     if isinstance(value, Schema):
         return {_SCHEMA: schema_to_tensorflow_metadata_json(value)}
@@ -65,7 +65,7 @@ def to_config(value: Any) -> Any:
     )
 
 
-def from_config(value: Any) -> Any:
+def from_config(value: object) -> Any:
     """The inverse of `to_config`."""
     if isinstance(value, Mapping):
         if _SCHEMA in value:

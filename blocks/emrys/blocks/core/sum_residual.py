@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
 from emrys.blocks.core.aggregation import TabularAggregation, aggregation_registry, common_shape
-from emrys.blocks.core.block import parse_activation
+from emrys.blocks.core.block import BlockArguments, parse_activation
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError
@@ -45,7 +45,7 @@ class SumResidual(TabularAggregation):
         self,
         activation: str | Callable[[tf.Tensor], tf.Tensor] | keras.layers.Layer | None = "relu",
         shortcut_name: str = "shortcut",
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.activation = parse_activation(activation, "SumResidual")

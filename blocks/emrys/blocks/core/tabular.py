@@ -6,14 +6,14 @@ import contextvars
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.aggregation import parse_aggregation
-from emrys.blocks.core.block import Block, parse_layer
+from emrys.blocks.core.block import Block, BlockArguments, UnnamedBlockArguments, parse_layer
 from emrys.blocks.core.calling import (
     Shape,
     as_shape,
@@ -26,6 +26,44 @@ from emrys.blocks.core.calling import (
 )
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError, SchemaError, reject_removed
+
+#: What `pre`, `post` and similar arguments take.
+LayerOrName: TypeAlias = str | keras.layers.Layer | list[str | keras.layers.Layer] | None
+
+
+class InputArguments(UnnamedBlockArguments, total=False):
+    """Arguments that constructors pass on to `TabularBlock`: those of every block but the name, and `is_input`."""
+
+    is_input: bool
+
+
+class UnnamedTabularArguments(InputArguments, total=False):
+    """Arguments that constructors pass on to `TabularBlock`: all but the name."""
+
+    pre: LayerOrName
+    post: LayerOrName
+    aggregation: str | keras.layers.Layer | None
+    schema: Schema | None
+
+
+class LayersAroundArguments(BlockArguments, total=False):
+    """Arguments that constructors pass on to `TabularBlock`: those of every block, and the layers around it."""
+
+    pre: LayerOrName
+    post: LayerOrName
+    aggregation: str | keras.layers.Layer | None
+
+
+class TransformArguments(LayersAroundArguments, total=False):
+    """Arguments that constructors pass on to `TabularBlock`: all but the schema."""
+
+    is_input: bool
+
+
+class TabularArguments(TransformArguments, total=False):
+    """Arguments that constructors pass on to `TabularBlock`."""
+
+    schema: Schema | None
 
 
 @dataclass(frozen=True)
@@ -92,7 +130,7 @@ class TabularBlock(Block):
         schema: Schema | None = None,
         name: str | None = None,
         is_input: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedBlockArguments],
     ) -> None:
         super().__init__(name=name, **kwargs)
         self.set_pre(pre)
@@ -105,13 +143,13 @@ class TabularBlock(Block):
 
     def __call__(
         self,
-        inputs: Any,
-        *args: Any,
-        pre: Any = None,
-        post: Any = None,
-        merge_with: Any = None,
-        aggregation: Any = None,
-        **kwargs: Any,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
+        *args: object,
+        pre: LayerOrName = None,
+        post: LayerOrName = None,
+        merge_with: keras.layers.Layer | list[keras.layers.Layer] | None = None,
+        aggregation: str | keras.layers.Layer | None = None,
+        **kwargs: object,
     ) -> Any:
         """Calls the block, with the given layers instead of its own; see `pre_call` and `post_call`."""
         if pre is None and post is None and merge_with is None and aggregation is None:
@@ -163,15 +201,15 @@ class TabularBlock(Block):
         got = ", ".join(schema.column_names) or "an empty schema"
         raise SchemaError(f"{cls.__name__} finds no column tagged {tags}", got=got)
 
-    def set_pre(self, value: Any) -> None:
+    def set_pre(self, value: object) -> None:
         """Sets the layer applied to the input first; see the constructor."""
         self.pre: keras.layers.Layer | None = _as_block(value, self.name, "pre")
 
-    def set_post(self, value: Any) -> None:
+    def set_post(self, value: object) -> None:
         """Sets the layer applied to the result; see the constructor."""
         self.post: keras.layers.Layer | None = _as_block(value, self.name, "post")
 
-    def set_aggregation(self, value: Any) -> None:
+    def set_aggregation(self, value: object) -> None:
         """Sets the aggregation of the result: a name, a layer, or None."""
         self.aggregation: keras.layers.Layer | None = parse_aggregation(value)
 
@@ -180,7 +218,9 @@ class TabularBlock(Block):
         """Whether the block is known to return a dictionary: no aggregation makes a tensor of it."""
         return self.aggregation is None
 
-    def apply_to_all(self, inputs: dict[str, Any], columns_to_filter: Sequence[str] | None = None) -> dict[str, Any]:
+    def apply_to_all(
+        self, inputs: dict[str, tf.Tensor], columns_to_filter: Sequence[str] | None = None
+    ) -> dict[str, Any]:
         """Calls the block on each tensor of a dictionary alone.
 
         Args:
@@ -230,7 +270,9 @@ class TabularBlock(Block):
         """Builds `post` and the aggregation for the output of the block itself."""
         build_layers(self._output_layers(), shape)
 
-    def pre_call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], transformations: Any = None, **kwargs: Any) -> Any:
+    def pre_call(
+        self, inputs: tf.Tensor | Mapping[str, tf.Tensor], transformations: LayerOrName = None, **kwargs: object
+    ) -> Any:
         """Applies `pre`, or `transformations` instead."""
         transformations = self._call_options().pre if transformations is None else transformations
         layer = self.pre if transformations is None else Block.parse(transformations)
@@ -239,10 +281,10 @@ class TabularBlock(Block):
     def post_call(
         self,
         inputs: tf.Tensor | Mapping[str, tf.Tensor],
-        transformations: Any = None,
-        merge_with: Any = None,
+        transformations: LayerOrName = None,
+        merge_with: keras.layers.Layer | list[keras.layers.Layer] | None = None,
         aggregation: str | keras.layers.Layer | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> Any:
         """Applies `post` and the aggregation to the output of the block itself.
 
@@ -275,7 +317,7 @@ class TabularBlock(Block):
         """Returns the shape after `post` and the aggregation."""
         return shape_behind(self._output_layers(), shape)
 
-    def transform(self, inputs: Any, **kwargs: Any) -> Any:
+    def transform(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object) -> Any:
         """Transforms the features, between `pre` and `post`; the base class returns them unchanged.
 
         Args:
@@ -374,12 +416,12 @@ class Filter(TabularBlock):
 
     def __init__(
         self,
-        inputs: Any,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
         name: str | None = None,
         pop: bool = False,
         exclude: bool = False,
         add_to_context: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedTabularArguments],
     ) -> None:
         super().__init__(name=name, **kwargs)
         if add_to_context:
@@ -460,7 +502,7 @@ class Filter(TabularBlock):
             return None
         return type(self)(selected, pre=self.pre, post=self.post, aggregation=self.aggregation)
 
-    def transform(self, inputs: Any, **kwargs: Any) -> dict[str, Any]:
+    def transform(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object) -> dict[str, Any]:
         """Returns the selected features."""
         return {name: value for name, value in inputs.items() if self.check_feature(name)}
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, Self, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError, SchemaError
@@ -51,7 +52,7 @@ class AverageEmbeddingsByWeightFeature(Block):
         weight_feature_name: str,
         axis: int = 1,
         weight_column: ColumnSchema | Schema | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.weight_feature_name = weight_feature_name
@@ -95,7 +96,7 @@ class AverageEmbeddingsByWeightFeature(Block):
             )
         return combiners
 
-    def call(self, inputs: Any, features: Any = None) -> Any:
+    def call(self, inputs: tf.Tensor | tf.RaggedTensor, features: Mapping[str, tf.Tensor] | None = None) -> Any:
         """Returns the weighted means."""
         if features is None or self.weight_feature_name not in features:
             raise SchemaError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -38,10 +39,15 @@ class Continuous(Filter):
         ['price']
     """
 
-    def __init__(self, inputs: Any = None, is_input: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor] = None,
+        is_input: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(Tags.CONTINUOUS if inputs is None else inputs, is_input=is_input, **kwargs)
 
-    def transform(self, inputs: Any, **kwargs: Any) -> dict[str, Any]:
+    def transform(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object) -> dict[str, Any]:
         """Returns the continuous features."""
         return {name: list_of_vectors(value) for name, value in super().transform(inputs).items()}
 
@@ -50,7 +56,7 @@ class Continuous(Filter):
         return {name: list_shape(value) for name, value in super().transform_shape(shape).items()}
 
 
-def list_of_vectors(values: Any) -> Any:
+def list_of_vectors(values: tf.Tensor | tf.RaggedTensor) -> Any:
     """Gives ragged lists of numbers, (B, None), a last axis of size 1; other tensors are unchanged."""
     is_list = isinstance(values, tf.RaggedTensor) and len(values.shape) == 2
     return tf.expand_dims(values, -1) if is_list else values

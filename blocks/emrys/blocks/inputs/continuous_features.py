@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, Unpack
 
 import keras
+import tensorflow as tf
 from merlin.schema import Schema, Tags
 
+from emrys.blocks.core.block import UnnamedBlockArguments
 from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.core.tabular import Filter, TabularBlock
@@ -54,7 +56,7 @@ class ContinuousFeatures(TabularBlock):
         aggregation: str | keras.layers.Layer | None = None,
         schema: Schema | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedBlockArguments],
     ) -> None:
         if isinstance(features, str) or not features:
             raise ConfigError("ContinuousFeatures: features", expected="a list of names", got=repr(features))
@@ -82,7 +84,7 @@ class ContinuousFeatures(TabularBlock):
             return None
         return ContinuousFeatures.from_schema(selected, pre=self.pre, post=self.post, aggregation=self.aggregation)
 
-    def transform(self, inputs: Any, **kwargs: Any) -> dict[str, Any]:
+    def transform(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object) -> dict[str, Any]:
         """Returns the features."""
         return {name: list_of_vectors(value) for name, value in self._filter.transform(inputs).items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -48,7 +49,7 @@ class ContinuousPowers(TabularBlock):
         https://doi.org/10.1145/2959100.2959190.
     """
 
-    def transform(self, inputs: Any, **kwargs: Any) -> dict[str, Any]:
+    def transform(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object) -> dict[str, Any]:
         """Returns the features and their powers."""
         outputs: dict[str, Any] = {}
         for name, value in inputs.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import keras
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
+from emrys.blocks.core.block import UnnamedBlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.features import prepare, prepared_shape
 from emrys.blocks.core.gather import combine
@@ -85,7 +86,7 @@ class EmbeddingFeatures(ParallelBlock):
         add_default_pre: bool = True,
         l2_reg: float = 0.0,
         tables: Mapping[str, EmbeddingTable] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedBlockArguments],
     ) -> None:
         features = with_table_names(feature_config)
         tables_by_name = dict(tables) if tables is not None else make_tables(features, schema, self._combines)
@@ -181,7 +182,7 @@ class EmbeddingFeatures(ParallelBlock):
         batch = prepare(inputs) if self.add_default_pre else inputs
         return super().call(batch, training=training, testing=testing, features=features, targets=targets)
 
-    def post_call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], *args: Any, **kwargs: Any) -> Any:
+    def post_call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], *args: Any, **kwargs: object) -> Any:
         """Adds the L2 penalty of the embeddings to the loss, and applies `post` and the aggregation."""
         if self.l2_reg:
             squares = [tf.reduce_sum(tf.square(tf.cast(rows, "float32"))) for rows in inputs.values()]
@@ -245,7 +246,7 @@ class EmbeddingFeatures(ParallelBlock):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: dict[str, object]) -> Self:
         """Creates the block from the configuration that `get_config` returned."""
         arguments = from_config(config)
         return cls(dict(arguments.pop("feature_config")), tables=dict(arguments.pop("tables")), **arguments)

@@ -317,7 +317,7 @@ class EmbeddingTable(Block):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: dict[str, object]) -> Self:
         """Creates the table from the configuration that `get_config` returned."""
         arguments = from_config(config)
         return cls(arguments.pop("dim"), *arguments.pop("schema"), **arguments)
@@ -329,7 +329,7 @@ class EmbeddingTable(Block):
         trainable: bool = True,
         name: str | None = None,
         col_schema: ColumnSchema | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> Self:
         """Creates a table with pretrained values.
 
@@ -363,7 +363,7 @@ class EmbeddingTable(Block):
         trainable: bool = True,
         name: str | None = None,
         col_schema: ColumnSchema | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> Self:
         """Creates a table with pretrained values; see `from_pretrained`."""
         return cls.from_pretrained(data, trainable=trainable, name=name, col_schema=col_schema, **kwargs)

@@ -40,7 +40,7 @@ def Embeddings(  # noqa: N802 - looks like the class that it is used as
     infer_embedding_sizes: bool = True,
     infer_embedding_sizes_multiplier: float = 2.0,
     infer_embeddings_ensure_dim_multiple_of_8: bool = True,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> ParallelBlock:
     """Embeds the categorical columns of a schema, with one `EmbeddingTable` for each domain.
 

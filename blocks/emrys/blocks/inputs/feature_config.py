@@ -54,6 +54,6 @@ class FeatureConfig:
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> FeatureConfig:
+    def from_config(cls, config: dict[str, object]) -> FeatureConfig:
         """Creates the configuration from the dictionary that `get_config` returned."""
         return cls(**from_config(config))

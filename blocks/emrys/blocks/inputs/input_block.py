@@ -38,7 +38,7 @@ def InputBlock(  # noqa: N802 - looks like the class that it is used as
     sequential_tags: Tags | Sequence[Tags] = (Tags.SEQUENCE,),
     split_sparse: bool = False,
     seq_aggregator: keras.layers.Layer | None = None,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> Block:
     """Deprecated: use `InputBlockV2`, to which this function translates its arguments.
 

@@ -45,7 +45,7 @@ class PrepareFeatures(PrepareListFeatures):
         [[3.0], [4.0]]
     """
 
-    def call(self, inputs: dict[str, Any], targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None) -> Any:
+    def call(self, inputs: dict[str, tf.Tensor], targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None) -> Any:
         """Returns the features in their new form, and the targets where there are any."""
         prepared = super().call(inputs)
         if targets is None:

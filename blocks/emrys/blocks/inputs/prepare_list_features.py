@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-from emrys.blocks.core.block import Block, block_registry
+from emrys.blocks.core.block import Block, BlockArguments, block_registry
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.features import OFFSETS, VALUES
 from emrys.blocks.core.serializing import to_config
@@ -46,7 +46,7 @@ class PrepareListFeatures(Block):
         [[[3], [5]], [[7]]]
     """
 
-    def __init__(self, schema: Schema, list_as_dense: bool = False, **kwargs: Any) -> None:
+    def __init__(self, schema: Schema, list_as_dense: bool = False, **kwargs: Unpack[BlockArguments]) -> None:
         super().__init__(**kwargs)
         if not isinstance(schema, Schema):
             raise ConfigError(f"{type(self).__name__}: schema", expected="a Schema", got=repr(schema))
@@ -58,7 +58,7 @@ class PrepareListFeatures(Block):
         """The columns."""
         return self._columns
 
-    def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def call(self, inputs: dict[str, tf.Tensor]) -> dict[str, Any]:
         """Returns the features in their new form."""
         prepared: dict[str, Any] = {}
         for feature, tensor in inputs.items():

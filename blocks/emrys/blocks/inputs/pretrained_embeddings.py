@@ -12,13 +12,14 @@ import emrys.blocks.transforms.l2_norm  # noqa: F401 - registers "l2-norm"
 from emrys.blocks.core.block import parse_layer
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.errors import SchemaError
+from emrys.blocks.inputs.embeddings import Combiner
 from emrys.blocks.inputs.pretrained_vectors import PretrainedVectors
 
 
 def PretrainedEmbeddings(  # noqa: N802 - looks like the class that it is used as
     schema: Schema,
     output_dims: int | Mapping[str, int] | None = None,
-    sequence_combiner: Any = "mean",
+    sequence_combiner: Combiner | Mapping[str, Combiner] = "mean",
     normalizer: str | keras.layers.Layer | None = None,
     pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
     post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
 from emrys.blocks.core.gather import COMBINERS, combine
 from emrys.blocks.core.serializing import from_config, to_config
@@ -55,7 +55,7 @@ class PretrainedVectors(Block):
         output_dim: int | None = None,
         sequence_combiner: str | keras.layers.Layer | None = "mean",
         normalizer: keras.layers.Layer | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         super().__init__(**kwargs)
         if not isinstance(sequence_combiner, keras.layers.Layer) and sequence_combiner not in (None, *COMBINERS):
@@ -107,7 +107,7 @@ class PretrainedVectors(Block):
             shape = shape if layer is None else build_layer(layer, shape)
         self.built = True
 
-    def call(self, inputs: dict[str, Any], features: Mapping[str, tf.Tensor] | None = None) -> dict[str, Any]:
+    def call(self, inputs: dict[str, tf.Tensor], features: Mapping[str, tf.Tensor] | None = None) -> dict[str, Any]:
         """Returns the column's vectors."""
         vectors = inputs[self.column.name]
         if len(vectors.shape) == 3 and isinstance(self.sequence_combiner, str):
@@ -140,7 +140,7 @@ class PretrainedVectors(Block):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> PretrainedVectors:
+    def from_config(cls, config: dict[str, object]) -> PretrainedVectors:
         """Creates the block from the configuration that `get_config` returned."""
         arguments = from_config(config)
         (column,) = arguments.pop("schema")

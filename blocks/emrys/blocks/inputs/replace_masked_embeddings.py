@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.errors import ConfigError
 
@@ -39,7 +39,7 @@ class ReplaceMaskedEmbeddings(Block):
         [[[5.0], [-1.0]]]
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[BlockArguments]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
         self.masked_embedding: Any = None
@@ -54,7 +54,7 @@ class ReplaceMaskedEmbeddings(Block):
         )
         self.built = True
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: tf.Tensor | tf.RaggedTensor, mask: tf.Tensor | tf.RaggedTensor | None = None) -> Any:
         """Replaces the embeddings at masked positions."""
         if mask is None:
             return inputs

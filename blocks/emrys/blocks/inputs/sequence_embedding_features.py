@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import Schema
 
 from emrys.blocks.core.aggregation import any_mask
+from emrys.blocks.core.block import UnnamedBlockArguments
 from emrys.blocks.core.features import prepare
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.inputs.embedding_features import EmbeddingFeatures
@@ -63,7 +64,7 @@ class SequenceEmbeddingFeatures(EmbeddingFeatures):
         schema: Schema | None = None,
         name: str | None = None,
         add_default_pre: bool = True,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedBlockArguments],
     ) -> None:
         if not isinstance(padding_idx, int) or padding_idx < 0:
             raise ConfigError("SequenceEmbeddingFeatures: padding_idx", expected="an id from 0", got=repr(padding_idx))

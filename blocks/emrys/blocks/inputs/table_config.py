@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from emrys.blocks.core.gather import COMBINERS
 from emrys.blocks.core.serializing import from_config, to_config
@@ -67,7 +68,7 @@ class TableConfig:
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> TableConfig:
+    def from_config(cls, config: dict[str, object]) -> TableConfig:
         """Creates the configuration from the dictionary that `get_config` returned."""
         return cls(**from_config(config))
 
@@ -85,7 +86,7 @@ def serialize_table_config(table_config: TableConfig) -> dict[str, Any]:
     return {**table_config.get_config(), "optimizer": None, "quantization_config": None}
 
 
-def deserialize_table_config(table_params: dict[str, Any]) -> TableConfig:
+def deserialize_table_config(table_params: dict[str, tf.Tensor]) -> TableConfig:
     """Creates the `TableConfig` from the dictionary that `serialize_table_config` returned.
 
     Args:

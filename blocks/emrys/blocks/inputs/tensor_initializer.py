@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
@@ -70,7 +71,7 @@ class TensorInitializer(keras.initializers.Initializer):
             raise DataError("the table of weights has no columns")
         return cls(np.concatenate([_column(str(name), frame[name]) for name in frame.columns], axis=1))
 
-    def __call__(self, shape: Any, dtype: str | keras.DTypePolicy | None = None, **kwargs: Any) -> Any:
+    def __call__(self, shape: Iterable[int], dtype: str | keras.DTypePolicy | None = None, **kwargs: object) -> Any:
         """Returns the values as a tensor.
 
         Args:

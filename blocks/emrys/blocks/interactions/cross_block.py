@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, Unpack
 
 import keras
 import tensorflow as tf
+from merlin.schema import Schema, Tags
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape, call_layer
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.core.serializing import from_config, to_config
+from emrys.blocks.core.tabular import Filter
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.mlp.low_rank_dense import LowRankDense
 
@@ -77,7 +79,7 @@ class CrossBlock(SequentialBlock):
     def __init__(
         self,
         depth: int = 1,
-        filter: Any = None,
+        filter: Schema | str | Tags | Sequence[str | Tags] | Filter | None = None,
         low_rank_dim: int | None = None,
         use_bias: bool = True,
         kernel_initializer: str | keras.initializers.Initializer = "truncated_normal",
@@ -85,7 +87,7 @@ class CrossBlock(SequentialBlock):
         kernel_regularizer: str | keras.regularizers.Regularizer | None = None,
         bias_regularizer: str | keras.regularizers.Regularizer | None = None,
         inputs: keras.layers.Layer | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         if not isinstance(depth, int) or depth < 1:
             raise ConfigError("CrossBlock: depth", expected="a number of layers above 0", got=repr(depth))
@@ -148,7 +150,7 @@ class CrossBlock(SequentialBlock):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: dict[str, object]) -> Self:
         """Creates the block from `get_config`."""
         return cls(**from_config(config))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from emrys.blocks.core.aggregation import StackFeatures
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, UnnamedBlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.errors import ConfigError
@@ -55,7 +55,7 @@ class DotProductInteraction(Block):
         interaction_type: str | None = None,
         self_interaction: bool = False,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedBlockArguments],
     ) -> None:
         super().__init__(name=name, **kwargs)
         if interaction_type is not None and interaction_type not in INTERACTION_TYPES:

@@ -84,7 +84,7 @@ class WideColumns:
             widths[column.name] = width
         return widths
 
-    def positions(self, inputs: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    def positions(self, inputs: dict[str, tf.Tensor]) -> Iterator[tuple[str, Any, Any]]:
         """Yields the name of each column, positions within the column (B, P), and the values there (B, P)."""
         for column in self._columns:
             values = inputs[column.name]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import Schema
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.interactions.wide_columns import WideColumns
@@ -46,7 +46,7 @@ class WideFeatures(Block):
 
     is_input = True
 
-    def __init__(self, schema: Schema, **kwargs: Any) -> None:
+    def __init__(self, schema: Schema, **kwargs: Unpack[BlockArguments]) -> None:
         super().__init__(**kwargs)
         self._columns = WideColumns(schema, self.name)
 
@@ -55,7 +55,7 @@ class WideFeatures(Block):
         """The input columns."""
         return self._columns.schema
 
-    def call(self, inputs: dict[str, Any]) -> Any:
+    def call(self, inputs: dict[str, tf.Tensor]) -> Any:
         """Encodes the features."""
         widths = self._columns.widths({name: tuple(value.shape) for name, value in inputs.items()})
         indices_of_columns, values_of_columns, offset = [], [], 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import Schema
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.interactions.wide_columns import WideColumns
@@ -55,7 +55,7 @@ class WideLogit(Block):
         kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
         bias_initializer: str | keras.initializers.Initializer = "zeros",
         kernel_regularizer: str | keras.regularizers.Regularizer | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         super().__init__(**kwargs)
         self._columns = WideColumns(schema, self.name)
@@ -84,7 +84,7 @@ class WideLogit(Block):
         self.bias = self.add_weight(shape=(1,), initializer=self.bias_initializer, name="bias", autocast=False)
         self.built = True
 
-    def call(self, inputs: dict[str, Any]) -> Any:
+    def call(self, inputs: dict[str, tf.Tensor]) -> Any:
         """Computes the logit."""
         offset = 0
         total = self.bias.value[tf.newaxis, :]

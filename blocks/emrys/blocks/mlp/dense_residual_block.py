@@ -90,7 +90,7 @@ class DenseResidualBlock(SequentialBlock):
         return {**Block.get_config(self), **to_config(self._arguments), "depth": len(self.layers)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: dict[str, object]) -> Self:
         """Creates the block from `get_config`."""
         return cls(**from_config(config))
 

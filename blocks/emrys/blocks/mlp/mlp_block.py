@@ -7,12 +7,14 @@ from typing import Any, Self
 
 import keras
 import tensorflow as tf
+from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.aggregation import ConcatFeatures
 from emrys.blocks.core.block import Block, parse_activation
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.core.serializing import from_config, to_config
+from emrys.blocks.core.tabular import Filter
 from emrys.blocks.errors import ConfigError
 
 
@@ -156,7 +158,7 @@ class MLPBlock(SequentialBlock):
         activity_regularizer: str | keras.regularizers.Regularizer | None = None,
         dropout: float | Sequence[float] | None = None,
         normalization: str | keras.layers.Layer | None = None,
-        filter: Any = None,
+        filter: Schema | str | Tags | Sequence[str | Tags] | Filter | None = None,
         no_activation_last_layer: bool = False,
         block_name: str = "MLPBlock",
         **kwargs: Any,
@@ -209,7 +211,7 @@ class MLPBlock(SequentialBlock):
         return {**config, **to_config(self._arguments), "filter": to_config(self.filter)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: dict[str, object]) -> Self:
         """Creates the block from `get_config`."""
         return cls(**from_config(config))
 

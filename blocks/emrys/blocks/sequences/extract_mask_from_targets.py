@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import keras
 import tensorflow as tf
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -29,7 +29,7 @@ class ExtractMaskFromTargets(Block):
         [[[1.0], [2.0]]]
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[BlockArguments]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 

@@ -11,6 +11,7 @@ it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -35,7 +36,7 @@ class PositionMask(NamedTuple):
     hidden: bool
 
 
-def position_mask(features: Any, target: str | None = None) -> PositionMask | None:
+def position_mask(features: Mapping[str, tf.Tensor] | None, target: str | None = None) -> PositionMask | None:
     """Finds the mask among the features of a batch.
 
     Args:
@@ -80,7 +81,9 @@ class MaskedPositions(NamedTuple):
     rows: tf.Tensor
 
 
-def is_sequence(vectors: Any, target: Any, features: Any) -> bool:
+def is_sequence(
+    vectors: tf.Tensor | tf.RaggedTensor, target: tf.Tensor | tf.RaggedTensor, features: Mapping[str, tf.Tensor] | None
+) -> bool:
     """Whether the input of an output is a vector for every element of a list, rather than one per row."""
     if len(getattr(vectors, "shape", ())) != 3:
         return False
@@ -89,7 +92,13 @@ def is_sequence(vectors: Any, target: Any, features: Any) -> bool:
     return target is not None and (_has_element_targets(target) or position_mask(features) is not None)
 
 
-def masked_positions(vectors: Any, target: Any, features: Any, name: str | None, owner: str) -> MaskedPositions:
+def masked_positions(
+    vectors: tf.Tensor | tf.RaggedTensor,
+    target: tf.Tensor | tf.RaggedTensor,
+    features: Mapping[str, tf.Tensor] | None,
+    name: str | None,
+    owner: str,
+) -> MaskedPositions:
     """Selects the vectors and targets at the positions of the mask, or all without a mask.
 
     Targets and mask may have more elements than there are vectors, as behind a transformer that encodes the last

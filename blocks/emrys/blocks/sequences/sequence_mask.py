@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-from emrys.blocks.core.block import block_registry
+from emrys.blocks.core.block import BlockArguments, block_registry
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.sequences.masked_positions import HIDDEN
 from emrys.blocks.sequences.ragged_rows import lengths, mask_at, of_row, random_below
@@ -49,11 +49,11 @@ class SequenceTargetAsInput(SequenceTransform):
         [[[3], [5]]]
     """
 
-    def mask(self, target: Any) -> Any:
+    def mask(self, target: tf.Tensor | tf.RaggedTensor) -> Any:
         """The mask of the elements to hide and predict, for a sequence (B, None, 1); None here."""
         return None
 
-    def transform(self, sequences: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
+    def transform(self, sequences: dict[str, tf.Tensor]) -> tuple[dict[str, Any], Any, Any]:
         """Returns the sequences, the target and its mask."""
         target = sequences[self.target_name]
         return sequences, target, self.mask(target)
@@ -95,7 +95,7 @@ class SequenceMaskLast(SequenceTargetAsInput):
     mask_suffix = HIDDEN
     min_length = 2
 
-    def mask(self, target: Any) -> Any:
+    def mask(self, target: tf.Tensor | tf.RaggedTensor) -> Any:
         """True at the last element of every row."""
         return mask_at(target, lengths(target) - 1)
 
@@ -151,7 +151,7 @@ class SequenceMaskRandom(SequenceTargetAsInput):
         masking_prob: float = 0.2,
         pre: keras.layers.Layer | None = None,
         transformer: keras.layers.Layer | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         super().__init__(schema, target, pre=pre, transformer=transformer, **kwargs)
         if not 0 < masking_prob < 1:
@@ -160,7 +160,7 @@ class SequenceMaskRandom(SequenceTargetAsInput):
             )
         self.masking_prob = masking_prob
 
-    def mask(self, target: Any) -> Any:
+    def mask(self, target: tf.Tensor | tf.RaggedTensor) -> Any:
         """True at random elements of every row, at least one and not all."""
         size = lengths(target)
         drawn = tf.random.uniform(tf.shape(target.value_rowids())) < self.masking_prob

@@ -54,7 +54,7 @@ class SequencePredictNext(SequenceTransform):
     mask_suffix = PREDICTED
     shorter = 1
 
-    def transform(self, sequences: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
+    def transform(self, sequences: dict[str, tf.Tensor]) -> tuple[dict[str, Any], Any, Any]:
         """Removes the last element of the sequences, and the first of the target."""
         inputs = {name: sequence[:, :-1] for name, sequence in sequences.items()}
         target = inputs[self.target_name]
@@ -113,11 +113,11 @@ class SequencePredictLast(SequenceTransform):
     shorter = 1
     min_length = 1
 
-    def target_position(self, size: Any) -> Any:
+    def target_position(self, size: tf.Tensor | tf.RaggedTensor) -> Any:
         """Position of the target in every row, (B,), int64, for rows of `size` elements."""
         return size - 1
 
-    def transform(self, sequences: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
+    def transform(self, sequences: dict[str, tf.Tensor]) -> tuple[dict[str, Any], Any, Any]:
         """Truncates the sequences before the target."""
         target = sequences[self.target_name]
         position = self.target_position(lengths(target))
@@ -160,6 +160,6 @@ class SequencePredictRandom(SequencePredictLast):
         ([[[3]]], [[5]])
     """
 
-    def target_position(self, size: Any) -> Any:
+    def target_position(self, size: tf.Tensor | tf.RaggedTensor) -> Any:
         """Position of the target in every row, (B,), int64, for rows of `size` elements."""
         return tf.minimum(1 + random_below(tf.maximum(size - 1, 1)), size - 1)

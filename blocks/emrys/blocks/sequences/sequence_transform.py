@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
 from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.core.runtime_checks import require
@@ -52,7 +53,7 @@ class SequenceTransform(Block):
         target: str | Tags | ColumnSchema,
         pre: keras.layers.Layer | None = None,
         transformer: keras.layers.Layer | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
@@ -81,7 +82,7 @@ class SequenceTransform(Block):
         """Name of the mask feature, see `emrys.blocks.sequences.masked_positions`."""
         return None if self.mask_suffix is None else self.target_name + self.mask_suffix
 
-    def transform(self, sequences: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
+    def transform(self, sequences: dict[str, tf.Tensor]) -> tuple[dict[str, Any], Any, Any]:
         """Splits sequences into inputs, target and mask.
 
         Args:
@@ -99,11 +100,11 @@ class SequenceTransform(Block):
 
     def call(
         self,
-        inputs: dict[str, Any],
-        targets: Any = None,
+        inputs: dict[str, tf.Tensor],
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
         training: bool | None = None,
         testing: bool | None = None,
-        features: Any = None,
+        features: Mapping[str, tf.Tensor] | None = None,
     ) -> Any:
         """Returns inputs and targets; within a model (which passes `features`) only in training and testing."""
         prepared = self.prepare_features(inputs)

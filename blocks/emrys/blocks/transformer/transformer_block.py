@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import keras
 import tensorflow as tf
 
 import emrys.blocks.transforms.sequence_summary  # noqa: F401 - registers "sequence_mean" and others
-from emrys.blocks.core.block import Block, parse_layer
+from emrys.blocks.core.block import Block, BlockArguments, parse_layer
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError, reject_removed
@@ -108,7 +108,7 @@ class TransformerBlock(Block):
         initializer_range: float = 0.01,
         layer_norm_eps: float = 0.03,
         max_position_embeddings: int = 512,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         reject_removed(type(self).__name__, kwargs, _REMOVED)
         super().__init__(**kwargs)
@@ -219,12 +219,12 @@ class TransformerBlock(Block):
 
     def call(
         self,
-        inputs: Any,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
         training: bool | None = None,
         testing: bool | None = None,
-        features: Any = None,
-        targets: Any = None,
-        mask: Any = None,
+        features: Mapping[str, tf.Tensor] | None = None,
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+        mask: tf.Tensor | tf.RaggedTensor | None = None,
     ) -> Any:
         """Encodes `inputs`."""
         if self.pre is not None:
@@ -289,7 +289,11 @@ class TransformerBlock(Block):
             vectors = layer(vectors, valid=valid, training=bool(training))
         return self.norm(vectors) if self.norm_first else vectors
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+    def compute_mask(
+        self,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
+        previous_mask: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+    ) -> None:
         """None: the output is ragged, or one vector per row."""
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

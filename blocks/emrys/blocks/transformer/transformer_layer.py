@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape, build_layer
 
 
@@ -55,7 +56,7 @@ class TransformerLayer(Block):
         dropout: float = 0.3,
         initializer_range: float = 0.01,
         layer_norm_eps: float = 0.03,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.d_model = d_model
@@ -92,7 +93,12 @@ class TransformerLayer(Block):
         build_layer(self.outer, build_layer(self.inner, shape))
         self.built = True
 
-    def call(self, inputs: Any, valid: Any = None, training: bool | None = None) -> Any:
+    def call(
+        self,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
+        valid: tf.Tensor | tf.RaggedTensor | None = None,
+        training: bool | None = None,
+    ) -> Any:
         """Encodes `inputs`."""
         mask = None
         if valid is not None:

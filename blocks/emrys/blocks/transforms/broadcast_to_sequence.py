@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
@@ -11,7 +12,7 @@ from merlin.schema import Schema
 from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.runtime_checks import require
 from emrys.blocks.core.serializing import to_config
-from emrys.blocks.core.tabular import TabularBlock
+from emrys.blocks.core.tabular import TabularArguments, TabularBlock
 from emrys.blocks.errors import ConfigError, SchemaError
 
 
@@ -46,7 +47,7 @@ class BroadcastToSequence(TabularBlock):
         [[[7], [7]]]
     """
 
-    def __init__(self, context_schema: Schema, sequence_schema: Schema, **kwargs: Any) -> None:
+    def __init__(self, context_schema: Schema, sequence_schema: Schema, **kwargs: Unpack[TabularArguments]) -> None:
         super().__init__(**kwargs)
         for argument, value in (("context_schema", context_schema), ("sequence_schema", sequence_schema)):
             if not isinstance(value, Schema):
@@ -55,7 +56,7 @@ class BroadcastToSequence(TabularBlock):
         self.sequence_schema = sequence_schema
         self.supports_masking = True
 
-    def transform(self, inputs: Any, **kwargs: Any) -> dict[str, Any]:
+    def transform(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object) -> dict[str, Any]:
         """Repeats the context."""
         if not self._has_columns():
             return dict(inputs)
@@ -107,7 +108,9 @@ class BroadcastToSequence(TabularBlock):
             return sequence.with_values(tf.gather(context, sequence.value_rowids()))
         return tf.repeat(tf.expand_dims(context, 1), tf.shape(sequence)[1], axis=1)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(
+        self, inputs: tf.Tensor | Mapping[str, tf.Tensor], mask: tf.Tensor | tf.RaggedTensor | None = None
+    ) -> Any:
         """Extends the mask of the sequences to the context; None without a mask."""
         if not isinstance(mask, dict):
             return None

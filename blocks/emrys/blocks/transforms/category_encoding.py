@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, Self, Unpack
 
 import keras
 import numpy as np
@@ -13,7 +14,7 @@ from emrys.blocks.core.block import block_registry
 from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.gather import checked_ids, nan_outside
 from emrys.blocks.core.serializing import to_config
-from emrys.blocks.core.tabular import TabularBlock
+from emrys.blocks.core.tabular import LayersAroundArguments, TabularBlock
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.schema.functions import column_cardinality
 from emrys.blocks.transforms.one_hot import multi_hot, one_hot
@@ -66,7 +67,7 @@ class CategoryEncoding(TabularBlock):
         sparse: bool = False,
         count_weights: Any = None,
         is_input: bool = True,
-        **kwargs: Any,
+        **kwargs: Unpack[LayersAroundArguments],
     ) -> None:
         super().__init__(is_input=is_input, **kwargs)
         if output_mode not in _MODES:
@@ -121,7 +122,7 @@ class CategoryEncoding(TabularBlock):
         self._pass_schema_on(schema)
         return self
 
-    def transform(self, inputs: Any, **kwargs: Any) -> dict[str, Any]:
+    def transform(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object) -> dict[str, Any]:
         """Encodes the categorical columns."""
         return {name: self._encode(name, value) for name, value in inputs.items() if name in self._sizes}
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
 from emrys.blocks.core.calling import Shape
-from emrys.blocks.core.tabular import TabularBlock
+from emrys.blocks.core.tabular import TabularArguments, TabularBlock
 from emrys.blocks.errors import ConfigError
 
 
@@ -38,7 +38,7 @@ class ExpandDims(TabularBlock):
         {'a': (2,), 'b': (2, 1, 3)}
     """
 
-    def __init__(self, expand_dims: int | Mapping[str, int] = -1, **kwargs: Any) -> None:
+    def __init__(self, expand_dims: int | Mapping[str, int] = -1, **kwargs: Unpack[TabularArguments]) -> None:
         super().__init__(**kwargs)
         axes = list(expand_dims.values()) if isinstance(expand_dims, Mapping) else [expand_dims]
         if not all(isinstance(axis, int) for axis in axes):
@@ -57,7 +57,7 @@ class ExpandDims(TabularBlock):
             )
         return self.expand_dims
 
-    def transform(self, inputs: Any, **kwargs: Any) -> Any:
+    def transform(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object) -> Any:
         """Adds the axis."""
         if not isinstance(inputs, dict):
             return tf.expand_dims(inputs, self._only_axis())

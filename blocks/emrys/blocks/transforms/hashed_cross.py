@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Unpack
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ from emrys.blocks.core.block import block_registry
 from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.serializing import to_config
-from emrys.blocks.core.tabular import TabularBlock
+from emrys.blocks.core.tabular import LayersAroundArguments, TabularBlock
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.schema.functions import column_cardinality
 from emrys.blocks.transforms.one_hot import multi_hot, one_hot
@@ -77,7 +77,7 @@ class HashedCross(TabularBlock):
         infer_num_bins: bool = False,
         max_num_bins: int = 100000,
         is_input: bool = True,
-        **kwargs: Any,
+        **kwargs: Unpack[LayersAroundArguments],
     ) -> None:
         super().__init__(is_input=is_input, **kwargs)
         if output_mode not in _MODES:
@@ -122,7 +122,7 @@ class HashedCross(TabularBlock):
         """The columns that are crossed."""
         return self._columns
 
-    def transform(self, inputs: Any, **kwargs: Any) -> dict[str, Any]:
+    def transform(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object) -> dict[str, Any]:
         """Crosses the columns."""
         self._check_names(inputs)
         values = [_as_lists(inputs[name]) for name in self._columns.column_names]
@@ -222,7 +222,7 @@ _FACTOR = np.uint64(0xC6A4A7935BD1E995)
 _SHIFT = np.uint64(47)
 
 
-def hashed_bins(values: list[Any], num_bins: int) -> Any:
+def hashed_bins(values: list[tf.Tensor], num_bins: int) -> Any:
     """The bin of each combination, equal to that of `tf.sparse.cross_hashed` with its default key.
 
     That operation neither runs on a GPU nor compiles with XLA.

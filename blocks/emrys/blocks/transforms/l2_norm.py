@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -35,7 +36,7 @@ class L2Norm(Block):
         [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
     """
 
-    def call(self, inputs: Any, axis: int = -1) -> Any:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], axis: int = -1) -> Any:
         """Scales the vectors that lie along `axis`."""
         if isinstance(inputs, dict):
             return {name: self._scaled(value, axis) for name, value in inputs.items()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
@@ -12,11 +13,11 @@ from emrys.blocks.core.block import block_registry
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.features import OFFSETS, VALUES
 from emrys.blocks.core.serializing import to_config
-from emrys.blocks.core.tabular import TabularBlock
+from emrys.blocks.core.tabular import TabularArguments, TabularBlock, TransformArguments
 from emrys.blocks.errors import ConfigError
 
 
-def join_lists(features: dict[str, Any]) -> dict[str, Any]:
+def join_lists(features: dict[str, tf.Tensor]) -> dict[str, Any]:
     """Joins the two tensors of a list, `<name>__values` and `<name>__offsets`, to a ragged one."""
     joined: dict[str, Any] = {}
     for name, tensor in features.items():
@@ -42,12 +43,12 @@ def joined_shapes(shapes: Shape) -> dict[str, Any]:
     return joined
 
 
-def is_list(tensor: Any) -> bool:
+def is_list(tensor: tf.Tensor | tf.RaggedTensor) -> bool:
     """Whether a tensor is ragged or sparse."""
     return isinstance(tensor, (tf.RaggedTensor, tf.SparseTensor))
 
 
-def as_dense(tensor: Any, length: int | None = None) -> Any:
+def as_dense(tensor: tf.Tensor | tf.RaggedTensor, length: int | None = None) -> Any:
     """A list feature as a dense tensor, padded with 0 on the right.
 
     Args:
@@ -62,14 +63,14 @@ def as_dense(tensor: Any, length: int | None = None) -> Any:
     return tensor
 
 
-def as_sparse(tensor: Any) -> Any:
+def as_sparse(tensor: tf.Tensor | tf.RaggedTensor) -> Any:
     """A feature as a sparse tensor: all values of a ragged tensor, the nonzero values of a dense one."""
     if isinstance(tensor, tf.RaggedTensor):
         return tensor.to_sparse()
     return tensor if isinstance(tensor, tf.SparseTensor) else tf.sparse.from_dense(tensor)
 
 
-def as_ragged(tensor: Any) -> Any:
+def as_ragged(tensor: tf.Tensor | tf.RaggedTensor) -> Any:
     """A list feature as a ragged tensor; dense tensors are unchanged."""
     return tf.RaggedTensor.from_sparse(tensor) if isinstance(tensor, tf.SparseTensor) else tensor
 
@@ -105,7 +106,7 @@ class ToDense(TabularBlock):
         [[3, 5, 7], [2, 0, 0]]
     """
 
-    def __init__(self, schema: Schema | None = None, **kwargs: Any) -> None:
+    def __init__(self, schema: Schema | None = None, **kwargs: Unpack[TransformArguments]) -> None:
         super().__init__(**kwargs)
         self._columns = schema
 
@@ -114,7 +115,7 @@ class ToDense(TabularBlock):
         """The columns to convert, None for all."""
         return self._columns
 
-    def transform(self, inputs: Any, **kwargs: Any) -> Any:
+    def transform(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object) -> Any:
         """Converts the features."""
         if not isinstance(inputs, dict):
             return as_dense(inputs)
@@ -169,7 +170,7 @@ class ToSparse(TabularBlock):
         [[0, 0], [0, 2]]
     """
 
-    def __init__(self, schema: Schema | None = None, **kwargs: Any) -> None:
+    def __init__(self, schema: Schema | None = None, **kwargs: Unpack[TransformArguments]) -> None:
         super().__init__(**kwargs)
         self._columns = schema
 
@@ -178,7 +179,7 @@ class ToSparse(TabularBlock):
         """The columns to convert, None for all."""
         return self._columns
 
-    def transform(self, inputs: Any, **kwargs: Any) -> Any:
+    def transform(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object) -> Any:
         """Converts the features."""
         if not isinstance(inputs, dict):
             return as_sparse(inputs)
@@ -224,7 +225,7 @@ class ListToDense(TabularBlock):
         [[3, 5, 0], [7, 0, 0]]
     """
 
-    def __init__(self, max_seq_length: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, max_seq_length: int | None = None, **kwargs: Unpack[TabularArguments]) -> None:
         super().__init__(**kwargs)
         if max_seq_length is not None and (not isinstance(max_seq_length, int) or max_seq_length < 1):
             raise ConfigError(
@@ -232,7 +233,7 @@ class ListToDense(TabularBlock):
             )
         self.max_seq_length = max_seq_length
 
-    def transform(self, inputs: Any, **kwargs: Any) -> Any:
+    def transform(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object) -> Any:
         """Converts the lists."""
         if not isinstance(inputs, dict):
             return self._dense(inputs)
@@ -275,7 +276,7 @@ class ListToRagged(TabularBlock):
         [[3, 5], [7]]
     """
 
-    def transform(self, inputs: Any, **kwargs: Any) -> Any:
+    def transform(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object) -> Any:
         """Converts the lists."""
         if not isinstance(inputs, dict):
             return as_ragged(inputs)
@@ -304,7 +305,7 @@ class ListToSparse(TabularBlock):
         [3, 5, 7]
     """
 
-    def transform(self, inputs: Any, **kwargs: Any) -> Any:
+    def transform(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object) -> Any:
         """Converts the lists."""
         if not isinstance(inputs, dict):
             return self._sparse(inputs)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.errors import ConfigError
 
@@ -38,7 +38,7 @@ class LogitsTemperatureScaler(Block):
         [[2.0, 4.0]]
     """
 
-    def __init__(self, temperature: float, **kwargs: Any) -> None:
+    def __init__(self, temperature: float, **kwargs: Unpack[BlockArguments]) -> None:
         super().__init__(**kwargs)
         if temperature <= 0:
             raise ConfigError("LogitsTemperatureScaler: temperature", expected="a number above 0", got=str(temperature))

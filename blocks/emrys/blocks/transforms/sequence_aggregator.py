@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError
@@ -50,7 +50,9 @@ class SequenceAggregator(Block):
         [[3.0, 4.0]]
     """
 
-    def __init__(self, combiner: Any = "mean", axis: int = 1, **kwargs: Any) -> None:
+    def __init__(
+        self, combiner: str | Callable[..., tf.Tensor] = "mean", axis: int = 1, **kwargs: Unpack[BlockArguments]
+    ) -> None:
         super().__init__(**kwargs)
         if combiner not in COMBINERS and not callable(combiner):
             raise ConfigError(
@@ -62,7 +64,7 @@ class SequenceAggregator(Block):
         self.axis = axis
         self.supports_masking = True  # and the output has none
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], mask: tf.Tensor | tf.RaggedTensor | None = None) -> Any:
         """Reduces `inputs`."""
         if not isinstance(inputs, dict):
             return self._reduce(inputs, mask)
@@ -72,7 +74,11 @@ class SequenceAggregator(Block):
             for name, value in inputs.items()
         }
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+    def compute_mask(
+        self,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
+        previous_mask: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+    ) -> None:
         """None: the axis of the mask is reduced."""
 
     def _is_reduced(self, shape: Any) -> bool:
@@ -85,7 +91,8 @@ class SequenceAggregator(Block):
         if self.combiner == "mean" and lists:
             total = tf.reduce_sum(values, axis=1)
             return total / _per_row(tf.cast(tf.maximum(values.row_lengths(), 1), values.dtype), total)
-        reduced = _REDUCTIONS.get(self.combiner, self.combiner)(values, axis=self.axis)
+        reduce = _REDUCTIONS[self.combiner] if isinstance(self.combiner, str) else self.combiner
+        reduced = reduce(values, axis=self.axis)
         if self.combiner in ("max", "min") and lists:
             return tf.where(_per_row(values.row_lengths() > 0, reduced), reduced, tf.zeros_like(reduced))
         return reduced

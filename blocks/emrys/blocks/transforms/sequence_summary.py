@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import abc
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
-from emrys.blocks.core.block import Block, block_registry
+from emrys.blocks.core.block import Block, BlockArguments, block_registry
 from emrys.blocks.core.calling import Shape, as_shape
 
 
@@ -24,7 +25,7 @@ class SequenceSummary(Block, abc.ABC):
         (B, D)
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[BlockArguments]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True  # and the output has none
 
@@ -40,7 +41,7 @@ class SequenceSummary(Block, abc.ABC):
             (B, L), of booleans or numbers.
         """
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: tf.Tensor | tf.RaggedTensor, mask: tf.Tensor | tf.RaggedTensor | None = None) -> Any:
         """Reduces the sequences."""
         if isinstance(inputs, tf.RaggedTensor):
             mask = tf.sequence_mask(inputs.row_lengths())
@@ -50,7 +51,11 @@ class SequenceSummary(Block, abc.ABC):
         weights = tf.cast(self.weights_of(tf.cumsum(valid, axis=1) - 1, length), inputs.dtype)
         return tf.einsum("bl,bld->bd", weights * tf.cast(valid, inputs.dtype), inputs)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+    def compute_mask(
+        self,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
+        previous_mask: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+    ) -> None:
         """None: the axis of the mask is reduced."""
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

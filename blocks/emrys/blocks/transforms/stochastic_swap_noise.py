@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
@@ -11,7 +12,7 @@ from merlin.schema import Schema, Tags
 from emrys.blocks.core.block import block_registry
 from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.serializing import to_config
-from emrys.blocks.core.tabular import TabularBlock
+from emrys.blocks.core.tabular import TabularBlock, TransformArguments
 from emrys.blocks.errors import ConfigError, SchemaError
 
 
@@ -54,7 +55,11 @@ class StochasticSwapNoise(TabularBlock):
     """
 
     def __init__(
-        self, schema: Schema | None = None, pad_token: int = 0, replacement_prob: float = 0.1, **kwargs: Any
+        self,
+        schema: Schema | None = None,
+        pad_token: int = 0,
+        replacement_prob: float = 0.1,
+        **kwargs: Unpack[TransformArguments],
     ) -> None:
         super().__init__(**kwargs)
         if not 0 <= replacement_prob <= 1:
@@ -77,7 +82,10 @@ class StochasticSwapNoise(TabularBlock):
         return self._columns
 
     def call(  # type: ignore[override]  # takes the mask of the elements too
-        self, inputs: Any, input_mask: Any = None, training: bool | None = None
+        self,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
+        input_mask: tf.Tensor | tf.RaggedTensor | None = None,
+        training: bool | None = None,
     ) -> Any:
         """Swaps elements in training; otherwise returns the inputs."""
         if not training:
@@ -105,7 +113,12 @@ class StochasticSwapNoise(TabularBlock):
             return tensor.with_flat_values(self._elements(tensor.flat_values))
         return tf.not_equal(tensor, tf.cast(self.pad_token, tensor.dtype))
 
-    def augment(self, input_tensor: Any, mask: Any = None, **kwargs: Any) -> Any:
+    def augment(
+        self,
+        input_tensor: tf.Tensor | tf.RaggedTensor,
+        mask: tf.Tensor | tf.RaggedTensor | None = None,
+        **kwargs: object,
+    ) -> Any:
         """Swaps elements of one feature.
 
         Args:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
-from emrys.blocks.core.block import Block, block_registry
+from emrys.blocks.core.block import Block, BlockArguments, block_registry
 from emrys.blocks.core.prediction import Prediction
 
 
@@ -32,7 +32,7 @@ class ToOneHot(Block):
         [[0.0, 0.0, 1.0]]
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[BlockArguments]) -> None:
         super().__init__(**kwargs)
         self.built = True  # nothing to build; Keras would look for the shapes of a prediction's missing fields
 
@@ -40,7 +40,7 @@ class ToOneHot(Block):
         """Converts the targets of a prediction."""
         return self.call_outputs(outputs) if isinstance(outputs, Prediction) else outputs
 
-    def call_outputs(self, outputs: Prediction, training: bool = True, **kwargs: Any) -> Prediction:
+    def call_outputs(self, outputs: Prediction, training: bool = True, **kwargs: object) -> Prediction:
         """Converts the targets of a prediction.
 
         Args:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, Self, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-from emrys.blocks.core.block import Block, block_registry
+from emrys.blocks.core.block import Block, BlockArguments, block_registry
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.core.serializing import from_config, to_config
@@ -50,7 +51,11 @@ class ToTarget(Block):
     """
 
     def __init__(
-        self, schema: Schema, *target: str | Tags | ColumnSchema | Schema, one_hot: bool = False, **kwargs: Any
+        self,
+        schema: Schema,
+        *target: str | Tags | ColumnSchema | Schema,
+        one_hot: bool = False,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         super().__init__(**kwargs)
         if not isinstance(schema, Schema):
@@ -69,7 +74,9 @@ class ToTarget(Block):
         """The columns."""
         return self._columns
 
-    def call(self, inputs: dict[str, Any], targets: Any = None) -> Prediction:
+    def call(
+        self, inputs: dict[str, tf.Tensor], targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None
+    ) -> Prediction:
         """Moves the columns."""
         moved = {name: self._target(name, inputs[name]) for name in self.target_names if name in inputs}
         features = {name: tensor for name, tensor in inputs.items() if name not in self.target_names}
@@ -107,7 +114,7 @@ class ToTarget(Block):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: dict[str, object]) -> Self:
         """Creates the layer from the result of `get_config`."""
         arguments = from_config(config)
         return cls(arguments.pop("schema"), *arguments.pop("target"), **arguments)
