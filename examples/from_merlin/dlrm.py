@@ -1,4 +1,20 @@
-"""DLRM with options of both generations: its own embeddings, regularizers, optimizers by part, `DLRMBlock`."""
+"""DLRM with options of both generations: its own embeddings, regularizers, optimizers by part, `DLRMBlock`.
+
+Calls:
+    mm.Embeddings(_, dim=_, embeddings_initializer=_, embeddings_regularizer=_)
+    mm.DLRMModel(_, embeddings=_, bottom_block=_, top_block=_, prediction_tasks=_)
+    mm.DLRMModel(_, embedding_dim=_, embedding_options=_, bottom_block=_, top_block=_, prediction_tasks=_)
+    mm.DLRMBlock(_, embedding_dim=_, bottom_block=_, top_block=_)
+    mm.MLPBlock(_, kernel_regularizer=_, dropout=_)
+    mm.BinaryOutput(_, pre=_)
+    mm.PredictionTasks(_)
+    mm.split_embeddings_on_size(_, threshold=_)
+    mm.MultiOptimizer(default_optimizer=_, optimizers_and_blocks=_)
+    mm.OptimizerBlocks(_, _)
+    model.compile(optimizer=_, metrics=_)
+    model.fit(_, batch_size=_, epochs=_)
+    model.evaluate(_, batch_size=_, return_dict=_)
+"""
 
 import numpy as np
 import pandas as pd

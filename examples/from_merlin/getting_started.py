@@ -1,4 +1,18 @@
-"""A first program: clicks in Parquet, a DLRM, training, evaluation, predictions, a saved model."""
+"""A first program: clicks in Parquet, a DLRM, training, evaluation, predictions, a saved model.
+
+Calls:
+    mm.DLRMModel(_, embedding_dim=_, bottom_block=_, top_block=_, prediction_tasks=_)
+    mm.MLPBlock(_)
+    mm.OutputBlock(_)
+    model.compile(optimizer=_, run_eagerly=_)
+    model.fit(_, validation_data=_, batch_size=_, epochs=_)
+    model.evaluate(_, batch_size=_, return_dict=_)
+    mm.Loader(_, batch_size=_, shuffle=_)
+    model.predict(_)
+    model.batch_predict(_, batch_size=_)
+    model.save(_)
+    mm.Model.load(_)
+"""
 
 import os
 import tempfile

@@ -1,4 +1,14 @@
-"""A random search over the constructor of a model; the best one wins by its validation AUC."""
+"""A random search over the constructor of a model; the best one wins by its validation AUC.
+
+Calls:
+    mm.DCNModel(_, depth=_, deep_block=_, input_block=_, prediction_tasks=_)
+    mm.MLPBlock(_, activation=_, dropout=_, normalization=_)
+    mm.InputBlockV2(_, categorical=_)
+    mm.Embeddings(_, dim=_)
+    mm.OutputBlock(_)
+    model.compile(optimizer=_, run_eagerly=_)
+    model.fit(_, validation_data=_, batch_size=_, epochs=_, callbacks=_)
+"""
 
 import numpy as np
 import pandas as pd

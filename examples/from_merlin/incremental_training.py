@@ -1,4 +1,19 @@
-"""Train, save, and go on with the next week's data: all weights, or with some blocks frozen."""
+"""Train, save, and go on with the next week's data: all weights, or with some blocks frozen.
+
+Calls:
+    mm.Embeddings(_, dim=_)
+    mm.InputBlockV2(_, categorical=_)
+    mm.MLPBlock(_)
+    mm.OptimizerBlocks(_, _)
+    mm.MultiOptimizer(default_optimizer=_, optimizers_and_blocks=_)
+    model.compile(optimizer=_)
+    model.fit(_, batch_size=_, epochs=_)
+    model.evaluate(_, batch_size=_, return_dict=_)
+    model.freeze_blocks(_)
+    model.unfreeze_all_frozen_blocks()
+    model.save(_)
+    mm.Model.load(_)
+"""
 
 import os
 import tempfile
@@ -83,6 +98,17 @@ assert len(frozen.frozen_blocks) == 0
 frozen.compile(optimizer=tf.keras.optimizers.SGD(learning_rate=0.01), metrics=[tf.keras.metrics.AUC(name="auc")])
 frozen.fit(week(2), batch_size=256, epochs=1, verbose=0)
 assert np.abs(tables(frozen) - before).max() > 0
+
+# other rates by part: the tables hardly move, the layers behind them do
+careful = mm.MultiOptimizer(
+    default_optimizer=tf.keras.optimizers.Adam(learning_rate=0.01),
+    optimizers_and_blocks=[mm.OptimizerBlocks(tf.keras.optimizers.Adam(learning_rate=1e-5), [frozen.first])],
+)
+before = tables(frozen)
+frozen.compile(optimizer=careful, metrics=[tf.keras.metrics.AUC(name="auc")])
+frozen.fit(week(2), batch_size=256, epochs=1, verbose=0)
+assert 0 < np.abs(tables(frozen) - before).max() < 1e-3
+assert frozen.evaluate(week(2), batch_size=256, return_dict=True, verbose=0)["auc"] > 0.85
 
 # by name
 model.freeze_blocks(["user_id"])

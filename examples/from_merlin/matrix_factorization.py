@@ -1,4 +1,23 @@
-"""Matrix factorization with negatives drawn by popularity, and from the batch; then the best items of all."""
+"""Matrix factorization with negatives drawn by popularity, and from the batch; then the best items of all.
+
+Calls:
+    mm.unique_rows_by_features(_, _, _)
+    mm.MatrixFactorizationModelV2(_, dim=_, negative_samplers=_, embeddings_l2_batch_regularization=_)
+    mm.MatrixFactorizationModel(_, dim=_, samplers=_, embeddings_l2_reg=_)
+    mm.RetrievalModelV2(query=_, output=_)
+    mm.EmbeddingEncoder(_, dim=_)
+    mm.ContrastiveOutput(_, negative_samplers=_, logq_sampling_correction=_)
+    mm.PopularityBasedSamplerV2(max_id=_, max_num_samples=_)
+    mm.InBatchSampler()
+    mm.ToTarget(_, _)
+    mm.TopKEncoder(_, candidates=_, k=_)
+    model.compile(optimizer=_, metrics=_)
+    model.fit(_, batch_size=_, epochs=_, pre=_)
+    model.candidate_embeddings()
+    model.to_top_k_encoder(_, k=_, batch_size=_)
+    top_k.evaluate(_, return_dict=_)
+    model.evaluate(_, item_corpus=_, batch_size=_, return_dict=_)
+"""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,23 @@
-"""Two binary tasks and a regression: a shared bottom, MMOE and PLE, loss weights, sample spaces, gates."""
+"""Two binary tasks and a regression: a shared bottom, MMOE and PLE, loss weights, sample spaces, gates.
+
+Calls:
+    mm.InputBlockV2(_)
+    mm.MLPBlock(_)
+    mm.OutputBlock(_)
+    mm.OutputBlock(_, task_blocks=_)
+    mm.MMOEBlock(_, expert_block=_, num_experts=_, gate_block=_)
+    mm.CGCBlock(_, expert_block=_, num_task_experts=_, num_shared_experts=_, schema=_)
+    mm.PLEBlock(num_layers=_, outputs=_, expert_block=_, num_task_experts=_, num_shared_experts=_)
+    mm.ParallelBlock(_, _)
+    mm.BinaryOutput(_)
+    mm.BinaryOutput(_, post=_)
+    mm.ColumnBasedSampleWeight(weight_column_name=_)
+    mm.Model(_, _, _)
+    model.compile(optimizer=_, loss_weights=_, metrics=_)
+    model.compile(optimizer=_, weighted_metrics=_, metrics=_)
+    model.fit(_, batch_size=_)
+    model.evaluate(_, batch_size=_, return_dict=_)
+"""
 
 import os
 import tempfile
@@ -50,6 +69,12 @@ def mmoe(outputs):
     return mm.MMOEBlock(outputs, expert_block=mm.MLPBlock([16]), num_experts=2, gate_block=mm.MLPBlock([8]))
 
 
+def cgc(outputs):
+    return mm.CGCBlock(
+        outputs, expert_block=mm.MLPBlock([16]), num_task_experts=2, num_shared_experts=3, schema=features
+    )
+
+
 def ple(outputs):
     return mm.PLEBlock(
         num_layers=2,
@@ -75,8 +100,8 @@ def compiled(model):
     return model
 
 
-for body in (mmoe, ple):
-    outputs = mm.OutputBlock(schema)
+for body in (mmoe, cgc, ple):
+    outputs = mm.OutputBlock(schema, task_blocks=mm.MLPBlock([16])) if body is cgc else mm.OutputBlock(schema)
     inputs = mm.InputBlockV2(features, categorical=mm.Embeddings(features.select_by_tag(Tags.CATEGORICAL), dim=8))
     model = compiled(mm.Model(inputs, body(outputs), outputs))
     history = model.fit(data, batch_size=256, epochs=4, verbose=0).history

@@ -1,4 +1,27 @@
-"""Architectures of one's own: features, connects, a subclass of `Block`, Keras layers in between."""
+"""Architectures of one's own: features, connects, a subclass of `Block`, Keras layers in between.
+
+Calls:
+    mm.ContinuousFeatures.from_schema(_, tags=_)
+    mm.EmbeddingFeatures.from_schema(_)
+    mm.ParallelBlock(_)
+    continuous_block.connect(_)
+    inputs.connect_with_shortcut(_, shortcut_filter=_, aggregation=_)
+    mm.DotProductInteractionBlock()
+    mm.Filter(_)
+    mm.sample_batch(_, batch_size=_, shuffle=_, include_targets=_)
+    mm.MLPBlock(_)
+    mm.BinaryOutput(_)
+    mm.RegressionOutput(_)
+    mm.Model(_, _)
+    body.connect_with_residual(_, activation=_)
+    body.connect_branch(_, _, aggregation=_)
+    mm.CrossBlock(_)
+    block.as_tabular(_)
+    model.compile(optimizer=_, metrics=_)
+    model.fit(_, batch_size=_, epochs=_)
+    model.evaluate(_, batch_size=_, return_dict=_)
+    model.save(_)
+"""
 
 import os
 import tempfile
@@ -58,6 +81,8 @@ model = mm.Model(interaction.connect(mm.MLPBlock([32, 16])), mm.BinaryOutput("ra
 model.compile(optimizer="adam", metrics=[tf.keras.metrics.AUC()])
 history = model.fit(train, batch_size=512, epochs=2, verbose=0)
 assert history.history["auc"][-1] > history.history["auc"][0]
+metrics = model.evaluate(train, batch_size=512, return_dict=True, verbose=0)
+assert metrics["auc"] > 0.9, metrics  # 0.5 by chance
 with tempfile.TemporaryDirectory() as folder:
     model.save(os.path.join(folder, "custom_dlrm"))
     loaded = mm.Model.load(os.path.join(folder, "custom_dlrm"))

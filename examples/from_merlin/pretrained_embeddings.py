@@ -1,4 +1,21 @@
-"""Vectors trained elsewhere: as the start of a table, as a frozen table, from a data set, and at load time."""
+"""Vectors trained elsewhere: as the start of a table, as a frozen table, from a data set, and at load time.
+
+Calls:
+    mm.TensorInitializer(_)
+    mm.Embeddings(_, dim=_, embeddings_initializer=_)
+    mm.Embeddings(_, dim=_, embeddings_initializer=_, trainable=_)
+    mm.EmbeddingTable.from_pretrained(_, name=_, col_schema=_, trainable=_)
+    mm.InputBlockV2(_, categorical=_)
+    mm.InputBlockV2(_, categorical=_, pretrained_embeddings=_)
+    mm.EmbeddingOptions(embedding_dim_default=_, embeddings_initializers=_)
+    mm.DLRMModel(_, embedding_dim=_, embedding_options=_, bottom_block=_, top_block=_, prediction_tasks=_)
+    mm.EmbeddingOperator(_, lookup_key=_, embedding_name=_)
+    mm.Loader(_, batch_size=_, transforms=_)
+    mm.PretrainedEmbeddings(_, output_dims=_, normalizer=_)
+    model.compile(optimizer=_, metrics=_)
+    model.fit(_, batch_size=_, epochs=_)
+    model.evaluate(_, batch_size=_, return_dict=_)
+"""
 
 import os
 import tempfile

@@ -1,4 +1,20 @@
-"""One data set, every ranking architecture with its constructor, compared by AUC."""
+"""One data set, every ranking architecture with its constructor, compared by AUC.
+
+Calls:
+    mm.NCFModel(_, embedding_dim=_, mlp_block=_, prediction_tasks=_)
+    mm.DLRMModel(_, embedding_dim=_, bottom_block=_, top_block=_, prediction_tasks=_)
+    mm.DCNModel(_, depth=_, deep_block=_, prediction_tasks=_)
+    mm.DeepFMModel(_, embedding_dim=_, deep_block=_, prediction_tasks=_)
+    mm.WideAndDeepModel(_, wide_schema=_, deep_schema=_, wide_preprocess=_, deep_block=_, prediction_tasks=_)
+    mm.CategoryEncoding(_, sparse=_, output_mode=_)
+    mm.HashedCross(_, num_bins=_, sparse=_)
+    mm.ParallelBlock(_, aggregation=_)
+    mm.MLPBlock(_)
+    mm.BinaryOutput(_)
+    model.compile(optimizer=_, metrics=_)
+    model.fit(_, batch_size=_, epochs=_)
+    model.evaluate(_, batch_size=_, return_dict=_)
+"""
 
 import numpy as np
 import pandas as pd
@@ -71,15 +87,6 @@ models = {
 found = {}
 for name, model in models.items():
     optimizer = tf.keras.optimizers.Adam(learning_rate=0.01)
-    if name.startswith("WideAndDeep"):
-        optimizer = (
-            mm.MultiOptimizer(
-                default_optimizer=tf.keras.optimizers.Adagrad(learning_rate=0.1),
-                optimizers_and_blocks=[mm.OptimizerBlocks(optimizer, model.get_blocks_by_name("deep"))],
-            )
-            if False
-            else optimizer
-        )
     model.compile(optimizer=optimizer, metrics=[tf.keras.metrics.AUC(name="auc")])
     found[name] = model.fit(train, batch_size=256, epochs=3, verbose=0).history["auc"][-1]
 for name, auc in found.items():

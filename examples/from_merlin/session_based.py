@@ -1,4 +1,23 @@
-"""The next item of a session: transformers, causal and masked, and a plain network with sampled negatives."""
+"""The next item of a session: transformers, causal and masked, and a plain network with sampled negatives.
+
+Calls:
+    mm.Embeddings(_, dim=_, sequence_combiner=_)
+    mm.InputBlockV2(_, categorical=_)
+    mm.MLPBlock(_, no_activation_last_layer=_)
+    mm.GPT2Block(d_model=_, n_head=_, n_layer=_)
+    mm.BertBlock(d_model=_, n_head=_, n_layer=_)
+    mm.CategoricalOutput(_, logits_temperature=_)
+    mm.Model(_, _, _, _)
+    mm.Loader(_, batch_size=_)
+    mm.SequencePredictNext(schema=_, target=_, transformer=_)
+    mm.SequencePredictLast(schema=_, target=_, transformer=_)
+    mm.SequenceMaskRandom(schema=_, target=_, masking_prob=_, transformer=_)
+    mm.SequenceMaskLast(schema=_, target=_, transformer=_)
+    model.compile(optimizer=_, loss=_, metrics=_, run_eagerly=_)
+    model.fit(_, epochs=_, pre=_)
+    model.evaluate(_, batch_size=_, pre=_, return_dict=_)
+    model.save(_)
+"""
 
 import os
 import tempfile

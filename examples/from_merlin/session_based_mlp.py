@@ -1,4 +1,18 @@
-"""The last item of a session from those before it, averaged; against all items, and against sampled ones."""
+"""The last item of a session from those before it, averaged; against all items, and against sampled ones.
+
+Calls:
+    mm.Embeddings(_, dim=_, sequence_combiner=_)
+    mm.InputBlockV2(_, categorical=_)
+    mm.MLPBlock(_)
+    mm.CategoricalOutput(_)
+    mm.ContrastiveOutput(_, negative_samplers=_, logq_sampling_correction=_)
+    mm.PopularityBasedSamplerV2(max_id=_, max_num_samples=_)
+    mm.SequencePredictLast(schema=_, target=_)
+    mm.Model(_, _, _)
+    model.compile(optimizer=_, metrics=_)
+    model.fit(_, batch_size=_, epochs=_, pre=_)
+    model.evaluate(_, batch_size=_, pre=_, return_dict=_)
+"""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,31 @@
-"""Two towers: training, the vectors of users and items, the best items of the catalogue, evaluation against all."""
+"""Two towers: training, the vectors of users and items, the best items of the catalogue, evaluation against all.
+
+Calls:
+    mm.Embeddings(_, infer_dim_fn=_)
+    mm.InputBlockV2(_, categorical=_)
+    mm.MLPBlock(_, no_activation_last_layer=_)
+    mm.L2Norm()
+    mm.Encoder(_, _, post=_)
+    mm.TwoTowerModelV2(_, _, negative_samplers=_, logits_temperature=_)
+    mm.TwoTowerModel(_, query_tower=_, samplers=_, embedding_options=_, post=_, logits_temperature=_)
+    mm.EmbeddingOptions(infer_embedding_sizes=_)
+    mm.InBatchSampler()
+    mm.unique_rows_by_features(_, _, _)
+    model.compile(optimizer=_, run_eagerly=_, metrics=_)
+    model.fit(_, validation_data=_, batch_size=_, epochs=_)
+    model.query_embeddings(_, batch_size=_, index=_)
+    model.candidate_embeddings(_, batch_size=_, index=_)
+    model.to_top_k_encoder(_, k=_, batch_size=_)
+    top_k.compile(run_eagerly=_, metrics=_)
+    mm.Loader(_, batch_size=_, shuffle=_)
+    mm.ToTarget(_, _)
+    top_k.evaluate(_, return_dict=_)
+    model.query_encoder.save(_)
+    mm.Model.load(_)
+    model.evaluate(_, item_corpus=_, batch_size=_, return_dict=_)
+    model.item_embeddings(_, batch_size=_)
+    model.to_top_k_recommender(_, k=_)
+"""
 
 import os
 import tempfile

@@ -171,6 +171,8 @@ class TestLoaderArguments:
             self._model().fit({"x": np.ones((2, 1))}, np.ones((2, 1)), drop_last=True)
         with pytest.raises(ConfigError, match=r"drop_last: .*got Loader\. Give it to the Loader itself"):
             self._model().evaluate(_loader(), drop_last=True)
+        with_own = self._model().evaluate(_loader(), drop_last=False, return_dict=True, verbose=0)
+        assert with_own == self._model().evaluate(_loader(), return_dict=True, verbose=0)
 
     def test_an_unknown_one(self):
         with pytest.raises(ConfigError, match="Loader has no argument 'drop_first'"):

@@ -456,3 +456,23 @@ class TestItemsWithoutATag:
         targets["film"] = order[:, 2:3]
         data = tf.data.Dataset.from_tensors((batch, targets))
         assert encoder.evaluate(data, return_dict=True, verbose=0)["recall_at_2"] == 0
+
+
+@pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
+def test_towers_that_begin_with_their_own_inputs():
+    """Such towers read the batch themselves: no further embeddings are put in front of them."""
+    tables = {tag: mm.Embeddings(SCHEMA.select_by_tag(tag).select_by_tag(Tags.CATEGORICAL), dim=4) for tag in SIDES}
+    towers = {
+        tag: mm.InputBlockV2(SCHEMA.select_by_tag(tag), categorical=tables[tag]).connect(mm.MLPBlock([4]))
+        for tag in SIDES
+    }
+    model = mm.TwoTowerModel(SCHEMA, query_tower=towers[Tags.USER], item_tower=towers[Tags.ITEM])
+    batch = first(log())
+    found = model(batch)
+    expected = np.sum(towers[Tags.USER](batch) * towers[Tags.ITEM](batch), axis=1, keepdims=True)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    # 10 + 5 rows of users, 20 + 7 of items; each tower has 8 + 1 inputs of its 4 units
+    assert model.count_params() == 4 * (10 + 5) + 4 * (20 + 7) + 2 * (9 * 4 + 4)
+
+
+SIDES = (Tags.USER, Tags.ITEM)

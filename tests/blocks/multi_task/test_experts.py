@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from merlin.schema import Schema
 
 import emrys.blocks as mm
 from emrys.blocks.errors import ConfigError
@@ -178,3 +180,23 @@ def test_sub_blocks():
     assert {id(inner), id(output), id(output.to_call)} <= {id(layer) for layer in found}
     assert len({id(layer) for layer in found}) == len(found)
     assert mm.get_sub_blocks(inner)[0] is inner
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **more: mm.MMOEBlock(["a", "b"], mm.MLPBlock([3]), num_experts=2, **more),
+        lambda **more: mm.CGCBlock(["a", "b"], mm.MLPBlock([3]), **more),
+        lambda **more: mm.PLEBlock(2, ["a", "b"], mm.MLPBlock([3]), **more),
+    ],
+    ids=["MMOEBlock", "CGCBlock", "PLEBlock"],
+)
+def test_a_schema_changes_nothing(make):
+    schema = Schema([mm.create_categorical_column("item", 3)])
+    batch = np.float32([[1, 2], [3, 4]])
+    found = {}
+    for name, options in (("with", {"schema": schema}), ("without", {})):
+        keras.utils.set_random_seed(3)
+        found[name] = make(**options)(batch)
+    for task in ("a", "b"):
+        np.testing.assert_array_equal(found["with"][task], found["without"][task])

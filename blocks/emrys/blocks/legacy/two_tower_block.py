@@ -8,13 +8,13 @@ from typing import Any
 import keras
 from merlin.schema import Schema, Tags
 
-from emrys.blocks.core.block import Block
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.embedding_options import EmbeddingOptions
 from emrys.blocks.inputs.input_block import InputBlock
 from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
 from emrys.blocks.legacy.dual_encoder_block import DualEncoderBlock
+from emrys.blocks.models.encoder import Encoder
 from emrys.blocks.models.retrieval_model import check_tower_sizes
 from emrys.blocks.schema.functions import select_targets
 
@@ -33,8 +33,9 @@ def TwoTowerBlock(  # noqa: N802 - named like a class, as in Merlin Models
 
     Args:
         schema: The columns of users and items.
-        query_tower: Layer on the user features.
-        item_tower: Layer on the item features. Default: a copy of `query_tower`.
+        query_tower: Layer on the user features. One that begins with an input block reads the batch itself; others
+            get an `InputBlock` in front.
+        item_tower: Layer on the item features, likewise. Default: a copy of `query_tower`.
         query_tower_tag: Tag of the user columns. Default: `Tags.USER`.
         item_tower_tag: Tag of the item columns. Default: `Tags.ITEM`.
         embedding_options: Dimensions and initializers of the tables. Default: dimension 64.
@@ -68,7 +69,9 @@ def TwoTowerBlock(  # noqa: N802 - named like a class, as in Merlin Models
 
 def _with_inputs(
     schema: Schema, tower: keras.layers.Layer, tag: Tags, argument: str, options: EmbeddingOptions | None
-) -> Block:
+) -> keras.layers.Layer:
+    if isinstance(tower, Encoder) or (isinstance(tower, SequentialBlock) and tower.inputs is not None):
+        return tower
     columns = schema.excluding_by_name(select_targets(schema).column_names).select_by_tag(tag)
     if len(columns) == 0:
         raise SchemaError(

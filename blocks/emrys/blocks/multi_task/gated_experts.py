@@ -35,6 +35,7 @@ class GatedExperts(Block):
         name: str | None,
         **kwargs: Any,
     ) -> None:
+        kwargs.pop("schema", None)  # accepted, as released: experts take one tensor, whose columns have no names
         super().__init__(name=name, **kwargs)
         self.experts: dict[str, keras.layers.Layer] = {}
         self.gates: dict[str, ExpertsGate] = {}

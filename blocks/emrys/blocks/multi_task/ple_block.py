@@ -68,6 +68,7 @@ class PLEBlock(Block):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        kwargs.pop("schema", None)  # accepted, as released: experts take one tensor, whose columns have no names
         super().__init__(name=name, **kwargs)
         if not isinstance(num_layers, int) or num_layers < 1:
             raise ConfigError("PLEBlock: num_layers", expected="a whole number above 0", got=repr(num_layers))
