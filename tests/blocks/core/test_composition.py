@@ -152,6 +152,11 @@ class TestFilter:
         assert mm.Filter(chosen)({"price": ONE}) == {}
         assert list(mm.Filter(chosen, exclude=True)({"price": ONE})) == ["price"]
 
+    def test_an_empty_batch(self):
+        assert mm.Filter("prize")({}) == {}
+        with pytest.raises(ConfigError, match="has nothing to aggregate; got no features"):
+            mm.MLPBlock([1], filter="prize")({"price": ONE})
+
     def test_layers_around_it(self):
         batch = {"user": ONE, "age": TWO, "item": ONE}
         block = mm.Filter(["age", "item"], pre=mm.Filter("age"), post="continuous-powers", aggregation="concat")

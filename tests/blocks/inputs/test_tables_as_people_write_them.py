@@ -78,6 +78,20 @@ class TestSparseIds:
         )
 
 
+class TestOtherReadersOfSparseIds:
+    def test_lists_that_stay_lists(self):
+        table = mm.EmbeddingTable(2, ITEM, weights=ROWS, mask_zero=True)
+        assert table(SPARSE).to_list() == [[[2.0, 3.0], [4.0, 5.0]], [[6.0, 7.0]]]
+        config = mm.FeatureConfig(mm.TableConfig(10, 2, mm.TensorInitializer(ROWS)))
+        found = mm.SequenceEmbeddingFeatures({"item": config})({"item": SPARSE})["item"]
+        assert found.to_list() == [[[2.0, 3.0], [4.0, 5.0]], [[6.0, 7.0]]]
+
+    def test_linear_part(self):
+        layer = mm.WideLogit(Schema([ITEM]), kernel_initializer=mm.TensorInitializer(ROWS[:, :1]))
+        # Rows 1 and 2 of the weights, 2 + 4, and row 3.
+        assert layer({"item": SPARSE}).numpy().tolist() == [[6.0], [6.0]]
+
+
 class TestInferredSizes:
     LARGE = mm.create_categorical_column("large", 100000)
 
@@ -175,6 +189,16 @@ class TestListsOfNumbers:
         assert found.to_list() == [[[2.0, 3.0, 0.5], [4.0, 5.0, 0.25]], [[6.0, 7.0, 1.0]]]
         # what a sequence transform has already given a last axis
         assert self._inputs()(mm.PrepareFeatures(self.SCHEMA)(self.BATCH)).to_list() == found.to_list()
+
+    def test_dense(self):
+        batch = {"items": np.array([[1, 2]]), "prices": np.array([[0.5, 0.25]])}
+        assert self._inputs()(batch).numpy().tolist() == [[[2.0, 3.0, 0.5], [4.0, 5.0, 0.25]]]
+        assert self._inputs().compute_output_shape({"items": (None, 2), "prices": (None, 2)}) == (None, 2, 3)
+
+    def test_vectors_are_no_lists(self):
+        column = self.PRICES.with_tags(Tags.EMBEDDING)
+        found = mm.Continuous(Schema([column]))({"prices": np.array([[0.5, 0.25]])})["prices"]
+        assert found.numpy().tolist() == [[0.5, 0.25]]
 
     @pytest.mark.parametrize("make", [mm.Continuous, lambda schema: mm.ContinuousFeatures(["prices"])])
     def test_alone(self, make):

@@ -96,6 +96,10 @@ def parse_aggregation(value: object) -> keras.layers.Layer | None:
 def shapes_in_order(layer: keras.layers.Layer, input_shape: Shape) -> list[tuple[int | None, ...]]:
     """Returns the shapes of a dictionary in alphabetical order of its keys, after checking that all have one rank."""
     shapes = as_shape(input_shape)
+    if not shapes:
+        raise ConfigError(
+            f"{layer.name} has nothing to aggregate", got="no features", fix="Check the filters and tags before it."
+        )
     ordered = [shapes[name] for name in sorted(shapes)]
     if len({len(shape) for shape in ordered}) > 1:
         raise ConfigError(

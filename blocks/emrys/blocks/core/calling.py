@@ -73,6 +73,8 @@ def _call_recurrent(layer: keras.layers.Layer, inputs: tf.RaggedTensor, **kwargs
 
 def as_shape(shape: Any) -> Shape:
     """Returns shapes as tuples; the configuration of a saved model holds lists."""
+    if shape is None:  # as Keras has it for an empty dictionary
+        return {}
     if isinstance(shape, dict):
         return {name: as_shape(value) for name, value in shape.items()}
     if isinstance(shape, tuple) and hasattr(shape, "_fields"):  # a named tuple of shapes, as of scores and identifiers

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from merlin.schema import Tags
+from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.tabular import Filter
@@ -49,19 +49,31 @@ class Continuous(Filter):
 
     def transform(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object) -> dict[str, Any]:
         """Returns the continuous features."""
-        return {name: list_of_vectors(value) for name, value in super().transform(inputs).items()}
+        lists = list_columns(self.schema)
+        return {name: list_of_vectors(value, name in lists) for name, value in super().transform(inputs).items()}
 
     def transform_shape(self, shape: Shape) -> Shape:
         """Returns the shapes of the continuous features."""
-        return {name: list_shape(value) for name, value in super().transform_shape(shape).items()}
+        lists = list_columns(self.schema)
+        return {name: list_shape(value, name in lists) for name, value in super().transform_shape(shape).items()}
 
 
-def list_of_vectors(values: tf.Tensor | tf.RaggedTensor) -> Any:
-    """Gives ragged lists of numbers, (B, None), a last axis of size 1; other tensors are unchanged."""
-    is_list = isinstance(values, tf.RaggedTensor) and len(values.shape) == 2
+def list_columns(schema: Schema | None) -> set[str]:
+    """Names of the columns whose rows are lists of numbers; pretrained vectors are not."""
+    return {column.name for column in schema or () if column.is_list and Tags.EMBEDDING not in column.tags}
+
+
+def list_of_vectors(values: tf.Tensor | tf.RaggedTensor, is_list: bool = False) -> Any:
+    """Gives lists of numbers, (B, L), a last axis of size 1; other tensors are unchanged.
+
+    Args:
+        values: The feature.
+        is_list: Whether it is a list if it is dense; ragged tensors are. Default: False.
+    """
+    is_list = (is_list or isinstance(values, tf.RaggedTensor)) and len(values.shape) == 2
     return tf.expand_dims(values, -1) if is_list else values
 
 
-def list_shape(shape: Shape) -> Shape:
+def list_shape(shape: Shape, is_list: bool = False) -> Shape:
     """The shape of what `list_of_vectors` returns."""
-    return (*shape, 1) if len(shape) == 2 and shape[1] is None else shape
+    return (*shape, 1) if len(shape) == 2 and (is_list or shape[1] is None) else shape

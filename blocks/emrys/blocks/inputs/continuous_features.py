@@ -14,7 +14,7 @@ from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.core.tabular import Filter, TabularBlock
 from emrys.blocks.errors import ConfigError, SchemaError
-from emrys.blocks.inputs.continuous import list_of_vectors, list_shape
+from emrys.blocks.inputs.continuous import list_columns, list_of_vectors, list_shape
 from emrys.blocks.schema.functions import create_continuous_column
 
 
@@ -86,7 +86,9 @@ class ContinuousFeatures(TabularBlock):
 
     def transform(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object) -> dict[str, Any]:
         """Returns the features."""
-        return {name: list_of_vectors(value) for name, value in self._filter.transform(inputs).items()}
+        lists = list_columns(self._schema)
+        selected = self._filter.transform(inputs)
+        return {name: list_of_vectors(value, name in lists) for name, value in selected.items()}
 
     def transform_shape(self, shape: Shape) -> Shape:
         """Returns the shapes of the features.
@@ -101,7 +103,8 @@ class ContinuousFeatures(TabularBlock):
                 expected=", ".join(self.features),
                 got=", ".join(shape),
             )
-        return {name: list_shape(value) for name, value in shapes.items()}
+        lists = list_columns(self._schema)
+        return {name: list_shape(value, name in lists) for name, value in shapes.items()}
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

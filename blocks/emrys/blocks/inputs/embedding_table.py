@@ -258,7 +258,11 @@ class EmbeddingTable(Block):
         return self._mask(None, inputs)
 
     def _mask(self, name: str | None, ids: Any) -> Any:
-        padded = self.mask_zero and self.sequence_combiner is None and not isinstance(ids, tf.RaggedTensor)
+        padded = (
+            self.mask_zero
+            and self.sequence_combiner is None
+            and not isinstance(ids, (tf.RaggedTensor, tf.SparseTensor))
+        )
         if not padded or not self._columns.is_list(name, ids.shape):
             return None
         return tf.not_equal(tf.squeeze(ids, axis=2) if len(ids.shape) > 2 else ids, 0)

@@ -109,7 +109,7 @@ class SequenceEmbeddingFeatures(EmbeddingFeatures):
         return masks if self.aggregation is None else any_mask(masks)
 
     def _mask(self, ids: Any) -> Any:
-        if isinstance(ids, tf.RaggedTensor) or (len(ids.shape) == 2 and ids.shape[1] == 1):
+        if isinstance(ids, (tf.RaggedTensor, tf.SparseTensor)) or (len(ids.shape) == 2 and ids.shape[1] == 1):
             return None
         return tf.not_equal(tf.squeeze(ids, axis=2) if len(ids.shape) > 2 else ids, self.padding_idx)
 

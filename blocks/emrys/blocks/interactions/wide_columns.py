@@ -97,10 +97,15 @@ class WideColumns:
             yield column.name, ids, counts + nan_outside(inside, counts.dtype)
 
 
+def _is_sparse(ids: Any) -> bool:
+    return isinstance(ids, tf.SparseTensor)
+
+
 def _distinct(ids: Any) -> tuple[Any, Any]:
     """Ids (B, L) and their counts: 1 for the first of equal ids of a row, 0 for repeated ones and padding."""
     if len(ids.shape) > 2:
-        ids = tf.squeeze(ids, axis=2)
+        ids = tf.sparse.reshape(ids, tf.shape(ids, tf.int64)[:2]) if _is_sparse(ids) else tf.squeeze(ids, axis=2)
+    ids = tf.RaggedTensor.from_sparse(ids) if _is_sparse(ids) else ids
     ragged = isinstance(ids, tf.RaggedTensor)
     valid = tf.sequence_mask(ids.row_lengths(), dtype=tf.bool) if ragged else tf.ones_like(ids, tf.bool)
     ids = ids.to_tensor() if ragged else ids
