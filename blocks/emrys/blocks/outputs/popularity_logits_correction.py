@@ -19,7 +19,7 @@ from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.outputs.contrastive_output import EPSILON
 from emrys.blocks.outputs.contrastive_sample_weight import negative_ids, positive_ids
-from emrys.blocks.sampling.item_probabilities import as_probabilities
+from emrys.blocks.sampling.candidate_sampler import as_probabilities
 from emrys.blocks.schema.functions import number_of_ids
 
 

@@ -9,9 +9,8 @@ import keras
 import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.sampling.candidate_sampler import Candidate, CandidateSampler, sampler_registry
+from emrys.blocks.sampling.candidate_sampler import Candidate, CandidateSampler, ItemProbabilities, sampler_registry
 from emrys.blocks.sampling.fifo_queue import FIFOQueue
-from emrys.blocks.sampling.item_probabilities import ItemProbabilities
 
 
 @sampler_registry.register("cross-batch")

@@ -48,7 +48,7 @@ class FIFOQueue(keras.layers.Layer):
         dims: Sequence[int] = (),
         queue_name: str = "",
         initialize_tensor: ArrayLike | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(**{"autocast": False, **kwargs})
         if capacity < 1:

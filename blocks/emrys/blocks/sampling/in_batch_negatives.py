@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.features import prepare, prepared_shape
 from emrys.blocks.core.prediction import Prediction
@@ -63,9 +63,10 @@ class InBatchNegatives(Block):
         seed: int | None = None,
         run_when_testing: bool = True,
         prep_features: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
-        super().__init__(**{"autocast": False, **kwargs})
+        kwargs.setdefault("autocast", False)
+        super().__init__(**kwargs)
         ids = schema.select_by_tag(Tags.ITEM_ID).column_names
         if len(ids) != 1:
             raise SchemaError(

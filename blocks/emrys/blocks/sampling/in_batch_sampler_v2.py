@@ -10,8 +10,13 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.sampling.candidate_sampler import Candidate, CandidateSampler, sampler_registry
-from emrys.blocks.sampling.item_probabilities import ItemProbabilities, as_probabilities
+from emrys.blocks.sampling.candidate_sampler import (
+    Candidate,
+    CandidateSampler,
+    ItemProbabilities,
+    as_probabilities,
+    sampler_registry,
+)
 
 
 @sampler_registry.register("in-batch")

@@ -100,7 +100,7 @@ class PopularityBasedSamplerV2(CandidateSampler):
         max_num_samples: int = 10,
         unique: bool = True,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(max_num_samples=max_num_samples, **kwargs)
         check_id_range(type(self).__name__, max_num_samples, min_id, max_id, unique)
