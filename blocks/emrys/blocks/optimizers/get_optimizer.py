@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
 from emrys.blocks.core.traversal import layers_inside
@@ -23,7 +21,7 @@ _LAZY = {
 }
 
 
-def get_optimizer(optimizer: str | dict[str, Any] | keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+def get_optimizer(optimizer: str | dict[str, object] | keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     """Returns the optimizer for a name or a configuration.
 
     Args:
@@ -49,7 +47,7 @@ def default_optimizer(model: keras.Model) -> keras.optimizers.Optimizer:
 
 
 def chosen_optimizer(
-    optimizer: str | dict[str, Any] | keras.optimizers.Optimizer, model: keras.Model, scale_loss: bool = True
+    optimizer: str | dict[str, object] | keras.optimizers.Optimizer, model: keras.Model, scale_loss: bool = True
 ) -> keras.optimizers.Optimizer:
     """The optimizer for `Model.compile`.
 

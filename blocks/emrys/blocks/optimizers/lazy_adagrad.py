@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
-from emrys.blocks.optimizers.lazy_optimizer import LazyOptimizer, LearningRate
+from emrys.blocks.optimizers.lazy_optimizer import LazyOptimizer, LearningRate, OptimizerArguments
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -40,7 +40,7 @@ class LazyAdagrad(LazyOptimizer, keras.optimizers.Adagrad):
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-07,
         name: str = "LazyAdagrad",
-        **kwargs: Any,
+        **kwargs: Unpack[OptimizerArguments],
     ) -> None:
         super().__init__(
             learning_rate=float(learning_rate) if isinstance(learning_rate, int) else learning_rate,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.optimizers.lazy_optimizer import LazyOptimizer, LearningRate
+from emrys.blocks.optimizers.lazy_optimizer import LazyOptimizer, LearningRate, OptimizerArguments
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -52,7 +52,7 @@ class LazyAdam(LazyOptimizer, keras.optimizers.Adam):
         epsilon: float = 1e-07,
         amsgrad: bool = False,
         name: str = "LazyAdam",
-        **kwargs: Any,
+        **kwargs: Unpack[OptimizerArguments],
     ) -> None:
         for argument, value in (("beta_1", beta_1), ("beta_2", beta_2)):
             if not 0 <= value < 1:

@@ -26,7 +26,7 @@ class LazyLossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
         32768.0
     """
 
-    def check_finite(self, grads: Any) -> Any:
+    def check_finite(self, grads: list[tf.Tensor | tf.IndexedSlices | None]) -> Any:
         """Whether all gradients are finite, a boolean scalar."""
         values = [each.values if isinstance(each, tf.IndexedSlices) else each for each in grads if each is not None]
         return tf.reduce_all(tf.stack([tf.reduce_all(tf.math.is_finite(each)) for each in values]))

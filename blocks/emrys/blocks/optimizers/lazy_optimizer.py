@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 
 import keras
 import numpy as np
@@ -19,6 +19,27 @@ from emrys.blocks.optimizers.row_gradients import clip_gradients, map_values, no
 
 #: Learning rate of an optimizer: a number, a schedule, or a function without arguments.
 LearningRate: TypeAlias = "float | keras.optimizers.schedules.LearningRateSchedule | Callable[[], float]"
+
+#: A variable of Keras or of TensorFlow.
+AnyVariable: TypeAlias = "keras.Variable | tf.Variable"
+
+#: A gradient: dense, or some rows of a table; None where the loss does not depend on the variable.
+Gradient: TypeAlias = "tf.Tensor | tf.IndexedSlices | None"
+
+
+class OptimizerArguments(TypedDict, total=False):
+    """The arguments of `keras.optimizers.Optimizer` that the constructors of optimizers pass on."""
+
+    weight_decay: float | None
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    loss_scale_factor: float | None
+    gradient_accumulation_steps: int | None
+
 
 #: Number of tables that are updated at the same time.
 _TABLES_AT_A_TIME = os.cpu_count() or 1
@@ -73,7 +94,7 @@ class LazyOptimizer(keras.optimizers.Optimizer):
         """
         raise NotImplementedError
 
-    def build(self, variables: list[Any]) -> None:
+    def build(self, variables: list[AnyVariable]) -> None:
         """Creates the slots for `variables`."""
         if self.built:
             return
@@ -116,7 +137,7 @@ class LazyOptimizer(keras.optimizers.Optimizer):
         self._known.not_decayed = list(var_list or [])
         self._known.not_decayed_names = re.compile("|".join(sorted(set(var_names)))) if var_names else None
 
-    def apply(self, grads: list[Any], trainable_variables: list[keras.Variable] | None = None) -> None:
+    def apply(self, grads: list[Gradient], trainable_variables: list[AnyVariable] | None = None) -> None:
         """Updates the variables.
 
         Args:

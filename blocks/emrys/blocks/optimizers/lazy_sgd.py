@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
-from emrys.blocks.optimizers.lazy_optimizer import LazyOptimizer, LearningRate
+from emrys.blocks.optimizers.lazy_optimizer import LazyOptimizer, LearningRate, OptimizerArguments
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -39,7 +39,7 @@ class LazySGD(LazyOptimizer, keras.optimizers.SGD):
         momentum: float = 0.0,
         nesterov: bool = False,
         name: str = "LazySGD",
-        **kwargs: Any,
+        **kwargs: Unpack[OptimizerArguments],
     ) -> None:
         super().__init__(
             learning_rate=float(learning_rate) if isinstance(learning_rate, int) else learning_rate,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import keras
+from numpy.typing import ArrayLike
 
 from emrys.blocks.core.gather import distinct_rows
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.optimizers.get_optimizer import get_optimizer
-from emrys.blocks.optimizers.lazy_optimizer import LearningRate
+from emrys.blocks.optimizers.lazy_optimizer import AnyVariable, Gradient, LearningRate
 
 
 @dataclass
@@ -91,7 +92,7 @@ class MultiOptimizer(keras.optimizers.Optimizer):
         optimizers_and_blocks: Sequence[OptimizerBlocks],
         default_optimizer: str | keras.optimizers.Optimizer = "rmsprop",
         name: str = "MultiOptimizer",
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         if kwargs:
             raise ConfigError(
@@ -158,7 +159,7 @@ class MultiOptimizer(keras.optimizers.Optimizer):
             self.built = False
             self.build(self._parts.variables)
 
-    def build(self, variables: list[Any]) -> None:
+    def build(self, variables: list[AnyVariable]) -> None:
         """Assigns `variables` to the optimizers, and creates their slots."""
         if self.built:
             return
@@ -174,7 +175,10 @@ class MultiOptimizer(keras.optimizers.Optimizer):
             pair.indices = _owned(number, parts.owners, parts.variables)
 
     def apply_gradients(
-        self, grads_and_vars: Iterable[Any], name: str | None = None, experimental_aggregate_gradients: bool = True
+        self,
+        grads_and_vars: Iterable[tuple[Gradient, AnyVariable]],
+        name: str | None = None,
+        experimental_aggregate_gradients: bool = True,
     ) -> Any:
         """Updates variables.
 
@@ -188,7 +192,7 @@ class MultiOptimizer(keras.optimizers.Optimizer):
         """
         return super().apply_gradients(grads_and_vars)
 
-    def apply(self, grads: list[Any], trainable_variables: list[keras.Variable] | None = None) -> None:
+    def apply(self, grads: list[Gradient], trainable_variables: list[AnyVariable] | None = None) -> None:
         """Updates the variables, each with its optimizer.
 
         Args:
@@ -210,7 +214,7 @@ class MultiOptimizer(keras.optimizers.Optimizer):
                 optimizer.apply_gradients(zip(distinct, [each for _, each in own], strict=True))
         self.iterations.assign_add(1)
 
-    def finalize_variable_values(self, var_list: list[Any]) -> None:
+    def finalize_variable_values(self, var_list: list[AnyVariable]) -> None:
         """Writes the moving averages of the optimizers that have them into the variables."""
         parts = self._parts
         for number, optimizer in enumerate(self.optimizers):
@@ -231,12 +235,12 @@ class MultiOptimizer(keras.optimizers.Optimizer):
         owners = _owners(parts.pairs, variables)
         return [_owned(number, owners, variables) for number in range(len(parts.pairs))]
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: MutableMapping[str, ArrayLike]) -> None:
         """Saves the number of steps."""
         for number, variable in enumerate(super().variables):
             store[str(number)] = variable.numpy()
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: MutableMapping[str, ArrayLike]) -> None:
         """Loads the number of steps. Keras loads the state of the optimizers, which it finds through `optimizers`."""
         for number, variable in enumerate(super().variables):
             variable.assign(store[str(number)])

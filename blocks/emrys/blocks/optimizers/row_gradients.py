@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 
-def map_values(function: Callable[[Any], Any], gradient: tf.Tensor) -> Any:
+def map_values(function: Callable[[tf.Tensor], tf.Tensor], gradient: tf.Tensor) -> Any:
     """Applies an element-wise function with f(0) = 0 to the values of a gradient."""
     if isinstance(gradient, tf.IndexedSlices):
         return tf.IndexedSlices(function(gradient.values), gradient.indices, gradient.dense_shape)
@@ -16,7 +16,7 @@ def map_values(function: Callable[[Any], Any], gradient: tf.Tensor) -> Any:
 
 
 def clip_gradients(
-    gradients: list[Any],
+    gradients: list[tf.Tensor | tf.IndexedSlices],
     norm: float | None = None,
     global_norm: float | None = None,
     value: float | None = None,

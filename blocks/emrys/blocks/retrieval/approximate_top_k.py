@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
+from emrys.blocks.core.block import UnnamedBlockArguments
 from emrys.blocks.errors import ConfigError, DependencyError
 from emrys.blocks.retrieval.brute_force import streamed_top_k
 from emrys.blocks.retrieval.top_k_layer import TopKLayer
@@ -84,7 +86,7 @@ class ApproximateTopK(TopKLayer):
         recall_target: float = 0.95,
         exact_up_to: int = EXACT_UP_TO,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedBlockArguments],
     ) -> None:
         super().__init__(k=k, name=name, **kwargs)
         if not 0 < recall_target <= 1:
@@ -135,7 +137,7 @@ class ApproximateTopK(TopKLayer):
                 return recall
             self._faiss.nprobe = min(2 * self._faiss.nprobe, self._faiss.nlist)
 
-    def search(self, queries: tf.Tensor, k: int, excluded: tuple[Any, Any] | None) -> tuple[Any, Any]:
+    def search(self, queries: tf.Tensor, k: int, excluded: tuple[tf.Tensor, tf.Tensor] | None) -> tuple[Any, Any]:
         """Searches the index, or all candidates of a small catalogue."""
         if self._faiss is None:
             return streamed_top_k(queries, self.candidates.values, k, excluded)
@@ -167,7 +169,7 @@ class ApproximateTopK(TopKLayer):
             np.take_along_axis(rows, order, 1).astype(np.int32),
         )
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: MutableMapping[str, ArrayLike]) -> None:
         """Saves the candidates and the index."""
         super().save_own_variables(store)
         if self._faiss is not None:
@@ -178,7 +180,7 @@ class ApproximateTopK(TopKLayer):
                 [report.candidates, report.k, report.recall, report.queries, report.lists, report.probes], np.float64
             )
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: MutableMapping[str, ArrayLike]) -> None:
         """Loads the candidates and the index."""
         super().load_own_variables(store)
         if "faiss" in store.keys():  # noqa: SIM118

@@ -18,7 +18,7 @@ def streamed_top_k(
     queries: tf.Tensor,
     candidates: tf.Tensor | tf.Variable,
     k: int,
-    excluded: tuple[Any, Any] | None = None,
+    excluded: tuple[tf.Tensor, tf.Tensor] | None = None,
     block_rows: int | None = None,
 ) -> tuple[Any, Any]:
     """Finds the candidates with the largest inner product with each query.
@@ -67,7 +67,7 @@ def streamed_top_k(
     return tf.ensure_shape(scores, (queries.shape[0], k)), tf.ensure_shape(rows, (queries.shape[0], k))
 
 
-def _mask_excluded(scores: Any, start: Any, stop: Any, excluded: tuple[Any, Any]) -> Any:
+def _mask_excluded(scores: Any, start: Any, stop: Any, excluded: tuple[tf.Tensor, tf.Tensor]) -> Any:
     """Sets the scores of excluded candidates to -inf, in the block of rows from `start` up to `stop`."""
     queries, rows = (tf.cast(each, tf.int32) for each in excluded)
     in_block = tf.logical_and(rows >= start, rows < stop)
@@ -103,6 +103,6 @@ class BruteForce(TopKLayer):
         [[20, 30]]
     """
 
-    def search(self, queries: tf.Tensor, k: int, excluded: tuple[Any, Any] | None) -> tuple[Any, Any]:
+    def search(self, queries: tf.Tensor, k: int, excluded: tuple[tf.Tensor, tf.Tensor] | None) -> tuple[Any, Any]:
         """Searches all candidates."""
         return streamed_top_k(queries, self.candidates.values, k, excluded)

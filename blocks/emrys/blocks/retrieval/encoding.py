@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
 import numpy as np
@@ -17,17 +18,23 @@ from emrys.blocks.loader import Loader
 from emrys.blocks.loader.sources import open_source
 from emrys.blocks.retrieval.top_k_layer import TopKPrediction
 
+if TYPE_CHECKING:
+    from merlin.io import Dataset
+
+#: Data that is read: a data set, a `Loader`, an Arrow table, or paths of Parquet files.
+Data: TypeAlias = "Dataset | Loader | pa.Table | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
+
 #: Rows that are read at a time.
 _ROWS_AT_ONCE = 65_536
 
 
 def encode_frame(
     layer: keras.layers.Layer,
-    data: Any,
+    data: Data,
     *,
     batch_size: int | None = None,
     keep: Sequence[str] | None = None,
-    extra: Callable[[pd.DataFrame], dict[str, Any]] | None = None,
+    extra: Callable[[pa.Table], dict[str, tf.RaggedTensor]] | None = None,
 ) -> pd.DataFrame:
     """Calls a layer on all rows, in order.
 

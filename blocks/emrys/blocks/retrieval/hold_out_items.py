@@ -110,7 +110,7 @@ class HoldOutItems(Block):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> HoldOutItems:
+    def from_config(cls, config: dict[str, object]) -> HoldOutItems:
         """Creates the block from `get_config`."""
         return cls(**from_config(config))
 

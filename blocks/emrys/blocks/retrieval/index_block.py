@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import keras
 import numpy as np
@@ -11,6 +11,7 @@ import tensorflow as tf
 from merlin.schema import Tags
 from numpy.typing import ArrayLike, NDArray
 
+from emrys.blocks.core.block import BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.errors import ConfigError, DataError
 from emrys.blocks.retrieval.encoding import encode_frame
@@ -45,7 +46,7 @@ class IndexBlock(CandidateHolder):
         [[0.0, 1.0]]
     """
 
-    def __init__(self, values: ArrayLike, ids: ArrayLike | None = None, **kwargs: Any) -> None:
+    def __init__(self, values: ArrayLike, ids: ArrayLike | None = None, **kwargs: Unpack[BlockArguments]) -> None:
         super().__init__(**kwargs)
         self.candidates.assign(values, ids)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
@@ -44,7 +45,7 @@ class ScoredWithBias(Block):
         return (rows, None if size is None else size + 1)
 
 
-def with_bias(vectors: Dataset, bias: NDArray[Any]) -> Dataset:
+def with_bias(vectors: Dataset, bias: NDArray[np.float32]) -> Dataset:
     """Appends the bias of each candidate to its vector, as one more column.
 
     Args:

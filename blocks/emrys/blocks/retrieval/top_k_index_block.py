@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import keras
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from emrys.blocks.core.block import BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.prediction import Prediction, PredictionOutput
 from emrys.blocks.errors import ConfigError
@@ -39,7 +40,9 @@ class TopKIndexBlock(IndexBlock):
         ConfigError: if an argument has the wrong shape or type; when called, if there are fewer than K items.
     """
 
-    def __init__(self, k: int, values: ArrayLike, ids: ArrayLike | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, k: int, values: ArrayLike, ids: ArrayLike | None = None, **kwargs: Unpack[BlockArguments]
+    ) -> None:
         super().__init__(values, ids, **kwargs)
         self.k = checked_positive("k of TopKIndexBlock", k)
         self.supports_jit = False
@@ -71,7 +74,7 @@ class TopKIndexBlock(IndexBlock):
         scores, rows = streamed_top_k(tf.cast(inputs, tf.float32), self.values, k)
         return TopKPrediction(scores, self.candidates.ids_of(rows, self.candidates.assigned_type))
 
-    def call_outputs(self, outputs: Prediction | PredictionOutput, training: bool = False, **kwargs: Any) -> Any:
+    def call_outputs(self, outputs: Prediction | PredictionOutput, training: bool = False, **kwargs: object) -> Any:
         """Compares the best items with the relevant ones.
 
         Args:

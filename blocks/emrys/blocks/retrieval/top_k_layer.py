@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from collections.abc import Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, Unpack
 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments, UnnamedBlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.errors import ConfigError
@@ -186,7 +186,7 @@ class CandidateIndex(tf.Module):
             return {}
         return {"candidates": self.values.numpy(), "ids": self.ids.numpy().astype(self.assigned_type.as_numpy_dtype)}
 
-    def restore(self, saved: Mapping[str, Any]) -> None:
+    def restore(self, saved: Mapping[str, ArrayLike]) -> None:
         """Assigns the candidates of `saved`, if there are any."""
         if "candidates" in saved:
             self.assign(np.asarray(saved["candidates"]), np.asarray(saved["ids"]))
@@ -205,22 +205,22 @@ class CandidateHolder(Block):
         candidates: Vectors and ids of the candidates.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[BlockArguments]) -> None:
         super().__init__(**kwargs)
         self.candidates = CandidateIndex()
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: MutableMapping[str, ArrayLike]) -> None:
         """Saves the candidates."""
         for name, value in self.candidates.saved().items():
             store[name] = value
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: MutableMapping[str, ArrayLike]) -> None:
         """Loads the candidates."""
         self.candidates.restore({name: store[name] for name in store.keys()})  # noqa: SIM118 - not a dictionary
 
     def take_candidates(self, other: CandidateHolder) -> None:
         """Copies the candidates of another block of the same kind."""
-        store: dict[str, Any] = {}
+        store: dict[str, ArrayLike] = {}
         other.save_own_variables(store)
         self.load_own_variables(store)
 
@@ -324,7 +324,7 @@ class TopKLayer(CandidateHolder, abc.ABC):
         ConfigError: when called, if nothing is indexed, there are fewer than K candidates, or their D differs.
     """
 
-    def __init__(self, k: int = 10, name: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, k: int = 10, name: str | None = None, **kwargs: Unpack[UnnamedBlockArguments]) -> None:
         super().__init__(name=name, **kwargs)
         self.k = checked_positive(f"k of {type(self).__name__}", k)
         # XLA does not support blocks of candidates of different sizes.
@@ -361,7 +361,7 @@ class TopKLayer(CandidateHolder, abc.ABC):
         return self.index(vectors, ids)
 
     @abc.abstractmethod
-    def search(self, queries: tf.Tensor, k: int, excluded: tuple[Any, Any] | None) -> tuple[Any, Any]:
+    def search(self, queries: tf.Tensor, k: int, excluded: tuple[tf.Tensor, tf.Tensor] | None) -> tuple[Any, Any]:
         """Finds the rows of the best candidates.
 
         Args:
