@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import keras
 from merlin.schema import Schema
@@ -10,6 +10,7 @@ from merlin.schema import Schema
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.core.serializing import from_config
+from emrys.blocks.core.tabular import InputArguments
 from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
 from emrys.blocks.models.encoder import Encoder
 from emrys.blocks.transforms.l2_norm import L2Norm
@@ -48,7 +49,7 @@ class DualEncoderBlock(ParallelBlock):
         name: str | None = None,
         strict: bool = False,
         l2_normalization: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[InputArguments],
     ) -> None:
         warn_deprecated(type(self).__name__, "RetrievalModelV2")
         towers = {"query": query_block, "item": item_block}

@@ -33,7 +33,7 @@ class InBatchSampler(ItemSampler):
 
     SUCCESSOR = "InBatchSamplerV2"
 
-    def __init__(self, batch_size: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, batch_size: int | None = None, **kwargs: object) -> None:
         super().__init__(max_num_samples=batch_size, **kwargs)
         self._batch: EmbeddingWithMetadata | None = None
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import keras
 import numpy as np
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.prediction import PredictionOutput
 from emrys.blocks.core.serializing import to_config
@@ -67,7 +67,7 @@ class ItemRetrievalScorer(Block):
         cache_query: bool = False,
         sampled_softmax_mode: bool = False,
         store_negative_ids: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         warn_deprecated("ItemRetrievalScorer", "ContrastiveOutput")
         super().__init__(**kwargs)
@@ -107,7 +107,9 @@ class ItemRetrievalScorer(Block):
         self.output_block.build(input_shape)
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = True, testing: bool | None = None) -> Any:
+    def call(
+        self, inputs: tf.Tensor | Mapping[str, tf.Tensor], training: bool | None = True, testing: bool | None = None
+    ) -> Any:
         """Scores the pairs; in training and testing, returns the input."""
         return inputs if training or testing else self.output_block(inputs)
 
@@ -200,7 +202,7 @@ class ItemRetrievalScorer(Block):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: dict[str, object]) -> Self:
         """Creates the block from `get_config`."""
         with quietly():
             return super().from_config(config)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import keras
 from merlin.schema import Schema, Tags
 
+from emrys.blocks.core.block import UnnamedBlockArguments
 from emrys.blocks.core.calling import Shape
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import SchemaError, reject_removed
@@ -69,7 +70,7 @@ class ItemRetrievalTask(ContrastiveOutput):
         logits_temperature: float = 1.0,
         cache_query: bool = False,
         store_negative_ids: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedBlockArguments],
     ) -> None:
         warn_deprecated("ItemRetrievalTask", "ContrastiveOutput")
         reject_removed("ItemRetrievalTask", kwargs, SAMPLED_SOFTMAX)
@@ -139,7 +140,7 @@ class ItemRetrievalTask(ContrastiveOutput):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: dict[str, object]) -> Self:
         """Creates the task from `get_config`."""
         with quietly():
             return super().from_config(config)

@@ -44,7 +44,7 @@ class ItemSampler(keras.layers.Layer, abc.ABC):
     #: Replacement, for the deprecation warning.
     SUCCESSOR = "CandidateSampler"
 
-    def __init__(self, max_num_samples: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, max_num_samples: int | None = None, **kwargs: object) -> None:
         warn_deprecated(type(self).__name__, self.SUCCESSOR, stacklevel=_stack_level(self))
         super().__init__(**{"autocast": False, **kwargs})
         self.set_max_num_samples(max_num_samples)
@@ -58,7 +58,7 @@ class ItemSampler(keras.layers.Layer, abc.ABC):
     def sample(self) -> EmbeddingWithMetadata:
         """Returns items."""
 
-    def call(self, inputs: Any, training: bool = True) -> EmbeddingWithMetadata:
+    def call(self, inputs: tf.Tensor | Mapping[str, tf.Tensor], training: bool = True) -> EmbeddingWithMetadata:
         """Adds the items of a batch and returns items.
 
         Raises:
@@ -95,12 +95,12 @@ class ItemSampler(keras.layers.Layer, abc.ABC):
         return _Translated(self, item_id)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: dict[str, object]) -> Any:
         """Creates the sampler from `get_config`."""
         with quietly():
             return super().from_config(config)
 
-    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
+    def compute_output_shape(self, *args: object, **kwargs: object) -> Any:
         """Not supported: the number of items varies."""
         raise NotImplementedError
 

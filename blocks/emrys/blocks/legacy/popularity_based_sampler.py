@@ -52,7 +52,7 @@ class PopularityBasedSampler(ItemSampler):
         max_num_samples: int = 100,
         seed: int | None = None,
         item_id_feature_name: str = "item_id",
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(max_num_samples=max_num_samples, **kwargs)
         check_id_range(type(self).__name__, max_num_samples, min_id, max_id, unique=True)
@@ -71,7 +71,7 @@ class PopularityBasedSampler(ItemSampler):
         """Does nothing: the sample does not depend on the batch."""
 
     def call(  # type: ignore[override]
-        self, inputs: Any, item_weights: tf.Tensor | None = None, training: bool = True
+        self, inputs: tf.Tensor | Mapping[str, tf.Tensor], item_weights: tf.Tensor | None = None, training: bool = True
     ) -> EmbeddingWithMetadata:
         """Draws items."""
         if training and self.item_id_feature_name not in inputs["metadata"]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments, UnnamedBlockArguments
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from emrys.blocks.core.no_op import NoOp
 from emrys.blocks.core.parallel import ParallelBlock
@@ -73,7 +73,7 @@ class PredictionTask(ModelOutput):
         pre_eval_topk: Any = None,
         task_block: keras.layers.Layer | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedBlockArguments],
     ) -> None:
         own = type(self)
         if own is PredictionTask:
@@ -116,7 +116,7 @@ class PredictionTask(ModelOutput):
     def task_block(self, block: keras.layers.Layer | None) -> None:
         self.pre = block
 
-    def with_bias(self, outputs: Any, bias: tf.Tensor) -> Any:
+    def with_bias(self, outputs: tf.Tensor | Mapping[str, tf.Tensor] | Prediction, bias: tf.Tensor) -> Any:
         """Adds a bias for each row, (B, 1), to the prediction."""
         return outputs + bias
 
@@ -135,7 +135,7 @@ class PredictionTask(ModelOutput):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: dict[str, object]) -> Self:
         """Creates the task from `get_config`."""
         with quietly():
             return super().from_config(config)
@@ -198,7 +198,7 @@ class BinaryClassificationTask(PredictionTask):
         """Creates a dense unit with a sigmoid."""
         return keras.layers.Dense(1, activation="sigmoid", dtype="float32")
 
-    def with_bias(self, outputs: Any, bias: tf.Tensor) -> Any:
+    def with_bias(self, outputs: tf.Tensor | Mapping[str, tf.Tensor] | Prediction, bias: tf.Tensor) -> Any:
         """Adds a bias for each row, (B, 1), to the logit of the probability."""
         clipped = tf.clip_by_value(outputs, keras.config.epsilon(), 1 - keras.config.epsilon())
         return tf.sigmoid(tf.math.log(clipped) - tf.math.log1p(-clipped) + bias)
@@ -295,7 +295,7 @@ class MultiClassClassificationTask(PredictionTask):
         task_name: str | None = None,
         task_block: keras.layers.Layer | None = None,
         pre: keras.layers.Layer | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         warn_deprecated("MultiClassClassificationTask", self.SUCCESSOR)
         super().__init__(target_name=target_name, task_name=task_name, task_block=task_block, pre=pre, **kwargs)
@@ -308,7 +308,7 @@ class MultiClassClassificationTask(PredictionTask):
         bias_initializer: str | keras.initializers.Initializer = "zeros",
         kernel_initializer: str | keras.initializers.Initializer = "random_normal",
         extra_pre: keras.layers.Layer | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> Self:
         """Creates a task with one logit for each id of a column.
 
@@ -403,7 +403,7 @@ class ParallelPredictionBlock(ParallelBlock):
         task_weights: Sequence[float] | Mapping[str, float] | None = None,
         pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
         post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         warn_deprecated("ParallelPredictionBlock", "OutputBlock")
         for task in prediction_tasks:
@@ -461,7 +461,7 @@ class ParallelPredictionBlock(ParallelBlock):
         task_weight_dict: Mapping[str, float] | None = None,
         task_pre_dict: Mapping[str, keras.layers.Layer] | None = None,
         bias_block: keras.layers.Layer | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> Self:
         """Creates a block of the tasks of `get_tasks_from_schema`.
 
@@ -530,7 +530,7 @@ class ParallelPredictionBlock(ParallelBlock):
 
     def call(
         self,
-        inputs: Any,
+        inputs: tf.Tensor | Mapping[str, tf.Tensor],
         training: bool | None = None,
         testing: bool | None = None,
         features: Mapping[str, tf.Tensor] | None = None,
@@ -572,7 +572,7 @@ def PredictionTasks(  # noqa: N802 - named like a class, as in Merlin Models
     task_weight_dict: Mapping[str, float] | None = None,
     task_pre_dict: Mapping[str, keras.layers.Layer] | None = None,
     bias_block: keras.layers.Layer | None = None,
-    **kwargs: Any,
+    **kwargs: Unpack[BlockArguments],
 ) -> ParallelPredictionBlock:
     """Creates a task for each column tagged BINARY_CLASSIFICATION or REGRESSION. Deprecated: use `OutputBlock`.
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import Tags
 
 from emrys.blocks.core.as_tabular import AsTabular
+from emrys.blocks.core.block import BlockArguments, UnnamedBlockArguments
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
 from emrys.blocks.legacy.dual_encoder_block import DualEncoderBlock
+from emrys.blocks.models.compiled_metrics import MetricsArgument
 from emrys.blocks.models.embedding_encoder import OneColumn
 from emrys.blocks.models.encoder import Encoder
-from emrys.blocks.models.fit_data import batches
+from emrys.blocks.models.fit_data import Data, batches
 from emrys.blocks.models.model import Model
 from emrys.blocks.models.top_k_encoder import TopKEncoder
 from emrys.blocks.outputs.contrastive_output import ContrastiveOutput
@@ -54,7 +56,7 @@ class RetrievalModel(Model):
         Output of the task: (B, 1), in training and testing (B, 1 + M).
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: Unpack[BlockArguments]) -> None:
         warn_deprecated("RetrievalModel", "RetrievalModelV2")
         super().__init__(*args, **kwargs)
         self._compile_arguments = _CompileArguments()
@@ -175,15 +177,15 @@ class RetrievalModel(Model):
 
     def compile(
         self,
-        optimizer: Any = None,
-        loss: Any = None,
-        metrics: Any = None,
-        loss_weights: Any = None,
-        weighted_metrics: Any = None,
+        optimizer: str | keras.optimizers.Optimizer | None = None,
+        loss: str | keras.losses.Loss | Mapping[str, str | keras.losses.Loss] | None = None,
+        metrics: MetricsArgument = None,
+        loss_weights: Mapping[str, float] | None = None,
+        weighted_metrics: MetricsArgument = None,
         run_eagerly: bool | None = None,
         steps_per_execution: int | None = None,
         jit_compile: bool | str | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Configures the model, see `Model.compile`; `evaluate(item_corpus=...)` uses the metrics too."""
         super().compile(
@@ -201,11 +203,11 @@ class RetrievalModel(Model):
 
     def evaluate(  # type: ignore[override]  # the released order of arguments
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Data = None,
+        y: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
         item_corpus: Dataset | TopKIndexBlock | None = None,
         batch_size: int | None = None,
-        verbose: Any = 1,
+        verbose: str | int = 1,
         sample_weight: tf.Tensor | None = None,
         steps: int | None = None,
         callbacks: Any = None,
@@ -213,7 +215,7 @@ class RetrievalModel(Model):
         workers: int = 1,
         use_multiprocessing: bool = False,
         return_dict: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedBlockArguments],
     ) -> Any:
         """Evaluates the model, against sampled negatives or a whole catalogue.
 
@@ -257,7 +259,7 @@ class RetrievalModel(Model):
         ]
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, type] | None = None) -> Self:
+    def from_config(cls, config: dict[str, object], custom_objects: Mapping[str, type] | None = None) -> Self:
         """Creates the model from `get_config`."""
         with quietly():
             return super().from_config(config, custom_objects)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Unpack
 
 import keras
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.aggregation import CosineSimilarity
+from emrys.blocks.core.block import BlockArguments
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.errors import ConfigError
@@ -23,6 +24,7 @@ from emrys.blocks.legacy.two_tower_block import TwoTowerBlock
 from emrys.blocks.models.retrieval_model import RetrievalModelV2
 from emrys.blocks.models.youtube_dnn import YoutubeDNNRetrievalModelV2, history_features, item_columns, item_table
 from emrys.blocks.outputs.categorical_output import CategoricalOutput
+from emrys.blocks.outputs.model_output import OutputsArgument
 from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.schema.functions import categorical_domains, id_column
 from emrys.blocks.transforms.l2_norm import L2Norm
@@ -36,10 +38,10 @@ def TwoTowerModel(  # noqa: N802 - named like a class, as in Merlin Models
     item_tower_tag: Tags = Tags.ITEM,
     embedding_options: EmbeddingOptions | None = None,
     post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
-    prediction_tasks: Any = None,
+    prediction_tasks: OutputsArgument = None,
     logits_temperature: float = 1.0,
-    samplers: Sequence[Any] = (),
-    **kwargs: Any,
+    samplers: Sequence[keras.layers.Layer] = (),
+    **kwargs: Unpack[BlockArguments],
 ) -> RetrievalModel:
     """Creates a two-tower model with an `ItemRetrievalTask`. Deprecated: use `TwoTowerModelV2`.
 
@@ -84,10 +86,10 @@ def MatrixFactorizationModel(  # noqa: N802 - named like a class, as in Merlin M
     | None = None,
     embeddings_l2_reg: float = 0.0,
     post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
-    prediction_tasks: Any = None,
+    prediction_tasks: OutputsArgument = None,
     logits_temperature: float = 1.0,
-    samplers: Sequence[Any] = (),
-    **kwargs: Any,
+    samplers: Sequence[keras.layers.Layer] = (),
+    **kwargs: object,
 ) -> RetrievalModel:
     """Creates a matrix factorization with an `ItemRetrievalTask`. Deprecated: use `MatrixFactorizationModelV2`.
 

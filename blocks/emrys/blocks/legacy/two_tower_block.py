@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Unpack
 
 import keras
 from merlin.schema import Schema, Tags
 
+from emrys.blocks.core.block import BlockArguments
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.embedding_options import EmbeddingOptions
@@ -27,7 +28,7 @@ def TwoTowerBlock(  # noqa: N802 - named like a class, as in Merlin Models
     item_tower_tag: Tags = Tags.ITEM,
     embedding_options: EmbeddingOptions | None = None,
     post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
-    **kwargs: Any,
+    **kwargs: Unpack[BlockArguments],
 ) -> DualEncoderBlock:
     """Creates two towers with their inputs. Deprecated: use `Encoder` and `TwoTowerModelV2`.
 

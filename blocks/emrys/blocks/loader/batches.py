@@ -155,7 +155,7 @@ Transform: TypeAlias = "keras.layers.Layer | Callable[..., Any]"
 EXPECTED = "features by name, (features, targets), (features, targets, sample_weight), or a Prediction"
 
 
-def as_transforms(argument: str, value: Any) -> list[Transform]:
+def as_transforms(argument: str, value: object) -> list[Transform]:
     """One or several transforms as a list; operators of Merlin's graphs are wrapped.
 
     Raises:
@@ -185,7 +185,12 @@ def transform_batches(dataset: tf.data.Dataset, transforms: Sequence[Transform])
 
 
 def apply_transform(
-    transform: Transform, features: Any, targets: Any, weights: Any = None, *, name: str | None = None
+    transform: Transform,
+    features: Mapping[str, tf.Tensor] | None,
+    targets: tf.Tensor | Mapping[str, tf.Tensor] | None,
+    weights: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+    *,
+    name: str | None = None,
 ) -> tuple[Any, ...]:
     """Applies one transform to a batch; returns `(features, targets)` or `(features, targets, weights)`.
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
@@ -60,7 +61,7 @@ class EmbeddingOperator:
         embedding_name: str = "embeddings",
         id_lookup_table: Array | None = None,
         mmap: bool = False,
-        unknown_value: float | np.ndarray[Any, Any] = 0,
+        unknown_value: float | npt.ArrayLike = 0,
     ) -> None:
         self.embeddings = _array("embeddings", embeddings, 2, "fiu", "vectors (N, D) of numbers", mmap)
         self.lookup_key = lookup_key
@@ -83,7 +84,12 @@ class EmbeddingOperator:
                 expected, got = "every id once", f"{twice[0]} twice"
                 raise ConfigError("EmbeddingOperator: id_lookup_table", expected=expected, got=got)
 
-    def __call__(self, features: Mapping[str, Any], targets: Any = None, sample_weight: Any = None) -> dict[str, Any]:
+    def __call__(
+        self,
+        features: Mapping[str, tf.Tensor],
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+        sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+    ) -> dict[str, Any]:
         """Adds the vectors.
 
         Raises:

@@ -104,7 +104,7 @@ class Loader(keras.utils.PyDataset):
         buffer_size: float = 0.1,
         device: int | str | None = None,
         parts_per_chunk: int = 1,
-        reader_kwargs: Mapping[str, Any] | None = None,
+        reader_kwargs: Mapping[str, object] | None = None,
         global_size: int | None = None,
         global_rank: int | None = None,
         drop_last: bool = False,

@@ -153,7 +153,7 @@ class ParquetSource(DataSource):
     """
 
     def __init__(
-        self, files: Sequence[tuple[fs.FileSystem, str]], reader_options: Mapping[str, Any] | None = None
+        self, files: Sequence[tuple[fs.FileSystem, str]], reader_options: Mapping[str, object] | None = None
     ) -> None:
         # Column chunks are read in parts: a whole one can be as large as the file.
         self._options = {"buffer_size": 1 << 18, **(reader_options or {})}
@@ -242,7 +242,7 @@ PathLike: TypeAlias = "str | os.PathLike[str]"
 Readable: TypeAlias = "PathLike | Iterable[PathLike] | Dataset | pa.Table"
 
 
-def open_source(data: Readable, reader_options: Mapping[str, Any] | None = None) -> DataSource:
+def open_source(data: Readable, reader_options: Mapping[str, object] | None = None) -> DataSource:
     """Opens a data source.
 
     Args:

@@ -39,7 +39,12 @@ class TableOperator:
         self.operator = operator
         self.__name__ = type(operator).__name__
 
-    def __call__(self, features: Mapping[str, Any], targets: Any = None, sample_weight: Any = None) -> dict[str, Any]:
+    def __call__(
+        self,
+        features: Mapping[str, tf.Tensor],
+        targets: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+        sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+    ) -> dict[str, Any]:
         """Applies the operator to the features of a batch."""
         inputs = _to_table_columns(features)
         zeros = {

@@ -82,7 +82,7 @@ class CategoricalCrossEntropy(keras.losses.CategoricalCrossentropy):
             dtype=dtype,
         )
 
-    def call(self, y_true: Any, y_pred: tf.Tensor) -> Any:
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> Any:
         """The loss of each row, before weights and reduction, (B,)."""
         if _are_class_ids(y_true, y_pred):
             class_ids = keras.ops.reshape(y_true, (-1,))
@@ -151,7 +151,7 @@ class SparseCategoricalCrossEntropy(keras.losses.SparseCategoricalCrossentropy):
             dtype=dtype,
         )
 
-    def call(self, y_true: Any, y_pred: tf.Tensor) -> Any:
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> Any:
         """The loss of each row, before weights and reduction, (B,)."""
         true, rows = tuple(y_true.shape), tuple(y_pred.shape)[:-1]
         one_class_each = len(true) == len(rows) + 1 and true[-1] == 1

@@ -103,7 +103,7 @@ class PairwiseLoss(keras.losses.Loss, abc.ABC):
             y_true = (y_true, ops.cast(ops.convert_to_tensor(valid_negatives_mask), self.dtype))
         return super().__call__(y_true, y_pred, sample_weight)
 
-    def call(self, y_true: Any, y_pred: tf.Tensor) -> Any:
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> Any:
         """The loss of each negative, before weights and reduction.
 
         Args:

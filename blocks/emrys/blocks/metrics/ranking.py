@@ -61,7 +61,7 @@ def _label_error(metric: str, graded: bool) -> ConfigError:
     )
 
 
-def checked_positive(what: str, value: Any) -> int:
+def checked_positive(what: str, value: object) -> int:
     """Checks a count, and returns it as a Python integer.
 
     Raises:

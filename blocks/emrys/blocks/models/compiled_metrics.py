@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -22,9 +22,17 @@ from emrys.blocks.metrics import (
     metrics_registry,
 )
 from emrys.blocks.outputs.model_output import ModelOutput
-from emrys.blocks.retrieval.top_k_layer import TopKPrediction, hits, with_relevance
+from emrys.blocks.retrieval.top_k_layer import hits, with_relevance
 from emrys.blocks.retrieval.top_k_output import TopKOutput
 from emrys.blocks.utils.registry import Registry
+
+#: A metric, its name or class, or a function of targets and predictions.
+MetricArgument: TypeAlias = "str | keras.metrics.Metric | type[keras.metrics.Metric] | Callable[..., object]"
+#: The metrics of `compile`: for all outputs, a list for each output, or by output or target.
+MetricsArgument: TypeAlias = (
+    "MetricArgument | Sequence[MetricArgument | Sequence[MetricArgument]]"
+    " | Mapping[str, MetricArgument | Sequence[MetricArgument]] | None"
+)
 
 
 class CompiledLossAndMetrics:
@@ -50,8 +58,8 @@ class CompiledLossAndMetrics:
         self,
         outputs: list[ModelOutput],
         loss: str | keras.losses.Loss | Mapping[str, str | keras.losses.Loss] | None = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        metrics: MetricsArgument = None,
+        weighted_metrics: MetricsArgument = None,
         loss_weights: Mapping[str, float] | None = None,
     ) -> None:
         #: The arguments of `compile`. As an attribute of the model, Keras would track the metrics among them twice.
@@ -133,10 +141,10 @@ class CompiledLossAndMetrics:
     def loss(
         self,
         y: tf.Tensor | Mapping[str, tf.Tensor] | None,
-        y_pred: Any,
+        y_pred: tf.Tensor | Mapping[str, tf.Tensor] | Prediction,
         sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None,
         features: Mapping[str, tf.Tensor] | None,
-        regularization: list[Any],
+        regularization: Sequence[tf.Tensor],
     ) -> Any:
         """Returns the weighted sum of the outputs' losses plus the `regularization` terms, a scalar."""
         total = tf.constant(0.0)
@@ -161,7 +169,7 @@ class CompiledLossAndMetrics:
     def update(
         self,
         y: tf.Tensor | Mapping[str, tf.Tensor] | None,
-        y_pred: Any,
+        y_pred: tf.Tensor | Mapping[str, tf.Tensor] | Prediction,
         sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None,
         features: Mapping[str, tf.Tensor] | None,
     ) -> None:
@@ -326,8 +334,8 @@ class SparseTargets:
 
 def update_metric(
     metric: keras.metrics.Metric,
-    target: Any,
-    outputs: Any,
+    target: tf.Tensor,
+    outputs: tf.Tensor | Mapping[str, tf.Tensor] | Prediction,
     sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
 ) -> None:
     """Updates a metric; `sample_weight` is passed only if there is one, since not every metric accepts it."""
@@ -344,11 +352,11 @@ class FunctionLoss(keras.losses.Loss):
         function: Called with targets and predictions; returns a value for each row.
     """
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> None:
         super().__init__(name=getattr(function, "__name__", "loss"))
         self._function = function
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: tf.Tensor, y_pred: Any) -> Any:
         """Returns the function's values, one for each row."""
         return self._function(keras.ops.cast(y_true, y_pred.dtype), y_pred)
 
@@ -363,7 +371,7 @@ def get_loss(loss: str | keras.losses.Loss | Mapping[str, str | keras.losses.Los
     return resolved if isinstance(resolved, keras.losses.Loss) else FunctionLoss(resolved)
 
 
-def get_metric(metric: Any) -> keras.metrics.Metric:
+def get_metric(metric: MetricArgument) -> keras.metrics.Metric:
     """Returns a metric, given the metric itself, a function, or a name in `metrics_registry` or in Keras.
 
     Raises:
@@ -375,7 +383,7 @@ def get_metric(metric: Any) -> keras.metrics.Metric:
     return keras.metrics.MeanMetricWrapper(fn=resolved, name=getattr(resolved, "__name__", "metric"))
 
 
-def get_metrics(metrics: Any, unnumbered: bool = False) -> list[keras.metrics.Metric]:
+def get_metrics(metrics: MetricsArgument, unnumbered: bool = False) -> list[keras.metrics.Metric]:
     """Returns the metrics of one output.
 
     Args:
@@ -462,7 +470,7 @@ class CompiledTopKMetrics(CompiledLossAndMetrics):
         ConfigError: if the cut-off of a metric is larger than K.
     """
 
-    def __init__(self, output: TopKOutput, metrics: Any = None, **kwargs: Any) -> None:
+    def __init__(self, output: TopKOutput, metrics: MetricsArgument = None, **kwargs: Any) -> None:
         super().__init__([output], metrics=_defaults(output) if metrics is None else metrics, **kwargs)
         self.arguments["metrics"] = metrics
         self._output = output
@@ -478,13 +486,26 @@ class CompiledTopKMetrics(CompiledLossAndMetrics):
                     fix=f"Give compile(k={metric.k}), or metrics with a smaller cut-off.",
                 )
 
-    def loss(self, y: Any, y_pred: Any, sample_weight: Any, features: Any, regularization: list[Any]) -> Any:
+    def loss(
+        self,
+        y: tf.Tensor | Mapping[str, tf.Tensor] | None,
+        y_pred: Any,
+        sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None,
+        features: Mapping[str, tf.Tensor] | None,
+        regularization: Sequence[tf.Tensor],
+    ) -> Any:
         """Returns the loss of the scores of the top K candidates, a scalar."""
         prediction = with_relevance(y_pred, self._targets(y))
         prediction = prediction._replace(outputs=self._output.scale(prediction.outputs, True))
         return super().loss(y, prediction, sample_weight, features, regularization)
 
-    def update(self, y: Any, y_pred: TopKPrediction, sample_weight: Any, features: Any) -> None:
+    def update(
+        self,
+        y: tf.Tensor | Mapping[str, tf.Tensor] | None,
+        y_pred: Any,
+        sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None,
+        features: Mapping[str, tf.Tensor] | None,
+    ) -> None:
         """Updates the metrics with a batch."""
         matches, counts = hits(y_pred.identifiers, self._targets(y))
         weighted = self._output.weighted(with_relevance(y_pred, self._targets(y)), sample_weight)

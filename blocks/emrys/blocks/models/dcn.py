@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import keras
 from merlin.schema import Schema
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.errors import ConfigError
@@ -16,6 +16,7 @@ from emrys.blocks.interactions.cross_block import CrossBlock
 from emrys.blocks.mlp.mlp_block import MLPBlock
 from emrys.blocks.models.model import Model
 from emrys.blocks.models.ranking_features import ranking_features
+from emrys.blocks.outputs.model_output import OutputsArgument
 from emrys.blocks.outputs.resolve import resolve_outputs
 
 
@@ -25,8 +26,8 @@ def DCNModel(  # noqa: N802 - looks like the class that it is used as
     deep_block: keras.layers.Layer | None = None,
     stacked: bool = True,
     input_block: Block | None = None,
-    prediction_tasks: Any = None,
-    **kwargs: Any,
+    prediction_tasks: OutputsArgument = None,
+    **kwargs: Unpack[BlockArguments],
 ) -> Model:
     """DCN V2: embeddings and continuous features side by side, crossed with each other, and a deep block.
 

@@ -21,6 +21,7 @@ from emrys.blocks.interactions.wide_logit import WideLogit
 from emrys.blocks.mlp.mlp_block import MLPBlock
 from emrys.blocks.models.model import Model
 from emrys.blocks.models.ranking_features import ranking_features
+from emrys.blocks.outputs.model_output import OutputsArgument
 from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.schema.functions import infer_embedding_dim
 
@@ -33,7 +34,7 @@ def DeepFMModel(  # noqa: N802 - looks like the class that it is used as
     wide_input_block: keras.layers.Layer | None = None,
     wide_logit_block: keras.layers.Layer | None = None,
     deep_logit_block: keras.layers.Layer | None = None,
-    prediction_tasks: Any = None,
+    prediction_tasks: OutputsArgument = None,
     **kwargs: Any,
 ) -> Model:
     """DeepFM: the sum of a linear part, all pairs of embeddings, and a deep part, which share the embeddings.

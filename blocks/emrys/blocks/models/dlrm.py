@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import keras
 from merlin.schema import Schema, Tags
@@ -19,6 +18,7 @@ from emrys.blocks.inputs.embeddings import Embeddings
 from emrys.blocks.interactions.dot_product import DotProductInteractionBlock
 from emrys.blocks.models.model import Model
 from emrys.blocks.models.ranking_features import ranking_features
+from emrys.blocks.outputs.model_output import OutputsArgument
 from emrys.blocks.outputs.resolve import resolve_outputs
 
 
@@ -94,7 +94,7 @@ def DLRMModel(  # noqa: N802 - looks like the class that it is used as
     embedding_options: EmbeddingOptions | None = None,
     bottom_block: SequentialBlock | None = None,
     top_block: keras.layers.Layer | None = None,
-    prediction_tasks: Any = None,
+    prediction_tasks: OutputsArgument = None,
 ) -> Model:
     """A DLRM: `DLRMBlock` with an output.
 

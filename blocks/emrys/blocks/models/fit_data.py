@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import GeneratorType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
+import numpy.typing as npt
 import tensorflow as tf
 from merlin.schema import Schema
 
@@ -19,13 +20,22 @@ from emrys.blocks.errors import ConfigError
 from emrys.blocks.loader import Loader
 from emrys.blocks.schema.functions import select_targets
 
+if TYPE_CHECKING:
+    from merlin.io import Dataset
+
+#: Data that `fit`, `evaluate` and `predict` take, see `batches`.
+Data: TypeAlias = (
+    "Loader | Dataset | tf.data.Dataset | keras.utils.PyDataset | Iterator[object] | Mapping[str, npt.ArrayLike]"
+    " | npt.ArrayLike | str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | tuple[object, ...] | None"
+)
+
 
 @contextlib.contextmanager
 def batches(
-    x: Any,
-    y: Any = None,
+    x: Data,
+    y: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
     *,
-    sample_weight: Any = None,
+    sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
     batch_size: int | None = None,
     schema: Schema | None = None,
     shuffle: bool = False,
@@ -94,12 +104,12 @@ def _options_not_of(x: Any, loader_options: Mapping[str, object]) -> list[str]:
     return [name for name, value in loader_options.items() if name not in own or own[name] != value]
 
 
-def is_read(x: Any) -> bool:
+def is_read(x: Data) -> bool:
     """Whether `x` is a data set or files, which a `Loader` reads in batches."""
     return isinstance(x, (str, os.PathLike, list)) or hasattr(x, "to_ddf")
 
 
-def transforms_of(loader_options: Mapping[str, Any] | None) -> list[Any]:
+def transforms_of(loader_options: Mapping[str, object] | None) -> list[Any]:
     """The transforms among the arguments of a `Loader`; they may need columns that the model does not read."""
     values = [(loader_options or {}).get(name) for name in ("transform", "transforms")]
     return [each for value in values for each in (value if isinstance(value, (list, tuple)) else [value]) if each]
@@ -114,7 +124,11 @@ def _add_targets(schema: Schema | None, data: Any) -> Schema | None:
     return schema + Schema(targets)
 
 
-def all_rows(x: Any, y: Any = None, sample_weight: Any = None) -> tuple[Any, ...] | None:
+def all_rows(
+    x: Any,
+    y: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+    sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
+) -> tuple[Any, ...] | None:
     """Returns features, targets and weights if `x` holds all rows in memory; None otherwise."""
     if isinstance(x, tuple) and y is None and len(x) in (2, 3):
         return x if sample_weight is None else (*x[:2], sample_weight)
@@ -146,7 +160,9 @@ def split_validation(rows: tuple[Any, ...] | None, share: float) -> tuple[tuple[
     )
 
 
-def with_class_weights(data: Any, class_weight: Mapping[int, float]) -> Any:
+def with_class_weights(
+    data: tf.data.Dataset | keras.utils.PyDataset | tuple[object, ...], class_weight: Mapping[int, float]
+) -> Any:
     """Adds class weights to `data`, a `tf.data.Dataset`, as sample weights.
 
     Raises:
@@ -223,7 +239,13 @@ class BatchTransform:
             raise ConfigError("pre", expected="a layer", got=type(pre).__name__)
         return cls(pre)
 
-    def __call__(self, data: Any, *, prepared: Callable[[Any], Any], **mode: bool) -> Any:
+    def __call__(
+        self,
+        data: tf.data.Dataset | keras.utils.PyDataset | tuple[object, ...],
+        *,
+        prepared: Callable[[Mapping[str, tf.Tensor] | None], Mapping[str, tf.Tensor] | None],
+        **mode: bool,
+    ) -> Any:
         """Returns the transformed batch `(features, targets, sample_weight)`.
 
         Args:
@@ -245,7 +267,11 @@ class BatchTransform:
             weights if changed[2] is None else changed[2],
         )
 
-    def output_shapes(self, data: Any, prepared: Callable[[Any], Any]) -> Any:
+    def output_shapes(
+        self,
+        data: tf.data.Dataset | keras.utils.PyDataset | tuple[object, ...],
+        prepared: Callable[[Mapping[str, tf.Tensor] | None], Mapping[str, tf.Tensor] | None],
+    ) -> Any:
         """Returns the shapes of the transformed features; None if `data` is no `tf.data.Dataset`."""
         if not isinstance(data, tf.data.Dataset):
             return None

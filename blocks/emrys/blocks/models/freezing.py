@@ -55,7 +55,7 @@ class Freezer:
         """Indices of the frozen layers among all layers of the model."""
         return [index for index, layer in enumerate(layers_inside(self._blocks)) if id(layer) in self._frozen]
 
-    def select(self, blocks: Any) -> list[keras.layers.Layer]:
+    def select(self, blocks: str | keras.layers.Layer | Sequence[str | keras.layers.Layer]) -> list[keras.layers.Layer]:
         """Returns the blocks of a selection: blocks or names, one or a list.
 
         Raises:
@@ -74,7 +74,7 @@ class Freezer:
                 raise ConfigError("blocks to freeze", expected="blocks of this model, or their names", got=got)
         return selected
 
-    def freeze(self, blocks: Any) -> None:
+    def freeze(self, blocks: str | keras.layers.Layer | Sequence[str | keras.layers.Layer]) -> None:
         """Freezes blocks with all their inner layers."""
         for layer in layers_inside(self.select(blocks)):
             self._frozen[id(layer)] = layer
@@ -86,7 +86,7 @@ class Freezer:
         self._frozen.update({id(layers[index]): layers[index] for index in layer_indices})
         self.apply()
 
-    def unfreeze(self, blocks: Any) -> None:
+    def unfreeze(self, blocks: str | keras.layers.Layer | Sequence[str | keras.layers.Layer]) -> None:
         """Unfreezes blocks with all their inner layers; an outer frozen block is then frozen in part."""
         for layer in layers_inside(self.select(blocks)):
             self._frozen.pop(id(layer), None)

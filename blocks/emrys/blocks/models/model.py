@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import Schema
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape, StepContext, as_shape, build_layers, call_layer, has_targets, shape_behind
 from emrys.blocks.core.features import BatchSchema, prepare, prepared_shape
 from emrys.blocks.core.gather import distinct_rows, use_gather_nd
@@ -24,10 +24,11 @@ from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.embedding_table import embedding_tables
 from emrys.blocks.inputs.input_block_v2 import InputBlockV2
 from emrys.blocks.loader import Loader
-from emrys.blocks.models.compiled_metrics import CompiledLossAndMetrics
+from emrys.blocks.models.compiled_metrics import CompiledLossAndMetrics, MetricsArgument
 from emrys.blocks.models.export import save_serving
 from emrys.blocks.models.fit_data import (
     BatchTransform,
+    Data,
     all_rows,
     batches,
     is_read,
@@ -40,7 +41,7 @@ from emrys.blocks.models.sample_inputs import sample_inputs
 from emrys.blocks.models.saving import load_model, save_model
 from emrys.blocks.optimizers.get_optimizer import chosen_optimizer
 from emrys.blocks.outputs.items_prediction_weight_tying import ItemsPredictionWeightTying
-from emrys.blocks.outputs.model_output import ModelOutput
+from emrys.blocks.outputs.model_output import ModelOutput, OutputsArgument
 from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.schema.functions import select_targets
 from emrys.blocks.sequences.sequence_transform import SequenceTransform
@@ -95,7 +96,7 @@ class Model(keras.Model):
         schema: Schema | None = None,
         prep_features: bool = True,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(name=name, **kwargs)
         for block in blocks:
@@ -130,9 +131,9 @@ class Model(keras.Model):
         block: keras.layers.Layer,
         schema: Schema,
         input_block: keras.layers.Layer | None = None,
-        prediction_tasks: Any = None,
+        prediction_tasks: OutputsArgument = None,
         aggregation: str | keras.layers.Layer | None = "concat",
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> Self:
         """Creates a model with a block between its inputs and outputs.
 
@@ -283,7 +284,7 @@ class Model(keras.Model):
             self._frozen_layers.apply()
         self.built = True
 
-    def build_from_config(self, config: dict[str, Any]) -> None:
+    def build_from_config(self, config: dict[str, object]) -> None:
         """Builds a loaded model; one with a `call` of its own by a call on random features."""
         if self.blocks:
             super().build_from_config(config)
@@ -351,9 +352,9 @@ class Model(keras.Model):
         self,
         optimizer: str | keras.optimizers.Optimizer | None = None,
         loss: str | keras.losses.Loss | Mapping[str, str | keras.losses.Loss] | None = None,
-        metrics: Any = None,
+        metrics: MetricsArgument = None,
         loss_weights: Mapping[str, float] | None = None,
-        weighted_metrics: Any = None,
+        weighted_metrics: MetricsArgument = None,
         run_eagerly: bool | None = None,
         steps_per_execution: int | None = None,
         jit_compile: bool | str | None = None,
@@ -396,7 +397,7 @@ class Model(keras.Model):
         self._compiled = CompiledLossAndMetrics(self.model_outputs, **arguments)
         super().compile(optimizer=chosen, **(arguments if self._compiled.by_keras else {}), **options)
 
-    def train_step(self, data: Any) -> dict[str, Any]:
+    def train_step(self, data: tf.data.Dataset | keras.utils.PyDataset | tuple[object, ...]) -> dict[str, Any]:
         """Trains on a batch.
 
         Args:
@@ -422,14 +423,14 @@ class Model(keras.Model):
         compiled.update_every(self._train_metrics_steps, targets, outputs, weights, self.prepared(features))
         return self.get_metrics_result()
 
-    def test_step(self, data: Any) -> dict[str, Any]:
+    def test_step(self, data: tf.data.Dataset | keras.utils.PyDataset | tuple[object, ...]) -> dict[str, Any]:
         """Evaluates a batch; blocks get its targets and `testing=True`."""
         features, targets, weights = self._unpack(data, testing=True)
         outputs = self._step(features, targets, testing=True)
         self._update_mean_loss(self.compute_loss(features, targets, outputs, weights, training=False), features)
         return self.compute_metrics(features, targets, outputs, weights)
 
-    def predict_step(self, data: Any) -> Any:
+    def predict_step(self, data: tf.data.Dataset | keras.utils.PyDataset | tuple[object, ...]) -> Any:
         """Predicts for a batch."""
         features, _, _ = self._unpack(data)
         return self._step(features)
@@ -453,7 +454,7 @@ class Model(keras.Model):
         self,
         x: Any = None,
         y: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
-        y_pred: Any | None = None,
+        y_pred: tf.Tensor | Mapping[str, tf.Tensor] | Prediction | None = None,
         sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
         training: bool = True,
     ) -> Any:
@@ -466,7 +467,7 @@ class Model(keras.Model):
         self,
         x: Any,
         y: tf.Tensor | Mapping[str, tf.Tensor] | None,
-        y_pred: Any,
+        y_pred: tf.Tensor | Mapping[str, tf.Tensor] | Prediction,
         sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
     ) -> dict[str, Any]:
         """Updates the metrics with a batch and returns their values."""
@@ -501,17 +502,17 @@ class Model(keras.Model):
 
     def fit(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Data = None,
+        y: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: str | int = "auto",
         callbacks: list[keras.callbacks.Callback] | None = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
+        validation_data: Data = None,
         shuffle: bool = True,
         class_weight: Mapping[int, float] | None = None,
-        sample_weight: Any = None,
+        sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
@@ -604,11 +605,11 @@ class Model(keras.Model):
 
     def evaluate(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Data = None,
+        y: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
         batch_size: int | None = None,
         verbose: str | int = 1,
-        sample_weight: Any = None,
+        sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
         steps: int | None = None,
         callbacks: list[keras.callbacks.Callback] | None = None,
         return_dict: bool = False,
@@ -648,7 +649,7 @@ class Model(keras.Model):
 
     def predict(
         self,
-        x: Any,
+        x: Data,
         batch_size: int | None = None,
         verbose: str | int = 0,
         steps: int | None = None,
@@ -677,7 +678,7 @@ class Model(keras.Model):
         ):
             return super().predict(data, verbose=verbose, steps=steps, callbacks=callbacks)
 
-    def batch_predict(self, dataset: Dataset, batch_size: int, **kwargs: Any) -> Dataset:
+    def batch_predict(self, dataset: Dataset, batch_size: int, **kwargs: object) -> Dataset:
         """Returns a data set with columns for the predictions.
 
         Args:
@@ -766,7 +767,7 @@ class Model(keras.Model):
         """The frozen blocks."""
         return [] if self._frozen_layers is None else self._frozen_layers.frozen
 
-    def freeze_blocks(self, blocks: Any) -> None:
+    def freeze_blocks(self, blocks: str | keras.layers.Layer | Sequence[str | keras.layers.Layer]) -> None:
         """Freezes blocks with all their inner layers: their weights are no longer trained.
 
         Args:
@@ -779,7 +780,7 @@ class Model(keras.Model):
         self._freezer().freeze(blocks)
         self._retrace()
 
-    def unfreeze_blocks(self, blocks: Any) -> None:
+    def unfreeze_blocks(self, blocks: str | keras.layers.Layer | Sequence[str | keras.layers.Layer]) -> None:
         """Unfreezes blocks with all their inner layers. `compile` the model afterwards, as in Keras.
 
         Args:
@@ -825,7 +826,7 @@ class Model(keras.Model):
         format: str = "tf_saved_model",
         verbose: str | int | None = None,
         input_signature: Any = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Writes a SavedModel for serving, see `save_serving`; other formats and signatures are those of Keras.
 

@@ -13,6 +13,7 @@ from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.errors import SchemaError
 from emrys.blocks.inputs.embeddings import Embeddings
 from emrys.blocks.models.model import Model
+from emrys.blocks.outputs.model_output import OutputsArgument
 from emrys.blocks.outputs.resolve import resolve_outputs
 
 
@@ -20,9 +21,9 @@ def NCFModel(  # noqa: N802 - looks like the class that it is used as
     schema: Schema,
     embedding_dim: int,
     mlp_block: keras.layers.Layer,
-    prediction_tasks: Any = None,
+    prediction_tasks: OutputsArgument = None,
     embeddings_l2_reg: float = 0.0,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> Model:
     """Neural collaborative filtering of user and item ids: a product of embeddings, and an MLP.
 

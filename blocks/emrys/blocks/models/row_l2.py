@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError
+from emrys.blocks.models.fit_data import Data
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -35,7 +36,7 @@ class RowL2(keras.regularizers.Regularizer):
             raise ConfigError("RowL2: factor", expected="a number from 0", got=repr(factor))
         self.factor = float(factor)
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Data) -> Any:
         """Returns the penalty of vectors (B, …)."""
         x = tf.cast(x, "float32")
         rows = tf.maximum(tf.cast(tf.shape(x)[0], "float32"), 1.0)

@@ -19,6 +19,7 @@ from emrys.blocks.interactions.wide_logit import WideLogit
 from emrys.blocks.mlp.mlp_block import MLPBlock
 from emrys.blocks.models.model import Model
 from emrys.blocks.models.ranking_features import ranking_features
+from emrys.blocks.outputs.model_output import OutputsArgument
 from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.schema.functions import select_targets
 from emrys.blocks.transforms.value_dropout import ValueDropout
@@ -32,11 +33,11 @@ def WideAndDeepModel(  # noqa: N802 - looks like the class that it is used as
     wide_preprocess: keras.layers.Layer | list[keras.layers.Layer] | tuple[keras.layers.Layer, ...] | None = None,
     deep_input_block: keras.layers.Layer | None = None,
     wide_input_block: keras.layers.Layer | None = None,
-    deep_regularizer: Any = None,
-    wide_regularizer: Any = None,
+    deep_regularizer: str | keras.regularizers.Regularizer | None = None,
+    wide_regularizer: str | keras.regularizers.Regularizer | None = None,
     deep_dropout: float | None = None,
     wide_dropout: float | None = None,
-    prediction_tasks: Any = None,
+    prediction_tasks: OutputsArgument = None,
     pre: keras.layers.Layer | None = None,
     **wide_body_kwargs: Any,
 ) -> Model:

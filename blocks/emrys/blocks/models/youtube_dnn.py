@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Unpack
 
 import keras
+import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
+from emrys.blocks.core.block import BlockArguments
+from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.embedding_table import EmbeddingTable, embedding_tables
 from emrys.blocks.inputs.input_block_v2 import InputBlockV2
@@ -30,11 +34,11 @@ def YoutubeDNNRetrievalModelV2(  # noqa: N802 - looks like the class that it is 
     top_block: keras.layers.Layer | None = None,
     post: keras.layers.Layer | None = None,
     inputs: keras.layers.Layer | None = None,
-    outputs: Any = None,
+    outputs: tf.Tensor | Mapping[str, tf.Tensor] | Prediction = None,
     logits_temperature: float = 1.0,
     num_sampled: int = 100,
     min_sampled_id: int = 0,
-    **kwargs: Any,
+    **kwargs: Unpack[BlockArguments],
 ) -> RetrievalModelV2:
     """YouTube DNN: a query vector from a user's averaged history and other features, which scores all items.
 

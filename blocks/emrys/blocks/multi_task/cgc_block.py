@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 import keras
+import tensorflow as tf
 
+from emrys.blocks.core.block import UnnamedBlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.multi_task.gated_experts import GatedExperts
 from emrys.blocks.multi_task.tasks import SHARED, SHORTCUT, task_names
@@ -59,7 +63,7 @@ class CGCBlock(GatedExperts):
 
     def __init__(
         self,
-        outputs: Any,
+        outputs: tf.Tensor | Mapping[str, tf.Tensor] | Prediction,
         expert_block: keras.layers.Layer,
         num_task_experts: int = 1,
         num_shared_experts: int = 1,
@@ -69,7 +73,7 @@ class CGCBlock(GatedExperts):
         enable_gate_weights_metrics: bool = False,
         name: str | None = None,
         gate_prefix: str = "",
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedBlockArguments],
     ) -> None:
         super().__init__(
             expert_block, gate_block, gate_softmax_temperature, enable_gate_weights_metrics, name, **kwargs
@@ -110,7 +114,9 @@ class CGCBlock(GatedExperts):
         self._build_parts(*self._inputs_of_experts(as_shape(input_shape)))
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None, testing: bool | None = None) -> Any:
+    def call(
+        self, inputs: tf.Tensor | Mapping[str, tf.Tensor], training: bool | None = None, testing: bool | None = None
+    ) -> Any:
         """Combines the experts for every task."""
         shortcut, expert_inputs = self._inputs_of_experts(inputs)
         return {SHORTCUT: shortcut, **self._mix_experts(shortcut, expert_inputs, training=training, testing=testing)}

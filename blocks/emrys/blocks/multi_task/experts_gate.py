@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, UnnamedBlockArguments
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError
@@ -58,7 +59,7 @@ class ExpertsGate(Block):
         softmax_temperature: float = 1.0,
         enable_gate_weights_metrics: bool = False,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedBlockArguments],
     ) -> None:
         super().__init__(name=None if name is None else layer_name(name), **kwargs)
         if not isinstance(num_experts, int) or num_experts < 1:
@@ -97,7 +98,9 @@ class ExpertsGate(Block):
         build_layer(self.gate_final, shortcut if self.gate_block is None else build_layer(self.gate_block, shortcut))
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None, testing: bool | None = None) -> Any:
+    def call(
+        self, inputs: tf.Tensor | Mapping[str, tf.Tensor], training: bool | None = None, testing: bool | None = None
+    ) -> Any:
         """Combines the experts."""
         has_keys = isinstance(inputs, dict) and set(inputs) == _KEYS
         self._check(inputs, inputs["experts"].shape if has_keys else None)
@@ -108,7 +111,7 @@ class ExpertsGate(Block):
         experts = tf.convert_to_tensor(inputs["experts"])
         return tf.reduce_sum(tf.cast(weights, experts.dtype)[:, :, tf.newaxis] * experts, axis=1)
 
-    def gate_weights(self, shortcut: Any, training: bool | None = None) -> Any:
+    def gate_weights(self, shortcut: tf.Tensor, training: bool | None = None) -> Any:
         """The weight of each expert, (B, N); they sum to 1."""
         if self.gate_block is not None:
             shortcut = call_layer(self.gate_block, shortcut, training=training)

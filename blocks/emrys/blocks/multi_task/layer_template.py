@@ -22,7 +22,7 @@ class LayerTemplate:
     config: Any
 
     @classmethod
-    def of(cls, layer: Any, argument: str) -> LayerTemplate:
+    def of(cls, layer: keras.layers.Layer | None, argument: str) -> LayerTemplate:
         """The template of a layer.
 
         Raises:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 import keras
+import tensorflow as tf
 
+from emrys.blocks.core.block import UnnamedBlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
+from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.multi_task.gated_experts import GatedExperts
 from emrys.blocks.multi_task.tasks import task_names
@@ -50,14 +54,14 @@ class MMOEBlock(GatedExperts):
 
     def __init__(
         self,
-        outputs: Any,
+        outputs: tf.Tensor | Mapping[str, tf.Tensor] | Prediction,
         expert_block: keras.layers.Layer,
         num_experts: int,
         gate_block: keras.layers.Layer | None = None,
         gate_softmax_temperature: float = 1.0,
         enable_gate_weights_metrics: bool = False,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedBlockArguments],
     ) -> None:
         super().__init__(
             expert_block, gate_block, gate_softmax_temperature, enable_gate_weights_metrics, name, **kwargs
@@ -76,7 +80,9 @@ class MMOEBlock(GatedExperts):
         self._build_parts(shape, dict.fromkeys(self.experts, shape))
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None, testing: bool | None = None) -> Any:
+    def call(
+        self, inputs: tf.Tensor | Mapping[str, tf.Tensor], training: bool | None = None, testing: bool | None = None
+    ) -> Any:
         """Combines the experts for every task."""
         return self._mix_experts(inputs, dict.fromkeys(self.experts, inputs), training=training, testing=testing)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, output_shape
+from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.multi_task.cgc_block import CGCBlock
 from emrys.blocks.multi_task.layer_template import LayerTemplate
@@ -58,7 +61,7 @@ class PLEBlock(Block):
     def __init__(
         self,
         num_layers: int,
-        outputs: Any,
+        outputs: tf.Tensor | Mapping[str, tf.Tensor] | Prediction,
         expert_block: keras.layers.Layer,
         num_task_experts: int = 1,
         num_shared_experts: int = 1,
@@ -103,7 +106,9 @@ class PLEBlock(Block):
             shape = build_layer(layer, shape)
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None, testing: bool | None = None) -> Any:
+    def call(
+        self, inputs: tf.Tensor | Mapping[str, tf.Tensor], training: bool | None = None, testing: bool | None = None
+    ) -> Any:
         """Runs the input through the layers."""
         for layer in self.layers:
             inputs = call_layer(layer, inputs, training=training, testing=testing)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
 
 from emrys.blocks.core.parallel import ParallelBlock
+from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.outputs.model_output import ModelOutput
 
@@ -13,7 +15,7 @@ from emrys.blocks.outputs.model_output import ModelOutput
 SHARED, SHORTCUT = "shared", "shortcut"
 
 
-def task_names(outputs: Any, block: str) -> list[str]:
+def task_names(outputs: tf.Tensor | Mapping[str, tf.Tensor] | Prediction, block: str) -> list[str]:
     """The names of the tasks of a multi-task block.
 
     Args:

@@ -59,7 +59,7 @@ class CategoricalTarget(keras.layers.Dense):
         activity_regularizer: str | keras.regularizers.Regularizer | None = None,
         kernel_constraint: str | keras.constraints.Constraint | None = None,
         bias_constraint: str | keras.constraints.Constraint | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         if feature is not None:
             kwargs["units"] = number_of_ids(only_column(feature, "CategoricalTarget"))

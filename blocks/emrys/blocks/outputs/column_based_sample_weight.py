@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
+from emrys.blocks.core.block import BlockArguments
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.outputs.model_output import SampleWeight
 
@@ -47,7 +48,7 @@ class ColumnBasedSampleWeight(SampleWeight):
         self,
         weight_column_name: str | None = None,
         binary_class_weights: Sequence[float] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         super().__init__(**kwargs)
         if weight_column_name is None and binary_class_weights is None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, Unpack
 
 import keras
 import numpy as np
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError, SchemaError
@@ -52,11 +52,11 @@ class ContrastiveSampleWeight(Block):
 
     def __init__(
         self,
-        pos_class_weight: Any,
-        neg_class_weight: Any = 1,
+        pos_class_weight: Sequence[float] | tf.Tensor,
+        neg_class_weight: Sequence[float] | tf.Tensor = 1,
         schema: Schema | None = None,
         candidate_tag_id: Tags = Tags.ITEM_ID,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.pos_class_weight = pos_class_weight if isinstance(pos_class_weight, str) else _as_numbers(pos_class_weight)
@@ -78,7 +78,7 @@ class ContrastiveSampleWeight(Block):
 
     def call(
         self,
-        outputs: Any,
+        outputs: tf.Tensor | Mapping[str, tf.Tensor] | Prediction,
         features: Mapping[str, tf.Tensor] | None = None,
         training: bool | None = None,
         testing: bool | None = None,

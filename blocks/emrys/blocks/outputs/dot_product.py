@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.errors import ConfigError
 
@@ -38,7 +38,9 @@ class DotProduct(Block):
         [[11.0]]
     """
 
-    def __init__(self, query_name: str = "query", item_name: str = "candidate", **kwargs: Any) -> None:
+    def __init__(
+        self, query_name: str = "query", item_name: str = "candidate", **kwargs: Unpack[BlockArguments]
+    ) -> None:
         super().__init__(**kwargs)
         self.query_name = query_name
         self.item_name = item_name

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError
@@ -46,7 +46,7 @@ class EmbeddingTablePrediction(Block):
         table: EmbeddingTable,
         bias_initializer: str | keras.initializers.Initializer = "zeros",
         use_bias: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         super().__init__(**kwargs)
         if not isinstance(table, EmbeddingTable):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import SchemaError
@@ -57,7 +57,7 @@ class ItemsPredictionWeightTying(Block):
         schema: Schema,
         bias_initializer: str | keras.initializers.Initializer = "zeros",
         table: EmbeddingTable | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[BlockArguments],
     ) -> None:
         super().__init__(**kwargs)
         ids = schema.select_by_tag(Tags.ITEM_ID)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import ColumnSchema
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, UnnamedBlockArguments
 from emrys.blocks.core.calling import Shape, build_layers, call_layer, shape_behind
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.prediction import Prediction
@@ -66,7 +66,7 @@ class ModelOutput(Block):
         pre: keras.layers.Layer | None = None,
         post: keras.layers.Layer | None = None,
         logits_temperature: float = 1.0,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedBlockArguments],
     ) -> None:
         target_name = target.name if isinstance(target, ColumnSchema) else target
         self._task_name = name or self.get_task_name(target_name)
@@ -161,7 +161,7 @@ class ModelOutput(Block):
 
     def with_target(
         self,
-        outputs: Any,
+        outputs: tf.Tensor | Mapping[str, tf.Tensor] | Prediction,
         targets: tf.Tensor | Mapping[str, tf.Tensor] | None,
         features: Mapping[str, tf.Tensor] | None = None,
         sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
@@ -245,7 +245,11 @@ class ModelOutput(Block):
         }
 
 
-def without_default_metrics(output: ModelOutput, config: dict[str, Any], default: Metrics) -> dict[str, Any]:
+#: What a model takes as its outputs: none, one or several outputs or tasks, or a block of them.
+OutputsArgument: TypeAlias = "ModelOutput | ParallelBlock | Sequence[ModelOutput] | Mapping[str, ModelOutput] | None"
+
+
+def without_default_metrics(output: ModelOutput, config: dict[str, object], default: Metrics) -> dict[str, Any]:
     """Removes the metrics function from a configuration if it is the `default` one."""
     if output.default_metrics_fn is default:
         config.pop("default_metrics_fn")
@@ -299,7 +303,7 @@ class SampleWeight(Block, abc.ABC):
         return Prediction(inputs, target, weights)
 
 
-def sample_weights(layer: Any) -> list[SampleWeight]:
+def sample_weights(layer: keras.layers.Layer | None) -> list[SampleWeight]:
     """Returns the `SampleWeight` layers of `layer`: itself, or those in its chain."""
     if isinstance(layer, SequentialBlock):
         return [block for inner in layer.layers for block in sample_weights(inner)]
@@ -354,7 +358,7 @@ class BinaryOutput(ModelOutput):
         default_loss: str | keras.losses.Loss = "binary_crossentropy",
         default_metrics_fn: Metrics = default_binary_metrics,
         to_call: keras.layers.Layer | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedBlockArguments],
     ) -> None:
         super().__init__(
             # Float16 cannot represent probabilities near 1, so this layer is float32 in every precision policy.
@@ -422,7 +426,7 @@ class RegressionOutput(ModelOutput):
         default_loss: str | keras.losses.Loss = "mse",
         default_metrics_fn: Metrics = default_regression_metrics,
         to_call: keras.layers.Layer | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedBlockArguments],
     ) -> None:
         super().__init__(
             to_call=keras.layers.Dense(1, dtype="float32") if to_call is None else to_call,

@@ -13,7 +13,7 @@ from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.outputs.categorical_output import CategoricalOutput
-from emrys.blocks.outputs.model_output import BinaryOutput, ModelOutput, RegressionOutput
+from emrys.blocks.outputs.model_output import BinaryOutput, ModelOutput, OutputsArgument, RegressionOutput
 from emrys.blocks.schema.functions import number_of_ids, select_targets
 
 _CLASSES = (Tags.CATEGORICAL, Tags.MULTI_CLASS_CLASSIFICATION)
@@ -22,7 +22,7 @@ _NUMBERS = (Tags.REGRESSION, Tags.CONTINUOUS)
 
 def OutputBlock(  # noqa: N802 - looks like the class that it is used as
     schema: Schema,
-    model_outputs: Any = None,
+    model_outputs: OutputsArgument = None,
     pre: keras.layers.Layer | None = None,
     post: keras.layers.Layer | None = None,
     task_blocks: keras.layers.Layer | Mapping[str, keras.layers.Layer] | None = None,

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 from merlin.schema import Schema
 
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.errors import ConfigError
-from emrys.blocks.outputs.model_output import ModelOutput
+from emrys.blocks.outputs.model_output import ModelOutput, OutputsArgument
 from emrys.blocks.outputs.output_block import OutputBlock
 
 
-def resolve_outputs(prediction_tasks: Any, schema: Schema | None = None) -> keras.layers.Layer:
+def resolve_outputs(prediction_tasks: OutputsArgument, schema: Schema | None = None) -> keras.layers.Layer:
     """Returns the last block of a `Model`: the outputs of `prediction_tasks`, or one for each target of `schema`.
 
     Args:

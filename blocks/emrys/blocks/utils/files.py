@@ -45,7 +45,7 @@ def get_filenames(data_paths: PathLike | Iterable[PathLike], files_filter_patter
     return paths
 
 
-def get_label_feature_name(feature_map: Mapping[str, Mapping[str, Any]]) -> str:
+def get_label_feature_name(feature_map: Mapping[str, Mapping[str, object]]) -> str:
     """Name of the label, the only feature with `is_label`: true.
 
     Args:
@@ -64,7 +64,7 @@ def get_label_feature_name(feature_map: Mapping[str, Mapping[str, Any]]) -> str:
     return names[0]
 
 
-def get_timestamp_feature_name(feature_map: Mapping[str, Mapping[str, Any]]) -> str:
+def get_timestamp_feature_name(feature_map: Mapping[str, Mapping[str, object]]) -> str:
     """Name of the first feature with `dtype`: "timestamp".
 
     Args:
@@ -104,11 +104,11 @@ def get_parquet_files_names(
 
 
 def validate_dataset(
-    paths_or_dataset: Any,
+    paths_or_dataset: object,
     batch_size: int | None,
     buffer_size: float,
     engine: str | None,
-    reader_kwargs: Mapping[str, Any] | None,
+    reader_kwargs: Mapping[str, object] | None,
 ) -> Dataset:
     """Converts data to a `merlin.io.Dataset`.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 def filter_kwargs(
     kwargs: Mapping[str, Any],
-    thing_with_kwargs: Callable[..., Any],
+    thing_with_kwargs: Callable[..., object],
     cascade_kwargs_if_possible: bool = False,
     argspec_fn: Callable[[Any], inspect.FullArgSpec] = inspect.getfullargspec,
 ) -> dict[str, Any]:

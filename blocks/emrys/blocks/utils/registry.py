@@ -42,7 +42,7 @@ def snakecase_to_camelcase(name: str) -> str:
     return "".join(part[0].upper() + part[1:] for part in parts)
 
 
-def default_name(class_or_fn: Callable[..., Any]) -> str:
+def default_name(class_or_fn: Callable[..., object]) -> str:
     """The name of a class or function, in snake case.
 
     Args:
@@ -116,8 +116,8 @@ class Registry(Generic[T]):
         self,
         registry_name: str,
         default_key_fn: Callable[[Any], str] = default_name,
-        validator: Callable[[str, Any], Any] | None = None,
-        on_set: Callable[[str, Any], Any] | None = None,
+        validator: Callable[[str, object], object] | None = None,
+        on_set: Callable[[str, object], object] | None = None,
         value_transformer: Callable[[str, Any], T] | None = None,
     ) -> None:
         self._name = registry_name
@@ -132,8 +132,8 @@ class Registry(Generic[T]):
         cls,
         registry_name: str,
         default_key_fn: Callable[[Any], str] = default_name,
-        validator: Callable[[str, Any], Any] | None = None,
-        on_set: Callable[[str, Any], Any] | None = None,
+        validator: Callable[[str, object], object] | None = None,
+        on_set: Callable[[str, object], object] | None = None,
     ) -> Registry[T]:
         """A registry of classes (or functions) whose lookups return a new instance (or result)."""
         return cls(registry_name, default_key_fn, validator, on_set, lambda _, value: value())
@@ -143,16 +143,16 @@ class Registry(Generic[T]):
         """Description of the registered objects."""
         return self._name
 
-    def default_key(self, value: Any) -> str:
+    def default_key(self, value: object) -> str:
         """The name of `value` if it is registered without one."""
         return self._default_key_fn(value)
 
-    def validate(self, key: str, value: Any) -> None:
+    def validate(self, key: str, value: object) -> None:
         """Calls the validator of the registry."""
         if self._validator is not None:
             self._validator(key, value)
 
-    def on_set(self, key: str, value: Any) -> None:
+    def on_set(self, key: str, value: object) -> None:
         """Calls the `on_set` callback of the registry."""
         if self._on_set is not None:
             self._on_set(key, value)
@@ -193,7 +193,7 @@ class Registry(Generic[T]):
         """The names with the results of their lookup."""
         return self._lookup_all().items()
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: object = None) -> Any:
         """The result of the lookup of `key`; `default` if it is not registered."""
         if key not in self._registered:
             return default
@@ -221,7 +221,7 @@ class Registry(Generic[T]):
         value = self._registered[key]
         return value if self._value_transformer is None else self._value_transformer(key, value)
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: object) -> None:
         if not callable(value):
             raise ConfigError(f"the {self._name} {key!r} must be a class or a function", got=repr(value))
         if key in self._registered:
