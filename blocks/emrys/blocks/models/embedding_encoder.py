@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import keras
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema
 
-from emrys.blocks.core.block import Block
+from emrys.blocks.core.block import Block, BlockArguments
 from emrys.blocks.core.calling import Shape, as_shape
 from emrys.blocks.core.serializing import from_config, sharing
 from emrys.blocks.errors import SchemaError
@@ -111,7 +111,7 @@ class EmbeddingEncoder(Encoder):
         return self.table.to_dataset(gpu)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, object] | None = None) -> Self:
         """Creates the encoder from the configuration that `get_config` returned."""
         config_values = dict(config)
         frozen = config_values.pop("frozen", [])
@@ -132,7 +132,7 @@ class OneColumn(Block):
         column: Its name.
     """
 
-    def __init__(self, column: str, **kwargs: Any) -> None:
+    def __init__(self, column: str, **kwargs: Unpack[BlockArguments]) -> None:
         super().__init__(**kwargs)
         self.column = column
 

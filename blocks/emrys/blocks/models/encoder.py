@@ -13,7 +13,7 @@ from emrys.blocks.core.calling import StepContext, call_layer
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.input_block_v2 import InputBlockV2
 from emrys.blocks.models.model import Model
-from emrys.blocks.retrieval.encoding import encode_frame, index_column
+from emrys.blocks.retrieval.encoding import Data, encode_frame, index_column
 
 if TYPE_CHECKING:
     from merlin.io import Dataset
@@ -102,7 +102,7 @@ class Encoder(Model):
         return outputs
 
     def encode(
-        self, dataset: Any, index: str | ColumnSchema | Schema | Tags, batch_size: int, **kwargs: Any
+        self, dataset: Data, index: str | ColumnSchema | Schema | Tags, batch_size: int, **kwargs: object
     ) -> Dataset:
         """Encodes all rows of a data set.
 
@@ -110,7 +110,7 @@ class Encoder(Model):
             dataset: A `merlin.io.Dataset`, a `Loader`, an Arrow table, or paths of Parquet files.
             index: Column to index the result by: a name, a column, a schema of one, or a tag of one.
             batch_size: Rows of a batch.
-            **kwargs: Further arguments of `batch_predict`.
+            **kwargs: Further arguments of `batch_predict`, or of a subclass's.
 
         Returns:
             A data set with columns `"0"` to `"D - 1"`, indexed by the column.
@@ -120,11 +120,11 @@ class Encoder(Model):
 
     def batch_predict(
         self,
-        dataset: Any,
+        dataset: Data,
         batch_size: int,
         output_schema: Schema | None = None,
         index: str | ColumnSchema | Schema | Tags | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> Dataset:
         """Predicts for all rows of a data set, in order.
 
@@ -133,7 +133,7 @@ class Encoder(Model):
             batch_size: Rows of a batch; a `Loader` has its own.
             output_schema: Columns of the data to keep beside the predictions. Default: all.
             index: Column to index the result by. Default: none.
-            **kwargs: Further arguments of a subclass.
+            **kwargs: Further arguments of a subclass. `output_concat_func` is accepted, without effect.
 
         Returns:
             A data set, in memory: the kept columns and, behind them, `"0"` to `"D - 1"`.
@@ -141,21 +141,24 @@ class Encoder(Model):
         Raises:
             DataError: if the data lacks a column.
             SchemaError: if the index is not one column.
+            ConfigError: if there is another argument.
         """
+        if unknown := sorted(set(kwargs) - {"output_concat_func"}):
+            raise ConfigError(f"{self.name}: {unknown[0]} is no argument of encode and batch_predict")
         from merlin.io import Dataset  # imported here: it starts Dask
 
         column = None if index is None else index_column(index, self.schema)
         keep = None if output_schema is None else list(output_schema.column_names)
         if keep is not None and column is not None and column not in keep:
             keep.append(column)
-        frame = encode_frame(self, dataset, batch_size=batch_size, keep=keep, **kwargs)
+        frame = encode_frame(self, dataset, batch_size=batch_size, keep=keep)
         return Dataset(frame if column is None else frame.set_index(column))
 
-    def train_step(self, data: Any) -> NoReturn:
+    def train_step(self, data: object) -> NoReturn:
         """Raises an error: an encoder is trained as a part of a model."""
         raise _not_trained(self)
 
-    def fit(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def fit(self, *args: object, **kwargs: object) -> NoReturn:
         """Raises an error: an encoder is trained as a part of a model.
 
         Raises:

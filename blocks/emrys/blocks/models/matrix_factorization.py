@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias, Unpack
 
 import keras
 from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.core.block import parse_layer
 from emrys.blocks.models.embedding_encoder import EmbeddingEncoder
-from emrys.blocks.models.retrieval_model import RetrievalModelV2
+from emrys.blocks.models.retrieval_model import RetrievalModelArguments, RetrievalModelV2
 from emrys.blocks.outputs.contrastive_output import default_contrastive_output
 from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.sampling.candidate_sampler import Samplers
 from emrys.blocks.schema.functions import id_column
+
+#: An initializer, or its name.
+Initializer: TypeAlias = str | keras.initializers.Initializer
 
 
 def MatrixFactorizationModelV2(  # noqa: N802 - looks like the class that it is used as
@@ -22,13 +25,13 @@ def MatrixFactorizationModelV2(  # noqa: N802 - looks like the class that it is 
     dim: int,
     query_id_tag: Tags = Tags.USER_ID,
     candidate_id_tag: Tags = Tags.ITEM_ID,
-    embeddings_initializers: Any = None,
+    embeddings_initializers: Initializer | Mapping[str, Initializer] | None = None,
     embeddings_l2_batch_regularization: float | Mapping[str, float] = 0.0,
     post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
-    outputs: Any = None,
+    outputs: keras.layers.Layer | list[keras.layers.Layer] | None = None,
     negative_samplers: Samplers | None = None,
     logits_temperature: float = 1.0,
-    **kwargs: Any,
+    **kwargs: Unpack[RetrievalModelArguments],
 ) -> RetrievalModelV2:
     """Matrix factorization, with a vector for each user and each item: `s(u, i) = p_u · q_i`.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack
 
 import keras
 import numpy as np
 import pyarrow as pa
 from merlin.schema import ColumnSchema, Schema, Tags
 
+from emrys.blocks.core.block import BlockArguments
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.core.serializing import from_config, sharing, to_config
@@ -25,12 +26,29 @@ from emrys.blocks.outputs.candidate_weights import candidate_bias
 from emrys.blocks.outputs.contrastive_output import ContrastiveOutput
 from emrys.blocks.outputs.model_output import ModelOutput
 from emrys.blocks.outputs.resolve import resolve_outputs
-from emrys.blocks.retrieval.encoding import index_column
+from emrys.blocks.retrieval.encoding import Data, index_column
 from emrys.blocks.retrieval.scored_with_bias import ScoredWithBias, with_bias
+from emrys.blocks.retrieval.top_k_layer import TopKLayer
 from emrys.blocks.retrieval.top_k_output import TopKOutput
 
 if TYPE_CHECKING:
     from merlin.io import Dataset
+
+
+class ModelArguments(BlockArguments, total=False):
+    """The arguments of `Model` that `RetrievalModelV2` passes on."""
+
+    schema: Schema | None
+    prep_features: bool
+
+
+class RetrievalModelArguments(BlockArguments, total=False):
+    """The arguments of `RetrievalModelV2` that the functions which make one pass on."""
+
+    pre: keras.layers.Layer | None
+    query_name: str
+    candidate_name: str
+    prep_features: bool
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -79,13 +97,13 @@ class RetrievalModelV2(Model):
         self,
         *,
         query: keras.layers.Layer,
-        output: Any,
+        output: keras.layers.Layer | list[keras.layers.Layer],
         candidate: keras.layers.Layer | None = None,
         query_name: str = "query",
         candidate_name: str = "candidate",
         pre: keras.layers.Layer | None = None,
         post: keras.layers.Layer | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ModelArguments],
     ) -> None:
         for argument, layer in (("query", query), ("candidate", candidate)):
             if layer is not None and not isinstance(layer, keras.layers.Layer):
@@ -137,7 +155,7 @@ class RetrievalModelV2(Model):
         return encoder[self.candidate_name]
 
     def query_embeddings(
-        self, dataset: Any = None, index: Index | None = None, batch_size: int = 1024, **kwargs: Any
+        self, dataset: Data | None = None, index: Index | None = None, batch_size: int = 1024, **kwargs: object
     ) -> Dataset:
         """Returns the vectors of queries.
 
@@ -160,7 +178,7 @@ class RetrievalModelV2(Model):
         return encode_rows(self.query_encoder, "query", dataset, index or Tags.USER_ID, batch_size, **kwargs)
 
     def candidate_embeddings(
-        self, dataset: Any = None, index: Index | None = None, batch_size: int = 1024, **kwargs: Any
+        self, dataset: Data | None = None, index: Index | None = None, batch_size: int = 1024, **kwargs: object
     ) -> Dataset:
         """Returns the vectors of candidates.
 
@@ -210,9 +228,9 @@ class RetrievalModelV2(Model):
 
     def to_top_k_encoder(
         self,
-        candidates: Any = None,
+        candidates: Data | None = None,
         candidate_id: Index = Tags.ITEM_ID,
-        strategy: Any = "brute-force-topk",
+        strategy: str | TopKLayer | TopKOutput = "brute-force-topk",
         k: int = 10,
         batch_size: int = 1024,
         **kwargs: Any,
@@ -267,7 +285,7 @@ class RetrievalModelV2(Model):
             }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, object] | None = None) -> Self:
         """Creates the model from the configuration that `get_config` returned."""
         config_values = dict(config)
         frozen = config_values.pop("frozen", [])
@@ -325,7 +343,7 @@ _ROWS_AT_ONCE = 65_536
 
 
 def encode_rows(
-    encoder: keras.layers.Layer, role: str, dataset: Any, index: Index, batch_size: int, **kwargs: Any
+    encoder: keras.layers.Layer, role: str, dataset: Data | None, index: Index, batch_size: int, **kwargs: object
 ) -> Dataset:
     """Encodes all rows of a data set, or all ids of an `EmbeddingEncoder` if `dataset` is None.
 
@@ -361,7 +379,7 @@ def encode_rows(
     return encoder.encode(dataset, index=index, batch_size=batch_size, **kwargs)
 
 
-def rows_of_ids(vectors: Dataset, dataset: Any, index: Index) -> Dataset:
+def rows_of_ids(vectors: Dataset, dataset: Data, index: Index) -> Dataset:
     """Returns the vectors of the ids in a data set, one for each row.
 
     Args:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
+from numpy.typing import ArrayLike
 
 from emrys.blocks.core.calling import Shape, StepContext, call_layer
 from emrys.blocks.core.serializing import from_config, sharing, to_config
@@ -21,13 +22,20 @@ from emrys.blocks.loader import Loader
 from emrys.blocks.models.compiled_metrics import CompiledTopKMetrics
 from emrys.blocks.models.encoder import Encoder
 from emrys.blocks.models.fit_data import batches
-from emrys.blocks.retrieval.encoding import encode_frame, index_column
+from emrys.blocks.retrieval.encoding import Data, encode_frame, index_column
 from emrys.blocks.retrieval.seen_items import SEEN_ITEMS, SeenItems, as_seen_items
 from emrys.blocks.retrieval.top_k_layer import TopKLayer
 from emrys.blocks.retrieval.top_k_output import TopKOutput
 
 if TYPE_CHECKING:
     from merlin.io import Dataset
+
+
+#: Vectors of candidates: an array (N, D), or a data set or data frame of vectors indexed by their ids.
+Candidates: TypeAlias = "Dataset | pd.DataFrame | ArrayLike"
+
+#: Targets of a batch, or of all rows.
+Targets: TypeAlias = "tf.Tensor | Mapping[str, tf.Tensor] | None"
 
 
 @keras.saving.register_keras_serializable("emrys")
@@ -72,7 +80,7 @@ class TopKEncoder(Encoder):
         self,
         query_encoder: keras.layers.Layer,
         topk_layer: str | TopKLayer | TopKOutput = "brute-force-topk",
-        candidates: Any = None,
+        candidates: Candidates | None = None,
         candidate_encoder: keras.layers.Layer | None = None,
         k: int = 10,
         pre: keras.layers.Layer | None = None,
@@ -94,7 +102,7 @@ class TopKEncoder(Encoder):
         cls,
         query_encoder: keras.layers.Layer,
         candidate_encoder: keras.layers.Layer,
-        dataset: Any,
+        dataset: Data,
         top_k: int = 10,
         index_column: str | ColumnSchema | Schema | Tags | None = None,
         batch_size: int | None = None,
@@ -209,7 +217,7 @@ class TopKEncoder(Encoder):
             loss_weights=loss_weights,
         )
 
-    def index_candidates(self, candidates: Any, identifiers: Any = None) -> Self:
+    def index_candidates(self, candidates: Candidates, identifiers: ArrayLike | None = None) -> Self:
         """Replaces the candidates.
 
         Args:
@@ -229,7 +237,7 @@ class TopKEncoder(Encoder):
 
     def encode_candidates(
         self,
-        dataset: Any,
+        dataset: Data,
         index_column: str | ColumnSchema | Schema | Tags | None = None,
         candidate_encoder: keras.layers.Layer | None = None,
         batch_size: int | None = None,
@@ -258,18 +266,18 @@ class TopKEncoder(Encoder):
         column = _column(index_column, getattr(encoder, "schema", None))
         return Dataset(encode_frame(encoder, dataset, batch_size=batch_size, keep=[column]).set_index(column))
 
-    def evaluate(
+    def evaluate(  # type: ignore[override]  # the base class takes any further argument, this one seen_items
         self,
-        x: Any = None,
-        y: Any = None,
+        x: object = None,
+        y: Targets = None,
         batch_size: int | None = None,
         verbose: str | int = 1,
-        sample_weight: Any = None,
+        sample_weight: Targets = None,
         steps: int | None = None,
         callbacks: list[keras.callbacks.Callback] | None = None,
         return_dict: bool = False,
         pre: keras.layers.Layer | None = None,
-        seen_items: Any = None,
+        seen_items: SeenItems | str | os.PathLike[str] | None = None,
         **kwargs: object,
     ) -> Any:
         """Evaluates the candidates of queries: `keras.Model.evaluate` on the data that `Model.fit` accepts.
@@ -293,15 +301,15 @@ class TopKEncoder(Encoder):
         with self._batches(x, y, batch_size, seen_items, sample_weight, kwargs) as data:
             return super().evaluate(data, verbose=verbose, **options)
 
-    def predict(
+    def predict(  # type: ignore[override]  # the base class takes any further argument, this one seen_items
         self,
-        x: Any,
+        x: object,
         batch_size: int | None = None,
         verbose: str | int = 0,
         steps: int | None = None,
         callbacks: list[keras.callbacks.Callback] | None = None,
         pre: keras.layers.Layer | None = None,
-        seen_items: Any = None,
+        seen_items: SeenItems | str | os.PathLike[str] | None = None,
         **kwargs: object,
     ) -> Any:
         """Returns the candidates of every query, a `TopKPrediction` of arrays; see `evaluate` for the arguments."""
@@ -327,7 +335,11 @@ class TopKEncoder(Encoder):
         return query_batches(x, y, sample_weight, **options)
 
     def batch_predict(  # type: ignore[override]  # an index would be one of the queries, of which all columns are kept
-        self, dataset: Any, batch_size: int, output_schema: Schema | None = None, seen_items: Any = None
+        self,
+        dataset: Data,
+        batch_size: int,
+        output_schema: Schema | None = None,
+        seen_items: SeenItems | str | os.PathLike[str] | None = None,
     ) -> Dataset:
         """Returns the candidates of all queries of a data set, in order.
 
@@ -362,7 +374,7 @@ class TopKEncoder(Encoder):
 
     def compute_loss(
         self,
-        x: Any = None,
+        x: object = None,
         y: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
         y_pred: Any | None = None,
         sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
@@ -400,9 +412,9 @@ def _queries(features: Any) -> Any:
 
 @contextlib.contextmanager
 def query_batches(
-    x: Any,
-    y: Any = None,
-    sample_weight: Any = None,
+    x: object,
+    y: Targets = None,
+    sample_weight: Targets = None,
     *,
     batch_size: int | None,
     schema: Schema | None,

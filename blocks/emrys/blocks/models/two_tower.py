@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
+import keras
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.models.encoder import Encoder
-from emrys.blocks.models.retrieval_model import RetrievalModelV2
+from emrys.blocks.models.retrieval_model import RetrievalModelArguments, RetrievalModelV2
 from emrys.blocks.outputs.contrastive_output import default_contrastive_output
 from emrys.blocks.sampling.candidate_sampler import Samplers
 from emrys.blocks.schema.functions import id_column
+
+
+class TwoTowerArguments(RetrievalModelArguments, total=False):
+    """The arguments of `RetrievalModelV2` that `TwoTowerModelV2` passes on."""
+
+    post: keras.layers.Layer | None
 
 
 def TwoTowerModelV2(  # noqa: N802 - looks like the class that it is used as
     query_tower: Encoder,
     candidate_tower: Encoder,
     candidate_id_tag: Tags = Tags.ITEM_ID,
-    outputs: Any = None,
+    outputs: keras.layers.Layer | list[keras.layers.Layer] | None = None,
     logits_temperature: float = 1.0,
     negative_samplers: Samplers | None = None,
     schema: Schema | None = None,
-    **kwargs: Any,
+    **kwargs: Unpack[TwoTowerArguments],
 ) -> RetrievalModelV2:
     """A two-tower model: the score is the dot product of two encoders, `s(q, c) = f(q) · g(c)`.
 
