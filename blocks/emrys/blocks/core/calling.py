@@ -111,7 +111,7 @@ def build_layer(layer: keras.layers.Layer, shape: Shape) -> Shape:
         if type(layer).build is not keras.layers.Layer.build or declares_output_shape(layer):
             layer.build(shape)
         else:
-            return traced_shape(layer, shape, layer.name)
+            return traced_shape(functools.partial(call_layer, layer, training=False), shape, layer.name)
     return output_shape(layer, shape)
 
 
@@ -138,7 +138,7 @@ def output_shape(layer: keras.layers.Layer, shape: Shape) -> Shape:
     """
     if declares_output_shape(layer):
         return as_shape(layer.compute_output_shape(shape))
-    return traced_shape(layer, shape, layer.name)
+    return traced_shape(functools.partial(call_layer, layer, training=False), shape, layer.name)
 
 
 def declares_output_shape(layer: keras.layers.Layer) -> bool:
