@@ -12,6 +12,7 @@ from emrys.blocks.core.block import parse_layer
 from emrys.blocks.models.embedding_encoder import EmbeddingEncoder
 from emrys.blocks.models.retrieval_model import RetrievalModelArguments, RetrievalModelV2
 from emrys.blocks.outputs.contrastive_output import default_contrastive_output
+from emrys.blocks.outputs.model_output import OutputsArgument
 from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.sampling.candidate_sampler import Samplers
 from emrys.blocks.schema.functions import id_column
@@ -28,7 +29,7 @@ def MatrixFactorizationModelV2(  # noqa: N802 - looks like the class that it is 
     embeddings_initializers: Initializer | Mapping[str, Initializer] | None = None,
     embeddings_l2_batch_regularization: float | Mapping[str, float] = 0.0,
     post: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,
-    outputs: keras.layers.Layer | list[keras.layers.Layer] | None = None,
+    outputs: OutputsArgument = None,
     negative_samplers: Samplers | None = None,
     logits_temperature: float = 1.0,
     **kwargs: Unpack[RetrievalModelArguments],

@@ -19,7 +19,7 @@ from emrys.blocks.core.serializing import from_config, sharing, to_config
 from emrys.blocks.core.traversal import shared_layers
 from emrys.blocks.errors import ConfigError
 from emrys.blocks.loader import Loader
-from emrys.blocks.models.compiled_metrics import CompiledTopKMetrics
+from emrys.blocks.models.compiled_metrics import CompiledTopKMetrics, MetricsArgument
 from emrys.blocks.models.encoder import Encoder
 from emrys.blocks.models.fit_data import batches
 from emrys.blocks.retrieval.encoding import Data, encode_frame, index_column
@@ -174,14 +174,14 @@ class TopKEncoder(Encoder):
         self,
         optimizer: str | keras.optimizers.Optimizer | None = "rmsprop",
         loss: str | keras.losses.Loss | Mapping[str, str | keras.losses.Loss] | None = None,
-        metrics: Any = None,
+        metrics: MetricsArgument = None,
         loss_weights: Mapping[str, float] | None = None,
-        weighted_metrics: Any = None,
+        weighted_metrics: MetricsArgument = None,
         run_eagerly: bool | None = None,
         steps_per_execution: int | None = None,
         jit_compile: bool | str | None = None,
         k: int | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Configures evaluation.
 
@@ -203,12 +203,17 @@ class TopKEncoder(Encoder):
         """
         if k is not None:
             self.topk_layer.k = k
-        options: dict[str, Any] = {
-            "run_eagerly": run_eagerly,
-            "steps_per_execution": steps_per_execution,
-            "jit_compile": jit_compile,
-        }
-        super().compile(optimizer, loss, metrics, loss_weights, weighted_metrics, **options, **kwargs)
+        super().compile(
+            optimizer,
+            loss,
+            metrics,
+            loss_weights,
+            weighted_metrics,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            **kwargs,
+        )
         self._compiled = CompiledTopKMetrics(
             self.blocks[-1],
             loss=loss,
@@ -376,7 +381,7 @@ class TopKEncoder(Encoder):
         self,
         x: object = None,
         y: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
-        y_pred: Any | None = None,
+        y_pred: object = None,
         sample_weight: tf.Tensor | Mapping[str, tf.Tensor] | None = None,
         training: bool = True,
     ) -> Any:

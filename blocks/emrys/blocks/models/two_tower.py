@@ -11,6 +11,7 @@ from emrys.blocks.errors import ConfigError
 from emrys.blocks.models.encoder import Encoder
 from emrys.blocks.models.retrieval_model import RetrievalModelArguments, RetrievalModelV2
 from emrys.blocks.outputs.contrastive_output import default_contrastive_output
+from emrys.blocks.outputs.model_output import OutputsArgument
 from emrys.blocks.sampling.candidate_sampler import Samplers
 from emrys.blocks.schema.functions import id_column
 
@@ -25,7 +26,7 @@ def TwoTowerModelV2(  # noqa: N802 - looks like the class that it is used as
     query_tower: Encoder,
     candidate_tower: Encoder,
     candidate_id_tag: Tags = Tags.ITEM_ID,
-    outputs: keras.layers.Layer | list[keras.layers.Layer] | None = None,
+    outputs: OutputsArgument = None,
     logits_temperature: float = 1.0,
     negative_samplers: Samplers | None = None,
     schema: Schema | None = None,

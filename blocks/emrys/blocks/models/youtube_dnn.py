@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Unpack
 
 import keras
-import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema, Tags
 
-from emrys.blocks.core.block import BlockArguments
-from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.embedding_table import EmbeddingTable, embedding_tables
 from emrys.blocks.inputs.input_block_v2 import InputBlockV2
 from emrys.blocks.mlp.mlp_block import MLPBlock
 from emrys.blocks.models.encoder import Encoder
-from emrys.blocks.models.retrieval_model import RetrievalModelV2, vector_size
+from emrys.blocks.models.retrieval_model import RetrievalModelArguments, RetrievalModelV2, vector_size
 from emrys.blocks.outputs.contrastive_output import ContrastiveOutput
 from emrys.blocks.outputs.embedding_table_prediction import EmbeddingTablePrediction
-from emrys.blocks.outputs.model_output import ModelOutput
+from emrys.blocks.outputs.model_output import ModelOutput, OutputsArgument
 from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.sampling.popularity_based_sampler_v2 import PopularityBasedSamplerV2
 from emrys.blocks.schema.functions import id_column, number_of_ids, select_targets
@@ -34,11 +30,11 @@ def YoutubeDNNRetrievalModelV2(  # noqa: N802 - looks like the class that it is 
     top_block: keras.layers.Layer | None = None,
     post: keras.layers.Layer | None = None,
     inputs: keras.layers.Layer | None = None,
-    outputs: tf.Tensor | Mapping[str, tf.Tensor] | Prediction = None,
+    outputs: OutputsArgument = None,
     logits_temperature: float = 1.0,
     num_sampled: int = 100,
     min_sampled_id: int = 0,
-    **kwargs: Unpack[BlockArguments],
+    **kwargs: Unpack[RetrievalModelArguments],
 ) -> RetrievalModelV2:
     """YouTube DNN: a query vector from a user's averaged history and other features, which scores all items.
 

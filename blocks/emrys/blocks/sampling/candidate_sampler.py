@@ -115,7 +115,7 @@ class CandidateSampler(keras.layers.Layer, abc.ABC):
     #: Whether each row of the batch selects its own negatives, by `choose`.
     chooses = False
 
-    def __init__(self, max_num_samples: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, max_num_samples: int | None = None, **kwargs: object) -> None:
         # Probabilities stay float32 under any dtype policy.
         kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
@@ -196,7 +196,7 @@ class CandidateSampler(keras.layers.Layer, abc.ABC):
             raise ConfigError(f"{type(self).__name__}: max_num_samples", expected="a number from 1", got=str(value))
         self._max_num_samples = value
 
-    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
+    def compute_output_shape(self, *args: object, **kwargs: object) -> Any:
         """Not supported: the number of negatives varies."""
         raise NotImplementedError
 

@@ -52,7 +52,7 @@ class CrossBatchSampler(CandidateSampler):
         Wang, Zhu, He. Cross-Batch Negative Sampling for Training Two-Tower Recommenders. SIGIR 2021.
     """
 
-    def __init__(self, capacity: int = 1024, ignore_last_batch_on_sample: bool = True, **kwargs: Any) -> None:
+    def __init__(self, capacity: int = 1024, ignore_last_batch_on_sample: bool = True, **kwargs: object) -> None:
         super().__init__(max_num_samples=capacity, **kwargs)
         self.capacity = capacity
         self.ignore_last_batch_on_sample = ignore_last_batch_on_sample

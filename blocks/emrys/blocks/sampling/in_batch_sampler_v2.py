@@ -68,7 +68,7 @@ class InBatchSamplerV2(CandidateSampler):
         is_prob_distribution: bool = False,
         hard_negatives: int | None = None,
         skip_hardest: int = 0,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(max_num_samples=batch_size, **kwargs)
         if hard_negatives is not None and hard_negatives < 1:
