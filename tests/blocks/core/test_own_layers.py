@@ -173,6 +173,15 @@ class TestOtherInputs:
         table = mm.EmbeddingTable(2, column, weights=np.arange(8.0).reshape(4, 2), sequence_combiner=Largest())
         assert table(np.array([[1, 3, 2]])).numpy().tolist() == [[6.0, 7.0]]
 
+    def test_a_required_argument(self):
+        class OnlyInServing(keras.layers.Layer):
+            def call(self, x, training):
+                return x if training else x * 3.0
+
+        block = mm.SequentialBlock(OnlyInServing(), _dense())
+        assert block(X, training=False).numpy().tolist() == [[9.0]]
+        assert block(X, training=True).numpy().tolist() == [[3.0]]
+
     def test_a_layer_that_fails_for_every_type(self):
         class Broken(keras.layers.Layer):
             def call(self, x):
@@ -182,6 +191,30 @@ class TestOtherInputs:
             ConfigError, match=r"broken.*fails for inputs of shape \(1, 2\); got RuntimeError: out of order"
         ):
             mm.SequentialBlock(Broken())(X)
+
+
+class Unregistered(keras.layers.Layer):
+    """Keras does not find it by its name."""
+
+    def call(self, x, **kwargs):
+        return x * 5.0
+
+
+class TestCopies:
+    def test_of_a_block_around_a_layer(self):
+        block = mm.Block.parse_block(Unregistered())
+        copied = block.copy()
+        assert copied.layers[0] is not block.layers[0]
+        assert copied(X).numpy().tolist() == [[5.0, 10.0]]
+        assert block.repeat(1)(X).numpy().tolist() == [[25.0, 50.0]]
+
+    def test_experts(self):
+        tasks = [mm.BinaryOutput("click"), mm.BinaryOutput("like")]
+        experts = mm.CGCBlock(tasks, mm.Block.parse_block(Unregistered()), num_task_experts=1, num_shared_experts=1)
+        # Whatever the gates: each expert gives five times its input.
+        found = experts(X)
+        for task in ("click/binary_output", "like/binary_output"):
+            np.testing.assert_allclose(found[task], [[5.0, 10.0]], rtol=1e-6)
 
 
 class TestOwnBlocks:

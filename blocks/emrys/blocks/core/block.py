@@ -238,7 +238,7 @@ class Block(keras.layers.Layer):
     def copy(self) -> Self:
         """Returns a new block with the same configuration and new weights."""
         # Keras finds a class by its name only if it is registered, which a copy does not need.
-        with keras.saving.custom_object_scope(_own_classes(self)):
+        with keras.saving.custom_object_scope(own_classes(self)):
             return type(self).from_config(self.get_config())
 
     def select_by_name(self, name: str) -> keras.layers.Layer | None:
@@ -450,13 +450,12 @@ def _layers_in(value: Any) -> Iterator[keras.layers.Layer]:
         yield from _layers_in(list(value.values()))
 
 
-def _own_classes(layer: keras.layers.Layer) -> dict[str, type]:
-    """The classes of the user's layers inside a layer, by name."""
-    classes: dict[str, type] = {}
+def own_classes(layer: keras.layers.Layer) -> dict[str, type]:
+    """Returns the classes of a layer and its inner layers that are neither Keras' nor this library's, by name."""
+    own = type(layer).__module__.partition(".")[0] not in ("keras", "emrys")
+    classes: dict[str, type] = {type(layer).__name__: type(layer)} if own else {}
     for inner in _layers_in(list(_public(layer))):
-        if type(inner).__module__.partition(".")[0] not in ("keras", "emrys"):
-            classes[type(inner).__name__] = type(inner)
-        classes.update(_own_classes(inner))
+        classes.update(own_classes(inner))
     return classes
 
 

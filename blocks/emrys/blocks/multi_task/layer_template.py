@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from emrys.blocks.core.block import own_classes
 from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError
 
@@ -20,6 +21,8 @@ class LayerTemplate:
     """
 
     config: Any
+    #: The user's classes in it, by name: Keras finds only registered ones.
+    classes: Mapping[str, type]
 
     @classmethod
     def of(cls, layer: keras.layers.Layer | None, argument: str) -> LayerTemplate:
@@ -30,7 +33,7 @@ class LayerTemplate:
         """
         if not isinstance(layer, keras.layers.Layer):
             raise ConfigError(f"{argument} must be a layer", expected="a layer", got=type(layer).__name__)
-        return cls(_unbuilt(to_config(layer)))
+        return cls(_unbuilt(to_config(layer)), own_classes(layer))
 
     def create(self, name: str | None = None) -> keras.layers.Layer:
         """Creates a layer.
@@ -38,9 +41,9 @@ class LayerTemplate:
         Args:
             name: Its name. Default: the name of the original layer.
         """
-        if name is None:
-            return from_config(self.config)
-        return from_config({**self.config, "config": {**self.config["config"], "name": name}})
+        config = self.config if name is None else {**self.config, "config": {**self.config["config"], "name": name}}
+        with keras.saving.custom_object_scope(self.classes):
+            return from_config(config)
 
 
 def _unbuilt(config: Any) -> Any:
