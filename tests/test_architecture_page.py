@@ -19,7 +19,7 @@ def named_paths(text: str) -> list[str]:
     return [quoted for quoted in re.findall(r"`([^`\n]+)`", prose) if _PATH.fullmatch(quoted)]
 
 
-def test_paths_are_told_from_other_quoted_text():
+def test_paths_are_distinguished_from_other_quoted_text():
     text = (
         "`a/b.py`, `docs/`, `README.md`, `make lint`, `step.py`, `emrys.blocks`, `gs://a/b`\n```console\n`c/d`\n```\n"
     )

@@ -44,7 +44,7 @@ def test_every_case_is_used():
     assert not unused, "\n".join(["golden cases that no test uses:", *unused])
 
 
-def test_what_is_covered_elsewhere_exists():
+def test_tests_elsewhere_exist():
     known = {f"{file}/{case.id}" for file in golden.files() for case in golden.read(file)}
     assert {name for names in BY_HAND.values() for name in names} | LEFT_OUT.keys() <= known
     for test in BY_HAND:
