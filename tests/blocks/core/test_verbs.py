@@ -124,3 +124,13 @@ def test_prepare():
 def test_as_tabular():
     assert _lists(_ones(1).as_tabular("out")(ROW)) == {"out": [[3.0]]}
     assert _lists(_ones(1, "mine").as_tabular()(ROW)) == {"mine": [[3.0]]}
+
+
+def test_a_block_says_whether_it_has_a_schema():
+    block = mm.MLPBlock([2])
+    assert not block.has_schema
+    with pytest.raises(SchemaError, match=f"{block.name} has no schema"):
+        block.check_schema()
+    inputs = mm.InputBlockV2(Schema([mm.create_continuous_column("age")]))
+    assert inputs.has_schema
+    inputs.check_schema()

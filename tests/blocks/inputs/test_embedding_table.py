@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from merlin.io import Dataset
-from merlin.schema import Schema, Tags
+from merlin.schema import ColumnSchema, Schema, Tags
 
 import emrys.blocks as mm
 from emrys.blocks.errors import ConfigError, DataError, SchemaError
@@ -384,3 +384,10 @@ class TestIdsOutOfRange:
     def test_an_empty_batch_has_no_strangers(self):
         graph = tf.function(_table("mean"))
         assert graph(tf.ragged.constant([[], []], dtype="int64", ragged_rank=1)).numpy().tolist() == [[0, 0], [0, 0]]
+
+
+def test_the_table_is_called_by_the_domain_of_its_columns():
+    domain = {"domain": {"min": 0, "max": 5, "name": "user"}}
+    column = ColumnSchema("user_id", dtype="int64", tags=[Tags.CATEGORICAL], properties=domain)
+    assert mm.EmbeddingTable(4, column).table_name == "user"
+    assert mm.EmbeddingTable(4, column, name="people").table_name == "people"

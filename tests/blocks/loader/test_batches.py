@@ -95,6 +95,7 @@ def test_types_follow_the_schema(write: Write) -> None:
         "small": tf.int32, "wide": tf.int64, "f": tf.float32}  # fmt: skip
     # float32 would make 2**24 + 1 even: ids stay integers.
     assert targets["item"].numpy().tolist() == [[2**24 + 1], [7]]
+    assert loader.input_schema == loader.schema
     assert [(column.name, column.dtype.name) for column in loader.output_schema] == [
         ("small", "int32"), ("wide", "int64"), ("f", "float32"), ("item", "int64")]  # fmt: skip
     assert loader.schema["f"].dtype.name == "float64"

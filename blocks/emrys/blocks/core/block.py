@@ -231,6 +231,20 @@ class Block(keras.layers.Layer):
         return self
 
     @property
+    def has_schema(self) -> bool:
+        """Whether the block knows the columns that it reads."""
+        return self.schema is not None
+
+    def check_schema(self) -> None:
+        """Checks that the block knows the columns that it reads.
+
+        Raises:
+            SchemaError: if it does not.
+        """
+        if not self.has_schema:
+            raise SchemaError(f"{self.name} has no schema", fix="Give it schema=, or call set_schema.")
+
+    @property
     def is_tabular(self) -> bool:
         """Whether the block is known to return a dictionary."""
         return False

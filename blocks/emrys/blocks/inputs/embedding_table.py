@@ -153,6 +153,11 @@ class EmbeddingTable(Block):
         self._columns.add(column, self.name)
 
     @property
+    def table_name(self) -> str:
+        """Name of the table: that of the domain of its columns, unless it was given `name`."""
+        return str(self.name)
+
+    @property
     def input_dim(self) -> int:
         """Number of ids; 0 without columns."""
         return self._columns.size

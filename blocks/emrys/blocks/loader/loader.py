@@ -297,6 +297,11 @@ class Loader(keras.utils.PyDataset):
             raise failure from error
 
     @property
+    def input_schema(self) -> Schema:
+        """The schema of the data before transforms: `schema`, under the name that Merlin's loader has for it too."""
+        return self.schema
+
+    @property
     def output_schema(self) -> Schema:
         """The schema of the batches: `schema` with the types of the tensors, after all transforms.
 
