@@ -131,6 +131,7 @@ def test_ids_keep_their_type(dtype):
     assert (found.dtype.name, found.numpy().tolist()) == (dtype, [[9, 3]])
     store = {}
     block.save_own_variables(store)
-    other = mm.TopKIndexBlock(2, np.zeros((3, 2)))
+    other = mm.TopKIndexBlock.from_config(block.get_config())
     other.load_own_variables(store)
+    assert other(np.array([[1.0, 1.0]], "float32")).identifiers.dtype.name == dtype
     assert (other.ids.dtype.name, other.ids.numpy().tolist()) == (dtype, IDS.tolist())

@@ -49,6 +49,8 @@ class IndexBlock(CandidateHolder):
     def __init__(self, values: ArrayLike, ids: ArrayLike | None = None, **kwargs: Unpack[BlockArguments]) -> None:
         super().__init__(**kwargs)
         self.candidates.assign(values, ids)
+        #: Whether results have the type of the ids; those of models saved by version 0.1.0 are int32 where they fit.
+        self.keeps_id_type = True
 
     @property
     def values(self) -> Any:
@@ -160,10 +162,14 @@ class IndexBlock(CandidateHolder):
 
     def get_config(self) -> dict[str, Any]:
         """The sizes of the vectors, which are saved with the weights."""
-        return {**super().get_config(), "sizes": [self.candidates.size, self.candidates.dim]}
+        sizes = [self.candidates.size, self.candidates.dim]
+        return {**super().get_config(), "sizes": sizes, "keeps_id_type": self.keeps_id_type}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Creates the block with zeros; the vectors are loaded with the weights."""
         arguments = dict(config)
-        return cls(values=np.zeros(arguments.pop("sizes"), np.float32), **arguments)
+        keeps_id_type = arguments.pop("keeps_id_type", False)
+        block = cls(values=np.zeros(arguments.pop("sizes"), np.float32), **arguments)
+        block.keeps_id_type = keeps_id_type
+        return block

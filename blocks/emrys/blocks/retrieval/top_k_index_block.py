@@ -72,7 +72,8 @@ class TopKIndexBlock(IndexBlock):
                 got=str(k),
             )
         scores, rows = streamed_top_k(tf.cast(inputs, tf.float32), self.values, k)
-        return TopKPrediction(scores, self.candidates.ids_of(rows, self.candidates.assigned_type))
+        id_type = self.candidates.assigned_type if self.keeps_id_type else None
+        return TopKPrediction(scores, self.candidates.ids_of(rows, id_type))
 
     def call_outputs(self, outputs: Prediction | PredictionOutput, training: bool = False, **kwargs: object) -> Any:
         """Compares the best items with the relevant ones.
