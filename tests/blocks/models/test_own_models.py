@@ -167,10 +167,28 @@ class TestCallsWithTargets:
 
     @pytest.mark.parametrize("mode", [{"training": True}, {"testing": True}])
     @pytest.mark.parametrize("targets", [Y, Y["y"]])
-    def test_the_output_comes_with_its_target(self, mode, targets):
+    def test_the_output_is_a_tensor(self, mode, targets):
         prediction = self._model()(X, targets=targets, **mode)
-        assert isinstance(prediction, mm.Prediction)
-        np.testing.assert_array_equal(prediction.outputs, 2 * X["x"])
+        assert not isinstance(prediction, mm.Prediction)
+        np.testing.assert_array_equal(prediction, 2 * X["x"])
+
+    def test_several_outputs_are_tensors_by_name(self):
+        outputs = mm.ParallelBlock(mm.RegressionOutput("y"), mm.BinaryOutput("z"))
+        model = mm.Model(mm.Filter("x"), mm.ConcatFeatures(), outputs)
+        predictions = model(X, targets={"y": Y["y"], "z": np.ones_like(Y["y"])}, training=True)
+        assert list(predictions) == ["y/regression_output", "z/binary_output"]
+        assert not any(isinstance(each, mm.Prediction) for each in predictions.values())
+
+    def test_weights_come_with_the_output(self):
+        output = mm.BinaryOutput("z", post=mm.ColumnBasedSampleWeight(binary_class_weights=(1.0, 5.0)))
+        model = mm.Model(mm.Filter("x"), mm.ConcatFeatures(), output)
+        prediction = model(X, targets=np.array([[1.0], [0.0], [0.0], [1.0]]), training=True)
+        np.testing.assert_array_equal(np.ravel(prediction.sample_weight), [5, 1, 1, 5])
+
+    def test_a_task_of_the_first_generation_returns_its_target(self):
+        with pytest.warns(DeprecationWarning, match="RegressionOutput"):
+            task = mm.RegressionTask("y")
+        prediction = mm.Model(mm.Filter("x"), mm.ConcatFeatures(), task)(X, targets=Y["y"], training=True)
         np.testing.assert_array_equal(prediction.targets, Y["y"])
 
     @pytest.mark.parametrize("mode", [{"training": True}, {"testing": True}, {}])
@@ -182,7 +200,7 @@ class TestCallsWithTargets:
         model = mm.Model(mm.InputBlockV2(Schema([schema["user_id"]])), mm.CategoricalOutput(schema["item_id"]))
         ids = np.array([[1], [19]])
         for targets in (ids, {"item_id": ids}):
-            prediction = model({"user_id": np.array([[3], [4]])}, targets=targets, training=True)
+            prediction = model.last(np.ones((2, 4), "float32"), targets=targets, training=True)
             assert prediction.targets.dtype == tf.int64
             assert prediction.targets.numpy().tolist() == [[1], [19]]
 

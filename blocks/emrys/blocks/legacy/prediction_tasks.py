@@ -65,6 +65,8 @@ class PredictionTask(ModelOutput):
         with quietly():
             return ParallelPredictionBlock(*outputs)
 
+    returns_prediction = True
+
     def __init__(
         self,
         target_name: str | None = None,

@@ -314,11 +314,12 @@ class Model(keras.Model):
             inputs: Features by name.
             training: Whether it is a training step.
             testing: Whether it is an evaluation step.
-            targets: Targets by name, or the only one; outputs then return a `Prediction`.
+            targets: Targets by name, or the only one.
             context: The same as an object, from `train_step`, `test_step` and `predict_step`.
 
         Returns:
-            The output, or a dictionary by output name.
+            The output, or a dictionary by output name. With targets, an output that changes or weighs them returns a
+            `Prediction`; in a step, all outputs do.
         """
         context = StepContext() if context is None else context
         features = self.prepared(inputs)
@@ -346,7 +347,9 @@ class Model(keras.Model):
                         arguments["targets"] = outputs.targets
                 outputs = outputs.outputs
         outputs = call_layer(last, outputs, **arguments)
-        return outputs if weights is None else self._weighted(outputs, weights)
+        if weights is not None:
+            return self._weighted(outputs, weights)
+        return outputs if targets is None else self._without_given_targets(outputs)
 
     def compile(
         self,
@@ -856,6 +859,15 @@ class Model(keras.Model):
             ConfigError: if the file holds a model of another class.
         """
         return load_model(cls, path)
+
+    def _without_given_targets(self, outputs: Any) -> Any:
+        """The outputs that only repeat the targets of the caller, as tensors."""
+        if isinstance(outputs, Mapping):
+            return {name: self._without_given_targets(output) for name, output in outputs.items()}
+        if not isinstance(outputs, Prediction) or any(each is not None for each in outputs[2:]):
+            return outputs
+        repeats = not any(output.returns_prediction for output in self.model_outputs)
+        return outputs.outputs if repeats else outputs
 
     def _weighted(self, outputs: Any, weights: Any) -> Any:
         """The outputs with the sample weights of a layer before them."""

@@ -120,6 +120,8 @@ class ContrastiveOutput(ModelOutput):
 
     targets_are_ids = True
 
+    returns_prediction = True
+
     def __init__(
         self,
         to_call: Schema | ColumnSchema | EmbeddingTable | keras.layers.Layer,

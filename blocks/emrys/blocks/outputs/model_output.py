@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias, Unpack
+from typing import Any, ClassVar, TypeAlias, Unpack
 
 import keras
 import tensorflow as tf
@@ -55,6 +55,9 @@ class ModelOutput(Block):
 
     #: Separator of the output's and the metric's name, in models with several outputs.
     metric_separator = "/"
+
+    #: Whether a call with targets returns them too, as a `Prediction`, also when a model passes them on unchanged.
+    returns_prediction: ClassVar[bool] = False
 
     def __init__(
         self,
