@@ -72,14 +72,20 @@ def test_scalars_and_lists_as_loaders_may_give_them():
 
 
 @pytest.mark.slow
-def test_before_a_model():
-    body = mm.Embeddings(SCHEMA.select_by_name(["user", "item"]), dim=8, aggregation="concat")
-    model = mm.Model(body, mm.MLPBlock([16]), mm.BinaryOutput("click"), pre=mm.InBatchNegatives(SCHEMA, 3, seed=1))
+@pytest.mark.parametrize("place", ["pre", "first block", "fit(pre=)", "batches"])
+def test_before_a_model(place):
+    keras.utils.set_random_seed(0)
+    negatives = mm.InBatchNegatives(SCHEMA, 3, seed=1)
+    blocks = [mm.Embeddings(SCHEMA.select_by_name(["user", "item"]), dim=8, aggregation="concat"), mm.MLPBlock([16])]
+    blocks = [negatives, *blocks] if place == "first block" else blocks
+    model = mm.Model(*blocks, mm.BinaryOutput("click"), pre=negatives if place == "pre" else None)
     model.compile(keras.optimizers.Adam(0.05))
     users = np.random.default_rng(0).integers(0, 21, (200, 1))
     data = ({"user": users, "item": (users + 1) % 21}, {"click": np.ones((200, 1), "float32")})
     data = tf.data.Dataset.from_tensor_slices(data).batch(50)
-    model.fit(data, epochs=12, verbose=0)
+    if place == "batches":
+        data = data.map(negatives)
+    model.fit(data, epochs=12, verbose=0, **({"pre": negatives} if place == "fit(pre=)" else {}))
     # a model that says 1 to everything would do without negatives; this one tells pairs apart
     right, wrong = ({"user": users[:20], "item": (users[:20] + step) % 21} for step in (1, 7))
     assert model.predict(right, verbose=0).mean() > 0.6 > 0.3 > model.predict(wrong, verbose=0).mean()
