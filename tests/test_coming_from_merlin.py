@@ -106,7 +106,7 @@ def loading(tmp_path):
 def keras_2_s_arguments(tmp_path):
     model = _trained(optimizer="sgd")
     for argument in ("workers", "use_multiprocessing", "max_queue_size"):
-        with pytest.raises(TypeError, match=argument):
+        with pytest.raises(ConfigError, match=f"{argument}.*{PAGE}"):
             model.fit(_data(), batch_size=2, verbose=0, **{argument: 1})
     with pytest.raises(TypeError, match="save_traces"):
         model.save(tmp_path / "model", save_traces=False)

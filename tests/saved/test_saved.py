@@ -33,8 +33,12 @@ WITHOUT_FILE = {
     **dict.fromkeys(["LazyOptimizer", "PairwiseLoss", "RankingMetric"], "abstract"),
     "Block": "the base of classes that users write; a file holds those",
     "FIFOQueue": "a CrossBatchSampler makes its own, and is in a file",
+    "ExtractMaskFromTargets": "new in 0.2.0",
     "TensorInitializer": "a saved table holds the values as weights; there is a file of such a table",
 }
+
+#: Models that 0.1.0 trained otherwise, and why.
+TRAINED_OTHERWISE = {"optimizer_Adam": "a row that a batch looks up twice counted as two rows for Keras' optimizers"}
 
 #: Models, workflows and artifacts that must be here; without this number, a folder that lost its files would pass.
 COUNTS = {"models": 227, "artifacts": 11}
@@ -100,7 +104,7 @@ def test_model(name):
         values = model.evaluate(batches(arrays), verbose=0, return_dict=True)
         # Sums over a batch may be added up in another order.
         _assert_close({f"evaluated|{metric}": np.array(value) for metric, value in values.items()}, evaluated, 1e-4)
-    if further := select(arrays, "further"):
+    if (further := select(arrays, "further")) and name not in TRAINED_OTHERWISE:
         # One more step of training: the state of the optimizer has come back, and the gradients are the same.
         model.fit(batches(arrays), verbose=0)
         _assert_close(flatten(model(inputs), "further"), further, 1e-4)

@@ -121,7 +121,7 @@ def test_an_unknown_variable():
         mm.ModelContext(name="shared")["x"]
 
 
-def test_what_is_no_context():
+def test_an_invalid_context():
     with pytest.raises(ConfigError, match="MLPBlock: context; expected a ModelContext, got 'shared'"):
         mm.MLPBlock([2], context="shared")
 

@@ -82,7 +82,7 @@ def test_an_unknown_aggregation():
         mm.ParallelBlock({"x": mm.NoOp()}, aggregation="concatt")
 
 
-def test_what_is_no_aggregation():
+def test_an_invalid_aggregation():
     with pytest.raises(ConfigError, match="aggregation; expected None, a name or a layer, got 3"):
         mm.ParallelBlock({"x": mm.NoOp()}, aggregation=3)
 
@@ -94,7 +94,7 @@ def test_a_name_that_needs_arguments():
     assert isinstance(mm.Block.parse(mm.PrepareListFeatures(Schema([]))), mm.PrepareListFeatures)
 
 
-def test_what_is_no_layer():
+def test_an_invalid_layer():
     with pytest.raises(ConfigError, match=r"Block\.parse: block; expected a layer or the name of a block, got 3"):
         mm.Block.parse(3)
     with pytest.raises(ConfigError, match=r"Block\.parse: block; expected a layer or the name of a block, got none"):

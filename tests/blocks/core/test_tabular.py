@@ -46,7 +46,7 @@ class TestTabularBlock:
         with pytest.raises(SchemaError, match=r"TabularBlock finds no column tagged .*SEQUENCE.*; got user, item, age"):
             mm.TabularBlock.from_schema(SCHEMA, tags=Tags.SEQUENCE, allow_none=False)
 
-    def test_what_is_before_and_after_can_be_set(self):
+    def test_pre_and_post_can_be_set(self):
         block = mm.TabularBlock()
         assert block.is_tabular
         block.set_pre(mm.Filter("price"))
@@ -123,7 +123,7 @@ class TestParallelBlock:
 
 
 class TestSequentialBlock:
-    def test_what_it_begins_with(self):
+    def test_initial_state(self):
         inputs = mm.InputBlockV2(SCHEMA)
         chain = inputs.connect(mm.Dense(2))
         assert chain.connect(mm.Dense(1)).inputs is inputs

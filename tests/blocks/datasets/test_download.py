@@ -96,7 +96,7 @@ def test_a_broken_connection_is_taken_up_where_it_broke(server, tmp_path):
     assert server.ranges == [None, "bytes=400000-", "bytes=700000-"]
 
 
-def test_what_an_earlier_call_left_is_taken_up(server, tmp_path):
+def test_an_earlier_download_is_reused(server, tmp_path):
     server.cuts = [400_000]
     with pytest.raises(EmrysError) as error:
         download(server.url, tmp_path / "a.zip", verify=accept, attempts=1)
@@ -153,7 +153,7 @@ def test_a_busy_server_is_asked_again(server, tmp_path):
     assert len(server.ranges) == 3
 
 
-def test_what_is_not_there_is_asked_for_once(server, tmp_path):
+def test_a_missing_object_is_requested_once(server, tmp_path):
     server.statuses = [404]
     with pytest.raises(EmrysError, match=r"the download failed \(HTTP Error 404: Not Found\)"):
         download(server.url, tmp_path / "a.zip", verify=accept)

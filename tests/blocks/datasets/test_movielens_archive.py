@@ -35,7 +35,7 @@ def test_a_file_that_is_no_archive(tmp_path):
         MovieLensArchive("a.zip", "0" * 32, {"ml/u.data": "0" * 32}).verify(tmp_path / "a.zip")
 
 
-def test_what_the_server_has_must_be_the_published_archive(tmp_path):
+def test_a_download_must_be_the_published_archive(tmp_path):
     (tmp_path / "server").mkdir()
     write_zip(tmp_path / "server" / "ml-1m.zip", HUNDRED_K)
     with pytest.raises(EmrysError, match="differs; expected MD5 c4d9eecfca2ab87c1945afe126590906, got") as error:

@@ -67,7 +67,7 @@ def test_features_tell_of_the_rating(drawn):
     assert max(deviations) > 6
 
 
-def test_what_users_watched_tells_what_they_watch_next(drawn):
+def test_histories_predict_the_next_item(drawn):
     """One half of a user's movies has more of the genres of the other half, beyond what all users watch."""
     user, genres = column(drawn, "userId"), drawn.table["genres"].to_pylist()
     half = np.random.default_rng(0).integers(2, size=len(user))
@@ -113,7 +113,7 @@ def test_some_features_are_missing(drawn):
     assert lengths == {0, 1, 2, 3, 4}
 
 
-def test_what_is_known_of_a_user_or_movie_is_the_same_in_all_its_rows(drawn):
+def test_features_of_a_user_or_movie_are_equal_in_all_its_rows(drawn):
     frame = drawn.table.to_pandas()
     frame["genres"] = frame["genres"].map(tuple)
     assert (frame.groupby("userId")[["gender", "age", "occupation", "zipcode"]].nunique(dropna=False) == 1).all(None)

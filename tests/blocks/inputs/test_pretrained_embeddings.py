@@ -40,7 +40,7 @@ def test_lists_stay_lists():
     assert outputs["images"].to_list() == [[[3, 4], [1, 0]], []]
 
 
-def test_what_comes_last_is_normalised():
+def test_the_last_output_is_normalised():
     # the mean (2, 2) has the length 2.83, so that the normalised one is (0.71, 0.71)
     outputs = mm.PretrainedEmbeddings(SCHEMA, normalizer="l2-norm")(BATCH)
     assert _values(outputs) == {

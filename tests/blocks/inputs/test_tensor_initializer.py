@@ -127,7 +127,7 @@ def test_from_dataset_of_what_cannot_be_weights():
 
 
 @pytest.mark.parametrize("weights", [[["a"]], None, [1 + 2j], [[1.0], [1.0, 2.0]]])
-def test_what_are_no_weights(weights):
+def test_invalid_weights(weights):
     with pytest.raises(ConfigError, match=r"^these are no weights; expected numbers in rows of one length, got "):
         TensorInitializer(weights)
 

@@ -48,7 +48,7 @@ def test_a_folder_a_file_a_list_and_a_pattern(bucket: storage.Bucket) -> None:
     assert sorted(ids(Loader(FOLDER, 4))) == everything
 
 
-def test_what_is_not_there_is_named(bucket: storage.Bucket) -> None:
+def test_missing_columns_are_named(bucket: storage.Bucket) -> None:
     with pytest.raises(DataError, match=f"{FOLDER}/no.parquet: the path does not exist; expected a Parquet file"):
         Loader(f"{FOLDER}/no.parquet", 4)
     with pytest.raises(DataError, match=f"gs://{BUCKET}/empty: the folder has no Parquet file"):

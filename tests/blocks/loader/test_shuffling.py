@@ -78,7 +78,7 @@ def test_a_bad_seed_is_named(numbered: Path, seed: object) -> None:
         ids(loader)
 
 
-def test_what_seed_fn_raises_comes_through(numbered: Path) -> None:
+def test_errors_of_seed_fn_propagate(numbered: Path) -> None:
     def fails() -> int:
         raise KeyError("no seed today")
 

@@ -88,7 +88,7 @@ def test_a_data_set_in_memory() -> None:
     assert sorted(ids(Loader(dataset, 8))) == list(range(20))
 
 
-def test_what_is_not_there(tmp_path: Path) -> None:
+def test_missing_names(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=f"{tmp_path}/no.parquet: the path does not exist; expected a Parquet file"):
         Loader(tmp_path / "no.parquet", 4)
     with pytest.raises(DataError, match=f"{tmp_path}: the folder has no Parquet file"):

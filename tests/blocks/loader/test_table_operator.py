@@ -98,7 +98,7 @@ def test_an_operator_of_ones_own(rows: Path) -> None:
         assert features["length"].dtype == tf.float32
 
 
-def test_what_an_operator_does_wrong_is_named(rows: Path) -> None:
+def test_a_faulty_operator_is_named(rows: Path) -> None:
     class Nothing(BaseOperator):  # type: ignore[misc]
         def transform(self, col_selector: Any, transformable: Any) -> Any:
             return [1]

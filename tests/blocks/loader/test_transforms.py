@@ -151,7 +151,7 @@ def test_a_sample_goes_through_the_transforms(write: Write) -> None:
     assert sample_batch(loader, include_targets=False, prepare_features=False)["ids"].to_list() == [[1, 2], [3]]
 
 
-def test_what_is_no_transform_is_named(numbered: Path) -> None:
+def test_an_invalid_transform_is_named(numbered: Path) -> None:
     with pytest.raises(ConfigError, match="Loader: transform; expected layers or functions, got int"):
         Loader(numbered, 4, transform=3)
     with pytest.raises(ConfigError, match="Loader: map; expected layers or functions, got str"):

@@ -61,7 +61,7 @@ def test_it_holds_without_compiling_again(model):
     assert all(_moved(others, table))
 
 
-def test_what_is_frozen_before_there_are_weights():
+def test_freezing_before_weights_exist():
     model = dlrm()
     model.freeze_blocks("top")
     top, table = _parts(model)

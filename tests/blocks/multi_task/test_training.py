@@ -103,7 +103,7 @@ def test_golden_names_and_sizes(case):
     assert sizes == case.outputs["trainable_weight_shapes"]
 
 
-def test_a_task_is_judged_on_its_sample_space_alone():
+def test_a_task_is_scored_on_its_sample_space_alone():
     def outputs():
         space = mm.ColumnBasedSampleWeight(weight_column_name="click")
         return mm.OutputBlock(small_schema(), model_outputs=[mm.RegressionOutput("rating", post=space)])

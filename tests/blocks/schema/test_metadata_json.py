@@ -75,7 +75,7 @@ def test_other_readers_of_the_layout_read_it_too():
     assert TensorflowMetadata.from_json(text).to_merlin_schema()["uint16"].dtype.name == "int16"
 
 
-def test_what_other_writers_of_the_layout_wrote_is_read():
+def test_files_of_other_writers_are_read():
     schema = Schema([column for column in COLUMNS if column.name in ("fixed", "ragged", "large", "tags", "float64")])
     assert tensorflow_metadata_json_to_schema(TensorflowMetadata.from_merlin_schema(schema).to_json()) == schema
     bare = '{"feature": [{"name": "a", "type": "INT"}, {"name": "b", "type": "FLOAT", "valueCount": {"max": "4"}}]}'
@@ -156,7 +156,7 @@ def test_properties_that_json_cannot_hold(value, reason):
         schema_to_tensorflow_metadata_json(Schema([ColumnSchema("c", properties={"p": value})]))
 
 
-def test_what_is_no_schema(tmp_path):
+def test_an_invalid_schema(tmp_path):
     missing = tmp_path / "none.json"
     with pytest.raises(SchemaError) as error:
         tensorflow_metadata_json_to_schema(missing)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from merlin.schema import Schema, Tags
 
 import emrys.blocks as mm
-from emrys.blocks.errors import ConfigError, DataError
+from emrys.blocks.errors import ConfigError
 from emrys.blocks.sequences.masked_positions import masked_positions
 from emrys.blocks.transformer.transformer_layer import TransformerLayer
 

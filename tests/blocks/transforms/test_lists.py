@@ -27,7 +27,7 @@ def test_list_to_dense(inputs):
     assert mm.ListToDense(max_seq_length=1)(inputs)["genres"].numpy().tolist() == [[3], [7]]
 
 
-def test_what_is_no_list_stays():
+def test_scalars_stay():
     for layer in (mm.ListToDense(max_seq_length=4), mm.ListToRagged(), mm.ListToSparse()):
         assert layer(PAIR)["user"].numpy().tolist() == [[1], [2]]
 

@@ -97,7 +97,7 @@ def test_a_dataset_passes(parquet):
     assert validate_dataset(dataset, 10, 0.1, None, None) is dataset
 
 
-def test_what_is_read(parquet):
+def test_read_columns(parquet):
     for paths in (
         parquet,
         str(parquet),
@@ -135,7 +135,7 @@ def test_a_size_of_parts_among_the_arguments_wins(parquet):
     assert _rows_of_parts(dataset) == [60, 40]
 
 
-def test_what_cannot_be_read(parquet):
+def test_unreadable_files(parquet):
     with pytest.raises(DataError) as error:
         validate_dataset(parquet / "none.parquet", 10, 0.1, None, None)
     assert str(error.value) == f"{parquet / 'none.parquet'}: the file is missing"

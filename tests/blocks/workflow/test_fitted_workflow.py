@@ -139,7 +139,7 @@ def test_a_table_gives_the_same(workflow: FittedWorkflow) -> None:
         assert out[name].to_pylist() == single[name][:, 0].tolist()
 
 
-def test_what_it_says_of_its_columns(workflow: FittedWorkflow) -> None:
+def test_schema_of_the_columns(workflow: FittedWorkflow) -> None:
     assert workflow.raw_columns == (
         RawColumn("user", "int64"),
         RawColumn("city", "string"),
@@ -244,7 +244,7 @@ def first_step(folder: Path, **changes: object) -> None:
     edit(folder, ops=[{**ops[0], **changes}, *ops[1:]])
 
 
-def test_what_is_read_is_checked(workflow: FittedWorkflow, tmp_path: Path) -> None:
+def test_loaded_files_are_checked(workflow: FittedWorkflow, tmp_path: Path) -> None:
     folder = tmp_path / "w"
     table = folder / "000-categorify.parquet"
 

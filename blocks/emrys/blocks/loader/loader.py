@@ -15,7 +15,7 @@ import pyarrow as pa
 import tensorflow as tf
 from merlin.schema import ColumnSchema, Schema
 
-from emrys.blocks.errors import ConfigError, DataError
+from emrys.blocks.errors import MIGRATION_PAGE, ConfigError, DataError
 from emrys.blocks.loader.batches import (
     Batch,
     ColumnSelection,
@@ -377,7 +377,10 @@ def _transforms(loader_kwargs: Mapping[str, Any]) -> list[Transform]:
     """
     unknown = sorted(set(loader_kwargs) - {"transform", "transforms"})
     if unknown:
-        raise ConfigError(f"Loader has no argument {', '.join(map(repr, unknown))}")
+        raise ConfigError(
+            f"Loader has no argument {', '.join(map(repr, unknown))}",
+            fix=f"Leave out what belonged to Keras 2: see {MIGRATION_PAGE}.",
+        )
     return [each for name in ("transforms", "transform") for each in as_transforms(name, loader_kwargs.get(name))]
 
 

@@ -61,7 +61,7 @@ class TestWeights:
 
 
 class TestSplit:
-    def test_the_last_rows_are_judged_by(self):
+    def test_evaluation_uses_the_last_rows(self):
         found = _identity().fit(X, Y, validation_split=0.25, verbose=0).history
         assert found["loss"] == [pytest.approx((1 + 1 + 4) / 3)]
         assert found["val_loss"] == [pytest.approx(16.0)]
@@ -186,7 +186,7 @@ class TestFromBlock:
             mm.Model.from_block(mm.MLPBlock([4]), FEATURES)
 
 
-def test_what_training_would_see():
+def test_features_of_training():
     model = dlrm()
     features, targets = small_batch()
     found = model.call_train_test(features, targets, sample_weight=np.full((6, 1), 2.0, "float32"), testing=True)
