@@ -30,7 +30,6 @@ from emrys.blocks.core.traversal import get_sub_blocks
 from emrys.blocks.inputs.average_embeddings_by_weight_feature import AverageEmbeddingsByWeightFeature
 from emrys.blocks.inputs.continuous import Continuous
 from emrys.blocks.inputs.continuous_embedding import ContinuousEmbedding
-from emrys.blocks.inputs.continuous_features import ContinuousFeatures
 from emrys.blocks.inputs.continuous_powers import ContinuousPowers
 from emrys.blocks.inputs.continuous_projection import ContinuousProjection
 from emrys.blocks.inputs.embedding_features import EmbeddingFeatures
@@ -38,14 +37,12 @@ from emrys.blocks.inputs.embedding_options import EmbeddingOptions
 from emrys.blocks.inputs.embedding_table import EmbeddingTable
 from emrys.blocks.inputs.embeddings import Embeddings
 from emrys.blocks.inputs.feature_config import FeatureConfig
-from emrys.blocks.inputs.input_block import InputBlock
 from emrys.blocks.inputs.input_block_v2 import InputBlockV2
 from emrys.blocks.inputs.prepare_features import PrepareFeatures
 from emrys.blocks.inputs.prepare_list_features import PrepareListFeatures
 from emrys.blocks.inputs.pretrained_embeddings import PretrainedEmbeddings
 from emrys.blocks.inputs.pretrained_vectors import PretrainedVectors
 from emrys.blocks.inputs.replace_masked_embeddings import ReplaceMaskedEmbeddings
-from emrys.blocks.inputs.sequence_embedding_features import SequenceEmbeddingFeatures
 from emrys.blocks.inputs.table_config import TableConfig, deserialize_table_config, serialize_table_config
 from emrys.blocks.inputs.tensor_initializer import TensorInitializer
 from emrys.blocks.interactions.cross_block import CrossBlock
@@ -53,8 +50,10 @@ from emrys.blocks.interactions.dot_product import DotProductInteraction, DotProd
 from emrys.blocks.interactions.fm_block import FactorSum, FMBlock, FMPairwiseInteraction
 from emrys.blocks.interactions.wide_features import WideFeatures
 from emrys.blocks.interactions.wide_logit import WideLogit
+from emrys.blocks.legacy.continuous_features import ContinuousFeatures
 from emrys.blocks.legacy.dual_encoder_block import DualEncoderBlock
 from emrys.blocks.legacy.in_batch_sampler import InBatchSampler
+from emrys.blocks.legacy.input_block import InputBlock
 from emrys.blocks.legacy.item_retrieval_scorer import ItemRetrievalScorer
 from emrys.blocks.legacy.item_retrieval_task import ItemRetrievalTask
 from emrys.blocks.legacy.item_sampler import EmbeddingWithMetadata, ItemSampler
@@ -71,6 +70,8 @@ from emrys.blocks.legacy.prediction_tasks import (
 from emrys.blocks.legacy.query_item_ids_embeddings_block import QueryItemIdsEmbeddingsBlock
 from emrys.blocks.legacy.retrieval_model import RetrievalModel
 from emrys.blocks.legacy.retrieval_models import MatrixFactorizationModel, TwoTowerModel, YoutubeDNNRetrievalModel
+from emrys.blocks.legacy.sequence_embedding_features import SequenceEmbeddingFeatures
+from emrys.blocks.legacy.top_k_index_block import TopKIndexBlock
 from emrys.blocks.legacy.two_tower_block import TwoTowerBlock
 from emrys.blocks.loader import EmbeddingOperator, Loader, sample_batch
 from emrys.blocks.losses import (
@@ -148,7 +149,6 @@ from emrys.blocks.retrieval.brute_force import BruteForce
 from emrys.blocks.retrieval.hold_out_items import HoldOutItems
 from emrys.blocks.retrieval.index_block import IndexBlock
 from emrys.blocks.retrieval.seen_items import SeenItems
-from emrys.blocks.retrieval.top_k_index_block import TopKIndexBlock
 from emrys.blocks.retrieval.top_k_layer import TopKLayer, TopKPrediction
 from emrys.blocks.retrieval.top_k_output import TopKOutput
 from emrys.blocks.retrieval.unique_rows import unique_by_tag, unique_rows_by_features

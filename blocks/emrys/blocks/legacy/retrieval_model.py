@@ -17,6 +17,7 @@ from emrys.blocks.core.serializing import from_config, to_config
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
 from emrys.blocks.legacy.dual_encoder_block import DualEncoderBlock
+from emrys.blocks.legacy.top_k_index_block import TopKIndexBlock
 from emrys.blocks.models.compiled_metrics import MetricsArgument
 from emrys.blocks.models.embedding_encoder import OneColumn
 from emrys.blocks.models.encoder import Encoder
@@ -25,7 +26,6 @@ from emrys.blocks.models.model import Model
 from emrys.blocks.models.top_k_encoder import TopKEncoder
 from emrys.blocks.outputs.contrastive_output import ContrastiveOutput
 from emrys.blocks.retrieval.encoding import encode_frame
-from emrys.blocks.retrieval.top_k_index_block import TopKIndexBlock
 from emrys.blocks.retrieval.unique_rows import unique_by_tag
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from emrys.blocks.core.block import BlockArguments
 from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.embedding_options import EmbeddingOptions
-from emrys.blocks.inputs.input_block import InputBlock
 from emrys.blocks.legacy.deprecation import quietly, warn_deprecated
 from emrys.blocks.legacy.dual_encoder_block import DualEncoderBlock
+from emrys.blocks.legacy.input_block import InputBlock
 from emrys.blocks.models.encoder import Encoder
 from emrys.blocks.models.retrieval_model import check_tower_sizes
 from emrys.blocks.schema.functions import select_targets

@@ -12,12 +12,12 @@ from merlin.schema import Schema, Tags
 from emrys.blocks.core.block import Block
 from emrys.blocks.core.parallel import ParallelBlock
 from emrys.blocks.errors import SchemaError
-from emrys.blocks.inputs.continuous_features import ContinuousFeatures
 from emrys.blocks.inputs.continuous_projection import ContinuousProjection
 from emrys.blocks.inputs.embedding_features import EmbeddingFeatures
 from emrys.blocks.inputs.embedding_options import EmbeddingOptions
 from emrys.blocks.inputs.input_block_v2 import InputBlockV2
-from emrys.blocks.inputs.sequence_embedding_features import SequenceEmbeddingFeatures
+from emrys.blocks.legacy.continuous_features import ContinuousFeatures
+from emrys.blocks.legacy.sequence_embedding_features import SequenceEmbeddingFeatures
 from emrys.blocks.schema.functions import select_targets
 from emrys.blocks.transforms.sequence_aggregator import SequenceAggregator
 
