@@ -184,6 +184,10 @@ class ContrastiveOutput(ModelOutput):
         """The samplers."""
         return self._sampler_list.samplers
 
+    def children(self) -> list[Any]:
+        """The inner layers, the samplers among them."""
+        return [*(value for name, value in vars(self).items() if not name.startswith("_")), self.negative_samplers]
+
     def set_negative_samplers(self, negative_samplers: Samplers) -> None:
         """Replaces the samplers. A model that was trained with others must be compiled again.
 
