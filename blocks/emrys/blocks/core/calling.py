@@ -1,4 +1,4 @@
-"""Calls of layers with the keyword arguments that they accept, and the shapes that result."""
+"""Calls of layers: the per-step context, the keyword arguments that a layer accepts, and the resulting shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversion of Arrow tables to requests, and of results to Arrow tables."""
+"""Arrow tables: types and cleaning of raw columns, conversion to requests, and of results to tables."""
 
 from __future__ import annotations
 
