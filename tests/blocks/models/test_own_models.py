@@ -24,7 +24,7 @@ def _data():
 
 @keras.saving.register_keras_serializable("tests")
 class OwnCall(mm.BaseModel):
-    """A model whose `call` ignores what it is told."""
+    """A model whose `call` ignores the mode and the targets."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
