@@ -6,11 +6,11 @@ import random
 import pytest
 import yaml
 
+from emrys.components.recipe.yaml_reader import read_yaml
 from emrys.pipelines.config.arguments import checked_arguments, read_arguments
 from emrys.pipelines.config.config_file import read_config
 from emrys.pipelines.config.ranking_config import RankingConfig
 from emrys.pipelines.config.retrieval_config import RetrievalConfig
-from emrys.pipelines.config.yaml_reader import read_yaml
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,9 @@ def test_numbers_in_mappings_of_any_kind():
     checked = checked_arguments("ranking", RankingConfig, arguments)
     assert checked["column_limits"] == {"year": {"max_nulls": 0.01}}
     assert checked["schema_overrides"] == {"year": {"maximum": 2000.0}}
+
+
+def test_a_key_twice_is_refused():
+    with pytest.raises(yaml.YAMLError, match="'b' stands twice"):
+        read_yaml("a: {b: 1, b: 2}")
+    assert read_yaml("base: &base {b: 1}\nown: {<<: *base, b: 2}")["own"] == {"b": 2}

@@ -14,9 +14,9 @@ import pydantic
 import yaml
 
 from emrys.blocks.errors import ConfigError
+from emrys.components.recipe.yaml_reader import read_yaml
 from emrys.pipelines.config.arguments import with_present_names
 from emrys.pipelines.config.config import PipelineConfig
-from emrys.pipelines.config.yaml_reader import read_yaml
 
 Config = TypeVar("Config", bound=PipelineConfig)
 
