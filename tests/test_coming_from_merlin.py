@@ -240,6 +240,7 @@ def test_the_page_and_its_checks_name_the_same_rows():
 
 
 @pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.slow
 def test_row(name, tmp_path):
     CHECKS[name](tmp_path)
 

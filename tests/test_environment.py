@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FIND_PYTHON = ROOT / "tools" / "find-python"
 
 
+@pytest.mark.slow
 def test_packages_fit_each_other_but_for_what_the_documentation_explains():
     done = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False)
     assert done.stdout.strip()

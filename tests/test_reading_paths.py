@@ -134,6 +134,7 @@ def test_few_files_run(executed, question):
 
 
 @pytest.mark.parametrize("question", LIMITS)
+@pytest.mark.slow
 def test_the_page_answers_with_files_that_run(executed, question):
     files = reading_lists()[question]
     assert 0 < len(files) <= 8

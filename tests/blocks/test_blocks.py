@@ -271,6 +271,7 @@ ELSEWHERE = {
 }
 
 
+@pytest.mark.slow
 def test_every_public_layer_has_a_case():
     public = {
         name: value

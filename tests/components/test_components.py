@@ -138,6 +138,7 @@ def test_the_event_of_an_error_carries_the_exit_status(error, status, text, caps
     assert event == {"step": "train", "event": "error", "text": text, "exit_status": status}
 
 
+@pytest.mark.slow
 def test_no_component_module_reaches_for_tensorflow():
     code = f"import sys\nfor name in {[one.python_func.__module__ for one in ALL]}: __import__(name)\n"
     code += "print('tensorflow' in sys.modules)"

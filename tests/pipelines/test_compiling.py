@@ -56,6 +56,7 @@ def all_tasks(spec):
     return [task for tasks in branches(spec).values() for task in tasks.values()]
 
 
+@pytest.mark.slow
 def test_the_golden_file_is_what_is_compiled_today(name, tmp_path):
     regenerate.write(name, tmp_path / f"{name}.yaml")
     assert (tmp_path / f"{name}.yaml").read_text() == regenerate.golden(name).read_text(), (

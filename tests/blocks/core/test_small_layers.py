@@ -76,6 +76,7 @@ def test_cond_passes_the_input_on():
     assert layer(ROW, training=False).numpy().tolist() == [[1.0, 2.0]]
 
 
+@pytest.mark.slow
 def test_cond_passes_the_check(tmp_path):
     inputs = tf.constant(np.random.default_rng(1).random((4, 3)), "float32")
     check_block(lambda: mm.Cond(Positive(), mm.Dense(2), mm.MLPBlock([2])), inputs, tmp_path)

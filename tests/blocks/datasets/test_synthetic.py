@@ -23,6 +23,7 @@ def _schema():
     )
 
 
+@pytest.mark.slow
 def test_rows_fit_the_schema():
     data = synthetic(_schema(), 2_000, seed=5)
     rows = data.to_ddf().compute()

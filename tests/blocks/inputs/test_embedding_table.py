@@ -100,6 +100,7 @@ def test_l2_of_lists_is_that_of_what_they_become():
 
 
 @pytest.mark.parametrize("case", golden.cases("conventions", "EmbeddingTable", where=lambda case: not case.raises))
+@pytest.mark.slow
 def test_golden(case):
     if case.args.get("columns") == ["a", "b"]:
         columns = [mm.create_categorical_column(name, 5, domain_name="d") for name in ("a", "b")]

@@ -113,6 +113,7 @@ class TestPlainKerasModels:
         return keras.Model(inputs, outputs(dense))
 
     @pytest.mark.parametrize("kind", ["subclass", "functional", "dictionary"])
+    @pytest.mark.slow
     def test_they_see_each_row_once_an_epoch(self, kind):
         outputs = {"functional": lambda dense: dense, "dictionary": lambda dense: {"y": dense}}
         model = Linear() if kind == "subclass" else self._functional(outputs[kind])
@@ -178,6 +179,7 @@ class TestLoaderArguments:
         with pytest.raises(ConfigError, match="Loader has no argument 'drop_first'"):
             self._model().fit(_dataset(), batch_size=4, drop_first=True)
 
+    @pytest.mark.slow
     def test_a_generator_of_batches(self):
         def generate():
             for batch in _loader():

@@ -65,6 +65,7 @@ def _parts(tensor: Any) -> Any:
     return [tensor.flat_values, tensor.row_splits] if isinstance(tensor, tf.RaggedTensor) else [tensor]
 
 
+@pytest.mark.slow
 def test_a_model_is_trained_with_it(rows: Path) -> None:
     loader = Loader(rows, 3, schema=SCHEMA.excluding_by_name(["seen"]),
                     transforms=[EmbeddingOperator(VECTORS.astype("float32"), "item", "image")])  # fmt: skip

@@ -56,6 +56,7 @@ def test_a_function_changes_the_features(numbered: Path, arguments: dict[str, An
     assert not Loader(numbered, 4).has_transforms
 
 
+@pytest.mark.slow
 def test_map_adds_to_what_is_there_in_order(numbered: Path) -> None:
     loader = Loader(numbered, 4, shuffle=False, transform=doubled)
     before = loader.to_tf_dataset()

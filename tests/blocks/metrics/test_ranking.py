@@ -330,6 +330,7 @@ def test_in_compile(compiled_model):
         assert found[name] == pytest.approx(expected, rel=1e-5), name
 
 
+@pytest.mark.slow
 def test_saved_with_a_model(compiled_model, tmp_path):
     features, labels = data()
     before = compiled_model.evaluate(features, labels, verbose=0, return_dict=True)

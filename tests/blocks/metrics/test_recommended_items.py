@@ -22,6 +22,7 @@ def updated(metric, *args):
 
 
 @pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
+@pytest.mark.slow
 def test_compiled(jit):
     metrics = [NoveltyAt(FREQUENCIES, k=2), PopularityBiasAt(FREQUENCIES, k=2), ItemCoverageAt(4, k=2)]
 

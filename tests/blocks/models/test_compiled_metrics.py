@@ -158,6 +158,7 @@ class TestNames:
         absolute = float(np.abs(ONE_HOT - LOGITS).mean())
         assert _evaluate(ONE_HOT, loss="mae", metrics=[])["loss"] == pytest.approx(absolute, rel=1e-6)
 
+    @pytest.mark.slow
     def test_a_saved_model_knows_them(self, tmp_path):
         model = mm.Model(mm.Filter("x"), mm.ConcatFeatures(), mm.CategoricalOutput(mm.CategoricalTarget(units=4), "y"))
         model.compile("sgd", loss={"y": "bpr"}, metrics=["ndcg_at", mm.RecallAt(2)])
@@ -281,6 +282,7 @@ class TestMetricsPerOutput:
         expected = {"click/binary_output/auc": 1.0, "like/binary_output/auc": 1 / 6}
         assert self._found(metrics=metrics) == pytest.approx(expected, abs=1e-3)
 
+    @pytest.mark.slow
     def test_two_metrics_of_one_kind_in_one_output(self):
         found = self._found(mm.BinaryOutput("click"), metrics=["AUC", "AUC"])
         assert len(found) == 2

@@ -319,6 +319,7 @@ class TestBatchPredict:
             assert frame[name].dtype == "float32"
         assert frame["user_id"].tolist() == dataset.to_ddf().compute()["user_id"].tolist()
 
+    @pytest.mark.slow
     def test_one_output_and_many_numbers(self, dataset):
         schema = FEATURES.select_by_name(["user_id", "country"])
         model = mm.Model(mm.InputBlockV2(schema), mm.CategoricalOutput(small_schema()["country"]), schema=schema)

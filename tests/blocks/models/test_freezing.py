@@ -61,6 +61,7 @@ def test_it_holds_without_compiling_again(model):
     assert all(_moved(others, table))
 
 
+@pytest.mark.slow
 def test_freezing_before_weights_exist():
     model = dlrm()
     model.freeze_blocks("top")

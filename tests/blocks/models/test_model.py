@@ -42,6 +42,7 @@ def _rows(seed=0, rows=24):
         "conventions", "model keys", where=lambda case: case.args["model"].startswith("DLRMModel(schema, embedding_dim")
     ),
 )
+@pytest.mark.slow
 def test_dlrm_is_that_of_the_release(case):
     schema = golden.schema("SMALL minus rating")
     model = _dlrm(schema)
@@ -110,6 +111,7 @@ class TestDLRMIsRefused:
 
 
 class TestTwoOutputs:
+    @pytest.mark.slow
     def test_losses_add_up(self):
         model = _two_outputs()
         model.compile("sgd", loss_weights={"rating": 0.5})
@@ -118,6 +120,7 @@ class TestTwoOutputs:
         assert found["loss"] == pytest.approx(expected, rel=1e-6)
         assert found["loss_batch"] == pytest.approx(expected, rel=1e-6)
 
+    @pytest.mark.slow
     def test_metrics_compare_each_output_with_its_target(self):
         model = _two_outputs()
         model.compile("sgd", metrics={"rating": [keras.metrics.MeanAbsoluteError(name="mae")]})
@@ -154,6 +157,7 @@ class TestTwoOutputs:
             model.evaluate(data, verbose=0)
 
 
+@pytest.mark.slow
 def test_sample_weights_weigh_the_loss():
     model = _binary()
     model.compile("sgd")
@@ -166,6 +170,7 @@ def test_sample_weights_weigh_the_loss():
     assert model.evaluate(weighted, return_dict=True, verbose=0)["loss"] == pytest.approx(one, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_regularisation_is_part_of_the_loss():
     model = mm.Model(
         mm.Embeddings(FEATURES, dim=2, aggregation="concat"),
@@ -312,6 +317,7 @@ class TestPreparation:
 
 
 class TestServing:
+    @pytest.mark.slow
     def test_signature_and_scores(self, tmp_path):
         model = mm.Model(*_binary().blocks, schema=FEATURES.select_by_name(["user_id", "country", "item_id", "genres"]))
         features = {name: tensor for name, tensor in small_batch()[0].items() if name in model.schema.column_names}

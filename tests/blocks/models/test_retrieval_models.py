@@ -398,6 +398,7 @@ class TestMatrixFactorizationOfCosines:
         return (query * item).sum(axis=1) / norms
 
     @pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
+    @pytest.mark.slow
     def test_the_default_task(self):
         model = mm.MatrixFactorizationModel(SCHEMA, dim=4, aggregation="cosine")
         batch = first(log())

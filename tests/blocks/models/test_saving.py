@@ -123,6 +123,7 @@ class TestSave:
         model.fit(np.ones((4, 3), "float32"), np.ones((4, 1), "float32"), verbose=0)
         return model
 
+    @pytest.mark.slow
     def test_without_the_optimizer(self, tmp_path):
         model = self._model()
         model.save(tmp_path / "model.keras", include_optimizer=False)

@@ -103,6 +103,7 @@ def test_golden_names_and_sizes(case):
     assert sizes == case.outputs["trainable_weight_shapes"]
 
 
+@pytest.mark.slow
 def test_a_task_is_scored_on_its_sample_space_alone():
     def outputs():
         space = mm.ColumnBasedSampleWeight(weight_column_name="click")

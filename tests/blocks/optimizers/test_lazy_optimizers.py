@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from merlin.schema import Schema
 
 import emrys.blocks as mm
 from emrys.blocks.core.gather import use_gather_nd
@@ -342,3 +343,72 @@ def test_gradients_that_are_missing():
 def test_bad_arguments():
     with pytest.raises(ConfigError, match=r"LazyAdam: beta_1.*got 1\.5"):
         mm.LazyAdam(beta_1=1.5)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_averages_of_rows_are_those_of_keras(compiled):
+    # Keras averages the whole table in every step; here a row is averaged when it is looked up, or at the end.
+    draw = np.random.default_rng(3)
+    table, bias = _table(), keras.Variable([1.0, -1.0])
+    lazy = mm.LazySGD(0.5, use_ema=True, ema_momentum=0.75)
+    whole, whole_bias = _table(), keras.Variable([1.0, -1.0])
+    dense = keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.75)
+
+    def step(values, rows, gradient):
+        pairs = zip([tf.IndexedSlices(values, rows, (3, 2)), gradient], [table, bias], strict=True)
+        lazy.apply_gradients(pairs)
+
+    lazy.build([table, bias])
+    assert sum(int(np.prod(each.shape)) for each in lazy.variables) == 2 + 3 * 3 + 2 * 2  # rate, step, rows with steps
+    run = tf.function(step) if compiled else step
+    for rows in ([1], [0], [0, 1], [1], [1]):  # row 2 never, row 0 not in the first and the last steps
+        values, gradient = draw.normal(size=(len(rows), 2)).astype("float32"), draw.normal(size=2).astype("float32")
+        run(tf.constant(values), tf.constant(rows), tf.constant(gradient))
+        all_rows = np.zeros((3, 2), "float32")
+        all_rows[rows] = values
+        dense.apply_gradients(zip([tf.constant(all_rows), tf.constant(gradient)], [whole, whole_bias], strict=True))
+    np.testing.assert_allclose(table, whole, rtol=1e-6)
+    kept = np.array(table)
+    for optimizer, variables in ((lazy, [table, bias]), (dense, [whole, whole_bias])):
+        optimizer.finalize_variable_values(variables)
+    assert np.abs(np.array(table) - kept)[:2].min() > 1e-3
+    np.testing.assert_allclose(table, whole, rtol=1e-5)
+    np.testing.assert_allclose(bias, whole_bias, rtol=1e-5)
+
+
+def test_averages_by_hand():
+    table = _table()
+    optimizer = mm.LazySGD(1.0, use_ema=True, ema_momentum=0.5)
+    for row in (0, 0, 1):
+        _apply(optimizer, table, [[1, 1]], [row])
+    optimizer.finalize_variable_values([table])
+    # Row 0: weights 0, -1, -1 (first column); the average is 0, then -0.5, then -0.75. Row 1: 3, 3, 2; 3, 3, 2.5.
+    np.testing.assert_allclose(table, [[-0.75, 0.25], [2.5, 3.5], [5, 6]], rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_averages_of_rows_go_on_after_loading(tmp_path):
+    schema = Schema([mm.create_categorical_column("item", 9)])
+    draw = np.random.default_rng(0)
+    batches = [({"item": draw.integers(0, 10, (8, 1))}, draw.integers(0, 2, (8, 1))) for _ in range(4)]
+
+    def model():
+        keras.utils.set_random_seed(1)
+        made = mm.Model(mm.InputBlockV2(schema), mm.MLPBlock([4]), mm.BinaryOutput("click"))
+        made.compile(mm.LazyAdam(0.1, use_ema=True, ema_momentum=0.5))
+        return made
+
+    whole = model()
+    for features, target in batches:
+        whole.train_on_batch(features, target)
+    first = model()
+    for features, target in batches[:2]:
+        first.train_on_batch(features, target)
+    first.save(tmp_path / "model.keras")
+    again = mm.Model.load(tmp_path / "model.keras")
+    for features, target in batches[2:]:
+        again.train_on_batch(features, target)
+    for each in (whole, again):
+        each.optimizer.finalize_variable_values(each.trainable_variables)
+    for one, other in zip(whole.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)

@@ -111,6 +111,7 @@ class TestInAModel:
         found = self._found(*data, post=mm.ColumnBasedSampleWeight("view"))
         assert found["loss"] == pytest.approx(0.5169299, abs=1e-6)
 
+    @pytest.mark.slow
     def test_it_is_that_of_the_batch_s_weights(self):
         targets = {"click": CLICK}
         post = mm.ColumnBasedSampleWeight(binary_class_weights=[1.0, 5.0])

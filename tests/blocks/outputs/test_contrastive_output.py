@@ -138,6 +138,7 @@ def test_setting_samplers(case):
     output.build({"query": (None, 2), "candidate": (None, 2)})
 
 
+@pytest.mark.slow
 def test_samplers_are_replaced_when_the_output_is_built(tmp_path):
     model = mm.Model(mm.EmbeddingEncoder(USER, 2), mm.ContrastiveOutput(ITEM, "in-batch"))
     batch = {"user_id": np.array([[1], [2], [3]])}, {"item_id": np.array([[4], [5], [6]])}
@@ -392,6 +393,7 @@ class TestTraining:
         assert len(loaded.weights) == 3
         np.testing.assert_array_equal(loaded.predict({"item_id": before}, verbose=0), scores)
 
+    @pytest.mark.slow
     def test_fewer_negatives_than_results(self):
         model = mm.Model(
             mm.Embeddings(Schema([USER]), dim=4, aggregation="concat"), mm.ContrastiveOutput(ITEM, Fixed([1, 2]))
@@ -439,6 +441,7 @@ class TestSampleWeights:
         assert scores["loss"] == pytest.approx((2 * 0.313262 + 0.898125) / 12, rel=1e-4)
         assert scores["recall_at_1"] == 0.0
 
+    @pytest.mark.slow
     def test_weights_by_id(self):
         by_id = np.arange(11) / 10
         weigh = mm.ContrastiveSampleWeight(by_id, by_id, schema=Schema([ITEM]))

@@ -168,6 +168,7 @@ def test_metrics_of_recommended_items_and_weights():
     assert found["weighted_first_1"] == pytest.approx(3 / 5)
 
 
+@pytest.mark.slow
 def test_a_right_item_that_is_left_out_is_not_found():
     encoder = golden_encoder(2).index_candidates(CANDIDATES, IDS)
     encoder.compile(metrics=[mm.RecallAt(2)])

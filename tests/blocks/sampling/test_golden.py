@@ -91,6 +91,7 @@ def _shares(draw, number):
 
 
 @pytest.mark.parametrize("case", golden.cases("sampling", "PopularityBasedSampler"))
+@pytest.mark.slow
 def test_popularity_of_the_first_generation(case):
     if case.call == "constructor defaults":
         sampler = mm.PopularityBasedSampler(**case.args)

@@ -79,6 +79,7 @@ def test_target_as_a_column(case):
 
 
 @pytest.mark.parametrize("case", golden.cases("transforms", "SequencePredictRandom"))
+@pytest.mark.slow
 def test_predict_random(case):
     layer = _layer(case)
     batch = golden.tensors(case.inputs)

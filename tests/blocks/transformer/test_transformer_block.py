@@ -151,6 +151,7 @@ class TestLongSequences:
         kept = 2 if block.predicts == "masked" else 3  # the hidden element that is appended takes a position
         return block(rows[:, -kept:])
 
+    @pytest.mark.slow
     def test_ragged(self, make, predicts):
         block, rows = self._block(make, predicts), _vectors(5, 2)
         expected = self._expected(block, rows)

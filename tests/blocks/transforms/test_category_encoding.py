@@ -70,6 +70,7 @@ def test_columns_come_from_the_model_where_none_are_given():
     assert encoding.schema.column_names == ["a"]
 
 
+@pytest.mark.slow
 def test_a_linear_layer_trains_on_sparse_vectors(tmp_path):
     model = mm.Model(
         mm.CategoryEncoding(_schema(), sparse=True), mm.MLPBlock([1], activation="linear"), mm.RegressionOutput("y")

@@ -288,6 +288,7 @@ def test_a_table_outside_of_the_folder_is_not_read(workflow: FittedWorkflow, tmp
         FittedWorkflow.load(tmp_path / "w")
 
 
+@pytest.mark.slow
 def test_serving_imports_little(workflow: FittedWorkflow, tmp_path: Path) -> None:
     workflow.save(tmp_path / "w")
     code = """if True:

@@ -62,6 +62,7 @@ def test_the_last_layer_is_linear():
 
 
 @pytest.mark.parametrize("architecture", [one for one in Architecture if one is not Architecture.DLRM])
+@pytest.mark.slow
 def test_a_written_model_loads_compiled(tmp_path, architecture):
     FeatureSchema.write(tmp_path / "schema", SCHEMA, {})
     artifact = run(tmp_path / "schema", replace(SMALL, architecture=architecture, learning_rate=0.5), tmp_path / "m")

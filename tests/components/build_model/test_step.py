@@ -62,6 +62,7 @@ def test_written_files(tmp_path, capfd):
     assert '"text": "85 parameters"' in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_loaded_model_is_compiled_as_the_configuration_says(tmp_path):
     model = build(tmp_path, replace(SMALL, learning_rate=0.25)).load()
     assert float(model.optimizer.learning_rate) == 0.25
@@ -82,6 +83,7 @@ def test_embeddings_l2_is_added_to_the_loss():
     assert sum(float(loss) for loss in model.losses) == pytest.approx(9.0)
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_model_and_another_seed_another(tmp_path):
     first = build_dlrm(ALL, SMALL).get_weights()
     loaded = build(tmp_path).load().get_weights()
@@ -131,6 +133,7 @@ def test_a_list_counts_by_its_mean():
     assert np.all(one != model(batch([[3]] * 3)).numpy())
 
 
+@pytest.mark.slow
 def test_a_schema_without_continuous_columns(tmp_path):
     artifact = build(tmp_path, schema=Schema([*IDS, *TARGETS]))
     # tables 2 * (5 + 4) = 18; 2 vectors give 1 product: top 1 * 3 + 3 = 6; output 3 + 1 = 4
@@ -176,6 +179,7 @@ def test_a_schema_that_is_not_there(tmp_path):
         run(tmp_path / "schema", SMALL, tmp_path / "model")
 
 
+@pytest.mark.slow
 def test_again_on_the_same_output(tmp_path):
     build(tmp_path)
     again = build(tmp_path, replace(SMALL, top_layers=(4,)))

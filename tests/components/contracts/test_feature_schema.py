@@ -54,6 +54,7 @@ def test_an_invalid_schema(tmp_path: Path) -> None:
         _ = FeatureSchema(tmp_path / "schema").schema
 
 
+@pytest.mark.slow
 def test_opening_it_imports_no_tensorflow() -> None:
     code = "import sys, emrys.components.contracts.feature_schema; print({'tensorflow', 'merlin'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -102,6 +102,7 @@ def test_a_keras_model_is_scored_in_row_order(inputs, tmp_path):
     assert evaluation.metrics["rows"] == 120
 
 
+@pytest.mark.slow
 def test_written_files(inputs, tmp_path, capfd):
     evaluation = evaluate(inputs, tmp_path / "out", predict=oracle)
     metrics = evaluation.metrics
@@ -134,6 +135,7 @@ def test_written_files(inputs, tmp_path, capfd):
     assert events[-2]["text"].startswith(f"AUC {metrics['auc']:.4f}, user mean + item mean ")
 
 
+@pytest.mark.slow
 def test_again_gives_the_same_bytes(inputs, tmp_path):
     first = evaluate(inputs, tmp_path / "one", predict=oracle)
     again = evaluate(inputs, tmp_path / "two", predict=oracle)

@@ -85,6 +85,7 @@ def test_rows_and_metrics_and_curves_agree(evaluation):
     assert set(rows.slices["user"]) <= {"known", "new"}
 
 
+@pytest.mark.slow
 def test_files_of_the_export_are_beside_it(made, evaluation):
     candidates = pq.read_table(evaluation.path / CANDIDATES_FILE).to_pandas()
     workflow = FittedWorkflow.load(made / "workflow")
@@ -116,6 +117,7 @@ def test_every_architecture_is_evaluated(made, evaluation, tmp_path, model):
     assert found["popularity_recall_at_20"] == evaluation.metrics["popularity_recall_at_20"]
 
 
+@pytest.mark.slow
 def test_the_report_says_what_the_metrics_say(evaluation):
     page = evaluation.report.read_text()
     best = max(evaluation.metrics[f"{scorer}ndcg_at_5"] for scorer in ("", "popularity_", "last_item_"))
@@ -194,5 +196,6 @@ def test_values_that_cannot_be(change, text):
     assert str(caught.value) == f"evaluate_retrieval: {text}"
 
 
+@pytest.mark.slow
 def test_opened_again(evaluation):
     assert Evaluation(evaluation.path).metrics == evaluation.metrics

@@ -121,6 +121,7 @@ def test_a_seen_item_fails_the_check(export_small, tmp_path):
     assert "its user has seen" in message
 
 
+@pytest.mark.slow
 def test_seen_items_that_the_repository_lacks(export_small, tmp_path):
     """The export forgets what Ann has seen."""
     (tmp_path / "recommender").mkdir()
@@ -135,6 +136,7 @@ def test_a_history_that_is_not_excluded(export_small, tmp_path):
     assert "its user has seen" in fails(export_small, tmp_path / "triton", recommender=recommender)
 
 
+@pytest.mark.slow
 def test_a_workflow_that_differs_is_reported_with_the_column(export_small, tmp_path):
     ops = list(small.make_workflow().select(small.QUERY).ops)
     ops[2] = dataclasses.replace(ops[2], categories=ops[2].categories.take([1, 0, *range(2, 8)]))
@@ -144,6 +146,7 @@ def test_a_workflow_that_differs_is_reported_with_the_column(export_small, tmp_p
     assert "(offline)" in message
 
 
+@pytest.mark.slow
 def test_an_approximate_search_that_finds_too_little(export_small, tmp_path):
     def exact(expected):
         items = expected.items.copy()

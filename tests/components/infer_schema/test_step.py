@@ -93,6 +93,7 @@ def test_the_whole_schema(made: Path, tmp_path: Path) -> None:
     assert not any(column.is_list for column in schema if column.name != "genres")
 
 
+@pytest.mark.slow
 def test_a_list_of_one_length_is_still_ragged(made: Path, tmp_path: Path) -> None:
     rows = raw.table(genres=[["a", "b"], ["c", "d"]], rating=[1.0, 5.0])
     none: dict[str, Any] = {"categorical": (), "continuous": (), "target_encoded": ()}

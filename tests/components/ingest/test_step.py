@@ -420,6 +420,7 @@ except Exception as error:
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk(tmp_path):
     """On a real file system of 300 KiB, in a name space of its own: it vanishes with the process."""
     command = f"mount -t tmpfs -o size=300k tmpfs '{tmp_path}'"

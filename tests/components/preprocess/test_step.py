@@ -185,6 +185,7 @@ def test_online_and_offline_agree(everything: tuple[Path, Transformed, FittedWor
                 np.testing.assert_allclose(served[name], stored[name], rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_rebuilt_workflow_gives_what_was_stored(
     everything: tuple[Path, Transformed, FittedWorkflow], tmp_path: Path
 ) -> None:

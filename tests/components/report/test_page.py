@@ -20,6 +20,7 @@ def rendered(request):
 
 
 class TestForm:
+    @pytest.mark.slow
     def test_it_is_well_formed_and_what_is_pointed_at_is_there(self, rendered):
         assert rendered.html.startswith('<!DOCTYPE html>\n<html lang="en">')
         ids = rendered.page.values("id")
@@ -187,6 +188,7 @@ class TestOutcome:
         assert "Nothing was in production: this is the first version." in words
 
 
+@pytest.mark.slow
 def test_outside_text_is_escaped(tmp_path):
     """Names of columns, levels, data and runs, and everything that is told of them."""
     evaluation = write_ranking(tmp_path / "evaluation", gender=ATTACK, good=False)

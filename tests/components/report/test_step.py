@@ -41,6 +41,7 @@ def test_the_component_with_and_without_what_is_exported(promoted, tmp_path, exp
     assert ("There is no ensemble" in words) is not exported
 
 
+@pytest.mark.slow
 def test_a_decision_about_another_evaluation(promoted, failed, tmp_path):
     with pytest.raises(ArtifactError) as caught:
         write_page({**promoted.run, "decision": failed.run["decision"]}, tmp_path / "page")

@@ -66,6 +66,7 @@ def company_differs(ensemble, seed):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
 def test_an_answer_is_the_same_in_any_company(ensembles, kind):
     assert not any(company_differs(ensembles[kind], seed) for seed in range(40))
 

@@ -93,6 +93,7 @@ class TestBadNetwork:
         assert (tmp_path / "copy").read_bytes() == b"small"
         assert gcs.failures == []
 
+    @pytest.mark.slow
     def test_a_large_upload_goes_on(self, gcs, tmp_path):
         content = bytes(range(256)) * (2 * CHUNK // 256) + b"end"
         (tmp_path / "large").write_bytes(content)

@@ -43,6 +43,7 @@ def test_it_stops_early_and_keeps_the_best_epoch(trained, inputs):
     assert judged["loss"] != pytest.approx(losses[-1], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_written_files(trained, inputs):
     untrained = ModelArtifact(inputs / "model")
     assert trained.summary == untrained.summary

@@ -48,6 +48,7 @@ class TestSoundData:
         assert validate(tmp_path).fingerprint == validate(tmp_path, "again").fingerprint
 
     @pytest.mark.parametrize("rows", [1500, 60_000])
+    @pytest.mark.slow
     def test_the_synthetic_log_passes(self, tmp_path, rows):
         ingest(IngestConfig(synthetic_rows=rows), tmp_path / "splits")
         found = run(tmp_path / "splits", ValidateConfig(), tmp_path / "out")

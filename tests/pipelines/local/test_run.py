@@ -63,6 +63,7 @@ def run(tmp_path):
     process.communicate(timeout=60)
 
 
+@pytest.mark.slow
 def test_a_missing_data_set_is_one_line_and_status_2(tmp_path):
     result = subprocess.run(
         [*EMRYS, "run", "ranking", "--dataset", "nope.zip", "--output", "out"],
