@@ -61,6 +61,8 @@ class DataColumn:
         unit: For a time: `s`, `ms`, `us` or `ns` since 1970, UTC.
         history_of: For a history: the column whose values it holds.
         max_length: For a history: maximum number of values.
+        continuous: Whether the values are amounts; otherwise they are names or codes.
+        difference_of: For a difference to the user's event before: the column whose values are compared.
     """
 
     name: str
@@ -71,6 +73,8 @@ class DataColumn:
     unit: str = ""
     history_of: str = ""
     max_length: int | None = None
+    continuous: bool = False
+    difference_of: str = ""
 
     @property
     def arrow_type(self) -> pa.DataType:
