@@ -46,6 +46,13 @@ ModelName = Annotated[str, Field(description="Name of the ensemble in Triton, an
 class PipelineParameters:
     """Parameters of every pipeline and their defaults."""
 
+    recipe: Annotated[
+        dict[str, Any],
+        Field(
+            description="Recipe: what the data are and what is wanted; see docs/your-data.md. Empty for that of the data "
+            "set named by `dataset`."
+        ),
+    ] = Field(default_factory=dict)
     dataset: Annotated[
         str,
         Field(
