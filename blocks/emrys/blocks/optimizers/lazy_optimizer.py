@@ -52,6 +52,7 @@ class _State:
     variables: list[keras.Variable] = field(default_factory=list)
     indices: dict[int, int] = field(default_factory=dict)  #: Index in `variables` by `id` of the `tf.Variable`.
     slots: list[keras.Variable] = field(default_factory=list)  #: One for each variable; empty without slots.
+    averages: list[keras.Variable] = field(default_factory=list)  #: One for each variable; empty without `use_ema`.
     tables: set[int] = field(default_factory=set)  #: Indices of the variables with sparse gradients.
     not_decayed: list[keras.Variable] = field(default_factory=list)
     not_decayed_names: re.Pattern[str] | None = None
@@ -65,8 +66,11 @@ class LazyOptimizer(keras.optimizers.Optimizer):
     its gradients. All slots of a row are stored side by side, so that they are read from memory together.
 
     Clipping, loss scaling and learning-rate schedules are those of Keras. `weight_decay` is applied to the rows of a
-    table when they are looked up. Options that concern whole variables take time that grows with the tables:
-    `use_ema`, `gradient_accumulation_steps`, constraints and regularizers of a table, and training on several devices.
+    table when they are looked up. `use_ema` gives the averages of Keras, but a step reads and writes only those of the
+    batch's rows: for each row it keeps the difference of the average to the weights, which shrinks by `ema_momentum` in
+    every step without the row, and the step of its last update. Options that concern whole variables take time that
+    grows with the tables: `ema_overwrite_frequency`, `gradient_accumulation_steps`, constraints and regularizers of a
+    table, and training on several devices.
     """
 
     #: Gradients may hold a row several times.
@@ -99,7 +103,11 @@ class LazyOptimizer(keras.optimizers.Optimizer):
         if self.built:
             return
         # Not `super().build`: in a subclass that is the Keras optimizer of the same name, which would add its slots.
+        # And without `use_ema`, for which it would add an average of every row.
+        use_ema, by_rows = self.use_ema, self.use_ema and not self._needs_whole_averages(variables)
+        self.use_ema = use_ema and not by_rows
         keras.optimizers.Optimizer.build(self, variables)
+        self.use_ema = use_ema
         self._known.variables = list(variables)
         for index, variable in enumerate(variables):
             value = _as_tf(variable)
@@ -108,19 +116,37 @@ class LazyOptimizer(keras.optimizers.Optimizer):
                 self._known.indices[id(local)] = index
         if self.slot_values():
             self._known.slots = [self._create_slots(variable) for variable in variables]
+        if by_rows:
+            self._known.averages = [
+                self._create_rows(variable, [0.0] * (_width(variable) + 1), "average", "float32")
+                for variable in variables
+            ]
+
+    def _needs_whole_averages(self, variables: list[Any]) -> bool:
+        return bool(
+            self.ema_overwrite_frequency
+            or self.gradient_accumulation_steps
+            or tf.distribute.get_strategy().num_replicas_in_sync > 1
+            or any(getattr(each, "constraint", None) is not None for each in variables)
+            or any(getattr(each, "overwrite_with_gradient", False) for each in variables)
+        )
 
     def _index(self, variable: keras.Variable | tf.Variable) -> int:
         return self._known.indices[id(_as_tf(variable))]
 
     def _create_slots(self, variable: keras.Variable) -> keras.Variable:
-        values, width = self.slot_values(), _width(variable)
+        values = np.repeat(self.slot_values(), _width(variable))
+        return self._create_rows(variable, values, "slots", tf.as_dtype(variable.dtype).name)
+
+    def _create_rows(self, variable: keras.Variable, values: Any, what: str, dtype: str) -> keras.Variable:
+        """Creates a variable with one row, initially `values`, for each row of `variable`."""
         # Created eagerly, also while a step is traced.
         with tf.init_scope(), tf.distribute.get_strategy().extended.colocate_vars_with(_as_tf(variable)):
             return self.add_variable(
-                (variable.shape[0] if len(variable.shape) else 1, len(values) * width),
-                keras.initializers.Constant(np.repeat(values, width)),
-                dtype=tf.as_dtype(variable.dtype).name,
-                name=f"{_path(variable).replace('/', '_').replace(':', '_')}_slots",
+                (variable.shape[0] if len(variable.shape) else 1, len(values)),
+                keras.initializers.Constant(np.asarray(values)),
+                dtype=dtype,
+                name=f"{_path(variable).replace('/', '_').replace(':', '_')}_{what}",
             )
 
     @property
@@ -163,7 +189,7 @@ class LazyOptimizer(keras.optimizers.Optimizer):
 
     def _needs_whole_tables(self, variables: list[Any]) -> bool:
         return bool(
-            self.use_ema
+            (self.use_ema and not self._known.averages)
             or self.gradient_accumulation_steps
             or tf.distribute.get_strategy().num_replicas_in_sync > 1
             or any(getattr(variable, "overwrite_with_gradient", False) for variable in variables)
@@ -225,7 +251,40 @@ class LazyOptimizer(keras.optimizers.Optimizer):
         # `scatter_sub` takes three times as long.
         old = _read(weights, rows)
         new = old - decrease if decay is None else old - decrease - old * tf.cast(decay, weights.dtype)
-        return _write(weights, rows, new) + ([] if slots is None else _write(slots, rows, new_slots))
+        written = _write(weights, rows, new) + ([] if slots is None else _write(slots, rows, new_slots))
+        return written + self._update_average(variable, rows, old - new)
+
+    def _update_average(self, variable: Any, rows: Any, decrease: Any) -> list[Any]:
+        """Updates the averages of some rows, whose weights have decreased by `decrease`.
+
+        With the average a = w + d, the momentum m and the decrease u, a step sets a to m a + (1 - m) (w - u), which
+        makes d equal to m (d + u). The first step sets a to the weights.
+        """
+        if not self._known.averages:
+            return []
+        averages, step = _as_tf(self._known.averages[self._index(variable)]), self._step(1)
+        difference, last = tf.split(_read(averages, rows), [_width(variable), 1], axis=1)
+        momentum = tf.where(step > 1, tf.constant(self.ema_momentum, tf.float32), 0.0)
+        moved = momentum * tf.reshape(tf.cast(decrease, tf.float32), tf.shape(difference))
+        difference = difference * self.ema_momentum ** (step - last) + moved
+        return _write(averages, rows, tf.concat([difference, tf.fill(tf.shape(last), step)], axis=1))
+
+    def _step(self, ahead: int) -> Any:
+        return tf.cast(_as_tf(self.iterations), tf.float32) + ahead
+
+    def finalize_variable_values(self, var_list: list[AnyVariable]) -> None:
+        """Sets variables to their averages, if the optimizer keeps any.
+
+        Args:
+            var_list: The variables.
+        """
+        if not self._known.averages:
+            super().finalize_variable_values(var_list)
+            return
+        for variable in var_list:
+            rows, weights = _as_tf(self._known.averages[self._index(variable)]), _as_tf(variable)
+            difference = rows[:, :-1] * self.ema_momentum ** (self._step(0) - rows[:, -1:])
+            weights.assign(weights + tf.cast(tf.reshape(difference, tf.shape(weights)), weights.dtype))
 
 
 def _width(variable: Any) -> int:
