@@ -20,8 +20,8 @@ class Cond(Block):
 
     Args:
         condition: Layer that returns one boolean for the input.
-        true: Layer that is called where that is true.
-        false: Layer that is called where it is false. Default: none, the input is returned.
+        true: Layer that is called if the condition is true.
+        false: Layer that is called if the condition is false. Default: none, the input is returned.
 
     Input shape:
         An input that all three layers accept.

@@ -16,7 +16,7 @@ from emrys.blocks.errors import ConfigError
 
 @dataclass(frozen=True)
 class _Shared:
-    """The shared objects, in a dataclass: Keras would track the layers of a dictionary attribute."""
+    """The shared objects. A dataclass, because Keras would track the layers in a dictionary attribute."""
 
     tables: dict[str, Any] = field(default_factory=dict)
     dtypes: dict[str, str] = field(default_factory=dict)
@@ -94,7 +94,7 @@ class ModelContext(keras.layers.Layer):
         """Returns the rows of a table, a variable (number of ids, D).
 
         Args:
-            item: Name of the table, or name or tag of a column that it is for.
+            item: Name of the table, or name or tag of a column whose ids it embeds.
 
         Raises:
             ConfigError: if there is no such table, or it is not built yet.

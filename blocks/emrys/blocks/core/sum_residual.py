@@ -28,11 +28,12 @@ class SumResidual(TabularAggregation):
         Dictionary of tensors (B, D).
 
     Output shape:
-        Dictionary of (B, D) without the shortcut; (B, D) where there is one tensor besides it.
+        Dictionary of (B, D) without the shortcut; a single tensor (B, D) if there is only one other. Inputs that are no
+        dictionary are returned unchanged.
 
     Raises:
-        ConfigError: if the activation is unknown; when built, if the shortcut, or all else, is missing, or shapes
-            differ.
+        ConfigError: if the activation is unknown; when built, if the shortcut is missing, there is no other
+            tensor, or shapes differ.
 
     Example:
         >>> import emrys.blocks as mm

@@ -79,7 +79,7 @@ def download(
         part.unlink()
         if not resumed:
             raise
-        # The part from an earlier call can be of another file: once more, from the start.
+        # The old part may belong to another file, so download again from the start.
         return download(url, target, verify=verify, progress=progress, attempts=attempts, pause=pause)
     os.replace(part, target)
     return target

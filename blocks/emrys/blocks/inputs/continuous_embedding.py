@@ -12,7 +12,7 @@ from emrys.blocks.core.sequential import SequentialBlock
 from emrys.blocks.errors import ConfigError
 
 
-def ContinuousEmbedding(  # noqa: N802 - looks like the class that it is used as
+def ContinuousEmbedding(  # noqa: N802 - named like a class, as in Merlin Models
     inputs: keras.layers.Layer,
     embedding_block: keras.layers.Layer,
     aggregation: str | keras.layers.Layer | None = None,

@@ -11,7 +11,7 @@ from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.inputs.continuous import Continuous
 
 
-def ContinuousProjection(  # noqa: N802 - looks like the class that it is used as
+def ContinuousProjection(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema, projection: keras.layers.Layer
 ) -> SequentialBlock:
     """Concatenates the continuous features and projects them with a layer.

@@ -21,7 +21,7 @@ Combiner: TypeAlias = str | keras.layers.Layer | None
 _CAN_BE_NONE = ("sequence_combiner",)
 
 
-def Embeddings(  # noqa: N802 - looks like the class that it is used as
+def Embeddings(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     dim: int | Mapping[str, int] | None = None,
     infer_dim_fn: Callable[[ColumnSchema], int] = infer_embedding_dim,

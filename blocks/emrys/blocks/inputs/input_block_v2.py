@@ -1,4 +1,4 @@
-"""`InputBlockV2`: the input block of a model."""
+"""`InputBlockV2`: creates the block that embeds ids and concatenates all features."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAKERS: dict[Tags, Callable[[Schema], keras.layers.Layer]] = {
 }
 
 
-def InputBlockV2(  # noqa: N802 - looks like the class that it is used as
+def InputBlockV2(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema | None = None,
     categorical: Tags | keras.layers.Layer | None = Tags.CATEGORICAL,
     continuous: Tags | keras.layers.Layer | None = Tags.CONTINUOUS,

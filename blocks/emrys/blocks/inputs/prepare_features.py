@@ -19,10 +19,10 @@ from emrys.blocks.inputs.prepare_list_features import PrepareListFeatures
 class PrepareFeatures(PrepareListFeatures):
     """Prepares lists as `PrepareListFeatures` does, and gives scalars, and targets, the shape (B, 1).
 
-    Applied twice it does what it does once.
+    It is idempotent: applying it twice gives the same result.
 
     Args:
-        schema: The columns. Features that are not in it are passed on as they are; targets need not be.
+        schema: The columns. Features that are not in it are passed on as they are; targets may be missing from it.
         list_as_dense: See `PrepareListFeatures`. Default: False.
 
     Input shape:

@@ -16,7 +16,7 @@ from emrys.blocks.inputs.embeddings import Combiner
 from emrys.blocks.inputs.pretrained_vectors import PretrainedVectors
 
 
-def PretrainedEmbeddings(  # noqa: N802 - looks like the class that it is used as
+def PretrainedEmbeddings(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     output_dims: int | Mapping[str, int] | None = None,
     sequence_combiner: Combiner | Mapping[str, Combiner] = "mean",

@@ -22,7 +22,7 @@ from emrys.blocks.schema.functions import select_targets
 from emrys.blocks.transforms.sequence_aggregator import SequenceAggregator
 
 
-def InputBlock(  # noqa: N802 - looks like the class that it is used as
+def InputBlock(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     branches: Mapping[str, keras.layers.Layer] | None = None,
     pre: str | keras.layers.Layer | list[str | keras.layers.Layer] | None = None,

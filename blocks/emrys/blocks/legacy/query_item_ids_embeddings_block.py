@@ -59,7 +59,7 @@ class QueryItemIdsEmbeddingsBlock(DualEncoderBlock):
     ) -> None:
         tags = ((query_id_tag, "query_id_tag"), (item_id_tag, "item_id_tag"))
         columns = [id_column(schema, tag, type(self).__name__, argument) for tag, argument in tags]
-        # Towers are passed by `_of_towers`, from a configuration.
+        # `_of_towers` passes the towers when the block is restored from its configuration.
         towers = kwargs.pop("towers", None) or [
             EmbeddingEncoder(
                 column,

@@ -1,8 +1,9 @@
-"""Batches of tensors: cut from blocks of rows, then transformed.
+"""Columns of a loader (selection, types, conversion from Arrow) and their batches (cutting, transforms).
 
-Passing single batches from a Python generator to TensorFlow is slow, about 40 tensors each. So the generator yields
-blocks of many batches, one block ahead, whose memory TensorFlow uses without a copy. Blocks are cut into batches in
-C++: by `from_tensor_slices` in a graph, by `tf.unstack` for eager tensors. Only ragged columns have a cost per batch.
+Passing single batches from a Python generator to TensorFlow is slow, because each batch has many tensors (about 40).
+So the generator yields blocks of many batches, one block ahead, whose memory TensorFlow uses without a copy. Blocks are
+cut into batches in C++: by `from_tensor_slices` in a graph, by `tf.unstack` for eager tensors. Only ragged columns have
+a cost per batch.
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ def as_transforms(argument: str, value: object) -> list[Transform]:
     """One or several transforms as a list; operators of Merlin's graphs are wrapped.
 
     Raises:
-        ConfigError: One of them is not callable.
+        ConfigError: if one of them is not callable.
     """
     transforms = [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
     transforms = [TableOperator(each) if is_table_operator(each) else each for each in transforms]
@@ -173,7 +174,7 @@ def transform_batches(dataset: tf.data.Dataset, transforms: Sequence[Transform])
     """Applies transforms to batches, in a graph, one batch ahead.
 
     Raises:
-        ConfigError: A transform does not return a batch.
+        ConfigError: if a transform does not return a batch.
     """
     for transform in transforms:
         if isinstance(transform, keras.layers.Layer) and not transform.built:
@@ -202,7 +203,7 @@ def apply_transform(
         name: Name of the transform, for errors. Default: its own.
 
     Raises:
-        ConfigError: It does not return a batch.
+        ConfigError: if it does not return a batch.
     """
     if isinstance(transform, keras.layers.Layer):
         # Noise and masks of a loader are meant to apply; evaluation uses a loader without them.
@@ -232,7 +233,7 @@ def transformed_schema(schema: Schema, transforms: Sequence[Transform]) -> Schem
     """The schema of batches after the transforms.
 
     Raises:
-        SchemaError: A transform has no method `compute_output_schema`.
+        SchemaError: if a transform has no method `compute_output_schema`.
     """
     for transform in transforms:
         compute = getattr(transform, "compute_output_schema", None)
@@ -363,8 +364,8 @@ def convert(batch: pa.RecordBatch, columns: Sequence[LoaderColumn], path: str, p
         place: Position in the file, for errors.
 
     Raises:
-        DataError: A column is missing, holds nulls, has an unsupported type, numbers out of range, or lists of a wrong
-            length.
+        DataError: if a column is missing, holds nulls, has an unsupported type, numbers out of range, or lists
+            of a wrong length.
     """
     converted: dict[str, pa.Array] = {}
     for column in columns:
@@ -512,8 +513,8 @@ class ColumnSelection:
             arrow_schema: Types in the data.
 
         Raises:
-            SchemaError: A name is not in the schema.
-            ConfigError: The arguments contradict each other or the schema.
+            SchemaError: if a name is not in the schema.
+            ConfigError: if the arguments contradict each other or the schema.
         """
         chosen = set(self.features or ())
         tagged = [column.name for column in schema if any(tag in column.tags for tag in TARGET_TAGS)]

@@ -22,8 +22,8 @@ KEPT_TAGS = (Tags.LIST, Tags.SEQUENCE, Tags.USER, Tags.ITEM, Tags.CONTEXT, Tags.
 class EmbeddingOperator:
     """Adds the pretrained vectors of a column of ids to each batch: `Loader(..., transforms=[EmbeddingOperator(...)])`.
 
-    The table stays outside of the model, in host memory; with `mmap=True` it can be larger than that. N is its number
-    of rows, D the dimension.
+    The table stays outside of the model, in host memory; with `mmap=True` the table can be larger than the memory.
+    N is its number of rows, D the dimension.
 
     Args:
         embeddings: Vectors (N, D), as an array or as the path of a `.npy` file. They are converted to float32.
@@ -41,8 +41,8 @@ class EmbeddingOperator:
         The same with the vectors, (B, D), (B, L, D) or ragged (B, None, D).
 
     Raises:
-        ConfigError: An array has the wrong shape or type, or `id_lookup_table` has duplicate ids.
-        DataError: A file is missing, or is not a `.npy` file of numbers.
+        ConfigError: if an array has the wrong shape or type, or `id_lookup_table` has duplicate ids.
+        DataError: if a file is missing, or is not a `.npy` file of numbers.
 
     Example:
         >>> import emrys.blocks as mm
@@ -93,7 +93,7 @@ class EmbeddingOperator:
         """Adds the vectors.
 
         Raises:
-            SchemaError: The batch has no column `lookup_key`, or its type is not integer.
+            SchemaError: if the batch has no column `lookup_key`, or its type is not integer.
         """
         if self.lookup_key not in features:
             expected = f"one of {', '.join(features)}"
@@ -111,7 +111,7 @@ class EmbeddingOperator:
         """The schema with the column of vectors, tagged EMBEDDING.
 
         Raises:
-            SchemaError: It has no column `lookup_key`.
+            SchemaError: if it has no column `lookup_key`.
         """
         if self.lookup_key not in input_schema.column_names:
             expected = f"one of {', '.join(input_schema.column_names)}"
@@ -143,8 +143,8 @@ def _array(name: str, source: Array, rank: int, kinds: str, expected: str, mmap:
     """An array, read from a file if `source` is a path.
 
     Raises:
-        ConfigError: It has another rank or type, or no rows.
-        DataError: The file is missing or not a `.npy` file.
+        ConfigError: if it has another rank or type, or no rows.
+        DataError: if the file is missing or not a `.npy` file.
     """
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)

@@ -80,10 +80,10 @@ class Loader(keras.utils.PyDataset):
             order, see `map`. Any other name is an error.
 
     Raises:
-        ConfigError: An argument is invalid.
-        SchemaError: A requested column is not in the schema.
-        DataError: The data is missing, damaged or empty, or a column is missing, has nulls or a wrong type. Errors that
-            the footers of the files do not show are raised on reading.
+        ConfigError: if an argument is invalid.
+        SchemaError: if a requested column is not in the schema.
+        DataError: if the data is missing, damaged or empty, or a column is missing, has nulls or a wrong type.
+            Errors that the footers of the files do not show are raised on reading.
 
     Example:
         >>> loader = Loader("train.parquet", batch_size=1024, label_names=["rating_binary"])  # doctest: +SKIP
@@ -264,7 +264,7 @@ class Loader(keras.utils.PyDataset):
             The loader.
 
         Raises:
-            ConfigError: It is not callable; on reading batches: it returns something else.
+            ConfigError: if it is not callable; on reading batches: it returns something else.
         """
         self._transforms += as_transforms("map", fn)
         self._dataset = None
@@ -285,7 +285,7 @@ class Loader(keras.utils.PyDataset):
         """Context for reading from `to_tf_dataset()`: raises the original exception in place of TensorFlow's.
 
         Raises:
-            DataError: The data could not be read.
+            DataError: if the data could not be read.
             Exception: `seed_fn` raised it.
         """
         try:
@@ -306,7 +306,7 @@ class Loader(keras.utils.PyDataset):
         """The schema of the batches: `schema` with the types of the tensors, after all transforms.
 
         Raises:
-            SchemaError: A transform has no method `compute_output_schema(schema)`.
+            SchemaError: if a transform has no method `compute_output_schema(schema)`.
         """
         read = Schema([self.schema[column.name].with_dtype(column.dtype) for column in self.columns])
         return transformed_schema(read, self._transforms)
@@ -373,7 +373,7 @@ def _transforms(loader_kwargs: Mapping[str, Any]) -> list[Transform]:
     """The transforms in `loader_kwargs`.
 
     Raises:
-        ConfigError: An argument is unknown, or a transform is not callable.
+        ConfigError: if an argument is unknown, or a transform is not callable.
     """
     unknown = sorted(set(loader_kwargs) - {"transform", "transforms"})
     if unknown:
@@ -390,7 +390,7 @@ def _check_arguments(
     """Checks single arguments; `workers` is `(global_size, global_rank)`.
 
     Raises:
-        ConfigError: One is invalid.
+        ConfigError: if one is invalid.
     """
     if engine not in (None, "parquet"):
         raise ConfigError(f"engine must be None or 'parquet'; got {engine!r}")
@@ -406,7 +406,7 @@ def _checked_integer(name: str, value: int, minimum: int = 1) -> int:
     """Returns an integer argument after checking it.
 
     Raises:
-        ConfigError: It is not an integer, or below `minimum`.
+        ConfigError: if it is not an integer, or below `minimum`.
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
         raise ConfigError(f"{name} must be an integer of at least {minimum}; got {value!r}")
@@ -421,7 +421,7 @@ def _feature_names(
     """Names of the requested features; None for all.
 
     Raises:
-        ConfigError: Both ways to request features are used.
+        ConfigError: if both ways to request features are used.
     """
     by_kind = cat_names is not None or cont_names is not None
     if feature_columns is not None and by_kind:

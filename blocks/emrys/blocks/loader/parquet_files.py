@@ -30,7 +30,7 @@ def parquet_files(path: str, system: fs.FileSystem | None = None) -> list[tuple[
         File system and path of each file.
 
     Raises:
-        DataError: There is no such file, or the file system cannot be accessed.
+        DataError: if there is no such file, or the file system cannot be accessed.
     """
     address = path
     try:

@@ -245,8 +245,8 @@ class RowStream:
             Rows of one or several whole batches, and the number of rows of a batch.
 
         Raises:
-            ConfigError: The seed is not an integer of at least 0.
-            DataError: The data cannot be read.
+            ConfigError: if the seed is not an integer of at least 0.
+            DataError: if the data cannot be read.
         """
         if not isinstance(seed, int | np.integer) or seed < 0:
             raise ConfigError(f"seed_fn must return an integer of at least 0; got {seed!r}")

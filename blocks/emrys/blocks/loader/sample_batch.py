@@ -43,7 +43,7 @@ def sample_batch(
         lists of one length (B, L). Targets keep their type either way.
 
     Raises:
-        ConfigError: There is no batch size.
+        ConfigError: if there is no batch size.
     """
     if not isinstance(dataset_or_loader, Loader):
         if batch_size is None:

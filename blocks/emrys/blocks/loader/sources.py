@@ -62,7 +62,7 @@ class DataSource(ABC):
         """Reads and converts the rows from `start` to before `stop` of one group, in chunks of at most `size` rows.
 
         Raises:
-            DataError: The file is damaged, or does not fit `columns`.
+            DataError: if the file is damaged, or does not fit `columns`.
         """
         seen = 0
         for batch, path, place in self.batches(group, [column.name for column in columns], size):
@@ -77,7 +77,7 @@ class DataSource(ABC):
         """Checks the columns as far as possible without reading the data.
 
         Raises:
-            DataError: A column is missing or has an unsupported type.
+            DataError: if a column is missing or has an unsupported type.
         """
         check_types(self.arrow_schema, columns, self.name)
 
@@ -91,7 +91,7 @@ def check_types(schema: pa.Schema, columns: Sequence[LoaderColumn], path: str) -
     """Checks that all columns are in an Arrow schema, with supported types.
 
     Raises:
-        DataError: One is not.
+        DataError: if one is not.
     """
     for column in columns:
         position = schema.get_field_index(column.name)
@@ -111,7 +111,7 @@ class TableSource(DataSource):
         tables: Number of rows of each table and a function that returns it. Empty tables are ignored.
 
     Raises:
-        DataError: There are no rows.
+        DataError: if there are no rows.
     """
 
     def __init__(self, name: str, tables: Sequence[tuple[int, Callable[[], pa.Table]]]) -> None:
@@ -148,8 +148,8 @@ class ParquetSource(DataSource):
         reader_options: Options of `pyarrow.parquet.ParquetFile`, see `READER_OPTIONS`.
 
     Raises:
-        DataError: A file is missing, empty, truncated or not Parquet, or none of them has rows.
-        ConfigError: An option is unknown.
+        DataError: if a file is missing, empty, truncated or not Parquet, or none of them has rows.
+        ConfigError: if an option is unknown.
     """
 
     def __init__(
@@ -252,7 +252,7 @@ def open_source(data: Readable, reader_options: Mapping[str, object] | None = No
             all paths.
 
     Raises:
-        DataError: There is no data to read.
+        DataError: if there is no data to read.
         ConfigError: `data` has an unsupported type.
     """
     if isinstance(data, pa.Table):

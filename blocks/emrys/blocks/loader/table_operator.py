@@ -32,7 +32,7 @@ class TableOperator:
         floats as float32.
 
     Raises:
-        ConfigError: The operator does not return a table, or fails on the row of zeros.
+        ConfigError: if the operator does not return a table, or fails on the row of zeros.
     """
 
     def __init__(self, operator: Any) -> None:

@@ -17,7 +17,7 @@ class TopKMetricsAggregator(keras.metrics.Metric):
     """Computes several ranking metrics from one ranking of the scores.
 
     Args:
-        *topk_metrics: The metrics, at least one. Their own `pre_sorted` is ignored, since the aggregator ranks.
+        *topk_metrics: The metrics, at least one. Their own `pre_sorted` is ignored: the aggregator ranks.
         pre_sorted: Whether columns are sorted, best first, and possibly truncated; `label_relevant_counts` must then be
             set before each `update_state`. Default False.
         name: Name of the aggregator; the results have the names of the metrics. Default None: from the class.
@@ -73,7 +73,7 @@ class TopKMetricsAggregator(keras.metrics.Metric):
 
         Raises:
             ConfigError: if shapes do not match, there are fewer than k columns, `pre_sorted` is set without counts, or
-                labels are not 0 or 1 (grades: below 0).
+                a label is neither 0 nor 1, or a grade is negative.
         """
         counts, self.label_relevant_counts = self.label_relevant_counts, None
         rows = RankedRows(self, y_true, y_pred, sample_weight, counts)

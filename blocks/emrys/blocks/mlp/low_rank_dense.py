@@ -1,4 +1,4 @@
-"""Dense layer of the width of its input, optionally factorised."""
+"""Dense layer with as many outputs as inputs, optionally factorized."""
 
 from __future__ import annotations
 

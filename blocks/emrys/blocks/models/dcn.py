@@ -20,7 +20,7 @@ from emrys.blocks.outputs.model_output import OutputsArgument
 from emrys.blocks.outputs.resolve import resolve_outputs
 
 
-def DCNModel(  # noqa: N802 - looks like the class that it is used as
+def DCNModel(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     depth: int,
     deep_block: keras.layers.Layer | None = None,

@@ -26,7 +26,7 @@ from emrys.blocks.outputs.resolve import resolve_outputs
 from emrys.blocks.schema.functions import infer_embedding_dim
 
 
-def DeepFMModel(  # noqa: N802 - looks like the class that it is used as
+def DeepFMModel(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     embedding_dim: int | None = None,
     deep_block: keras.layers.Layer | None = None,

@@ -22,7 +22,7 @@ from emrys.blocks.outputs.model_output import OutputsArgument
 from emrys.blocks.outputs.resolve import resolve_outputs
 
 
-def DLRMBlock(  # noqa: N802 - looks like the class that it is used as
+def DLRMBlock(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     *,
     embedding_dim: int | None = None,
@@ -86,7 +86,7 @@ def DLRMBlock(  # noqa: N802 - looks like the class that it is used as
     ).connect(top_block)
 
 
-def DLRMModel(  # noqa: N802 - looks like the class that it is used as
+def DLRMModel(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     *,
     embeddings: keras.layers.Layer | None = None,

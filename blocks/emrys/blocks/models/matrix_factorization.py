@@ -21,7 +21,7 @@ from emrys.blocks.schema.functions import id_column
 Initializer: TypeAlias = str | keras.initializers.Initializer
 
 
-def MatrixFactorizationModelV2(  # noqa: N802 - looks like the class that it is used as
+def MatrixFactorizationModelV2(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     dim: int,
     query_id_tag: Tags = Tags.USER_ID,

@@ -17,7 +17,7 @@ from emrys.blocks.outputs.model_output import OutputsArgument
 from emrys.blocks.outputs.resolve import resolve_outputs
 
 
-def NCFModel(  # noqa: N802 - looks like the class that it is used as
+def NCFModel(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     embedding_dim: int,
     mlp_block: keras.layers.Layer,

@@ -1,4 +1,4 @@
-"""Random batches of a schema."""
+"""Random batches of a schema, and the types and shapes of its columns' tensors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 from emrys.blocks.errors import SchemaError
 
-#: Elements of a list, and number of ids, if the schema has neither.
+#: Length of lists and number of ids, if the schema does not give them.
 _LENGTH, _IDS = 4, 2
 
 
@@ -22,8 +22,8 @@ def sample_inputs(schema: Schema, batch_size: int) -> dict[str, Any]:
         batch_size: Number of rows, B.
 
     Returns:
-        Tensors by name: scalars (B, 1), lists ragged (B, None) or, of one length, dense (B, L), those of vectors with
-        D behind; float32 and integers. Lists with the same bounds have the same lengths, like the lists of a session.
+        Tensors by name, float32 or integers. Scalars are (B, 1), lists ragged (B, None) or dense (B, L); lists of
+        vectors have a last axis D. Lists with the same bounds have the same lengths, like the lists of a session.
     """
     draw = np.random.default_rng()
     lengths: dict[tuple[int, int], Any] = {}

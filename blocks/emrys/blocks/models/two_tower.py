@@ -22,7 +22,7 @@ class TwoTowerArguments(RetrievalModelArguments, total=False):
     post: keras.layers.Layer | None
 
 
-def TwoTowerModelV2(  # noqa: N802 - looks like the class that it is used as
+def TwoTowerModelV2(  # noqa: N802 - named like a class, as in Merlin Models
     query_tower: Encoder,
     candidate_tower: Encoder,
     candidate_id_tag: Tags = Tags.ITEM_ID,

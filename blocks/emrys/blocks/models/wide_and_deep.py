@@ -25,7 +25,7 @@ from emrys.blocks.schema.functions import select_targets
 from emrys.blocks.transforms.value_dropout import ValueDropout
 
 
-def WideAndDeepModel(  # noqa: N802 - looks like the class that it is used as
+def WideAndDeepModel(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     deep_block: keras.layers.Layer,
     wide_schema: Schema | None = None,

@@ -24,7 +24,7 @@ _OWNER = "YoutubeDNNRetrievalModelV2"
 _USUAL_SIZE = 64
 
 
-def YoutubeDNNRetrievalModelV2(  # noqa: N802 - looks like the class that it is used as
+def YoutubeDNNRetrievalModelV2(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     candidate_id_tag: Tags = Tags.ITEM_ID,
     top_block: keras.layers.Layer | None = None,

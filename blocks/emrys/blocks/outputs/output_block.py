@@ -20,7 +20,7 @@ _CLASSES = (Tags.CATEGORICAL, Tags.MULTI_CLASS_CLASSIFICATION)
 _NUMBERS = (Tags.REGRESSION, Tags.CONTINUOUS)
 
 
-def OutputBlock(  # noqa: N802 - looks like the class that it is used as
+def OutputBlock(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     model_outputs: OutputsArgument = None,
     pre: keras.layers.Layer | None = None,

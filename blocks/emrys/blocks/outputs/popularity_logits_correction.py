@@ -193,8 +193,8 @@ class PopularityLogitsCorrection(Block):
         """Returns the corrected logits.
 
         Args:
-            predictions: Logits (B, 1 + M), that of the positive first; without ids of negatives (B, 1) or, where every
-                query is scored with the items of the batch, (B, B).
+            predictions: Logits (B, 1 + M), that of the positive first; without ids of negatives (B, 1) or, if every
+                query is scored with all items of the batch, (B, B).
             positive_candidate_ids: Ids of the positives, (B,) or (B, 1).
             negative_candidate_ids: Ids of the negatives, (M,) or (M, 1), or (B, M). Default: none.
 

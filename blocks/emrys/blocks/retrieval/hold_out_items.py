@@ -22,7 +22,8 @@ class HoldOutItems(Block):
     """Holds out random items of each history as targets, drawn again for each batch.
 
     Use it as `fit(pre=...)` of a model that scores all items, with one row for each user. In contrast to next-item
-    targets, each epoch trains on a different split of each history, and a target is never among the inputs.
+    targets, each epoch trains on a different split of each history.
+    If a history holds each item once, a target is never among the inputs.
 
     Args:
         schema: The columns, the history among them: a list of ids.

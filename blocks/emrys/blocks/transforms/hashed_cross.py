@@ -34,7 +34,7 @@ class HashedCross(TabularBlock):
 
     Args:
         schema: The columns, two or more, hashed in this order.
-        num_bins: Number of bins. Default: inferred, see `infer_num_bins`.
+        num_bins: Number of bins; required unless `infer_num_bins` is True. Default: None.
         sparse: Whether vectors are `tf.SparseTensor`s. Default: False.
         output_mode: `"one_hot"`: a 1 at the bin of each combination. `"multi_hot"`: for lists, one vector with a 1 at
             the bin of every combination. `"int"`: the bins themselves. Default: `"one_hot"`.
@@ -203,7 +203,10 @@ def _int64(value: Any) -> Any:
 
 
 def _combinations(values: list[Any]) -> list[Any]:
-    """All combinations of the elements of lists (B, L_f): one (B, product of all L_f) per column, the last fastest."""
+    """All combinations of the elements of lists (B, L_f): one (B, product of all L_f) per column.
+
+    The last column varies fastest.
+    """
     if all(value.shape[1] == 1 for value in values):
         return values
     batch = tf.shape(values[0])[0]
@@ -262,7 +265,7 @@ def _unsigned(values: Any) -> Any:
     return tf.reshape(tf.bitcast(prints, tf.uint64), tf.shape(values))
 
 
-def HashedCrossAll(  # noqa: N802 - looks like the class that it is used as
+def HashedCrossAll(  # noqa: N802 - named like a class, as in Merlin Models
     schema: Schema,
     num_bins: int | None = None,
     infer_num_bins: bool = False,
@@ -276,7 +279,7 @@ def HashedCrossAll(  # noqa: N802 - looks like the class that it is used as
 
     Args:
         schema: The columns. Each cross hashes its columns in this order.
-        num_bins: Number of bins of each cross. Default: `infer_num_bins` says.
+        num_bins: Number of bins of each cross; required unless `infer_num_bins` is True. Default: None.
         infer_num_bins: Whether, without `num_bins`, a cross has as many bins as combinations. Default: False.
         max_num_bins: Maximum of the inferred number of bins. Default: 100000.
         max_level: Maximum number of columns of a cross, 2 or 3. Default: 2.

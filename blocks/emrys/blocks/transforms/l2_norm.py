@@ -1,4 +1,4 @@
-"""L2 normalization of vectors."""
+"""`L2Norm`: L2 normalization as a layer, also for ragged tensors and dictionaries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from emrys.blocks.errors import ConfigError
 class L2Norm(Block):
     """Scales vectors to length 1: `x / sqrt(max(Σ x², 1e-12))`, so that zero vectors stay zero.
 
-    It is called with the tensors and, if not the last, the `axis` along which the vectors lie.
+    `call` takes an optional `axis`, along which the vectors lie; default: the last.
 
     Input shape:
         (B, …, D), dense or ragged, or a dictionary of such tensors, each of which is scaled by itself.
@@ -27,7 +27,7 @@ class L2Norm(Block):
         The input's.
 
     Raises:
-        ConfigError: when called, if a ragged tensor is to be scaled along its rows.
+        ConfigError: when called, if a ragged tensor is to be scaled along an axis before its lists.
 
     Example:
         >>> import emrys.blocks as mm

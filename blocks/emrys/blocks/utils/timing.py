@@ -16,9 +16,9 @@ class Timing:
 
     Args:
         message: Description of the body.
-        file: Stream to write to. None for the standard output at the start of the body.
+        file: Stream to write to. None for `sys.stdout`, looked up at each write.
         logger: Logger to write to instead, as two records of level INFO. None for the stream.
-        one_line: Whether the time is on the line of the message; otherwise the message is repeated before it.
+        one_line: Whether message and duration share a line; otherwise the message is repeated. Ignored with `logger`.
     """
 
     #: Duration of the body in seconds, after its end.

@@ -18,7 +18,9 @@ _BATCH = 4096
 
 
 class CatalogueValidation:
-    """NDCG and recall on the users of the valid split, over all items that the user has not seen in train.
+    """Computes NDCG and recall of the users of the valid split when called, over all items unseen in train.
+
+    Without such users it gives an empty dictionary.
 
     Args:
         data: The transformed splits.

@@ -48,7 +48,7 @@ class Cluster:
             `KF_PIPELINES_SA_TOKEN_PATH` in a pod.
 
     Raises:
-        ClusterError: if there is no answer.
+        ClusterError: if the server does not answer, or refuses.
     """
 
     def __init__(self, host: str, namespace: str | None = None, token: str | None = None) -> None:
@@ -74,7 +74,7 @@ class Cluster:
         with self._one_line_errors(f"upload {name}"), _quiet():
             pipeline_id = self._client.get_pipeline_id(name)
             if pipeline_id is None:
-                # The first version gets the name of the pipeline; a second one, which is used, gets ours.
+                # KFP names the first version after the pipeline; the package is uploaded again under our version name.
                 uploaded = self._client.upload_pipeline(str(package), pipeline_name=name, description=description)
                 pipeline_id = str(uploaded.pipeline_id)
             known = self._client.list_pipeline_versions(

@@ -1,4 +1,4 @@
-"""The JSON Schema of a configuration file, for editors and for checks before a run."""
+"""The JSON Schema of a configuration file, for editors and external checks."""
 
 from __future__ import annotations
 
