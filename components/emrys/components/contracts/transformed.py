@@ -8,6 +8,8 @@ from emrys.components.contracts.splits import SplitFiles
 class Transformed(SplitFiles):
     """`train.parquet`, `valid.parquet` and `test.parquet`: features and targets, row by row as in the raw splits.
 
+    `data_schema.json` is that of the splits.
+
     Metadata: `rows` of every split, `columns` (features), `targets`, `splits` and `workflow` (fingerprints of its
     inputs).
 
