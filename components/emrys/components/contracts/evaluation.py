@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from emrys.blocks.errors import ArtifactError
 from emrys.blocks.io import read_json, write_json
 from emrys.components.contracts.artifact import Artifact
+from emrys.components.contracts.data_schema import DATA_SCHEMA_FILE, DataSchema
 from emrys.components.contracts.measured_rows import MeasuredRows
 
 _METRICS, _CURVES, _ROWS, _REPORT = "metrics.json", "curves.json", "rows.parquet", "report.html"
@@ -23,24 +25,32 @@ class EvaluationResult:
         metrics: Metrics by name: those of the model, such as `auc`; of the baselines, with a prefix; counts of rows.
         curves: Curves by name, such as `roc`, each a dict of lists.
         rows: Metric values of each test row, for the model and the scorers that it is compared with.
+        data_schema: Columns and targets of the log; None if they are not known.
     """
 
     metrics: Mapping[str, float]
     curves: Mapping[str, Any]
     rows: MeasuredRows
+    data_schema: DataSchema | None = None
 
     def save(self, folder: Path) -> None:
         """Writes the numbers to the files of an evaluation."""
         write_json(folder / _METRICS, dict(self.metrics))
         write_json(folder / _CURVES, dict(self.curves))
         self.rows.write(folder / _ROWS)
+        if self.data_schema is not None:
+            self.data_schema.write(folder)
 
 
 class Evaluation(Artifact):
     """Metrics of a model on the test split.
 
-    Files: `metrics.json` (flat names to finite numbers), `curves.json` (ROC curve, calibration, score histogram),
-    `rows.parquet` (metric values per row) and `report.html` (one self-contained page).
+    Files: `metrics.json` (flat names to finite numbers), `curves.json` (by the kind of the target: ROC curve,
+    calibration, score histogram; residuals; confusion counts), `rows.parquet` (metric values per row), `report.html`
+    (one self-contained page) and, but for evaluations of earlier releases, `data_schema.json`.
+
+    With several targets the names of metrics begin with the target, `buy/auc`, and the curves have a dict for each,
+    under `targets`.
     """
 
     kind = "evaluation"
@@ -70,7 +80,8 @@ class Evaluation(Artifact):
     @property
     def result(self) -> EvaluationResult:
         """The numbers."""
-        return EvaluationResult(self.metrics, self.curves, self.rows)
+        schema = DataSchema.read(self.path) if DATA_SCHEMA_FILE in self.files else None
+        return EvaluationResult(self.metrics, self.curves, self.rows, schema)
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -79,7 +90,7 @@ class Evaluation(Artifact):
 
     @property
     def curves(self) -> dict[str, Any]:
-        """The content of `curves.json`: `roc`, `calibration` and `histogram`, each a dict of lists."""
+        """The content of `curves.json`; for a binary target `roc`, `calibration` and `histogram`, dicts of lists."""
         return dict(read_json(self.path / _CURVES))
 
     @property
@@ -88,10 +99,30 @@ class Evaluation(Artifact):
         return MeasuredRows.read(self.path / _ROWS)
 
     @property
-    def roc(self) -> tuple[list[float], list[float], list[float]]:
-        """The ROC curve: false positive rates, true positive rates and finite, descending thresholds."""
-        curve = self.curves["roc"]
-        return curve["false_positive_rate"], curve["true_positive_rate"], curve["thresholds"]
+    def data_schema(self) -> DataSchema:
+        """Columns and targets of the log.
+
+        Raises:
+            ArtifactError: if the evaluation was written by a release without data schemas.
+        """
+        if DATA_SCHEMA_FILE not in self.files:
+            raise ArtifactError(
+                "the evaluation has no data schema", path=self.path, fix="Run the evaluation again with this release."
+            )
+        return DataSchema.read(self.path)
+
+    @property
+    def roc(self) -> tuple[list[float], list[float], list[float]] | None:
+        """The ROC curve: false positive rates, true positive rates and finite, descending thresholds.
+
+        With several targets it is that of the first one with a curve; None without any.
+        """
+        curves = self.curves
+        for each in [curves, *curves.get("targets", {}).values()]:
+            if "roc" in each:
+                curve = each["roc"]
+                return curve["false_positive_rate"], curve["true_positive_rate"], curve["thresholds"]
+        return None
 
     @property
     def report(self) -> Path:

@@ -27,23 +27,57 @@ SCORERS = {
     PRODUCTION: "In production",
 }
 
-#: Metrics for which a lower value is better.
-LOWER_IS_BETTER = frozenset({"log_loss", "brier", "calibration_error", "mse", "rmse"})
+#: Metrics for which a lower value is better; see `lower_is_better`.
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "calibration_error", "normalized_entropy", "mse", "rmse", "mae"})
+#: Ends of the names of metrics on the rows of users, or items, that are not in train, with the slice of these rows.
+NEW = {"_new_users": "user", "_new_items": "item"}
 
 Array = npt.NDArray[np.float64]
+
+
+def plain_metric(metric: str) -> str:
+    """The metric without its target and without `_new_users` or `_new_items`: `buy/auc_new_users` is `auc`."""
+    name = metric.rpartition("/")[2]
+    for end in NEW:
+        name = name.removesuffix(end)
+    return name
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a lower value of a metric is better."""
+    return plain_metric(metric) in LOWER_IS_BETTER
+
+
+def metric_key(metric: str, scorer: str) -> str:
+    """Name of the metric of a scorer in an evaluation.
+
+    Args:
+        metric: Name of the metric, with its target if there are several: `auc` or `buy/auc`.
+        scorer: Name of the scorer.
+
+    Returns:
+        The metric itself for the model; for others with the scorer: `popularity_auc`, `buy/popularity_auc`.
+    """
+    target, slash, name = metric.rpartition("/")
+    return metric if scorer == MODEL else f"{target}{slash}{scorer}_{name}"
 
 
 @dataclasses.dataclass(frozen=True)
 class MeasuredRows:
     """Metric values of each test row or query, for the model and the scorers that it is compared with.
 
+    With several targets, the names of metrics begin with the target, `buy/log_loss`, and so do the keys of `scores`,
+    `buy/model`; the values are NaN in rows outside the sample space of the target.
+
     Args:
-        units: (N,) int64, user or query of each row, numbered from 0. The bootstrap resamples units.
+        units: (N,) int64, user, session, query or row of each row, numbered from 0. The bootstrap resamples units.
         values: (N,) float64 by metric and scorer. A metric of a whole unit is in one of its rows and NaN in the others.
             The overall metric is the mean.
         scores: (N,) float64 by scorer, for the AUC.
         labels: (N,) 0 or 1, with `scores`.
         slices: (N,) texts by name, such as `user` with `new` and `old`; None if a row is in no slice.
+        target_labels: (N,) 0 or 1 by target, with `scores`, if there are several targets.
+        weights: (N,) weight of each row; None if all are equal.
     """
 
     units: npt.NDArray[np.int64]
@@ -51,11 +85,13 @@ class MeasuredRows:
     scores: Mapping[str, Array] = dataclasses.field(default_factory=dict)
     labels: Array | None = None
     slices: Mapping[str, npt.NDArray[np.object_]] = dataclasses.field(default_factory=dict)
+    target_labels: Mapping[str, Array] = dataclasses.field(default_factory=dict)
+    weights: Array | None = None
 
     @property
     def scorers(self) -> list[str]:
         """Names of the scorers: the model, baselines, and production if there is one."""
-        return sorted({scorer for _, scorer in self.values} | set(self.scores))
+        return sorted({scorer for _, scorer in self.values} | {name.rpartition("/")[2] for name in self.scores})
 
     @property
     def unit_count(self) -> int:
@@ -65,13 +101,21 @@ class MeasuredRows:
     @property
     def metrics(self) -> list[str]:
         """Names of the metrics."""
-        return sorted({metric for metric, _ in self.values} | ({"auc"} if self.scores else set()))
+        areas = {f"{target}{slash}auc" for target, slash, _ in (name.rpartition("/") for name in self.scores)}
+        return sorted({metric for metric, _ in self.values} | areas)
+
+    def labels_of(self, target: str) -> Array | None:
+        """Labels of a target; of the only one for an empty name. None if there are none."""
+        return self.target_labels.get(target) if target else self.labels
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Writes the rows as Parquet."""
         columns: dict[str, pa.Array] = {"unit": pa.array(self.units)}
         if self.labels is not None:
             columns["label"] = pa.array(self.labels)
+        if self.weights is not None:
+            columns["weight"] = pa.array(self.weights)
+        columns |= {f"label/{target}": pa.array(labels) for target, labels in self.target_labels.items()}
         columns |= {f"score/{scorer}": pa.array(values) for scorer, values in self.scores.items()}
         columns |= {f"value/{metric}/{scorer}": pa.array(values) for (metric, scorer), values in self.values.items()}
         columns |= {f"slice/{name}": pa.array(texts, pa.string()) for name, texts in self.slices.items()}
@@ -86,19 +130,23 @@ class MeasuredRows:
         """
         try:
             table = pq.read_table(path, partitioning=None)
-            parts = {name: name.split("/") for name in table.column_names}
+            of: dict[str, dict[str, Array]] = {"value": {}, "score": {}, "label": {}}
+            slices = {}
+            for column in table.column_names:
+                kind, slash, name = column.partition("/")
+                if kind == "slice":
+                    slices[name] = np.array(table[column].to_pylist(), dtype=object)
+                elif slash:
+                    of[kind][name] = table[column].to_numpy()
+            split = {name: name.rpartition("/") for name in of["value"]}
             return cls(
                 units=table["unit"].to_numpy(),
-                values={
-                    (kind[1], kind[2]): table[name].to_numpy() for name, kind in parts.items() if kind[0] == "value"
-                },
-                scores={kind[1]: table[name].to_numpy() for name, kind in parts.items() if kind[0] == "score"},
-                labels=table["label"].to_numpy() if "label" in parts else None,
-                slices={
-                    kind[1]: np.array(table[name].to_pylist(), dtype=object)
-                    for name, kind in parts.items()
-                    if kind[0] == "slice"
-                },
+                values={(metric, scorer): of["value"][name] for name, (metric, _, scorer) in split.items()},
+                scores=of["score"],
+                labels=table["label"].to_numpy() if "label" in table.column_names else None,
+                slices=slices,
+                target_labels=of["label"],
+                weights=table["weight"].to_numpy() if "weight" in table.column_names else None,
             )
         except FileNotFoundError:
             raise ArtifactError("the file is missing", path=Path(path)) from None

@@ -1,4 +1,4 @@
-"""ROC curve and calibration of scores, in a form that is stored and drawn."""
+"""ROC curve and calibration of scores in a form that is stored and drawn, log loss, and drawn negatives."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ class RocCurve:
     thresholds: tuple[float, ...]
 
     @classmethod
-    def of(cls, scores: Array, labels: Array, points: int = 200) -> RocCurve:
+    def of(cls, scores: Array, labels: Array, weights: Array | None = None, points: int = 200) -> RocCurve:
         """Computes the curve, thinned to at most `points` points at even distances along it.
 
         Args:
             scores: (N,) finite scores.
             labels: (N,) 0 or 1, both present.
+            weights: (N,) weight of each row; None if all are equal.
             points: Maximum number of points, at least 2; both ends are kept.
         """
-        fpr, tpr, thresholds = metrics.roc_curve(labels, scores)
+        fpr, tpr, thresholds = metrics.roc_curve(labels, scores, sample_weight=weights)
         thresholds = thresholds.astype(np.float64)
         thresholds[0] = np.nextafter(scores.max(), np.inf)  # scikit-learn returns infinity, which KFP rejects
         if len(fpr) > points:
@@ -52,15 +53,15 @@ class Calibration:
     Args:
         predicted: Mean score of each bin, ascending.
         observed: Share of positive rows of each bin.
-        rows: Number of rows of each bin.
+        rows: Number of rows of each bin, or the sum of their weights.
     """
 
     predicted: tuple[float, ...]
     observed: tuple[float, ...]
-    rows: tuple[int, ...]
+    rows: tuple[float, ...]
 
     @classmethod
-    def of(cls, scores: Array, labels: Array, bins: int) -> Calibration:
+    def of(cls, scores: Array, labels: Array, bins: int, weights: Array | None = None) -> Calibration:
         """Bins the rows by the quantiles of the scores.
 
         Equal scores share a bin, so that there may be fewer bins than requested.
@@ -69,14 +70,16 @@ class Calibration:
             scores: (N,) probabilities.
             labels: (N,) 0 or 1.
             bins: Number of bins.
+            weights: (N,) weight of each row in the means, of which the `rows` of a bin are the sum; None if all are 1.
         """
-        inner = np.unique(np.quantile(scores, np.arange(1, bins) / bins))
-        index = np.searchsorted(inner, scores, side="left")
-        rows = np.bincount(index, minlength=len(inner) + 1)
+        index, number = calibration_bins(scores, bins)
+        each = np.ones(len(scores)) if weights is None else weights
+        rows = np.bincount(index, weights=each, minlength=number)
         filled = rows > 0
-        predicted = np.bincount(index, weights=scores, minlength=len(rows))[filled] / rows[filled]
-        observed = np.bincount(index, weights=labels, minlength=len(rows))[filled] / rows[filled]
-        return cls(tuple(predicted.tolist()), tuple(observed.tolist()), tuple(rows[filled].tolist()))
+        predicted = np.bincount(index, weights=each * scores, minlength=number)[filled] / rows[filled]
+        observed = np.bincount(index, weights=each * labels, minlength=number)[filled] / rows[filled]
+        total = rows[filled].astype(np.int64) if weights is None else rows[filled]
+        return cls(tuple(predicted.tolist()), tuple(observed.tolist()), tuple(total.tolist()))
 
     @property
     def error(self) -> float:
@@ -84,3 +87,46 @@ class Calibration:
         rows = np.asarray(self.rows, np.float64)
         gaps = np.abs(np.asarray(self.observed) - np.asarray(self.predicted))
         return float(np.sum(rows * gaps) / rows.sum())
+
+
+def calibration_bins(scores: Array, bins: int) -> tuple[npt.NDArray[np.int64], int]:
+    """Bins of about equally many rows, by the quantiles of the scores.
+
+    Args:
+        scores: (N,) scores; equal ones share a bin.
+        bins: Number of bins.
+
+    Returns:
+        (N,) bin of each row, and the number of bins.
+    """
+    inner = np.unique(np.quantile(scores, np.arange(1, bins) / bins))
+    return np.searchsorted(inner, scores, side="left").astype(np.int64), len(inner) + 1
+
+
+#: Scores are clipped to this distance from 0 and 1 before the logarithm, as in Keras.
+CLIP = 1e-7
+
+
+def log_losses(scores: Array, labels: Array) -> Array:
+    """(N,) negative log likelihood of each row, natural logarithm, of probabilities that are clipped as in Keras."""
+    clipped = np.clip(scores, CLIP, 1.0 - CLIP)
+    return -np.where(labels > 0, np.log(clipped), np.log1p(-clipped))
+
+
+def calibrate_back(scores: Array, negatives: int) -> Array:
+    """Probabilities without the effect of negatives that were drawn for each positive row.
+
+    Where every positive row has n drawn negatives, a model learns odds that are n times too low. Multiplying them by n,
+
+        p' = n · p / (n · p + 1 - p),
+
+    gives the probability of a positive among as many positives as negatives: 0.5 for an item that is as likely as a
+    random one. The order of the scores does not change. In metrics, each negative then counts 1 / n.
+
+    Args:
+        scores: (N,) probabilities of a model that was trained with the drawn negatives.
+        negatives: Negatives per positive row, n; 0 for none.
+    """
+    if negatives == 0:
+        return scores
+    return negatives * scores / (negatives * scores + 1.0 - scores)

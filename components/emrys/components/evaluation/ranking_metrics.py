@@ -101,6 +101,8 @@ class UserRanking:
         users_all_relevant: Users in the means whose rows are all relevant, so that every order is ideal.
         codes: (users,) codes of the users in the means.
         ndcgs: (users,) NDCG@k of each of them.
+        mrrs: (users,) reciprocal rank of each of them.
+        recalls: (users,) recall of each of them.
     """
 
     ndcg: float
@@ -111,6 +113,8 @@ class UserRanking:
     users_all_relevant: int
     codes: Ints = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64), compare=False, repr=False)
     ndcgs: Floats = dataclasses.field(default_factory=lambda: np.zeros(0), compare=False, repr=False)
+    mrrs: Floats = dataclasses.field(default_factory=lambda: np.zeros(0), compare=False, repr=False)
+    recalls: Floats = dataclasses.field(default_factory=lambda: np.zeros(0), compare=False, repr=False)
 
 
 def rank_per_user(users: Ints, scores: Floats, labels: Floats, k: int) -> UserRanking:
@@ -172,7 +176,46 @@ def rank_per_user(users: Ints, scores: Floats, labels: Floats, k: int) -> UserRa
         users_all_relevant=int((relevant == rows).sum()),
         codes=users[first_of_user][counted],
         ndcgs=gains[counted] / ideal[counted],
+        mrrs=reciprocal,
+        recalls=hit_counts[counted] / relevant[counted],
     )
+
+
+def auc_per_user(users: Ints, scores: Floats, labels: Floats, weights: Floats | None = None) -> Floats:
+    """Area under the ROC curve of each user's rows, repeated in each of them.
+
+    The mean over rows then is the AUC grouped by user, in which a user counts as much as the user's rows.
+
+    Args:
+        users: (N,) code of the user of each row, negative for none.
+        scores: (N,) scores.
+        labels: (N,) 0 or 1.
+        weights: (N,) weight of each row; None if all are equal.
+
+    Returns:
+        (N,) areas; NaN in rows without a user, or of a user with one class.
+    """
+    result = np.full(len(users), np.nan)
+    known = np.flatnonzero(users >= 0)
+    if not len(known):
+        return result
+    order = known[np.lexsort((scores[known], users[known]))]
+    ordered, values = users[order], scores[order]
+    each = np.ones(len(order)) if weights is None else weights[order]
+    positive = np.where(labels[order] > 0, each, 0.0)
+    negative = each - positive
+    first_of_user = np.r_[True, ordered[1:] != ordered[:-1]]
+    user = np.cumsum(first_of_user) - 1
+    tie = np.cumsum(first_of_user | np.r_[True, values[1:] != values[:-1]]) - 1
+    user_of_tie = user[np.r_[True, tie[1:] != tie[:-1]]]
+    positives, negatives = (np.bincount(tie, weights=part) for part in (positive, negative))
+    totals = np.bincount(user_of_tie, weights=negatives)
+    before = np.cumsum(negatives) - negatives - (np.cumsum(totals) - totals)[user_of_tie]
+    ordered_pairs = np.bincount(user_of_tie, weights=positives * (before + negatives / 2))
+    pairs = np.bincount(user_of_tie, weights=positives) * totals
+    areas = np.divide(ordered_pairs, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    result[order] = areas[user]
+    return result
 
 
 def _expected_reciprocal(before: Ints, rows: Floats, relevant: Floats, k: int) -> Floats:
