@@ -18,11 +18,13 @@ class RawColumn:
         name: Name of the column.
         dtype: `int64`, `float32` or `string`.
         is_list: Whether a row holds a list of values.
+        length: Length of every list, for vectors; None for lists of any length.
     """
 
     name: str
     dtype: RawType
     is_list: bool = False
+    length: int | None = None
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,11 @@ class OutputColumn:
         dtype: `int64` for ids, `float32` for numbers.
         is_list: Whether a row holds a list of values.
         cardinality: Number of ids, the reserved ones included; None for numbers.
-        source: Raw column that it is computed from.
-        kind: Kind of its step: `categorify`, `fill_normalize` or `target_encoding`.
+        source: Raw column that it is computed from; the first of several.
+        kind: Kind of its step, such as `categorify`.
         domain: Column with the same ids, if it is not this one: a list of items has the ids of the item.
+        length: Length of every list, for vectors; None for lists of any length.
+        other_sources: Further raw columns that it is computed from.
     """
 
     name: str
@@ -46,3 +50,5 @@ class OutputColumn:
     source: str
     kind: str
     domain: str = ""
+    length: int | None = None
+    other_sources: tuple[str, ...] = ()

@@ -12,11 +12,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from emrys.blocks.workflow.columns import OutputColumn, RawColumn
-from emrys.blocks.workflow.fitted_op import FittedOp
+from emrys.blocks.workflow.fitted_op import ComputedOp
 
 
 @dataclass(frozen=True)
-class FillNormalize(FittedOp):
+class FillNormalize(ComputedOp):
     """Fills missing values, then standardizes: `(x - mean) / std`, or `x - mean` where `std` is 0.
 
     Nulls, NaN and infinities count as missing.
@@ -39,24 +39,18 @@ class FillNormalize(FittedOp):
         check_moments(self.mean, self.std, self.fill)
 
     @property
-    def raw(self) -> RawColumn:
+    def inputs(self) -> tuple[RawColumn]:
         """The raw input column."""
-        return RawColumn(self.column, "float32")
+        return (RawColumn(self.column, "float32"),)
 
     @property
     def output(self) -> OutputColumn:
         """The normalised numbers: float32, of the same name."""
         return OutputColumn(self.column, "float32", False, None, self.column, self.kind)
 
-    def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Fills and standardizes.
-
-        Args:
-            values: float32, of any shape.
-
-        Returns:
-            float32, of the same shape.
-        """
+    def compute(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """Fills and standardizes the column, (B,)."""
+        values = columns[self.column]
         filled = np.where(np.isfinite(values), values.astype(np.float64), self.fill)
         return normalise(filled, self.mean, self.std)
 

@@ -14,15 +14,36 @@ from numpy.typing import NDArray
 
 from emrys.blocks.errors import ArtifactError, ConfigError
 from emrys.blocks.io import atomic_directory, read_json, write_json
+from emrys.blocks.workflow.bucketize import Bucketize
 from emrys.blocks.workflow.categorify import Categorify
 from emrys.blocks.workflow.columns import OutputColumn, RawColumn
+from emrys.blocks.workflow.date_part import DatePart
 from emrys.blocks.workflow.fill_normalize import FillNormalize
 from emrys.blocks.workflow.fitted_op import FittedOp
+from emrys.blocks.workflow.group_statistics import GroupCount, GroupMean
+from emrys.blocks.workflow.hash_bucket import Cross, HashBucket
+from emrys.blocks.workflow.list_length import ListLength
+from emrys.blocks.workflow.number_chain import NumberChain
 from emrys.blocks.workflow.online_transform import OnlineTransform
 from emrys.blocks.workflow.tables import from_response, to_request
 from emrys.blocks.workflow.target_encoding import TargetEncoding
+from emrys.blocks.workflow.vectors import Vectors
 
-_OPS: dict[str, type[FittedOp]] = {op.kind: op for op in (Categorify, FillNormalize, TargetEncoding)}
+_KINDS: tuple[type[FittedOp], ...] = (
+    Categorify,
+    FillNormalize,
+    TargetEncoding,
+    NumberChain,
+    HashBucket,
+    Cross,
+    Bucketize,
+    GroupCount,
+    GroupMean,
+    DatePart,
+    ListLength,
+    Vectors,
+)
+_OPS: dict[str, type[FittedOp]] = {op.kind: op for op in _KINDS}
 
 
 class FittedWorkflow:
@@ -57,13 +78,14 @@ class FittedWorkflow:
         raw: dict[str, RawColumn] = {}
         outputs: set[str] = set(targets)
         for op in ops:
-            if raw.setdefault(op.raw.name, op.raw) != op.raw:
-                raise ConfigError(
-                    "two steps read the column differently",
-                    column=op.raw.name,
-                    expected=str(raw[op.raw.name]),
-                    got=str(op.raw),
-                )
+            for column in op.inputs:
+                if raw.setdefault(column.name, column) != column:
+                    raise ConfigError(
+                        "two steps read the column differently",
+                        column=column.name,
+                        expected=str(raw[column.name]),
+                        got=str(column),
+                    )
             if op.output.name in outputs:
                 raise ConfigError("two steps have the same output column, or it is a target", column=op.output.name)
             outputs.add(op.output.name)
@@ -105,8 +127,8 @@ class FittedWorkflow:
                 string or None in strings; null elements of a list are padding.
 
         Returns:
-            The output columns, in order: scalars (B, 1) as int64 or float32; lists (B, L) as int64, padded on the
-            right with 0.
+            The output columns, in order: scalars (B, 1), lists (B, L); int64 or float32. Lists are padded on the right:
+            ids with 0, numbers with NaN.
 
         Raises:
             DataError: if a column is missing, unknown, or of the wrong type or shape.
@@ -120,7 +142,7 @@ class FittedWorkflow:
             table: The raw columns; others are ignored.
 
         Returns:
-            The output columns, in order: int64, float32, or list<int64>.
+            The output columns, in order: int64, float32, or lists of them.
         """
         return from_response(self.transform(to_request(table, self._raw)), self.output_columns)
 

@@ -10,23 +10,29 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from emrys.blocks.workflow.categorify import Categorify
 from emrys.blocks.workflow.columns import RawColumn
-from emrys.blocks.workflow.fill_normalize import FillNormalize
-from emrys.blocks.workflow.fitted_op import FittedOp
+from emrys.blocks.workflow.fitted_op import ComputedOp, FittedOp, KeyedOp
 from emrys.blocks.workflow.key_lookup import FIRST_POSITION, NULL_POSITION, KeyLookup, create_lookup
+from emrys.blocks.workflow.lists import pad_right, slice_lists
 from emrys.blocks.workflow.request import check_names, check_rows, read_column
-from emrys.blocks.workflow.reserved_ids import FIRST_KNOWN, NULL, NULL_INT, PADDING, UNSEEN
-from emrys.blocks.workflow.target_encoding import TargetEncoding
+from emrys.blocks.workflow.reserved_ids import NULL_INT
+
+
+@dataclass(frozen=True)
+class _Results:
+    """Results of a keyed step by the position of the lookup."""
+
+    by_position: NDArray[Any]
+    keep: int
 
 
 @dataclass
 class _ColumnLookup:
-    """The lookup of a raw column, and its outputs as arrays over the positions of the lookup."""
+    """The lookup of a raw column, and the results of its steps by output column."""
 
     raw: RawColumn
     lookup: KeyLookup
-    outputs: dict[str, NDArray[Any]] = field(default_factory=dict)
+    outputs: dict[str, _Results] = field(default_factory=dict)
 
 
 class OnlineTransform:
@@ -40,11 +46,11 @@ class OnlineTransform:
     def __init__(self, ops: Sequence[FittedOp], raw_columns: Sequence[RawColumn]) -> None:
         self._raw_columns = tuple(raw_columns)
         self._names = [op.output.name for op in ops]
-        self._numbers = [op for op in ops if isinstance(op, FillNormalize)]
-        ops_by_column: dict[str, list[Categorify | TargetEncoding]] = {}
+        self._computed = [op for op in ops if isinstance(op, ComputedOp)]
+        ops_by_column: dict[str, list[KeyedOp]] = {}
         for op in ops:
-            if isinstance(op, (Categorify, TargetEncoding)):
-                ops_by_column.setdefault(op.raw.name, []).append(op)
+            if isinstance(op, KeyedOp):
+                ops_by_column.setdefault(op.inputs[0].name, []).append(op)
         self._lookups = [_column_lookup(column_ops) for column_ops in ops_by_column.values()]
 
     def __call__(self, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -63,37 +69,35 @@ class OnlineTransform:
         values = {column.name: read_column(column, columns[column.name]) for column in self._raw_columns}
         check_rows({name: len(array) for name, array in values.items()})
         outputs: dict[str, NDArray[Any]] = {}
-        for op in self._numbers:
-            outputs[op.column] = op.apply(values[op.column])[:, np.newaxis]
+        for op in self._computed:
+            result = op.compute(values)
+            outputs[op.output.name] = result if op.output.is_list else result[:, np.newaxis]
         for column in self._lookups:
             array = values[column.raw.name]
             positions = column.lookup.find(array.reshape(-1))
-            for name, by_position in column.outputs.items():
-                result = by_position.take(positions)
+            for name, results in column.outputs.items():
+                result = results.by_position.take(positions, axis=0)
                 if column.raw.is_list:
-                    outputs[name] = _pad_right(
-                        result.reshape(array.shape), (positions == NULL_POSITION).reshape(array.shape)
-                    )
+                    empty = (positions == NULL_POSITION).reshape(array.shape)
+                    outputs[name] = slice_lists(pad_right(result.reshape(array.shape), empty), results.keep)
                 else:
-                    outputs[name] = result[:, np.newaxis]
+                    outputs[name] = result if result.ndim == 2 else result[:, np.newaxis]
         return {name: outputs[name] for name in self._names}
 
 
-def _column_lookup(ops: Sequence[Categorify | TargetEncoding]) -> _ColumnLookup:
+def _column_lookup(ops: Sequence[KeyedOp]) -> _ColumnLookup:
     """Collects the keys of all steps of a raw column, and the results of each step by position of the key."""
-    tables = [op.table["value"].combine_chunks() for op in ops]
+    tables = [op.keys["value"].combine_chunks() for op in ops]
     keys = pa.chunked_array(tables).unique().drop_null()
-    column = _ColumnLookup(ops[0].raw, create_lookup(ops[0].raw.name, keys))
+    raw = ops[0].inputs[0]
+    column = _ColumnLookup(raw, create_lookup(raw.name, keys))
     for op, values in zip(ops, tables, strict=True):
-        if isinstance(op, Categorify):
-            known: NDArray[Any] = np.arange(FIRST_KNOWN, op.cardinality, dtype=np.int64)
-            by_position = np.full(FIRST_POSITION + len(keys), UNSEEN, dtype=np.int64)
-            by_position[NULL_POSITION] = NULL
-        else:
-            known = op.encodings()
-            by_position = np.full(FIRST_POSITION + len(keys), op.unseen(), dtype=np.float32)
+        known = op.results()
+        by_position = np.empty((FIRST_POSITION + len(keys), *known.shape[1:]), dtype=known.dtype)
+        by_position[:] = op.unseen()
+        by_position[NULL_POSITION] = op.null()
         by_position[column.lookup.find(_as_numpy(values))] = known
-        column.outputs[op.output.name] = by_position
+        column.outputs[op.output.name] = _Results(by_position, op.keep)
     return column
 
 
@@ -103,13 +107,3 @@ def _as_numpy(values: pa.Array) -> NDArray[Any]:
         from_null = values.fill_null(pa.scalar(NULL_INT, pa.int64()))
         return np.asarray(from_null.to_numpy(zero_copy_only=False))
     return np.array(values.fill_null("").to_pylist(), dtype=object)
-
-
-def _pad_right(ids: NDArray[np.int64], empty: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Replaces empty positions by padding and moves it to the right, in stable order. Shapes (B, L)."""
-    if not empty.any():
-        return ids
-    ids[empty] = PADDING
-    if (empty[:, :-1] & ~empty[:, 1:]).any():
-        ids = np.take_along_axis(ids, np.argsort(empty, axis=1, kind="stable"), axis=1)
-    return ids

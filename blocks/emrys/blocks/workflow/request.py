@@ -54,8 +54,9 @@ def read_column(column: RawColumn, values: NDArray[Any]) -> NDArray[Any]:
     """
     values = np.asarray(values)
     if column.is_list:
-        if values.ndim != 2:
-            raise _shape_error(column, "(B, L)", values)
+        length = "L" if column.length is None else str(column.length)
+        if values.ndim != 2 or values.shape[1] != (column.length or values.shape[1]):
+            raise _shape_error(column, f"(B, {length})", values)
     elif values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     elif values.ndim != 1:

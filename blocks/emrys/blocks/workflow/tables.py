@@ -40,15 +40,20 @@ def cast_column(column: RawColumn, values: pa.ChunkedArray) -> pa.Array:
 
 
 def clean_column(column: RawColumn, values: pa.Array) -> pa.Array:
-    """Replaces missing values (the empty string, NaN, infinities) by null, and removes them from lists.
+    """Replaces missing values (the empty string, NaN, infinities) by null, and removes them from lists of any length.
 
     Args:
         column: The raw column.
         values: The values, of the type of the raw column.
 
     Returns:
-        The values, of the same type. A null list becomes an empty one.
+        The values, of the same type. A null list becomes an empty one, a null vector one of nulls.
+
+    Raises:
+        DataError: if a vector has another length than the column.
     """
+    if column.length is not None:
+        return _clean_vectors(column, values)
     if column.is_list:
         return _clean_lists(RawColumn(column.name, column.dtype), values)
     if column.dtype == "string":
@@ -78,22 +83,22 @@ def to_request(table: pa.Table, raw_columns: Sequence[RawColumn]) -> dict[str, N
 
 
 def from_response(response: Mapping[str, NDArray[Any]], columns: Sequence[OutputColumn]) -> pa.Table:
-    """The results as a table: scalars as int64 or float32, lists as list<int64> without their padding."""
+    """The results as a table: int64 or float32, and lists of them without their padding."""
     arrays = []
     for column in columns:
         values = response[column.name]
         if not column.is_list:
             arrays.append(pa.array(values[:, 0]))
             continue
-        valid = values != PADDING
+        valid = ~np.isnan(values) if column.dtype == "float32" else values != PADDING
         offsets = np.concatenate([[0], valid.sum(axis=1).cumsum()]).astype(np.int32)
-        arrays.append(pa.ListArray.from_arrays(pa.array(offsets), pa.array(values[valid], pa.int64())))
+        arrays.append(pa.ListArray.from_arrays(pa.array(offsets), pa.array(values[valid], _TYPES[column.dtype])))
     return pa.table(arrays, names=[column.name for column in columns])
 
 
 def _is_compatible(expected: pa.DataType, actual: pa.DataType) -> bool:
     if pa.types.is_list(expected):
-        is_list = pa.types.is_list(actual) or pa.types.is_large_list(actual)
+        is_list = pa.types.is_list(actual) or pa.types.is_large_list(actual) or pa.types.is_fixed_size_list(actual)
         return is_list and (
             _is_compatible(expected.value_type, actual.value_type) or pa.types.is_null(actual.value_type)
         )
@@ -116,6 +121,21 @@ def _clean_lists(element: RawColumn, lists: pa.Array) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets), elements.filter(valid))
 
 
+def _clean_vectors(column: RawColumn, lists: pa.Array) -> pa.Array:
+    """Vectors with nulls for missing elements, and for all elements of a missing vector."""
+    lengths = pc.list_value_length(lists)
+    wrong = pc.filter(lengths, pc.not_equal(lengths, column.length))
+    if len(wrong):
+        expected, got = f"lists of {column.length}", f"one of {wrong[0]}"
+        raise DataError("the vectors differ in length", column=column.name, expected=expected, got=got)
+    dtype = _TYPES[column.dtype]
+    nothing = pa.scalar([None] * (column.length or 0), pa.list_(dtype))
+    lists = pc.if_else(pc.is_null(lists), nothing, lists)
+    elements = clean_column(RawColumn(column.name, column.dtype), pc.list_flatten(lists))
+    offsets = np.arange(len(lists) + 1, dtype=np.int32) * (column.length or 0)
+    return pa.ListArray.from_arrays(pa.array(offsets), elements)
+
+
 def _scalars(column: RawColumn, values: pa.Array) -> NDArray[Any]:
     if column.dtype == "int64":
         return np.asarray(values.fill_null(NULL_INT).to_numpy(zero_copy_only=False))
@@ -128,7 +148,8 @@ def _dense(column: RawColumn, lists: pa.Array) -> NDArray[Any]:
     """Lists as (B, L), padded with the replacement value of null."""
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     elements = _scalars(RawColumn(column.name, column.dtype), pc.list_flatten(lists))
-    longest = int(lengths.max(initial=0))
-    dense = np.full((len(lists), longest), "" if column.dtype == "string" else NULL_INT, dtype=elements.dtype)
+    longest = int(lengths.max(initial=0)) if column.length is None else column.length
+    nulls: dict[str, Any] = {"string": "", "int64": NULL_INT, "float32": np.nan}
+    dense = np.full((len(lists), longest), nulls[column.dtype], dtype=elements.dtype)
     dense[np.arange(longest) < lengths[:, np.newaxis]] = elements
     return dense

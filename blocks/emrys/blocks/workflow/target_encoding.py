@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from emrys.blocks.workflow.columns import OutputColumn, RawColumn
 from emrys.blocks.workflow.fill_normalize import check_moments, normalise
-from emrys.blocks.workflow.fitted_op import FittedOp, check_table
+from emrys.blocks.workflow.fitted_op import KeyedOp, check_table
 
 
 @dataclass(frozen=True)
-class TargetEncoding(FittedOp):
+class TargetEncoding(KeyedOp):
     """Encodes a value by the smoothed mean target of its rows in the train split, then standardizes.
 
     The encoding is `(sum + smoothing * target_mean) / (count + smoothing)`. Null is a group of its own; a value
@@ -54,16 +54,21 @@ class TargetEncoding(FittedOp):
         check_moments(self.mean, self.std, self.target_mean, self.smoothing)
 
     @property
-    def raw(self) -> RawColumn:
+    def inputs(self) -> tuple[RawColumn]:
         """The raw input column."""
-        return RawColumn(self.column, self.dtype)
+        return (RawColumn(self.column, self.dtype),)
 
     @property
     def output(self) -> OutputColumn:
         """The standardized encoding: float32."""
         return OutputColumn(f"TE_{self.column}_{self.target}", "float32", False, None, self.column, self.kind)
 
-    def encodings(self) -> NDArray[np.float32]:
+    @property
+    def keys(self) -> pa.Table:
+        """The groups."""
+        return self.groups
+
+    def results(self) -> NDArray[np.float32]:
         """The standardized encoding of every group, in the order of `groups`."""
         count = self.groups["count"].to_numpy().astype(np.float64)
         total = self.groups["sum"].to_numpy() + self.smoothing * self.target_mean
@@ -72,6 +77,10 @@ class TargetEncoding(FittedOp):
     def unseen(self) -> np.float32:
         """The standardized encoding of a value that has no group."""
         return np.float32(normalise(np.asarray(self.target_mean), self.mean, self.std))
+
+    def null(self) -> np.float32:
+        """The standardized encoding of null, if it has no group."""
+        return self.unseen()
 
     def definition(self) -> dict[str, Any]:
         """Everything but the groups."""
@@ -86,11 +95,6 @@ class TargetEncoding(FittedOp):
             "folds": self.folds,
             "fold_seed": self.fold_seed,
         }
-
-    @property
-    def table(self) -> pa.Table:
-        """The groups."""
-        return self.groups
 
     @classmethod
     def restore(cls, definition: Mapping[str, Any], table: pa.Table | None) -> Self:
