@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 
 import numpy as np
@@ -30,6 +31,10 @@ def read(*inputs, **rest):
         ("FP32", [0.5, 2], struct.pack("<2f", 0.5, 2.0)),
         ("BOOL", [True, False], b"\x01\x00"),
         ("BYTES", ["é", ""], b"\x02\0\0\0\xc3\xa9\0\0\0\0"),
+        ("INT64", [None, 7], struct.pack("<2q", -(2**63), 7)),
+        ("FP32", [[None], [2.5]], struct.pack("<2f", math.nan, 2.5)),
+        ("FP64", [0, None], struct.pack("<2d", 0.0, math.nan)),
+        ("BYTES", ["a", None], b"\x01\0\0\0a\0\0\0\0"),
     ],
 )
 def test_values_in_json_become_bytes(datatype, data, content):
@@ -81,7 +86,9 @@ def test_binary_data_follow_the_json_in_order():
         ({"data": [1, 2**63]}, "cannot be represented"),
         ({"data": [1, 2.5]}, "value of the wrong type; got float"),
         ({"data": [1, True]}, "value of the wrong type; got bool"),
-        ({"data": [1, None]}, "value of the wrong type; got NoneType"),
+        ({"datatype": "INT32", "data": [1, None]}, "column 'x': an input of this datatype has no null; got INT32"),
+        ({"datatype": "BOOL", "data": [True, None]}, "has no null; got BOOL"),
+        ({"data": [None]}, "expected 2 values .*, got 1"),
         ({"data": [[[[[[[[[[1]]]]]]]]], 2]}, "value of the wrong type; got list"),
         ({"datatype": "BYTES", "data": ["a", "\ud800"]}, "cannot be represented"),
         ({"parameters": {"binary_data_size": 1}}, "binary_data_size .* expected 0 to 0, got 1"),

@@ -99,6 +99,36 @@ def test_a_bad_request_gets_an_error(client, case):
         client.infer(spoil(pack(ROWS, client.columns)))
 
 
+def test_null_in_json_is_null(server):
+    """A body in strict JSON: null alone, in a list, and a list of nulls for an empty one."""
+    body = json.dumps(
+        {
+            "inputs": [
+                {"name": "userId", "datatype": "INT64", "shape": [3, 1], "data": [None, 7, None]},
+                {"name": "gender", "datatype": "BYTES", "shape": [3, 1], "data": [["F"], [None], [None]]},
+                {
+                    "name": "genres",
+                    "datatype": "BYTES",
+                    "shape": [3, 3],
+                    "data": [["Drama", None, "War"], ["Comedy", None, None], [None, None, None]],
+                },
+                {"name": "release_year", "datatype": "FP32", "shape": [3, 1], "data": [1999, None, None]},
+            ]
+        },
+        allow_nan=False,
+    )
+    connection = http.client.HTTPConnection(server.http_url, timeout=20)
+    connection.request("POST", "/v2/models/ranking/infer", body)
+    answer = json.load(connection.getresponse())
+    connection.close()
+    rows = [
+        {"userId": None, "gender": "F", "genres": ["Drama", "War"], "release_year": 1999.0},
+        {"userId": 7, "gender": None, "genres": ["Comedy"], "release_year": None},
+        {"userId": None, "gender": None, "genres": [], "release_year": None},
+    ]
+    np.testing.assert_allclose(answer["outputs"][0]["data"], expected_scores(rows), atol=1e-6)
+
+
 def test_a_batch_over_the_limit_gets_an_error(client):
     columns = pack(random_rows(CONFIG.max_batch_size + 1), client.columns)
     with pytest.raises(ServingError, match="batch-size must be <= 128 for 'ranking'"):

@@ -1,4 +1,4 @@
-"""Contract of the step export_ensemble with Kubeflow Pipelines."""
+"""KFP component of the step export_ensemble."""
 
 from kfp import dsl
 

@@ -1,4 +1,4 @@
-"""Contract of the step export_retrieval with Kubeflow Pipelines."""
+"""KFP component of the step export_retrieval."""
 
 from kfp import dsl
 

@@ -118,7 +118,7 @@ class EnsembleClient:
             rows: A list of rows, or a list of values per column; None is null.
 
         Returns:
-            The items of each row, best first; fewer than K where not enough remain to be recommended.
+            The items of each row, best first; fewer than K if fewer items are left to recommend.
 
         Raises:
             ConfigError: if the ensemble returns scores.

@@ -1,5 +1,8 @@
 """Requests and answers of the inference protocol over HTTP, as the messages of the same protocol over gRPC.
 
+One thing is added to the protocol: the JSON `data` of an input may hold null, since JSON can write neither NaN nor, in
+many languages, -2**63. It becomes the null of an ensemble: NaN, -2**63 or the empty string, by the datatype.
+
 The size of every array follows from the bytes that arrived: a shape that claims anything else is refused before
 memory is taken for it.
 """
@@ -19,12 +22,16 @@ from tritonclient.grpc import service_pb2
 from tritonclient.utils import triton_to_np_dtype
 
 from emrys.blocks.errors import DataError
+from emrys.components.serving.columns import NULL_FLOAT32, NULL_INT64
 
 #: Most axes of a shape.
 MAX_AXES = 8
 
 _LARGEST_INT = 2**63 - 1
 _LENGTH_BYTES = 4  # of a string's length in front of the string
+
+#: What null in JSON is, by datatype.
+_NULLS: Mapping[str, Any] = {"INT64": NULL_INT64, "FP32": NULL_FLOAT32, "FP64": NULL_FLOAT32, "BYTES": ""}
 
 #: Python types of a number in JSON, by kind of NumPy dtype.
 _JSON_TYPES: Mapping[str, set[type]] = {"i": {int}, "u": {int}, "f": {int, float}, "b": {bool}, "O": {str}}
@@ -188,7 +195,7 @@ def _add_input(message: service_pb2.ModelInferRequest, tensor: dict[str, Any], r
     parameters = _object(tensor.get("parameters", {}), f"the parameters of the input {name!r}")
     size = parameters.pop("binary_data_size", None)
     if size is None:
-        data = _packed(name, np.dtype(dtype), shape, tensor.get("data"))
+        data = _packed(name, datatype, np.dtype(dtype), shape, tensor.get("data"))
     else:
         data, rest = _binary(name, np.dtype(dtype), shape, size, rest)
     _set_parameters(message.inputs.add(name=name, datatype=datatype, shape=shape), parameters)
@@ -204,7 +211,7 @@ def _shape(name: str, shape: Any) -> list[int]:
     return shape
 
 
-def _packed(name: str, dtype: np.dtype[Any], shape: list[int], data: Any) -> bytes:
+def _packed(name: str, datatype: str, dtype: np.dtype[Any], shape: list[int], data: Any) -> bytes:
     """Packs the values of an input in JSON."""
     if not isinstance(data, list):
         raise DataError("data must be a list", column=name, got=type(data).__name__)
@@ -216,6 +223,10 @@ def _packed(name: str, dtype: np.dtype[Any], shape: list[int], data: Any) -> byt
             expected=f"{math.prod(shape)} values for the shape {shape}",
             got=str(len(values)),
         )
+    if None in values:
+        if datatype not in _NULLS:
+            raise DataError("an input of this datatype has no null", column=name, got=datatype)
+        values = [_NULLS[datatype] if value is None else value for value in values]
     wrong = set(map(type, values)) - _JSON_TYPES[dtype.kind]
     if wrong:
         raise DataError("data have a value of the wrong type", column=name, got=min(one.__name__ for one in wrong))

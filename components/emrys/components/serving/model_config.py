@@ -1,4 +1,4 @@
-"""The names and the `config.pbtxt` files of the three models of an ensemble, as Triton's protobuf messages."""
+"""Triton's `config.pbtxt` files of an ensemble and its two models: names, creation, writing, reading."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def python_config(
     """Creates the configuration of a model that runs in the Python backend.
 
     Requests whose lists differ in length can share a batch, because the backend joins them. Before the model is ready
-    it answers two warm-up requests, one row and a full batch, all zeros and empty strings.
+    it answers two warm-up requests of zeros and empty strings: one of a single row and one of a full batch.
 
     Args:
         name: Name of the model.

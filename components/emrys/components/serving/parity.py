@@ -1,8 +1,9 @@
 """The parity check before publishing: raw rows through the exported ensemble and through the offline transform.
 
 `comparison_rows` selects the rows, `run_both_paths` sends them through both paths and compares the transformed columns.
-The caller compares the outputs of the model, with `check_close` or by its own rules. `run_both_paths` also asks several
-requests together, as a server joins those of several callers, and compares each answer with the one alone.
+The caller compares the outputs of the model, with `check_close` or by its own rules. `run_both_paths` also sends
+several requests at the same time, because a server batches them, and checks that each answer equals that of the
+request alone.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ TransformTable = Callable[[pa.Table], pa.Table]
 #: Values that no data set contains, by dtype.
 UNSEEN: dict[str, int | str] = {"int64": 2**53 + 1, "string": "~ unseen ~"}
 
-# Groups of requests that are asked together; the most requests of a group, and the most rows of a request.
-_COMPANIES, _MOST_REQUESTS, _MOST_ROWS = 24, 12, 3
+# Groups of requests that are sent at the same time; the most requests of a group, and the most rows of a request.
+_REQUEST_GROUPS, _MOST_REQUESTS, _MOST_ROWS = 24, 12, 3
 
 # Requests of many sizes: the result of a row must not depend on its batch.
 _REQUEST_SIZES = (1, 7, 64, 256)
@@ -83,7 +84,7 @@ class Ensemble(Protocol):
         """Computes the outputs of the ensemble for raw columns."""
 
     def infer_together(self, requests: Sequence[Columns]) -> list[Columns]:
-        """Computes the outputs for the raw columns of several callers who ask at the same time."""
+        """Computes the outputs for several requests, sent at the same time."""
 
 
 def comparison_rows(table: pa.Table, columns: Sequence[Column], rows: int, seed: int) -> pa.Table:
@@ -138,7 +139,7 @@ def run_both_paths(
 
     Raises:
         ParityError: naming the first column that differs, with the row and both values; or the output of a row that
-            depends on the requests that were asked together with it.
+            depends on the requests that were sent together with it.
         DependencyError: if there is no server and `config.require_server` requires one.
         ServingError: if the server does not start or refuses a row.
     """
@@ -158,23 +159,23 @@ def run_both_paths(
         transform_inputs = [column.name for column in columns_of(transform.input)]
         transformed = [connected.transform({name: part[name] for name in transform_inputs}) for part in requests]
         answers = [connected.infer(part) for part in requests]
-        companies = list(_companies(rows, inputs, config.seed))
+        groups = list(_request_groups(rows, inputs, config.seed))
         together = [
-            connected.infer_together([pack(_taken(rows, inputs, positions), inputs) for positions in company])
-            for company in companies
+            connected.infer_together([pack(_taken(rows, inputs, positions), inputs) for positions in group])
+            for group in groups
         ]
     for column in columns_of(transform.output):
         _check_column(column, offline, [part[column.name] for part in transformed], config.column_tolerance)
     served = {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
-    for company, joined in zip(companies, together, strict=True):
-        for positions, answer in zip(company, joined, strict=True):
+    for group, joined in zip(groups, together, strict=True):
+        for positions, answer in zip(group, joined, strict=True):
             alone = {name: values[positions] for name, values in served.items()}
-            check_company(alone, answer, positions, config.tolerance)
+            check_group(alone, answer, positions, config.tolerance)
     return PathOutputs(offline, served, through)
 
 
-def check_company(alone: Columns, together: Columns, rows: Sequence[int], tolerance: float) -> None:
-    """Checks that the answers to some rows do not depend on the requests that were asked together with them.
+def check_group(alone: Columns, together: Columns, rows: Sequence[int], tolerance: float) -> None:
+    """Checks that the answers to some rows do not depend on the requests that were sent together with them.
 
     Args:
         alone: Outputs for the rows without other requests, (B, K).
@@ -187,7 +188,9 @@ def check_company(alone: Columns, together: Columns, rows: Sequence[int], tolera
         ParityError: naming the first output that differs, with the row and both values.
     """
     ties = np.zeros(next(iter(alone.values())).shape, dtype=bool)
-    for name in sorted(alone, key=lambda name: alone[name].dtype.kind != "f"):  # numbers first: they tell the ties
+    for name in sorted(
+        alone, key=lambda name: alone[name].dtype.kind != "f"
+    ):  # scores first, because ties are found in them
         expected, got = alone[name], together[name]
         if expected.dtype.kind == "f":
             same = np.abs(expected.astype(np.float64) - got) <= tolerance
@@ -197,7 +200,7 @@ def check_company(alone: Columns, together: Columns, rows: Sequence[int], tolera
         if not same.all():
             row = int(np.argwhere(~same)[0][0])
             raise ParityError(
-                f"row {rows[row]} of the compared rows gets another answer when others ask at the same time",
+                f"row {rows[row]} of the compared rows gets a different answer when sent together with other requests",
                 column=name,
                 expected=f"{expected[row].tolist()} (alone)",
                 got=f"{got[row].tolist()} (together)",
@@ -251,13 +254,13 @@ def mismatch(column: str, where: str, expected: object, got: object) -> ParityEr
     )
 
 
-def _companies(rows: pa.Table, columns: Sequence[Column], seed: int) -> Iterator[list[list[int]]]:
+def _request_groups(rows: pa.Table, columns: Sequence[Column], seed: int) -> Iterator[list[list[int]]]:
     """Draws groups of requests, each the numbers of its rows; each group has a row with the longest list."""
     random = np.random.default_rng(seed)
     lists = [column.name for column in columns if column.is_list]
     lengths = [max([len(row[name] or ()) for name in lists], default=0) for row in rows.select(lists).to_pylist()]
     longest = int(np.argmax(lengths)) if lengths else 0
-    for _ in range(_COMPANIES):
+    for _ in range(_REQUEST_GROUPS):
         sizes = random.integers(1, _MOST_ROWS + 1, int(random.integers(1, _MOST_REQUESTS)))
         yield [[longest], *(random.integers(0, rows.num_rows, size).tolist() for size in sizes)]
 
@@ -268,7 +271,7 @@ def _taken(rows: pa.Table, columns: Sequence[Column], positions: Sequence[int]) 
 
 
 def _tied(scores: npt.NDArray[np.float64], tolerance: float) -> npt.NDArray[np.bool_]:
-    """Ranks whose score is that of a neighbour, or of the last rank, behind which others may have it too: (B, K)."""
+    """(B, K) whether a rank's score is tied with a neighbour's or the last one's, whose ties may be outside the list."""
     near = np.abs(np.diff(scores, axis=1)) <= tolerance
     none = np.zeros((len(scores), 1), dtype=bool)
     last = np.abs(scores - scores[:, -1:]) <= tolerance

@@ -24,6 +24,8 @@ right with null. Every column accepts values that were not seen in training.
 |---|---|---|---|
 {inputs}
 
+Over HTTP, `null` in the JSON `data` of an input stands for the null of its dtype, also as an element of a list.
+
 The output `score` is FP32, (rows, 1).
 
 | exported from | |
@@ -44,6 +46,8 @@ right with null. Every column accepts values that were not seen in training.
 | input | dtype | shape | null |
 |---|---|---|---|
 {inputs}
+
+Over HTTP, `null` in the JSON `data` of an input stands for the null of its dtype, also as an element of a list.
 
 | output | dtype | shape | |
 |---|---|---|---|

@@ -12,8 +12,8 @@ from emrys.components.serving.backends.batching import (
     RAW_PADDING,
     TRANSFORMED_PADDING,
     answer,
-    companies,
     join,
+    request_groups,
     split,
 )
 from emrys.components.serving.backends.transform_step import TransformStep
@@ -86,11 +86,11 @@ def test_a_long_list_does_not_pad_a_thousand_rows():
     assert answers[0]["half"].ravel().tolist() == [3] * 1000
 
 
-def test_companies_stay_together_where_padding_is_small():
-    assert companies([request(1, width=9), request(2), request(*range(500), width=2000)]) == [[0, 1, 2]]
-    assert companies([request(1, width=700_000), request(2, width=800_000)]) == [[0, 1]]
-    assert companies([request(1, width=800_000), request(*[2] * 8), request(3)]) == [[1, 2], [0]]
-    assert companies([]) == []
+def test_requests_share_a_batch_where_padding_is_small():
+    assert request_groups([request(1, width=9), request(2), request(*range(500), width=2000)]) == [[0, 1, 2]]
+    assert request_groups([request(1, width=700_000), request(2, width=800_000)]) == [[0, 1]]
+    assert request_groups([request(1, width=800_000), request(*[2] * 8), request(3)]) == [[1, 2], [0]]
+    assert request_groups([]) == []
 
 
 def test_join_pads_raw_lists_with_null_and_transformed_ones_with_0():
@@ -110,7 +110,7 @@ def test_join_pads_raw_lists_with_null_and_transformed_ones_with_0():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_an_answer_is_the_same_alone_and_in_any_company(seed):
+def test_an_answer_is_the_same_alone_and_in_any_group(seed):
     step = TransformStep(FittedWorkflow.load(SAVED / "fitted"))
     rows = json.loads((SAVED / "rows.json").read_text(encoding="utf-8"))
     rows = [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]

@@ -57,15 +57,15 @@ def answer(step: BatchStep, requests: Sequence[Columns]) -> list[Columns | Excep
     """
     answers: list[Columns | Exception] = [_checked(step, request) for request in requests]
     good = [index for index, request in enumerate(answers) if not isinstance(request, Exception)]
-    for company in companies([requests[index] for index in good]):
-        members = [good[position] for position in company]
+    for group in request_groups([requests[index] for index in good]):
+        members = [good[position] for position in group]
         results = _together(step, [requests[index] for index in members])
         for index, result in zip(members, results, strict=True):
             answers[index] = result
     return answers
 
 
-def companies(requests: Sequence[Columns]) -> list[list[int]]:
+def request_groups(requests: Sequence[Columns]) -> list[list[int]]:
     """Groups requests so that padding cannot make a batch much larger than what arrived.
 
     Lists are padded to the longest of a batch: a request with one list of a million ids, joined with a thousand rows,

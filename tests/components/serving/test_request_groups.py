@@ -1,4 +1,4 @@
-"""An answer is the same alone and among the requests of others: both kinds of ensembles, all types of columns."""
+"""A request gets the same answer alone and together with others: both kinds of ensembles, all types of columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emrys.components.serving.backends.transform_step import TransformStep
 from emrys.components.serving.in_process import InProcessEnsemble
 from emrys.components.serving.installation import TritonInstallation
 from emrys.components.serving.packing import pack
-from emrys.components.serving.parity import check_company, comparison_rows, run_both_paths
+from emrys.components.serving.parity import check_group, comparison_rows, run_both_paths
 from tests.components.serving.conftest import need_server
 from tests.components.serving.mixed_ensembles import (
     CONFIGS,
@@ -51,8 +51,8 @@ def zero_is_padding(monkeypatch):
     monkeypatch.setattr(TransformStep, "padding", TRANSFORMED_PADDING)
 
 
-def company_differs(ensemble, seed):
-    """Asks a company of requests, drawn under a seed, together and each alone; returns whether an answer differs."""
+def group_differs(ensemble, seed):
+    """Sends a group of requests, drawn under a seed, together and each alone; returns whether an answer differs."""
     random = np.random.default_rng(seed)
     requests = [
         pack(draw_rows(random, int(random.integers(1, 4))), ensemble.inputs) for _ in range(random.integers(2, 7))
@@ -67,13 +67,13 @@ def company_differs(ensemble, seed):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.slow
-def test_an_answer_is_the_same_in_any_company(ensembles, kind):
-    assert not any(company_differs(ensembles[kind], seed) for seed in range(40))
+def test_an_answer_is_the_same_in_any_group(ensembles, kind):
+    assert not any(group_differs(ensembles[kind], seed) for seed in range(40))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_property_fails_where_padding_is_an_id(ensembles, kind, zero_is_padding):
-    assert sum(company_differs(ensembles[kind], seed) for seed in range(20)) > 10
+    assert sum(group_differs(ensembles[kind], seed) for seed in range(20)) > 10
 
 
 def run_gate(kind, folder):
@@ -91,13 +91,15 @@ def no_server():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_gate_asks_requests_together(repositories, kind, no_server):
+def test_the_gate_sends_requests_together(repositories, kind, no_server):
     assert run_gate(kind, repositories[kind]).through == "in-process"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_gate_fails_where_padding_is_an_id(repositories, kind, no_server, zero_is_padding):
-    with pytest.raises(ParityError, match=r"gets another answer when others ask .* \(alone\), got .* \(together\)"):
+    with pytest.raises(
+        ParityError, match=r"gets a different answer when sent together .* \(alone\), got .* \(together\)"
+    ):
         run_gate(kind, repositories[kind])
 
 
@@ -109,7 +111,7 @@ def test_the_gate_fails_through_a_server_where_padding_is_an_id(repositories, ki
     assert run_gate(kind, tmp_path / "models").through == "triton"
     with (tmp_path / "models" / f"{kind}_transform" / "1" / "model.py").open("a") as entry:
         entry.write('\nTransformStep.padding = {"i": 0, "f": 0.0, "O": b""}\n')
-    with pytest.raises(ParityError, match="gets another answer when others ask"):
+    with pytest.raises(ParityError, match="gets a different answer when sent together"):
         run_gate(kind, tmp_path / "models")
 
 
@@ -118,11 +120,11 @@ def test_items_may_change_places_only_where_scores_are_equal():
         "item_ids": np.array([[1, 2, 3, 4]]),
         "scores": np.array([[0.9, 0.5, 0.5, 0.1]], np.float32),
     }
-    check_company(alone, {**alone, "item_ids": np.array([[1, 3, 2, 4]])}, [7], 1e-4)
-    check_company(alone, {**alone, "item_ids": np.array([[1, 2, 3, 9]])}, [7], 1e-4)  # 9 has the score of the last
+    check_group(alone, {**alone, "item_ids": np.array([[1, 3, 2, 4]])}, [7], 1e-4)
+    check_group(alone, {**alone, "item_ids": np.array([[1, 2, 3, 9]])}, [7], 1e-4)  # 9 has the score of the last
     with pytest.raises(ParityError, match=r"column 'item_ids': row 7 .*\[1, 2, 3, 4\] \(alone\), got \[2, 1, 3, 4\]"):
-        check_company(alone, {**alone, "item_ids": np.array([[2, 1, 3, 4]])}, [7], 1e-4)
+        check_group(alone, {**alone, "item_ids": np.array([[2, 1, 3, 4]])}, [7], 1e-4)
     with pytest.raises(ParityError, match="column 'scores': row 7"):
-        check_company(alone, {**alone, "scores": alone["scores"] + 0.01}, [7], 1e-4)
+        check_group(alone, {**alone, "scores": alone["scores"] + 0.01}, [7], 1e-4)
     with pytest.raises(ParityError, match="column 'scores': row 7"):
-        check_company(alone, {**alone, "scores": alone["scores"] * np.float32("nan")}, [7], 1e-4)
+        check_group(alone, {**alone, "scores": alone["scores"] * np.float32("nan")}, [7], 1e-4)
