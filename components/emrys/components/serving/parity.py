@@ -271,7 +271,7 @@ def _taken(rows: pa.Table, columns: Sequence[Column], positions: Sequence[int]) 
 
 
 def _tied(scores: npt.NDArray[np.float64], tolerance: float) -> npt.NDArray[np.bool_]:
-    """(B, K) whether a rank's score is tied with a neighbour's or the last one's, whose ties may be outside the list."""
+    """(B, K) whether a rank's score is tied with a neighbour's or the last one's, whose ties may lie outside it."""
     near = np.abs(np.diff(scores, axis=1)) <= tolerance
     none = np.zeros((len(scores), 1), dtype=bool)
     last = np.abs(scores - scores[:, -1:]) <= tolerance

@@ -80,7 +80,9 @@ def serve(
 def predict(
     rows: Annotated[
         Path | None,
-        typer.Option(help="Raw rows: a .json, .jsonl, .csv or .parquet file.", metavar="FILE"),
+        typer.Option(
+            help="Raw rows: a JSON, JSON lines, CSV, TSV or Parquet file, possibly compressed.", metavar="FILE"
+        ),
     ] = None,
     run: Annotated[
         Path | None, typer.Option("--from", help="Folder of a run, whose test split provides rows.", metavar="DIR")
