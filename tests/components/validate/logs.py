@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from emrys.components.contracts.column_statistics import ColumnKind
 from emrys.components.contracts.splits import SPLIT_SCHEMA, Splits
 from emrys.components.contracts.statistics import Statistics
 from emrys.components.validate.step import ValidateConfig, run
@@ -14,6 +15,8 @@ from emrys.components.validate.step import ValidateConfig, run
 START = 1_000_000_000
 NOW = START + 100 * 86_400
 GENRES = ("Drama", "Comedy", "War")
+#: Limits as in the recipe of this log.
+LIMITS = {"rating": {"min": 0.5, "max": 5.0}, "age": {"min": 0, "max": 120}}
 
 
 def log(rows=2000, seed=0, start=START, **replaced):
@@ -55,6 +58,16 @@ def write(path: Path, train=None, valid=None, test=None, split="time") -> Path:
 
 def validate(folder: Path, name="run", previous=None, config=None, **splits) -> Statistics:
     """Writes splits into `folder` and validates them; the previous run is named as the one before was."""
+    settings = dict(config or {})
+    settings["columns"] = {**LIMITS, **settings.get("columns", {})}
     raw = write(folder / f"{name}-splits", **splits)
     earlier = None if previous is None else folder / previous
-    return run(raw, ValidateConfig(**(config or {})), folder / name, earlier, now=NOW)
+    return run(raw, ValidateConfig(**settings), folder / name, earlier, now=NOW)
+
+
+def kind_of(name: str) -> ColumnKind:
+    """Kind of a column of the log."""
+    if name in ("userId", "movieId"):
+        return ColumnKind.IDENTIFIER
+    kinds = {"timestamp": ColumnKind.TIME, "rating_binary": ColumnKind.LABEL, "genres": ColumnKind.LIST}
+    return kinds.get(name, ColumnKind.NUMBER if name in ("age", "rating", "release_year") else ColumnKind.TEXT)

@@ -4,10 +4,11 @@ import pytest
 
 from emrys.components.contracts.column_statistics import ColumnKind
 from emrys.components.validate.counting import count_column, counts_on
+from tests.components.validate.logs import kind_of
 
 
 def count(name, values, dtype, bins=30, top=10):
-    return count_column(name, pa.chunked_array([values[:3], values[3:]], dtype), bins=bins, top=top)
+    return count_column(name, pa.chunked_array([values[:3], values[3:]], dtype), kind_of(name), bins=bins, top=top)
 
 
 def test_numbers():

@@ -7,13 +7,14 @@ import pytest
 from emrys.components.validate.column_limits import ColumnLimits
 from emrys.components.validate.counting import count_column
 from emrys.components.validate.drift import column_drift
+from tests.components.validate.logs import kind_of
 
 LIMITS = ColumnLimits(js_distance=0.1, l_infinity=0.05, null_drift=0.05)
 
 
 def drift(name, before, now, dtype, top=1000, limits=LIMITS):
     sides = [pa.chunked_array([values], dtype) for values in (before, now)]
-    counted = [count_column(name, side, bins=30, top=top) for side in sides]
+    counted = [count_column(name, side, kind_of(name), bins=30, top=top) for side in sides]
     return {one.part: one for one in column_drift(*counted, sides[1], limits)}
 
 

@@ -4,13 +4,14 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from emrys.components.validate.leaks import fit_single_column, repeated_events, shared_events
+from tests.components.validate.logs import kind_of
 
 DRAW = np.random.default_rng(3)
 LABEL = (DRAW.random(4000) < 0.4).astype(float)
 
 
 def of(name, values, dtype, label=LABEL):
-    return fit_single_column(name, pa.chunked_array([pa.array(values, dtype)]), label, seed=0)
+    return fit_single_column(pa.chunked_array([pa.array(values, dtype)]), kind_of(name), label, seed=0)
 
 
 def test_a_column_without_relation():

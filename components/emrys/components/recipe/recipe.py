@@ -193,6 +193,17 @@ class Evaluation(Section):
     show_ids: Annotated[bool, Field(description="Whether reports may show ids of people.")] = False
 
 
+class Validation(Section):
+    """Limits of the checks before training, by column, and severities by check."""
+
+    columns: Annotated[
+        dict[str, dict[str, float]], Field(description="Limits by column: `min`, `max`, `max_nulls` and others.")
+    ] = Field(default_factory=dict)
+    severity: Annotated[
+        dict[str, Literal["error", "warning", "off"]], Field(description="Severity by check of validate.")
+    ] = Field(default_factory=dict)
+
+
 class Serving(Section):
     """How the ensemble is served."""
 
@@ -222,6 +233,8 @@ class Recipe(Section):
     ) = None
     module: Annotated[str, Field(description="`package.module:function` that returns a graph of NVTabular.")] = ""
     model: Model
+    # `validate` is a method of pydantic's models.
+    validation: Annotated[Validation, Field(alias="validate")] = Validation()
     train: Training = Training()
     evaluate: Evaluation = Evaluation()
     gate: Annotated[

@@ -50,7 +50,7 @@ class EvaluationPage:
             step=step,
             view=view,
             dataset=Path(inputs.raw.metadata.get("dataset") or "unnamed data").name,
-            splits=[SplitFacts.of(inputs.raw.file(name), view.target) for name in SPLITS],
+            splits=[SplitFacts.of(inputs.raw.file(name), inputs.raw.data_schema, view.target) for name in SPLITS],
             columns=[ColumnFacts.of(column) for column in inputs.features.schema],
             data=plain_facts(inputs.raw.metadata),
             history=inputs.model.history,

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emrys.components.contracts.column_roles import tags_of
+from emrys.components.contracts.data_schema import TIME_UNITS, DataSchema, TargetKind
 
 if TYPE_CHECKING:  # Merlin imports TensorFlow if it is installed
     from merlin.schema import ColumnSchema
@@ -25,31 +26,38 @@ class SplitFacts:
     Args:
         name: Name of the split.
         rows: Number of rows.
-        positive: Share of rows with a positive label.
+        positive: Share of rows with a positive label; None without a binary target.
         begin: Day of the first event, UTC; None without timestamps.
         end: Day of the last event, UTC; None without timestamps.
     """
 
     name: str
     rows: int
-    positive: float
+    positive: float | None
     begin: str | None
     end: str | None
 
     @classmethod
-    def of(cls, file: Path, target: str) -> SplitFacts:
+    def of(cls, file: Path, schema: DataSchema, target: str | None = None) -> SplitFacts:
         """Reads the facts of a raw split.
 
         Args:
-            file: The Parquet file; its optional column `timestamp` is in Unix seconds.
-            target: Column of the label.
+            file: The Parquet file.
+            schema: Its columns and targets.
+            target: Name of the target whose positives are counted. Default: the first binary one, if there is one.
         """
-        schema = pq.read_schema(file)
-        has_time = "timestamp" in schema.names and pa.types.is_integer(schema.field("timestamp").type)
-        table = pq.read_table(file, columns=[target, "timestamp"] if has_time else [target], partitioning=None)
-        ends = pc.min_max(table.column("timestamp")).as_py() if has_time else {"min": None, "max": None}
-        positive = pc.mean(table.column(target).cast(pa.float64())).as_py()
-        return cls(file.stem, table.num_rows, positive or 0.0, day(ends["min"]), day(ends["max"]))
+        binary = [each.name for each in schema.targets if each.kind is TargetKind.BINARY]
+        label = next((name for name in binary if target in (None, name)), None)
+        columns = [name for name in (label, schema.time) if name is not None]
+        table = pq.read_table(file, columns=columns, partitioning=None)
+        ends = {"min": None, "max": None}
+        if schema.time is not None:
+            ticks = TIME_UNITS[schema.column(schema.time).unit or "s"]
+            found = pc.min_max(table.column(schema.time)).as_py()
+            ends = {end: None if value is None else value // ticks for end, value in found.items()}
+        positive = None if label is None else pc.mean(table.column(label).cast(pa.float64())).as_py() or 0.0
+        rows = pq.read_metadata(file).num_rows
+        return cls(file.stem, rows, positive, day(ends["min"]), day(ends["max"]))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,16 +7,14 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from emrys.blocks.datasets.log_schema import REQUIRED_COLUMNS
 from emrys.components.contracts.column_statistics import ColumnKind, ColumnStatistics, Numbers
-from emrys.components.contracts.splits import HISTORY, SPLITS, TARGET, Splits
+from emrys.components.contracts.data_schema import DataSchema, Role
+from emrys.components.contracts.splits import SPLITS, Splits
 from emrys.components.validate.column_limits import ColumnLimits
 from emrys.components.validate.config import ValidateConfig
 from emrys.components.validate.finding import Findings
 
-_WITHOUT_NULLS = (*REQUIRED_COLUMNS, TARGET)
 #: Tolerance for clocks that are ahead, in seconds.
 _AHEAD = 86_400
 #: Seconds from 1970 to 1980; earlier times are implausible.
@@ -26,23 +24,20 @@ _MANY_ROWS = 1000
 
 
 def raw_columns(splits: Splits) -> list[str]:
-    """Columns to check: all except the history, which ingest derives from them and which grows by itself."""
-    return [name for name in splits.columns if name != HISTORY.name]
+    """Columns to check: all except histories, which ingest derives from them and which grow by themselves."""
+    histories = splits.data_schema.of_role(Role.HISTORY)
+    return [name for name in splits.columns if name not in histories]
+
+
+def required_columns(schema: DataSchema) -> frozenset[str]:
+    """Columns that have a value in every row: ids, times, weights, targets, and what targets are made of."""
+    required = [column.name for column in schema.columns if column.required or column.role is Role.SOURCE]
+    return frozenset([*required, *(target.name for target in schema.targets)])
 
 
 def check_columns(splits: Splits, previous: Mapping[str, ColumnStatistics] | None, findings: Findings) -> None:
-    """Checks that all splits have the columns of train, and train those of the previous run."""
+    """Checks that train has the columns of the previous run."""
     train = raw_columns(splits)
-    for split in SPLITS[1:]:
-        names = pq.read_schema(splits.file(split)).names
-        for name in train:
-            if name not in names:
-                findings.add(
-                    "columns",
-                    f"the column is missing in the {split} split",
-                    column=name,
-                    expected="the columns of train",
-                )
     for name in previous or {}:
         if name not in train:
             findings.add("columns", "the column is missing", column=name, expected="the columns of the previous run")
@@ -63,13 +58,18 @@ def check_rows(rows: int, before: int | None, config: ValidateConfig, findings: 
 
 
 def check_column(
-    column: ColumnStatistics, before: ColumnStatistics | None, config: ValidateConfig, findings: Findings
+    column: ColumnStatistics,
+    before: ColumnStatistics | None,
+    required: bool,
+    config: ValidateConfig,
+    findings: Findings,
 ) -> None:
     """Checks a column of train for missing values, constant values and its vocabulary.
 
     Args:
         column: Statistics of the column.
         before: Statistics of the previous run, or None.
+        required: Whether every row must have a value.
         config: Settings.
         findings: Receives the findings.
     """
@@ -78,7 +78,7 @@ def check_column(
         findings.add("empty", f"there is no {kind}", column=column.name, expected="a value in some rows")
         return
     most = config.limits(column.name).max_nulls
-    if most is not None and column.null_share > most and column.name not in _WITHOUT_NULLS:
+    if most is not None and column.null_share > most and not required:
         expected, got = f"at most {100 * most:g} %", f"{100 * column.null_share:.1f} %"
         findings.add("nulls", "many values are missing", column=column.name, expected=expected, got=got)
     if column.distinct == 1 and column.kind is not ColumnKind.LABEL:
@@ -86,18 +86,21 @@ def check_column(
     _check_vocabulary(column, before, config, findings)
 
 
-def check_values(column: ColumnStatistics, split: str, config: ValidateConfig, findings: Findings, now: float) -> None:
+def check_values(
+    column: ColumnStatistics, split: str, required: bool, config: ValidateConfig, findings: Findings, now: float
+) -> None:
     """Checks the values of a column of a split against their limits.
 
     Args:
         column: Statistics of the column in the split.
         split: Name of the split.
+        required: Whether every row must have a value.
         config: Settings.
         findings: Receives the findings.
         now: Current time, in seconds since 1970.
     """
     where = "" if split == "train" else f" in the {split} split"
-    if column.nulls and column.name in _WITHOUT_NULLS:
+    if column.nulls and required:
         got = f"{column.nulls:,} nulls in {column.rows:,} rows"
         expected = "a value in every row"
         findings.add("required", f"values are missing{where}", column=column.name, expected=expected, got=got)
@@ -112,15 +115,16 @@ def check_values(column: ColumnStatistics, split: str, config: ValidateConfig, f
         _check_range(column.name, column.numbers, where, config.limits(column.name), findings)
 
 
-def check_order(ranges: Mapping[str, tuple[int, int]], method: str | None, findings: Findings) -> None:
-    """Checks that valid and test begin after the end of train, unless rows were split at random or per user.
+def check_order(ranges: Mapping[str, tuple[int, int]], column: str, method: str | None, findings: Findings) -> None:
+    """Checks that valid and test begin after the end of train, if rows were split by time or by the user.
 
     Args:
-        ranges: First and last time by split.
-        method: Split method: `time`, `random`, `per_user`, or `given` for splits of the user.
+        ranges: First and last time by split, in seconds.
+        column: Column of the time.
+        method: Method of the split; None if it is not known.
         findings: Receives the findings.
     """
-    if method in ("random", "per_user"):
+    if method not in (None, "time", "given"):
         return
     last = ranges["train"][1]
     for split in SPLITS[1:]:
@@ -128,29 +132,31 @@ def check_order(ranges: Mapping[str, tuple[int, int]], method: str | None, findi
             findings.add(
                 "leak_time",
                 f"{split} begins before the end of train",
-                column="timestamp",
+                column=column,
                 expected=f"no earlier than {_moment(last)}",
                 got=_moment(ranges[split][0]),
             )
 
 
-def check_order_by_user(train: pa.Table, other: pa.Table, split: str, findings: Findings) -> None:
+def check_order_by_user(train: pa.Table, other: pa.Table, user: str, time: str, split: str, findings: Findings) -> None:
     """Checks that the rows of each user come after the train rows of the same user.
 
     Args:
-        train: `userId` and `timestamp` of train.
-        other: The same columns of valid or test.
+        train: Train rows, with the columns `user` and `time`.
+        other: Rows of valid or test.
+        user: Column of the user id.
+        time: Column of the time.
         split: Name of the other split.
         findings: Receives the findings.
     """
-    last = train.group_by("userId").aggregate([("timestamp", "max")])
-    both = other.select(["userId", "timestamp"]).join(last, "userId", join_type="inner")
-    early = pc.sum(pc.less(both["timestamp"], both["timestamp_max"])).as_py() or 0
+    last = train.group_by(user).aggregate([(time, "max")])
+    both = other.select([user, time]).join(last, user, join_type="inner")
+    early = pc.sum(pc.less(both[time], both[f"{time}_max"])).as_py() or 0
     if early:
         findings.add(
             "leak_time",
             f"{split} has rows before the last train row of the same user",
-            column="timestamp",
+            column=time,
             expected="none",
             got=f"{early:,}",
         )

@@ -15,6 +15,7 @@ def validate(
     report: dsl.Output[dsl.HTML],
     columns: dict[str, Any],
     severity: dict[str, str],
+    recipe: dict[str, Any] = {},  # noqa: B006 - KFP reads it once
     on_anomaly: str = "stop",
     previous: str = "",
     registry: str = "",
@@ -37,8 +38,9 @@ def validate(
 
     Args:
         splits: Raw rows.
-        columns: Limits by column, instead of those for all columns.
-        severity: `error`, `warning` or `off` by check, instead of the default.
+        columns: Limits by column, instead of those of the recipe and those for all columns.
+        severity: `error`, `warning` or `off` by check, instead of those of the recipe and the default.
+        recipe: The recipe; its `validate` holds limits by column and severities by check.
         on_anomaly: Reaction to an error: `stop` or `mark`.
         previous: Statistics of an earlier run, a path, `file://` or `gs://`; empty for those of the registry.
         registry: Root of a registry with the statistics of the version in production; empty for none.
@@ -66,14 +68,19 @@ def validate(
     import tempfile
     from pathlib import Path
 
+    from emrys.components.contracts.splits import Splits
     from emrys.components.events import one_line_errors
+    from emrys.components.recipe.recipe import Recipe, Validation
     from emrys.components.validate.config import OnAnomaly, ValidateConfig
     from emrys.components.validate.previous import fetch_previous
     from emrys.components.validate.step import run
 
     with one_line_errors("validate"), tempfile.TemporaryDirectory() as folder:
+        reaction = OnAnomaly(on_anomaly)
+        said = recipe or Splits(splits.path).metadata.get("recipe")
+        limits = Recipe.model_validate(said).validation if said else Validation()
         config = ValidateConfig(
-            on_anomaly=OnAnomaly(on_anomaly),
+            on_anomaly=reaction,
             min_rows=min_rows,
             max_rows=max_rows,
             min_growth=min_growth,
@@ -87,8 +94,8 @@ def validate(
             null_drift=null_drift,
             leak_auc=leak_auc,
             seed=seed,
-            columns=columns,
-            severity=severity,
+            columns={**limits.columns, **columns},
+            severity={**limits.severity, **severity},
         )
         result = run(
             splits=Path(splits.path),

@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emrys.blocks.errors import ConfigError
 from emrys.components.contracts.settings import suggestion
-from emrys.components.contracts.splits import SPLIT_SCHEMA, TARGET
 from emrys.components.validate.column_limits import ColumnLimits, check_number
 
 
@@ -46,7 +45,7 @@ class Severity(enum.StrEnum):
 
 #: Description and default severity of each check.
 CHECKS: dict[str, tuple[str, Severity]] = {
-    "columns": ("a column of train is missing in another split, or one of the previous run is missing", Severity.ERROR),
+    "columns": ("a column of the previous run is missing", Severity.ERROR),
     "new_column": ("a column that is new since the previous run", Severity.WARNING),
     "rows": ("too few or too many rows, or far fewer than in the previous run", Severity.ERROR),
     "required": ("nulls in a required column", Severity.ERROR),
@@ -65,13 +64,6 @@ CHECKS: dict[str, tuple[str, Severity]] = {
     "leak_feature": ("an input that predicts the label alone", Severity.ERROR),
     "leak_time": ("valid or test rows before the end of train", Severity.ERROR),
     "leak_rows": ("the same event in train and in valid or test", Severity.ERROR),
-}
-
-#: Default limits of known columns.
-_KNOWN = {
-    "rating": ColumnLimits(min=0.5, max=5.0),
-    "age": ColumnLimits(min=0, max=120),
-    "release_year": ColumnLimits(min=1870, max=2100),
 }
 
 #: Minimum and maximum of each numeric setting.
@@ -105,7 +97,8 @@ class ValidateConfig:
         max_rows: Maximum number of train rows; 0 for no limit.
         min_growth: Minimum number of train rows relative to the previous run; 0 for no limit.
         max_nulls: Maximum share of nulls in an optional column.
-        max_duplicates: Maximum share of train rows that repeat an event (user, item, time and rating) of train.
+        max_duplicates: Maximum share of train rows that repeat an event of train (ids, time, event type, and what
+            targets are made of).
         max_shared: Maximum share of valid or test rows whose event is in train.
         max_distinct_share: Maximum number of distinct values of a text or list column per row, from 1,000 rows on.
         vocabulary_growth: Maximum number of distinct values of a text or list column relative to the previous run; the
@@ -157,18 +150,24 @@ class ValidateConfig:
         for name in ("columns", "severity"):
             if not isinstance(getattr(self, name), Mapping):
                 raise ConfigError(f"validate: {name}", expected="a mapping", got=repr(getattr(self, name)))
-        self._check_names("columns", self.columns, SPLIT_SCHEMA.names)
         self._check_names("severity", self.severity, list(CHECKS))
         limits = {name: ColumnLimits.of(name, value) for name, value in self.columns.items()}
         object.__setattr__(self, "columns", limits)
         object.__setattr__(self, "severity", {name: Severity(value) for name, value in self.severity.items()})
 
     def limits(self, column: str) -> ColumnLimits:
-        """Limits of a column: its own settings, then defaults of known columns, then settings for all columns."""
+        """Limits of a column: its own settings, then those for all columns."""
         names = ("max_nulls", "js_distance", "l_infinity", "null_drift", "leak_auc")
         common = ColumnLimits(**{name: getattr(self, name) for name in names})
-        known = _KNOWN.get(column, ColumnLimits())
-        return ColumnLimits.of(column, self.columns.get(column, {})).over(known.over(common))
+        return ColumnLimits.of(column, self.columns.get(column, {})).over(common)
+
+    def check_columns(self, names: Sequence[str]) -> None:
+        """Checks that the limits are of columns that exist.
+
+        Raises:
+            ConfigError: with the first unknown column.
+        """
+        self._check_names("columns", self.columns, list(names))
 
     def severity_of(self, check: str) -> Severity:
         """Severity of a check."""
@@ -181,7 +180,3 @@ class ValidateConfig:
                 raise ConfigError(
                     f"validate: {setting}", expected=expected, got=repr(name), fix=suggestion([name], known)
                 )
-
-
-#: The label and the column that it is derived from; they are not inputs of a model, and so no leaks.
-TARGETS = ("rating", TARGET)

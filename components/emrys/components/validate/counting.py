@@ -1,4 +1,4 @@
-"""Computation of the statistics of a column."""
+"""Statistics of a column: its kind, distribution, and counts in given bins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emrys.components.contracts.column_statistics import ColumnKind, ColumnStatistics, Numbers, Values
-from emrys.components.contracts.splits import TARGET
+from emrys.components.contracts.data_schema import TIME_UNITS, DataColumn, DataSchema, Role, TargetKind
 
 Array = npt.NDArray[np.float64]
 
@@ -16,32 +16,47 @@ Array = npt.NDArray[np.float64]
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 
 _KINDS = {
-    "userId": ColumnKind.IDENTIFIER,
-    "movieId": ColumnKind.IDENTIFIER,
-    "timestamp": ColumnKind.TIME,
-    TARGET: ColumnKind.LABEL,
+    Role.USER_ID: ColumnKind.IDENTIFIER,
+    Role.ITEM_ID: ColumnKind.IDENTIFIER,
+    Role.SESSION_ID: ColumnKind.IDENTIFIER,
+    Role.TIME: ColumnKind.TIME,
+}
+_TARGET_KINDS = {
+    TargetKind.BINARY: ColumnKind.LABEL,
+    TargetKind.REGRESSION: ColumnKind.NUMBER,
+    TargetKind.CLASSES: ColumnKind.IDENTIFIER,
 }
 
 
-def kind_of(name: str, dtype: pa.DataType) -> ColumnKind:
-    """Kind of the values of a raw column."""
-    if name in _KINDS:
-        return _KINDS[name]
-    if pa.types.is_list(dtype):
+def column_kinds(schema: DataSchema) -> dict[str, ColumnKind]:
+    """Kind of the values of every raw column and target."""
+    kinds = {column.name: _kind_of(column) for column in schema.columns}
+    return {**kinds, **{target.name: _TARGET_KINDS[target.kind] for target in schema.targets}}
+
+
+def _kind_of(column: DataColumn) -> ColumnKind:
+    if column.is_list:
         return ColumnKind.LIST
-    return ColumnKind.TEXT if pa.types.is_string(dtype) else ColumnKind.NUMBER
+    return _KINDS.get(column.role, ColumnKind.TEXT if column.dtype == "string" else ColumnKind.NUMBER)
 
 
-def count_column(name: str, column: pa.ChunkedArray, *, bins: int, top: int) -> ColumnStatistics:
+def in_seconds(column: DataColumn, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values of a time in seconds since 1970; of other columns unchanged."""
+    if column.role is not Role.TIME or column.unit in ("", "s"):
+        return values
+    return pc.divide(values, pa.scalar(TIME_UNITS[column.unit], pa.int64()))
+
+
+def count_column(name: str, column: pa.ChunkedArray, kind: ColumnKind, *, bins: int, top: int) -> ColumnStatistics:
     """Computes the statistics of a column.
 
     Args:
         name: Name of the column.
-        column: Values; NaN counts as null.
+        column: Values; NaN counts as null. Times are in seconds.
+        kind: Kind of the values.
         bins: Maximum number of bins of a histogram.
         top: Number of most frequent values to keep.
     """
-    kind = kind_of(name, column.type)
     rows, nulls = len(column), int(column.null_count)
     if kind in (ColumnKind.NUMBER, ColumnKind.TIME):
         present = column.drop_null()

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from emrys.components.contracts.column_statistics import ColumnKind
 from emrys.components.evaluation.weighted_metrics import auc
-from emrys.components.validate.counting import kind_of
 
 Array = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
@@ -32,22 +31,21 @@ class SingleColumnFit(NamedTuple):
     decides: bool
 
 
-def fit_single_column(name: str, column: pa.ChunkedArray, label: Array, seed: int) -> SingleColumnFit:
+def fit_single_column(column: pa.ChunkedArray, kind: ColumnKind, label: Array, seed: int) -> SingleColumnFit:
     """Measures how well a single column predicts the label.
 
     Each value (a bin of a number, an element of a list) is encoded by the mean label of its rows in one half; the AUC
     is measured on the other half. Numbers and times are also used as scores themselves. Null is a value.
 
     Args:
-        name: Name of the column.
         column: (N,) values.
+        kind: Kind of the values.
         label: (N,) 0 or 1.
         seed: Seed of the halves.
     """
     first = np.random.default_rng(seed).permutation(len(label)) < len(label) // 2
     if len(np.unique(label[first])) < 2 or len(np.unique(label[~first])) < 2:
         return SingleColumnFit(0.5, False)
-    kind = kind_of(name, column.type)
     if kind is ColumnKind.LIST:
         return SingleColumnFit(_auc(label[~first], _encode_lists(column, label, first)[~first]), False)
     if kind in (ColumnKind.NUMBER, ColumnKind.TIME):

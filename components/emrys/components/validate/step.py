@@ -12,18 +12,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from emrys.blocks.datasets.log_schema import REQUIRED_COLUMNS
 from emrys.blocks.errors import DataError
 from emrys.blocks.io import atomic_file
-from emrys.components.contracts.splits import SPLITS, TARGET, Splits
+from emrys.components.contracts.data_schema import Role, TargetKind
+from emrys.components.contracts.splits import SPLITS, Splits
 from emrys.components.contracts.statistics import Statistics
 from emrys.components.events import emit, step_events
 from emrys.components.reporting.facts import SplitFacts, plain_facts
 from emrys.components.reporting.validation_page import ValidationPage, ValidationView
 from emrys.components.validate import anomalies
 from emrys.components.validate.column_review import ColumnReview, add_drift, add_leak
-from emrys.components.validate.config import CHECKS, TARGETS, OnAnomaly, ValidateConfig
-from emrys.components.validate.counting import count_column
+from emrys.components.validate.config import CHECKS, OnAnomaly, ValidateConfig
+from emrys.components.validate.counting import column_kinds, count_column, in_seconds
 from emrys.components.validate.drift import column_drift
 from emrys.components.validate.finding import Finding, Findings
 from emrys.components.validate.leaks import (
@@ -42,8 +42,10 @@ STEP = "validate"
 
 #: Maximum number of findings in the log.
 _LOGGED = 20
-#: Columns that identify an event.
-_EVENT = list(REQUIRED_COLUMNS)
+#: Splits in which the rows of a user are in the order of time.
+_BY_USER = ("per_user", "last_per_user")
+#: Roles of columns that are no inputs of a model, and so no leaks.
+_NO_INPUTS = (Role.SOURCE, Role.EVENT, Role.WEIGHT)
 
 
 def run(
@@ -75,6 +77,7 @@ def run(
     """
     with step_events(STEP):
         raw = Splits(splits)
+        config.check_columns(raw.columns)
         earlier = None if previous is None else Statistics(previous)
         review = _Review(raw, earlier, config, time.time() if now is None else now)
         reviews = review.columns()
@@ -91,7 +94,7 @@ def run(
             "configuration": dataclasses.asdict(config),
         }
         plots = draw_drift(reviews)
-        facts = [SplitFacts.of(raw.file(split), TARGET) for split in SPLITS]
+        facts = [SplitFacts.of(raw.file(split), raw.data_schema) for split in SPLITS]
         dataset = Path(str(raw.metadata.get("dataset") or "unnamed data")).name
         columns = [each.statistics for each in reviews]
         view = ValidationView(columns, validation, plots, {name: meaning for name, (meaning, _) in CHECKS.items()})
@@ -133,6 +136,9 @@ class _Review:
         self.findings = Findings(config)
         self.rows = {split: pq.read_metadata(raw.file(split)).num_rows for split in SPLITS}
         self._raw = raw
+        self._schema = raw.data_schema
+        self._kinds = column_kinds(self._schema)
+        self._required = anomalies.required_columns(self._schema)
         self._config = config
         self._now = now
         self._before = None if earlier is None else earlier.columns
@@ -153,40 +159,56 @@ class _Review:
 
     def events(self) -> None:
         """Checks events across columns and splits."""
-        ranges = {}
         for split in SPLITS:
-            ends = pc.min_max(self._raw.read(split, ["timestamp"])["timestamp"]).as_py()
-            if ends["min"] is None:
+            if not self.rows[split]:
                 self.findings.add("rows", f"the {split} split has no rows", expected="at least one")
                 return
-            ranges[split] = (ends["min"], ends["max"])
-        anomalies.check_order(ranges, self._raw.metadata.get("split"), self.findings)
-        train = self._raw.read("train", _EVENT)
-        self._check_share("duplicates", "events are repeated in train", repeated_events(train), "train",
-                          self._config.max_duplicates)  # fmt: skip
+        method, user, time = self._raw.metadata.get("split"), self._schema.user_id, self._schema.time
+        if time is None:
+            return  # without a time, equal rows may be different events
+        ranges = {split: self._time_range(split, time) for split in SPLITS}
+        anomalies.check_order(ranges, time, method, self.findings)
+        columns = list(self._schema.event_columns)
+        train = self._raw.read("train", columns)
+        # In implicit feedback a row is one of several equal units, such as two pieces in one purchase.
+        distinct = not self._schema.is_implicit and self._schema.item_id is not None
+        if distinct:
+            self._check_share("duplicates", "events are repeated in train", repeated_events(train), "train",
+                              self._config.max_duplicates)  # fmt: skip
         for split in SPLITS[1:]:
-            other = self._raw.read(split, _EVENT)
-            if self._raw.metadata.get("split") == "per_user":
-                anomalies.check_order_by_user(train, other, split, self.findings)
-            shared = shared_events(train, other)
-            self._check_share("leak_rows", f"events of {split} are in train too", shared, split,
-                              self._config.max_shared)  # fmt: skip
+            other = self._raw.read(split, columns)
+            if method in _BY_USER and user is not None:
+                anomalies.check_order_by_user(train, other, user, time, split, self.findings)
+            if distinct:
+                shared = shared_events(train, other)
+                self._check_share("leak_rows", f"events of {split} are in train too", shared, split,
+                                  self._config.max_shared)  # fmt: skip
+
+    def _time_range(self, split: str, time: str) -> tuple[int, int]:
+        """First and last time of a split, in seconds."""
+        ends = pc.min_max(in_seconds(self._schema.column(time), self._raw.read(split, [time])[time])).as_py()
+        return ends["min"], ends["max"]
+
+    def _values(self, split: str, name: str) -> pa.ChunkedArray:
+        """Values of a column, times in seconds."""
+        values = self._raw.read(split, [name])[name]
+        return in_seconds(self._schema.column(name), values) if name in self._schema.names else values
 
     def _column(self, name: str) -> ColumnReview:
         config, limits = self._config, self._config.limits(name)
-        values = self._raw.read("train", [name])[name]
-        statistics = count_column(name, values, bins=config.bins, top=config.top_values)
+        kind, required = self._kinds[name], name in self._required
+        values = self._values("train", name)
+        statistics = count_column(name, values, kind, bins=config.bins, top=config.top_values)
         before = (self._before or {}).get(name)
-        anomalies.check_column(statistics, before, config, self.findings)
-        anomalies.check_values(statistics, "train", config, self.findings, self._now)
+        anomalies.check_column(statistics, before, required, config, self.findings)
+        anomalies.check_values(statistics, "train", required, config, self.findings, self._now)
         shift = []
         for split in SPLITS[1:]:
-            if name in pq.read_schema(self._raw.file(split)).names:
-                other_values = self._raw.read(split, [name])[name]
-                other = count_column(name, other_values, bins=config.bins, top=config.top_values)
-                anomalies.check_values(other, split, config, self.findings, self._now)
-                # The last split is test.
-                shift = column_drift(statistics, other, other_values, limits)
+            other_values = self._values(split, name)
+            other = count_column(name, other_values, kind, bins=config.bins, top=config.top_values)
+            anomalies.check_values(other, split, required, config, self.findings, self._now)
+            # The last split is test.
+            shift = column_drift(statistics, other, other_values, limits)
         drift = [] if before is None else column_drift(before, statistics, values, limits)
         fit = self._fit(name, values)
         review = ColumnReview(statistics, values, before, drift, shift, fit and fit.auc, bool(fit and fit.decides))
@@ -194,16 +216,27 @@ class _Review:
         return review
 
     def _fit(self, name: str, values: pa.ChunkedArray) -> SingleColumnFit | None:
-        if name in TARGETS or self._label is None:
+        if self._label is None or name not in self._schema.names or self._schema.column(name).role in _NO_INPUTS:
             return None
-        return fit_single_column(name, self._part(values), self._label, self._config.seed)
+        return fit_single_column(self._part(values), self._kinds[name], self._label, self._config.seed)
 
     def _labels(self) -> Array | None:
-        """Label of the rows for the leak checks; None unless all labels are 0 or 1."""
-        column = self._part(self._raw.read("train", [TARGET])[TARGET])
+        """Label of the rows for the leak checks: 0 or 1 by the first target; None if there is none.
+
+        A regression counts as 1 above its median, and the most frequent of several classes as 1.
+        """
+        if not self._schema.targets:
+            return None
+        target = self._schema.targets[0]
+        column = self._part(self._raw.read("train", [target.name])[target.name])
         if column.null_count or not len(column):
             return None
         label = column.to_numpy().astype(np.float64)
+        if target.kind is TargetKind.REGRESSION:
+            label = (label > np.median(label)).astype(np.float64)
+        elif target.kind is TargetKind.CLASSES:
+            classes, counts = np.unique(label, return_counts=True)
+            label = (label == classes[counts.argmax()]).astype(np.float64)
         return label if set(np.unique(label)) == {0.0, 1.0} else None
 
     def _part(self, values: pa.ChunkedArray) -> pa.ChunkedArray:
