@@ -76,6 +76,34 @@ def test_cond_passes_the_input_on():
     assert layer(ROW, training=False).numpy().tolist() == [[1.0, 2.0]]
 
 
+def test_cond_of_functions():
+    functions = mm.Cond(lambda batch: tf.reduce_sum(batch) > 0, lambda batch: batch + 1, lambda batch: batch * 2)
+    lambdas = mm.Cond(
+        keras.layers.Lambda(lambda batch: tf.reduce_sum(batch) > 0), keras.layers.Lambda(lambda batch: batch + 1)
+    )
+    for layer, otherwise in ((functions, [[-2.0, -4.0]]), (lambdas, [[-1.0, -2.0]])):
+        assert layer(ROW).numpy().tolist() == [[2.0, 3.0]]
+        assert layer(-ROW).numpy().tolist() == otherwise
+        assert layer.compute_output_shape((None, 2)) == (None, 2)
+
+
+@keras.saving.register_keras_serializable("tests")
+def _doubled(batch):
+    return batch * 2
+
+
+def test_saved_functions_are_registered_ones_as_keras_asks(tmp_path):
+    model = mm.Model(mm.Cond(Positive(), _doubled))
+    model(ROW)
+    model.save(tmp_path / "named.keras")
+    assert mm.Model.load(tmp_path / "named.keras")(ROW).numpy().tolist() == [[2.0, 4.0]]
+    unnamed = mm.Model(mm.Cond(Positive(), lambda batch: batch * 2))
+    unnamed(ROW)
+    unnamed.save(tmp_path / "unnamed.keras")
+    with pytest.raises(ValueError, match=r"[Ll]ambda"):
+        mm.Model.load(tmp_path / "unnamed.keras")
+
+
 @pytest.mark.slow
 def test_cond_passes_the_check(tmp_path):
     inputs = tf.constant(np.random.default_rng(1).random((4, 3)), "float32")
@@ -83,10 +111,12 @@ def test_cond_passes_the_check(tmp_path):
 
 
 def test_cond_used_wrongly():
-    with pytest.raises(ConfigError, match="Cond: condition; expected a layer, got True"):
+    with pytest.raises(ConfigError, match="Cond: condition; expected a layer or a function, got True"):
         mm.Cond(True, mm.NoOp())
-    with pytest.raises(ConfigError, match="Cond: true; expected a layer, got None"):
+    with pytest.raises(ConfigError, match="Cond: true; expected a layer or a function, got None"):
         mm.Cond(Positive(), None)
+    with pytest.raises(ConfigError, match="Cond: true; expected a layer or a function, got <class"):
+        mm.Cond(Positive(), mm.NoOp)
     with pytest.raises(ConfigError, match=r"needs layers that give one shape; got \(1, 3\) if true, \(1, 2\) if false"):
         mm.Cond(Positive(), mm.Dense(3))(ROW)
     with pytest.raises(ConfigError, match=r"the condition; expected one boolean, got shape \(1, 2\)"):

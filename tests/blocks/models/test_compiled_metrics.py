@@ -423,3 +423,18 @@ class TestWeightTying:
         copy = mm.Model.from_config(json.loads(json.dumps(model.get_config())))
         copy.build({"user_id": (None, 1), "item_id": (None, 1)})
         assert copy.blocks[-1].to_call.table is copy.blocks[0]["item_id"]
+
+
+class TestListsOfLosses:
+    """Merlin Models finds no loss in such a list ("No loss found"): outputs are called by name."""
+
+    @pytest.mark.parametrize("loss", [["binary_crossentropy", "mse"], ("mse",), [keras.losses.MeanSquaredError()]])
+    def test_are_refused_with_the_names_of_the_outputs(self, loss):
+        model = mm.Model(mm.ParallelBlock(mm.BinaryOutput("click"), mm.RegressionOutput("rating")))
+        with pytest.raises(ConfigError, match=r"compile: loss; .*click/binary_output, rating/regression_output"):
+            model.compile("sgd", loss=loss)
+
+    def test_so_are_those_of_weights(self):
+        model = mm.Model(mm.BinaryOutput("click"))
+        with pytest.raises(ConfigError, match=r"compile: loss_weights; .*click/binary_output.*loss_weights=\{"):
+            model.compile("sgd", loss_weights=[1.0])

@@ -71,13 +71,33 @@ def test_scalars_and_lists_as_loaders_may_give_them():
     assert found["genres"].to_list()[:2] == [[1], [2, 3]]
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_nested_in_blocks_it_gives_what_it_gives_alone(depth):
+    targets = {"click": np.ones((3, 1), "float32")}
+    alone = mm.InBatchNegatives(SCHEMA, 3, seed=5)(BATCH, targets=targets, training=True)
+    block = mm.InBatchNegatives(SCHEMA, 3, seed=5)
+    for _ in range(depth):
+        block = mm.SequentialBlock([block])
+    nested = block(BATCH, targets=targets, training=True)
+    assert len(alone.targets["click"]) > 3
+    for name, values in {**alone.outputs, "genres": alone.outputs["genres"].to_tensor()}.items():
+        found = nested.outputs[name]
+        np.testing.assert_array_equal(found.to_tensor() if name == "genres" else found, values)
+    np.testing.assert_array_equal(nested.targets["click"], alone.targets["click"])
+    # ones for the three positives, zeros behind them
+    assert nested.targets["click"].numpy()[:, 0].tolist() == [1.0] * 3 + [0.0] * (len(alone.targets["click"]) - 3)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("place", ["pre", "first block", "fit(pre=)", "batches"])
+@pytest.mark.parametrize("place", ["pre", "first block", "nested block", "fit(pre=)", "batches"])
 def test_before_a_model(place):
     keras.utils.set_random_seed(0)
     negatives = mm.InBatchNegatives(SCHEMA, 3, seed=1)
     blocks = [mm.Embeddings(SCHEMA.select_by_name(["user", "item"]), dim=8, aggregation="concat"), mm.MLPBlock([16])]
-    blocks = [negatives, *blocks] if place == "first block" else blocks
+    if place == "first block":
+        blocks = [negatives, *blocks]
+    if place == "nested block":
+        blocks = [mm.SequentialBlock([mm.SequentialBlock([negatives])]), *blocks]
     model = mm.Model(*blocks, mm.BinaryOutput("click"), pre=negatives if place == "pre" else None)
     model.compile(keras.optimizers.Adam(0.05))
     users = np.random.default_rng(0).integers(0, 21, (200, 1))

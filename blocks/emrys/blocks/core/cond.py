@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Unpack
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, Unpack
 
 import keras
 import tensorflow as tf
@@ -13,13 +13,16 @@ from emrys.blocks.core.calling import Shape, as_shape, build_layer, call_layer, 
 from emrys.blocks.core.serializing import to_config
 from emrys.blocks.errors import ConfigError
 
+LayerOrFunction: TypeAlias = "keras.layers.Layer | Callable[..., object]"
+
 
 @keras.saving.register_keras_serializable("emrys")
 class Cond(Block):
     """Calls one layer if a condition holds for the batch, and another one otherwise.
 
     Args:
-        condition: Layer that returns one boolean for the input.
+        condition: Layer that returns one boolean for the input. Here and in the next two, a function of the input
+            becomes a `keras.layers.Lambda`, with what Keras says about saving those.
         true: Layer that is called if the condition is true.
         false: Layer that is called if the condition is false. Default: none, the input is returned.
 
@@ -46,18 +49,15 @@ class Cond(Block):
 
     def __init__(
         self,
-        condition: keras.layers.Layer,
-        true: keras.layers.Layer,
-        false: keras.layers.Layer | None = None,
+        condition: LayerOrFunction,
+        true: LayerOrFunction,
+        false: LayerOrFunction | None = None,
         **kwargs: Unpack[BlockArguments],
     ) -> None:
         super().__init__(**kwargs)
-        for argument, layer in (("condition", condition), ("true", true), ("false", false)):
-            if not isinstance(layer, keras.layers.Layer) and not (argument == "false" and layer is None):
-                raise ConfigError(f"Cond: {argument}", expected="a layer", got=repr(layer))
-        self.condition = condition
-        self.true = true
-        self.false = false
+        self.condition = _as_layer("condition", condition)
+        self.true = _as_layer("true", true)
+        self.false = None if false is None else _as_layer("false", false)
 
     def build(self, input_shape: Shape) -> None:
         """Builds the layers."""
@@ -103,3 +103,11 @@ class Cond(Block):
             "true": to_config(self.true),
             "false": to_config(self.false),
         }
+
+
+def _as_layer(argument: str, layer: LayerOrFunction) -> keras.layers.Layer:
+    if isinstance(layer, keras.layers.Layer):
+        return layer
+    if not callable(layer) or isinstance(layer, type):
+        raise ConfigError(f"Cond: {argument}", expected="a layer or a function", got=repr(layer))
+    return keras.layers.Lambda(layer)

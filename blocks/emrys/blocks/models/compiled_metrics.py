@@ -86,6 +86,8 @@ class CompiledLossAndMetrics:
         )
         for argument, value in self.arguments.items() if outputs else ():
             self._check_names(argument, value)
+        for argument in ("loss", "loss_weights"):
+            self._check_no_list(argument, self.arguments[argument])
         self._losses = {
             name: get_loss(_value_for_output(loss, output, output.default_loss))
             for name, output in self._outputs.items()
@@ -129,6 +131,16 @@ class CompiledLossAndMetrics:
         for name in value:
             if name not in known:
                 raise ConfigError(f"compile: {argument} names {name!r}", expected=f"one of {', '.join(sorted(known))}")
+
+    def _check_no_list(self, argument: str, value: Any) -> None:
+        # Outputs are called by name; their order is not one that a program sees.
+        if self._outputs and isinstance(value, (list, tuple)):
+            raise ConfigError(
+                f"compile: {argument}",
+                expected=f"a dictionary by output or target ({', '.join(sorted(self._outputs))})",
+                got=repr(value),
+                fix=f"Give {argument}={{{min(self._outputs)!r}: ...}}.",
+            )
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
