@@ -5,14 +5,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import resource
 import sys
+import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 from emrys.blocks.errors import EmrysError
 
 #: Lines of standard error that begin with this prefix are events; `pipelines` shows them as progress.
 EVENT_PREFIX = "emrys-event "
+
+#: Time at which the current step began, on the monotonic clock.
+_begin: ContextVar[float | None] = ContextVar("begin", default=None)
 
 
 def emit(step: str, event: str, **fields: Any) -> None:
@@ -37,6 +43,7 @@ def step_events(step: str) -> Iterator[None]:
         step: Name of the step.
     """
     emit(step, "start")
+    token = _begin.set(time.monotonic())
     try:
         yield
     except EmrysError as error:
@@ -49,7 +56,19 @@ def step_events(step: str) -> Iterator[None]:
             raise
         emit(step, "error", text=str(explained), exit_status=explained.exit_status)
         raise explained from error
+    finally:
+        _begin.reset(token)
     emit(step, "end")
+
+
+def step_usage() -> dict[str, float] | None:
+    """Seconds since the current step began, and peak memory of its process in bytes; None outside of a step."""
+    begin = _begin.get()
+    if begin is None:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    kib = 1 if sys.platform == "darwin" else 1024
+    return {"seconds": round(time.monotonic() - begin, 3), "peak_memory": peak * kib}
 
 
 def _explain(step: str, error: OSError) -> EmrysError | None:

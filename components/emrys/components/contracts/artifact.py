@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 from emrys.blocks.errors import ArtifactError
 from emrys.blocks.io import atomic_directory, read_json, write_json
+from emrys.components.events import step_usage
 from emrys.components.storage.hashing import checksum, combined_digest
 
 MANIFEST = "manifest.json"
@@ -19,7 +20,7 @@ class Artifact:
     """A folder that one step writes and other steps read.
 
     A subclass sets `kind`, the `version` of its layout and the `required` files, and adds methods that read them. The
-    manifest lists every file with its size and SHA-256, and holds the metadata of the step.
+    manifest lists every file with its size and SHA-256, and holds the metadata of the step, its time and peak memory.
 
     Args:
         path: The folder. Opening it checks kind, version, and the presence and size of every file.
@@ -59,6 +60,8 @@ class Artifact:
                     fix="Run the step that wrote it again.",
                 )
         self.metadata: dict[str, Any] = manifest["metadata"]
+        #: `seconds` and `peak_memory` in bytes of the step when it wrote the artifact; empty if they are not known.
+        self.usage: dict[str, float] = manifest.get("usage") or {}
 
     @property
     def fingerprint(self) -> str:
@@ -84,7 +87,13 @@ class Artifact:
             missing = [name for name in cls.required if name not in listed]
             if missing:
                 raise ArtifactError(f"the step wrote no {missing[0]}", path=path)
-            manifest = {"kind": cls.kind, "version": cls.version, "metadata": metadata, "files": listed}
+            manifest = {
+                "kind": cls.kind,
+                "version": cls.version,
+                "metadata": metadata,
+                "files": listed,
+                "usage": step_usage(),
+            }
             write_json(work / MANIFEST, manifest)
 
     @classmethod

@@ -22,7 +22,8 @@ class Statistics(Artifact):
     `plots/<column>.svg`: an SVG element that takes the colours of the page around it.
 
     Metadata: `verdict`; `inputs` (fingerprints of the inputs); `dataset` (its name); `splits` (rows, share of positives
-    and first and last day of each), `data` and `ingest` (metadata of the splits, and the settings of ingest).
+    and first and last day of each), `data`, `ingest` and `ingest_usage` (metadata of the splits, settings and usage of
+    ingest), `data_schema` (columns and targets of the log).
 
     Args:
         path: The folder.

@@ -38,6 +38,10 @@ class RunPage:
         ensemble: Metadata of the Triton repository; None if the model was not exported.
         version: Promoted version; empty for none.
         registry: Registry of the promotion; empty for none.
+        roles: Role of each raw column and target, and the reason if it was inferred.
+        unused: Columns of the source that were left out, with the reason.
+        usage: `seconds` and `peak_memory` in bytes by step; empty where they are not known.
+        best_epoch: Epoch whose weights were kept, from 0; None if it is not known.
         settings: Settings by step.
         fingerprints: Fingerprint of each artifact, by name.
         versions: Versions, by name.
@@ -59,6 +63,10 @@ class RunPage:
     ensemble: Mapping[str, Any] | None
     version: str
     registry: str
+    roles: Mapping[str, tuple[str, str]]
+    unused: Mapping[str, str]
+    usage: Mapping[str, Mapping[str, float]]
+    best_epoch: int | None
     settings: Mapping[str, Mapping[str, Any]]
     fingerprints: Mapping[str, str]
     versions: Mapping[str, str]
@@ -79,6 +87,25 @@ class RunPage:
         if not self.passed:
             return "did not pass the gate"
         return f"promoted as {self.version}" if self.version else "passed the gate, not promoted"
+
+    @property
+    def failed_checks(self) -> list[dict[str, Any]]:
+        """Checks of the gate that failed, formatted as text."""
+        return [check for check in self.checks if not check["passed"]]
+
+    @property
+    def passed_checks(self) -> list[dict[str, Any]]:
+        """Checks of the gate that passed, formatted as text."""
+        return [check for check in self.checks if check["passed"]]
+
+    @property
+    def steps(self) -> list[tuple[str, str, str]]:
+        """Name, time and peak memory of each step for which they are known."""
+        return [
+            (name, f"{usage['seconds']:.1f} s", f"{usage['peak_memory'] / 2**20:,.0f} MiB")
+            for name, usage in self.usage.items()
+            if usage
+        ]
 
     @property
     def checks(self) -> list[dict[str, Any]]:

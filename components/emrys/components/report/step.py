@@ -11,6 +11,7 @@ from typing import Any
 from emrys.blocks.errors import ArtifactError
 from emrys.blocks.io import atomic_file
 from emrys.components.contracts.artifact import Artifact
+from emrys.components.contracts.data_schema import DataSchema
 from emrys.components.contracts.evaluation import Evaluation
 from emrys.components.contracts.feature_schema import FeatureSchema
 from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
@@ -29,6 +30,16 @@ from emrys.components.reporting.validation_page import ValidationView
 from emrys.components.validate.config import CHECKS
 
 STEP = "report"
+#: Step that writes each artifact.
+_STEPS = {
+    "statistics": "validate",
+    "workflow": "preprocess",
+    "schema": "infer_schema",
+    "model": "train",
+    "evaluation": "evaluate",
+    "decision": "gate",
+    "repository": "export",
+}
 
 
 @dataclass(frozen=True)
@@ -117,6 +128,11 @@ def run(
             ensemble=None if repository is None else artifacts["repository"].metadata,
             version=config.version,
             registry=config.registry,
+            roles=_roles(validated.metadata),
+            unused=(validated.metadata.get("data_schema") or {}).get("unused", {}),
+            usage={"ingest": validated.metadata.get("ingest_usage") or {}}
+            | {_STEPS[name]: artifact.usage for name, artifact in artifacts.items()},
+            best_epoch=network.metadata.get("best_epoch"),
             settings=_settings(artifacts),
             fingerprints={"splits": validated.metadata["inputs"]["splits"]}
             | {name: artifact.fingerprint for name, artifact in artifacts.items()},
@@ -134,6 +150,17 @@ def _changes(production: str, features: FeatureSchema, config: ReportConfig) -> 
     with tempfile.TemporaryDirectory(prefix="emrys-report-") as folder:
         before = models.fetch(models.version(production), Path(folder) / "schema", "schema")
         return schema_changes(FeatureSchema(before), features)
+
+
+def _roles(metadata: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Role of each raw column and target, and the reason if it was inferred."""
+    content = metadata.get("data_schema")
+    if not content:
+        return {}
+    schema = DataSchema.from_json(content)
+    roles = {column.name: column.role.value.replace("_", " ") for column in schema.columns}
+    roles |= {target.name: f"target, {target.kind.value}" for target in schema.targets}
+    return {name: (role, schema.inferred.get(name, "")) for name, role in roles.items()}
 
 
 def _settings(artifacts: Mapping[str, Artifact]) -> dict[str, Mapping[str, Any]]:

@@ -123,6 +123,8 @@ def run(
                 "splits": [dataclasses.asdict(each) for each in facts],
                 "data": plain_facts(raw.metadata),
                 "ingest": raw.metadata.get("config"),
+                "ingest_usage": raw.usage,
+                "data_schema": raw.data_schema.to_json(),
             },
         )
         emit(STEP, "message", text=f"{verdict}; {len(review.findings.all)} findings in {len(reviews)} columns")
