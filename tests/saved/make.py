@@ -151,12 +151,10 @@ def write_artifacts(folder: Path) -> None:
     metadata = {"dataset": "made", "split": "time", "rows": {name: table.num_rows for name, table in tables.items()}}
     Splits.write(at["splits"], tables, metadata)
     validate(at["splits"], ValidateConfig(min_rows=10, on_anomaly="mark"), at["statistics"], now=NOW)
-    config = PreprocessConfig(
-        categorical=("userId", "movieId", "gender"),
-        categorical_lists=("genres",),
-        continuous=("release_year",),
-        target_encoded=("gender", "movieId"),
-    )
+    encoded = ["categorify", {"target_encoding": "rating"}]
+    features = {"userId": ["categorify"], "movieId": encoded, "gender": encoded, "genres": ["categorify"],
+                "release_year": [{"fill": "mean"}, "normalize"]}  # fmt: skip
+    config = PreprocessConfig({"data": {"path": "made"}, "model": {"name": "dlrm"}, "features": features})
     preprocess(at["splits"], config, data=at["transformed"], workflow=at["workflow"])
     infer_schema(at["transformed"], at["workflow"], SchemaConfig(), at["schema"])
     sizes: dict[str, Any] = {"embedding_dim": 4, "learning_rate": 0.05, "dropout": 0.0}

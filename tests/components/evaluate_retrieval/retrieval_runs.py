@@ -12,7 +12,7 @@ from emrys.components.infer_schema.step import SchemaConfig
 from emrys.components.infer_schema.step import run as infer_schema
 from emrys.components.ingest.step import IngestConfig
 from emrys.components.ingest.step import run as ingest
-from emrys.components.preprocess.config import features_for
+from emrys.components.preprocess.config import PreprocessConfig
 from emrys.components.preprocess.step import run as preprocess
 from emrys.components.retrieval.queries import InteractionLog
 from emrys.components.train.step import TrainConfig
@@ -26,7 +26,7 @@ def prepare(root: Path, dataset: str = "synthetic", rows: int = 1500, history: i
     """Makes `splits`, `data`, `workflow` and `schema` in a folder."""
     config = IngestConfig(dataset=dataset, split="per_user", test_fraction=0.2, synthetic_rows=rows, history=history)
     ingest(config, root / "splits")
-    preprocess(root / "splits", features_for("retrieval"), data=root / "data", workflow=root / "workflow")
+    preprocess(root / "splits", PreprocessConfig(task="retrieval"), data=root / "data", workflow=root / "workflow")
     infer_schema(root / "data", root / "workflow", SchemaConfig(), root / "schema")
     return root
 

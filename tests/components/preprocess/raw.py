@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emrys.components.contracts.splits import SPLIT_SCHEMA, Splits
+from emrys.components.recipe.recipe import Recipe
 
 
 def table(**columns: list[object]) -> pa.Table:
@@ -60,3 +61,29 @@ def write(path: Path, row_group_size: int | None = None, **splits: pa.Table) -> 
         for name, rows in tables.items():
             pq.write_table(rows, folder / f"{name}.parquet", row_group_size=row_group_size)
     return path
+
+
+def recipe(features: dict[str, object] | None = None, **sections: object) -> dict[str, object]:
+    """A recipe as JSON values."""
+    return {"data": {"path": "log"}, "model": {"name": "dlrm"}, "features": features, **sections}
+
+
+#: Features of the logs of this module, as the recipes of such logs have them.
+RANKING: dict[str, object] = {
+    **{
+        name: ["categorify", {"target_encoding": "rating"}]
+        for name in ("userId", "movieId", "gender", "age", "occupation", "zipcode")
+    },
+    "title": ["categorify"],
+    "genres": ["categorify"],
+    "release_year": [{"fill": "mean"}, "normalize"],
+}
+
+
+def recipe_for(dataset: str, task: str) -> Recipe:
+    """The recipe of such logs."""
+    features = dict(RANKING)
+    if task == "retrieval":
+        features = {name: ["categorify"] for name in ("userId", "movieId", "gender", "age", "occupation", "genres")}
+        features |= {"release_year": RANKING["release_year"], "history": {"history_of": "movieId"}}
+    return Recipe.model_validate(recipe(features))

@@ -2,20 +2,20 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from emrys.blocks.errors import ConfigError, DataError
+from emrys.blocks.errors import ConfigError
 from emrys.blocks.workflow import FittedWorkflow, OutputColumn
 from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
 from emrys.components.contracts.splits import HISTORY
 from emrys.components.contracts.transformed import Transformed
 from emrys.components.infer_schema.step import SchemaConfig
 from emrys.components.infer_schema.step import run as infer_schema
-from emrys.components.preprocess.config import PreprocessConfig, features_for
+from emrys.components.preprocess.config import PreprocessConfig
 from emrys.components.preprocess.offline import transform
 from emrys.components.preprocess.step import run
 from tests.components.preprocess import raw
 
 ONLY = PreprocessConfig(
-    categorical=("userId", "movieId"), categorical_lists=(), continuous=(), target_encoded=(), history="history"
+    raw.recipe({"userId": ["categorify"], "movieId": ["categorify"], "history": {"history_of": "movieId"}})
 )
 
 
@@ -64,27 +64,3 @@ def test_the_schema_says_that_they_share_a_domain(made):
     assert {tag.value for tag in column.tags} == {"categorical", "user", "sequence"}
     assert (column.int_domain.name, column.int_domain.max) == ("movieId", 5)
     assert (column.is_list, column.is_ragged) == (True, True)
-
-
-def test_items_of_another_type_are_refused(tmp_path):
-    table = raw.table(title=["a", "b", "a", "b"], userId=[1, 2, 3, 4])
-    splits = raw.write(tmp_path / "splits", train=with_history(table, [[1], [2], [], []]))
-    config = PreprocessConfig(
-        categorical=("title",), categorical_lists=(), continuous=(), target_encoded=(), history="history",
-        history_of="title",
-    )  # fmt: skip
-    with pytest.raises(
-        DataError, match="column 'history': the type of the history differs from the type of its items; expected"
-    ):
-        run(splits, config, data=tmp_path / "data", workflow=tmp_path / "workflow")
-    assert not (tmp_path / "data").exists()
-
-
-def test_impossible_values():
-    with pytest.raises(ConfigError) as caught:
-        PreprocessConfig(history="history", history_of="genres")
-    assert str(caught.value).startswith("column 'genres': history_of is no categorical column; expected userId, ")
-    with pytest.raises(ConfigError, match="features cannot be used; expected ranking, retrieval, got 'search'"):
-        features_for("search")
-    assert features_for("ranking", folds=3) == PreprocessConfig(folds=3)
-    assert features_for("retrieval").target_encoded == ()

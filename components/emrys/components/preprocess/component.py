@@ -1,5 +1,7 @@
 """KFP component of the step preprocess."""
 
+from typing import Any
+
 from kfp import dsl
 
 from emrys.components.images import PREPROCESS_IMAGE
@@ -10,9 +12,10 @@ def preprocess(
     splits: dsl.Input[dsl.Dataset],
     data: dsl.Output[dsl.Dataset],
     workflow: dsl.Output[dsl.Artifact],
-    folds: int = 5,
-    smoothing: float = 5.0,
-    freq_threshold: int = 0,
+    recipe: dict[str, Any] = {},  # noqa: B006 - KFP reads the default from the signature
+    folds: int = 0,
+    smoothing: float = -1.0,
+    freq_threshold: int = -1,
     seed: int = 42,
     features: str = "ranking",
 ) -> None:
@@ -20,11 +23,12 @@ def preprocess(
 
     Args:
         splits: Raw rows, as the step ingest writes them.
-        folds: Folds of the target encoding.
-        smoothing: Weight of the overall mean in a target encoding, in rows.
-        freq_threshold: Values seen in fewer train rows than this count as unseen.
-        seed: Seed of the folds of the target encoding.
-        features: Set of features: `ranking`, or `retrieval` with histories and without target encodings.
+        recipe: The recipe; empty for that of the data set.
+        folds: Folds of the target encodings; 0 as in the recipe.
+        smoothing: Weight of the overall mean in a target encoding, in rows; below 0 as in the recipe.
+        freq_threshold: Values seen in fewer train rows than this count as unseen; below 0 as in the recipe.
+        seed: Seed of the folds of the target encodings.
+        features: Task of the recipe of the data set, where `recipe` is empty: `ranking` or `retrieval`.
 
     Returns:
         data: Parquet files of transformed rows: train, valid and test, row by row as the raw ones.
@@ -33,9 +37,15 @@ def preprocess(
     from pathlib import Path
 
     from emrys.components.events import one_line_errors
-    from emrys.components.preprocess.config import features_for
-    from emrys.components.preprocess.step import run
+    from emrys.components.preprocess.step import PreprocessConfig, run
 
     with one_line_errors("preprocess"):
-        config = features_for(features, folds=folds, smoothing=smoothing, freq_threshold=freq_threshold, fold_seed=seed)
+        config = PreprocessConfig(
+            recipe=recipe,
+            task="retrieval" if features == "retrieval" else "ranking",
+            folds=folds or None,
+            fold_seed=seed,
+            smoothing=None if smoothing < 0 else smoothing,
+            freq_threshold=None if freq_threshold < 0 else freq_threshold,
+        )
         run(Path(splits.path), config, data=Path(data.path), workflow=Path(workflow.path))

@@ -1,4 +1,4 @@
-"""Fits the feature workflow with NVTabular and converts its statistics to a `FittedWorkflow`."""
+"""Fits the features of a recipe with NVTabular and converts their statistics to a `FittedWorkflow`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -16,26 +17,44 @@ from emrys.blocks.errors import DataError
 from emrys.blocks.workflow import (
     FIRST_KNOWN,
     NULL_INT,
+    Bucketize,
     Categorify,
-    FillNormalize,
+    Cross,
+    DatePart,
     FittedOp,
     FittedWorkflow,
+    GroupCount,
+    GroupMean,
+    HashBucket,
+    ListLength,
     RawColumn,
     TargetEncoding,
+    Vectors,
 )
+from emrys.blocks.workflow.date_part import RANGES, Part, date_numbers
 from emrys.components.merlin_imports import import_without_tensorflow
 from emrys.components.preprocess.config import PreprocessConfig
 from emrys.components.preprocess.frames import quietly, to_collection, to_frame
+from emrys.components.preprocess.number_fitting import fit_numbers, standard_deviation
 from emrys.components.preprocess.offline import to_table
-from emrys.components.preprocess.raw_split import RawSplit
-from emrys.components.preprocess.survey import Survey
+from emrys.components.preprocess.raw_split import RawSplit, raw_column
+from emrys.components.recipe import operators
+from emrys.components.recipe.operators import Feature
 
 nvt = import_without_tensorflow("nvtabular")
 nvt_ops = import_without_tensorflow("nvtabular.ops")
 Dataset = import_without_tensorflow("merlin.io").Dataset
 
-#: A standard deviation below this share of the mean is a rounding error.
-_ROUNDING = 1e-7
+KeyType = Literal["int64", "string"]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Encoder:
+    """A fitted workflow of NVTabular that encodes train rows out of fold."""
+
+    workflow: Any
+    keys: tuple[RawColumn, ...]
+    target: str
 
 
 class Fitting:
@@ -43,19 +62,29 @@ class Fitting:
 
     Args:
         train: The train split.
-        survey: Facts about the train split.
+        plan: The features.
+        targets: Columns that are copied as targets.
         config: Settings.
         folder: An empty folder for the tables of NVTabular.
     """
 
-    def __init__(self, train: RawSplit, survey: Survey, config: PreprocessConfig, folder: Path) -> None:
-        self._train, self._survey, self._config, self._folder = train, survey, config, folder
-        self._raw = {column.name: column for column in train.columns}
-        self._encoder: Any = None
+    def __init__(
+        self, train: RawSplit, plan: Sequence[Feature], targets: Sequence[str], config: PreprocessConfig, folder: Path
+    ) -> None:
+        self._train, self._config, self._folder = train, config, folder
+        self._plan = [_overridden(feature, config) for feature in plan]
+        self._encoders: list[_Encoder] = []
         with quietly():
-            ops: list[FittedOp] = [*self._categorify(), *self._fill_normalize(), *self._target_encoding()]
+            fitted: dict[str, FittedOp] = {
+                **self._categorify(),
+                **fit_numbers(train, [feature for feature in self._plan if feature.is_number]),
+                **self._target_encoding(),
+            }
+            for feature in self._plan:
+                if feature.output not in fitted:
+                    fitted[feature.output] = self._other(feature)
         #: The fitted workflow.
-        self.workflow = FittedWorkflow(ops, config.targets)
+        self.workflow = FittedWorkflow([fitted[feature.output] for feature in self._plan], targets)
 
     def encode_train(self, table: pa.Table) -> pa.Table:
         """Target-encodes a part of the train split with out-of-fold statistics.
@@ -68,113 +97,255 @@ class Fitting:
         Returns:
             The normalised encodings, float32; without columns if there is no target encoding.
         """
-        columns = [op.output for op in self.workflow.ops if isinstance(op, TargetEncoding)]
-        if self._encoder is None:
-            return table.select([])
-        keys = self._columns(self._config.target_encoded)
-        with quietly():
-            encoded = self._encoder.transform(to_frame(table, keys, [self._config.encoding_target]))
-        return to_table(encoded, columns)
+        encoded = table.select([])
+        columns = {op.output.name: op.output for op in self.workflow.ops if isinstance(op, TargetEncoding)}
+        for encoder in self._encoders:
+            with quietly():
+                frame = encoder.workflow.transform(to_frame(table, encoder.keys, [encoder.target]))
+            part = to_table(frame, [columns[f"TE_{key.name}_{encoder.target}"] for key in encoder.keys])
+            for name in part.column_names:
+                encoded = encoded.append_column(name, part[name]) if encoded.num_columns else part.select([name])
+        return encoded
 
-    def _columns(self, names: Sequence[str]) -> tuple[RawColumn, ...]:
-        return tuple(self._raw[name] for name in names)
-
-    def _fit(self, output: Any, names: Sequence[str], targets: tuple[str, ...] = ()) -> Any:
-        collection = to_collection(self._train, self._columns(names), targets)
+    def _fit(self, output: Any, columns: tuple[RawColumn, ...], targets: tuple[str, ...] = ()) -> Any:
+        collection = to_collection(self._train, columns, targets)
         return nvt.Workflow(output).fit(Dataset(collection))
 
-    def _categorify(self) -> list[Categorify]:
-        names = (*self._config.categorical, *self._config.categorical_lists)
-        if not names:
-            return []
-        # `_order` handles ties, the threshold and the upper bound: NVTabular does not order ties.
-        op = nvt_ops.Categorify(out_path=str(self._folder / "categories"), cat_cache=None)
-        self._fit(list(names) >> op, names)
-        categorified: list[Categorify] = []
-        for column in self._columns(names):
-            table = pq.read_table(op.categories[column.name], columns=[column.name, f"{column.name}_size"])
-            categories = _order(_keyed(table, column, ["count"]), self._config)
-            threshold, bound = self._config.freq_threshold, self._config.max_size
-            categorified.append(
-                Categorify(column.name, _key_type(column), categories, column.is_list, threshold, bound)
+    def _categorify(self) -> dict[str, FittedOp]:
+        features = [feature for feature in self._plan if isinstance(feature.operator, operators.Categorify)]
+        own = [feature for feature in features if not _borrows(feature)]
+        columns = tuple({feature.column.name: raw_column(feature.column) for feature in own}.values())
+        counts: dict[str, pa.Table] = {}
+        if columns:
+            # `_order` handles ties, the threshold and the upper bound: NVTabular does not order ties.
+            op = nvt_ops.Categorify(out_path=str(self._folder / "categories"), cat_cache=None)
+            self._fit([column.name for column in columns] >> op, columns)
+            for column in columns:
+                table = pq.read_table(op.categories[column.name], columns=[column.name, f"{column.name}_size"])
+                counts[column.name] = _keyed(table, column, ["count"])
+        categories: dict[str, pa.Table] = {}
+        for feature in own:
+            if not feature.ids_of:
+                members = [other for other in own if feature.output in (other.output, other.ids_of)]
+                merged = _merged([counts[member.column.name] for member in members])
+                categories[feature.output] = _order(merged, cast(operators.Categorify, feature.operator))
+        fitted: dict[str, FittedOp] = {}
+        for feature in features:
+            options = cast(operators.Categorify, feature.operator)
+            fitted[feature.output] = Categorify(
+                feature.column.name,
+                _key_type(feature),
+                categories[feature.ids_of or feature.output],
+                feature.column.is_list,
+                options.min_count,
+                options.max_size,
+                feature.ids_of,
+                feature.keep,
+                _name(feature),
             )
-        return [*categorified, *self._history(categorified)]
+        return fitted
 
-    def _history(self, categorified: Sequence[Categorify]) -> list[Categorify]:
-        """Encodes histories with the ids of their items."""
-        if not self._config.history:
-            return []
-        column = self._raw[self._config.history]
-        items = next(op for op in categorified if op.column == self._config.history_of)
-        if column.dtype != items.dtype:
-            raise DataError(
-                "the type of the history differs from the type of its items",
-                path=self._train.path,
-                column=column.name,
-                expected=f"lists of {items.dtype}, as {items.column} is",
-                got=f"lists of {column.dtype}",
-            )
-        return [dataclasses.replace(items, column=column.name, is_list=True, ids_of=items.column)]
+    def _target_encoding(self) -> dict[str, FittedOp]:
+        groups: dict[operators.TargetEncoding, list[Feature]] = {}
+        for feature in self._plan:
+            if isinstance(feature.operator, operators.TargetEncoding):
+                groups.setdefault(feature.operator, []).append(feature)
+        fitted: dict[str, FittedOp] = {}
+        for number, (options, features) in enumerate(groups.items()):
+            fitted.update(self._encode(options, features, self._folder / f"encodings-{number}"))
+        return fitted
 
-    def _fill_normalize(self) -> list[FittedOp]:
-        names = self._config.continuous
-        if not names:
-            return []
-        filled = None
-        for name in names:
-            node = [name] >> nvt_ops.FillMissing(fill_val=self._survey.fills[name])
-            filled = node if filled is None else filled + node
-        op = nvt_ops.Normalize(out_dtype="float32")
-        self._fit(filled >> op, names)
-        return [
-            FillNormalize(name, self._survey.fills[name], op.means[name], _std(op.means[name], op.stds[name]))
-            for name in names
-        ]
-
-    def _target_encoding(self) -> list[FittedOp]:
-        names, config = self._config.target_encoded, self._config
-        if not names:
-            return []
+    def _encode(
+        self, options: operators.TargetEncoding, features: Sequence[Feature], folder: Path
+    ) -> dict[str, FittedOp]:
+        """Fits the target encodings with the same options."""
         op = nvt_ops.TargetEncoding(
-            [config.encoding_target],
-            kfold=config.folds,
-            fold_seed=config.fold_seed,
-            p_smooth=config.smoothing,
+            [options.target],
+            kfold=options.folds,
+            fold_seed=self._config.fold_seed,
+            p_smooth=options.smoothing,
             out_dtype="float64",
             cat_cache=None,
-            out_path=str(self._folder / "encodings"),
+            out_path=str(folder),
         )
         norm = nvt_ops.Normalize(out_dtype="float32")
-        self._encoder = self._fit(list(names) >> op >> norm, names, (config.encoding_target,))
-        encodings: list[FittedOp] = []
-        for column in self._columns(names):
-            name = f"TE_{column.name}_{config.encoding_target}"
-            norm.stds[name] = _std(norm.means[name], norm.stds[name])
-            groups = _keyed(pq.read_table(op.stats[column.name]), column, ["count", "sum"], keep_null=True)
-            encodings.append(
-                TargetEncoding(
-                    column=column.name,
-                    dtype=_key_type(column),
-                    target=config.encoding_target,
-                    groups=groups.sort_by("value"),
-                    target_mean=op.means[config.encoding_target],
-                    smoothing=float(config.smoothing),
-                    mean=norm.means[name],
-                    std=norm.stds[name],
-                    folds=config.folds,
-                    fold_seed=config.fold_seed,
-                )
+        keys = tuple(raw_column(feature.column) for feature in features)
+        workflow = self._fit([key.name for key in keys] >> op >> norm, keys, (options.target,))
+        self._encoders.append(_Encoder(workflow, keys, options.target))
+        fitted: dict[str, FittedOp] = {}
+        for feature, key in zip(features, keys, strict=True):
+            norm.stds[feature.output] = standard_deviation(norm.means[feature.output], norm.stds[feature.output])
+            table = _keyed(pq.read_table(op.stats[key.name]), key, ["count", "sum"], keep_null=True)
+            fitted[feature.output] = TargetEncoding(
+                column=key.name,
+                dtype=_key_type(feature),
+                target=options.target,
+                groups=table.sort_by("value"),
+                target_mean=op.means[options.target],
+                smoothing=float(options.smoothing),
+                mean=norm.means[feature.output],
+                std=norm.stds[feature.output],
+                folds=options.folds,
+                fold_seed=self._config.fold_seed,
             )
-        return encodings
+        return fitted
+
+    def _other(self, feature: Feature) -> FittedOp:
+        """The step of a feature that needs at most one column of statistics."""
+        column, operator = feature.column, feature.operator
+        if isinstance(operator, operators.Hash):
+            key_type = _key_type(feature)
+            return HashBucket(column.name, key_type, operator.buckets, column.is_list, feature.keep, _name(feature))
+        if isinstance(operator, operators.Bucketize):
+            number_type: Literal["int64", "float32"] = "int64" if column.dtype == "int64" else "float32"
+            return Bucketize(column.name, number_type, operator.boundaries, _name(feature))
+        if isinstance(operator, operators.Cross):
+            crossed = tuple(raw_column(each) for each in (column, *feature.others))
+            return Cross(crossed, operator.buckets, feature.output)
+        if isinstance(operator, operators.Vectors):
+            return self._vectors(feature, operator)
+        if isinstance(operator, operators.CountBy):
+            return self._group_count(feature)
+        if isinstance(operator, operators.MeanBy):
+            return self._group_mean(feature)
+        if isinstance(operator, operators.Length):
+            return self._length(feature)
+        return self._date_part(feature)
+
+    def _group_count(self, feature: Feature) -> FittedOp:
+        name = feature.column.name
+        parts = [pc.value_counts(self._values(part, name)) for part in range(len(self._train.parts))]
+        tables = [pa.table({"value": part.field("values"), "count": part.field("counts")}) for part in parts]
+        groups = _merged(tables).sort_by("value")
+        counts = groups["count"].to_numpy()
+        mean, std = _moments(np.log1p(counts), counts)
+        return GroupCount(name, _key_type(feature), groups, mean, std)
+
+    def _group_mean(self, feature: Feature) -> FittedOp:
+        """Means of the numbers that are there; `JoinGroupby` of NVTabular divides by all rows instead."""
+        name, of = feature.column.name, feature.others[0].name
+        tables = []
+        for part in range(len(self._train.parts)):
+            table = self._train.read(part, [name, of])
+            table = pa.table({"value": table[name], "sum": pc.cast(table[of], "float64"), "count": table[of]})
+            sums = table.group_by("value").aggregate([("sum", "sum"), ("count", "count")])
+            tables.append(pa.table({"value": sums["value"], "sum": sums["sum_sum"], "count": sums["count_count"]}))
+        groups = _merged(tables, ["sum"])
+        groups = groups.filter(pc.greater(groups["count"], 0)).sort_by("value")
+        counts, sums = groups["count"].to_numpy(), groups["sum"].to_numpy()
+        means = sums / counts
+        mean, std = _moments(means, counts)
+        table = pa.table({"value": groups["value"], "mean": means})
+        return GroupMean(name, _key_type(feature), of, table, float(sums.sum() / counts.sum()), mean, std)
+
+    def _length(self, feature: Feature) -> FittedOp:
+        name = feature.column.name
+        parts = [pc.list_value_length(self._values(part, name)) for part in range(len(self._train.parts))]
+        lengths = np.concatenate([part.to_numpy() for part in parts]).astype(np.float64)
+        mean, std = _moments(lengths, np.ones(len(lengths), dtype=np.int64))
+        return ListLength(name, feature.column.dtype, mean, std)
+
+    def _date_part(self, feature: Feature) -> FittedOp:
+        part = cast(Part, cast(operators.Operator, feature.operator).name)
+        name, unit = feature.column.name, feature.column.unit
+        if part in RANGES:
+            return DatePart(name, part, unit, *RANGES[part])
+        years: list[int] = []
+        for number in range(len(self._train.parts)):
+            ends = pc.min_max(self._values(number, name)).as_py()
+            if ends["min"] is not None:
+                years += date_numbers("year", unit, np.array([ends["min"], ends["max"]])).tolist()
+        if max(years) - min(years) > _MOST_YEARS:
+            raise DataError(
+                "the times span too many years",
+                path=self._train.path,
+                column=name,
+                expected=f"at most {_MOST_YEARS}",
+                got=f"{min(years)} to {max(years)}",
+                fix=f"Check the unit of the time, which is {unit!r}.",
+            )
+        return DatePart(name, part, unit, min(years), max(years))
+
+    def _vectors(self, feature: Feature, options: operators.Vectors) -> FittedOp:
+        column = feature.column
+        key = options.key or column.name
+        try:
+            table = pq.read_table(options.path, columns=[key, options.column])
+        except (pa.ArrowException, OSError, KeyError) as error:
+            raise DataError(f"the vectors cannot be read ({error})", path=options.path, column=options.column) from None
+        for name in (key, options.column):
+            if name not in table.column_names:
+                raise DataError("the file of vectors has no such column", path=options.path, column=name)
+        try:
+            keys = table[key].cast(pa.int64() if column.dtype == "int64" else pa.string())
+            lists = table[options.column].cast(pa.list_(pa.float32()))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise DataError(
+                f"the vectors are of the wrong type ({error})",
+                path=options.path,
+                column=options.column,
+                expected=f"keys of {column.dtype}, and lists of numbers",
+                got=f"{table[key].type} and {table[options.column].type}",
+            ) from None
+        known = pa.table({"value": keys, "vector": lists}).filter(pc.and_(pc.is_valid(keys), pc.is_valid(lists)))
+        lengths = pc.unique(pc.list_value_length(known["vector"])).to_pylist()
+        try:
+            if len(lengths) != 1:
+                raise ValueError(f"the vectors have the lengths {sorted(lengths)}; expected one length")
+            return Vectors(column.name, _key_type(feature), known, lengths[0], feature.output)
+        except ValueError as error:
+            raise DataError(str(error), path=options.path, column=options.column) from None
+
+    def _values(self, part: int, name: str) -> pa.ChunkedArray:
+        return self._train.read(part, [name])[name]
 
 
-def _key_type(column: RawColumn) -> Literal["int64", "string"]:
-    return "int64" if column.dtype == "int64" else "string"
+#: A column of times in another unit would have thousands of years.
+_MOST_YEARS = 200
 
 
-def _std(mean: float, std: float) -> float:
-    """0 for a constant column, where the sum of squares of NVTabular gives NaN or a rounding error."""
-    return std if math.isfinite(std) and std > _ROUNDING * abs(mean) else 0.0
+def _overridden(feature: Feature, config: PreprocessConfig) -> Feature:
+    """The feature with the options that the settings override."""
+    changes: dict[str, Any] = {}
+    if isinstance(feature.operator, operators.Categorify):
+        changes = {"min_count": config.freq_threshold, "max_size": config.max_size}
+    elif isinstance(feature.operator, operators.TargetEncoding):
+        changes = {"folds": config.folds, "smoothing": config.smoothing}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if not changes or feature.operator is None:
+        return feature
+    return dataclasses.replace(feature, steps=(feature.operator.model_copy(update=changes),))
+
+
+def _borrows(feature: Feature) -> bool:
+    """Whether the ids are those of another output, to which the values of this one do not contribute."""
+    return bool(feature.column.history_of and feature.ids_of)
+
+
+def _key_type(feature: Feature) -> KeyType:
+    return "int64" if feature.column.dtype == "int64" else "string"
+
+
+def _name(feature: Feature) -> str:
+    """Name of the output, empty if it is that of the column."""
+    return "" if feature.output == feature.column.name else feature.output
+
+
+def _moments(values: np.ndarray[Any, Any], counts: np.ndarray[Any, Any]) -> tuple[float, float]:
+    """Mean and standard deviation of values that stand in so many rows."""
+    rows = int(counts.sum())
+    mean = float((values * counts).sum() / rows)
+    variance = float((counts * (values - mean) ** 2).sum() / max(rows - 1, 1))
+    return mean, standard_deviation(mean, math.sqrt(variance))
+
+
+def _merged(tables: Sequence[pa.Table], others: Sequence[str] = ()) -> pa.Table:
+    """Adds the counts, and other sums, of equal values."""
+    if len(tables) == 1:
+        return tables[0]
+    names = ["count", *others]
+    sums = pa.concat_tables(tables).group_by("value").aggregate([(name, "sum") for name in names])
+    return pa.table({"value": sums["value"], **{name: sums[f"{name}_sum"] for name in names}})
 
 
 def _keyed(table: pa.Table, column: RawColumn, names: list[str], keep_null: bool = False) -> pa.Table:
@@ -189,8 +360,8 @@ def _keyed(table: pa.Table, column: RawColumn, names: list[str], keep_null: bool
     return pa.table([values, *arrays], names=["value", *names]).filter(pc.invert(is_null))
 
 
-def _order(categories: pa.Table, config: PreprocessConfig) -> pa.Table:
+def _order(categories: pa.Table, options: operators.Categorify) -> pa.Table:
     """Sorts by descending frequency, ties by value, and applies the frequency threshold and the upper bound."""
-    kept = categories.filter(pc.greater_equal(categories["count"], config.freq_threshold))
+    kept = categories.filter(pc.greater_equal(categories["count"], options.min_count))
     kept = kept.sort_by([("count", "descending"), ("value", "ascending")])
-    return kept if config.max_size is None else kept.slice(0, config.max_size - FIRST_KNOWN)
+    return kept if options.max_size is None else kept.slice(0, options.max_size - FIRST_KNOWN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import dask
 import dask.dataframe as dd
@@ -50,12 +50,21 @@ def to_collection(split: RawSplit, columns: tuple[RawColumn, ...], targets: tupl
         columns: The columns to take.
         targets: The targets to take.
     """
+    return collect(split, lambda table: to_frame(table, columns, targets), f"{columns}-{targets}")
 
-    def read(part: int) -> pd.DataFrame:
-        return to_frame(split.read(part), columns, targets)
 
-    empty = to_frame(split.read(0).slice(0, 0), columns, targets)
-    return dd.from_map(read, range(len(split.parts)), meta=empty, token=f"{split.path}-{columns}-{targets}")
+def collect(split: RawSplit, convert: Callable[[pa.Table], pd.DataFrame], token: str) -> dd.DataFrame:
+    """Dask frame with one lazily read partition per part of the split.
+
+    Args:
+        split: The split.
+        convert: Makes the frame of a part.
+        token: Text that differs for frames of different content.
+    """
+    empty = convert(split.read(0).slice(0, 0))
+    return dd.from_map(
+        lambda part: convert(split.read(part)), range(len(split.parts)), meta=empty, token=f"{split.path}-{token}"
+    )
 
 
 @contextlib.contextmanager

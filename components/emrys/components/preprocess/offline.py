@@ -19,18 +19,20 @@ from emrys.blocks.workflow import (
     NULL_INT,
     Categorify,
     FillNormalize,
+    FittedOp,
     FittedWorkflow,
     OutputColumn,
     RawColumn,
     TargetEncoding,
 )
 from emrys.blocks.workflow.request import nearest
-from emrys.blocks.workflow.tables import cast_column, clean_column
+from emrys.blocks.workflow.tables import cast_column, clean_column, raw_type
 from emrys.components.merlin_imports import import_without_tensorflow
 from emrys.components.preprocess.frames import quietly, to_frame
 
 nvt = import_without_tensorflow("nvtabular")
 nvt_ops = import_without_tensorflow("nvtabular.ops")
+Operator: Any = nvt_ops.Operator
 schemas = import_without_tensorflow("merlin.schema")
 
 
@@ -61,7 +63,7 @@ class OfflineWorkflow:
             table: Table with the raw columns; other columns are ignored.
 
         Returns:
-            The output columns, in order: int64, float32, or list<int64>.
+            The output columns, in order: int64, float32, or lists of them.
 
         Raises:
             DataError: if a raw column is missing or of the wrong type.
@@ -115,13 +117,53 @@ class OfflineWorkflow:
 
     def _node(self, op: Any, folder: Path) -> Any:
         if isinstance(op, Categorify):
-            return [op.column] >> _categorify(op, folder)
+            node = [op.column] >> _categorify(op, folder)
+            if op.keep:
+                node = node >> nvt_ops.ListSlice(op.keep)
+            return node >> nvt_ops.Rename(name=op.name) if op.name else node
         if isinstance(op, FillNormalize):
             fill = nvt_ops.FillMissing(fill_val=op.fill)
             return [op.column] >> fill >> _normalize(op.column, op.mean, op.std)
         if isinstance(op, TargetEncoding):
             return [op.column] >> _target_encoding(op, folder) >> _normalize(op.output.name, op.mean, op.std)
-        raise TypeError(f"{op!r} has no operator in NVTabular")
+        return [column.name for column in op.inputs] >> OnlineOperator(op)
+
+
+class OnlineOperator(Operator):  # type: ignore[misc, valid-type]
+    """An operator of NVTabular that applies a fitted step as requests do, for steps that NVTabular has no equal of.
+
+    Args:
+        op: The fitted step.
+    """
+
+    def __init__(self, op: FittedOp) -> None:
+        super().__init__()
+        self._op, self._workflow = op, FittedWorkflow([op])
+
+    def transform(self, col_selector: Any, df: pd.DataFrame) -> pd.DataFrame:
+        """Computes the output column of a frame of `to_frame`."""
+        arrays = {column.name: _to_array(column, df[column.name]) for column in self._op.inputs}
+        name = self._op.output.name
+        values = self._workflow.transform_table(pa.table(arrays))[name].to_pandas()
+        return pd.DataFrame({name: values.set_axis(df.index)})
+
+    def column_mapping(self, col_selector: Any) -> dict[str, list[str]]:
+        """Columns that the output is computed from."""
+        return {self._op.output.name: list(col_selector.names)}
+
+    def _compute_dtype(self, col_schema: Any, input_schema: Any) -> Any:
+        return col_schema.with_dtype(self._op.output.dtype)
+
+    def _compute_shape(self, col_schema: Any, input_schema: Any) -> Any:
+        return col_schema.with_shape((None, (0, None)) if self._op.output.is_list else (None,))
+
+
+def _to_array(column: RawColumn, values: pd.Series) -> pa.Array:
+    """A column of `to_frame` as an Arrow array of the type of the raw column."""
+    dtype = raw_type(column)
+    if column.is_list or column.dtype == "string":
+        return pa.array(values, type=dtype)
+    return pa.array(values.to_numpy(), from_pandas=True).cast(dtype)
 
 
 def transform(workflow: str | os.PathLike[str], table: pa.Table) -> pa.Table:
@@ -132,7 +174,7 @@ def transform(workflow: str | os.PathLike[str], table: pa.Table) -> pa.Table:
         table: Table with the raw columns; other columns are ignored.
 
     Returns:
-        The output columns, in order: int64, float32, or list<int64>.
+        The output columns, in order: int64, float32, or lists of them.
     """
     with OfflineWorkflow(FittedWorkflow.load(workflow)) as offline:
         return offline.transform(table)

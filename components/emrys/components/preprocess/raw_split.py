@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +13,8 @@ from emrys.blocks.errors import DataError
 from emrys.blocks.workflow import RawColumn
 from emrys.blocks.workflow.request import nearest
 from emrys.blocks.workflow.tables import cast_column, clean_column
-from emrys.components.preprocess.config import PreprocessConfig
+from emrys.components.contracts.data_schema import DataColumn, DataSchema
+from emrys.components.recipe.operators import Feature
 
 
 class RawSplit:
@@ -22,56 +22,71 @@ class RawSplit:
 
     Args:
         path: The Parquet file.
-        config: Settings with the columns.
+        schema: Columns and targets of the splits.
+        plan: The features.
+        rows_per_partition: Rows of a part, rounded up to whole row groups.
 
     Raises:
         DataError: if the file is damaged or empty, or a column is missing or of the wrong type.
     """
 
-    def __init__(self, path: str | os.PathLike[str], config: PreprocessConfig) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], schema: DataSchema, plan: Sequence[Feature], rows_per_partition: int
+    ) -> None:
         self.path = Path(path)
         self._file = self._open()
         if not self._file.metadata.num_rows:
             raise DataError("the split has no rows", path=self.path, fix="Split the data so that every split has rows.")
-        schema = self._file.schema_arrow
-        self.columns = tuple(self._column(schema, name, config) for name in config.features)
-        self.targets = tuple(dict.fromkeys((*config.targets, config.encoding_target)))
-        for name in self.targets:
-            dtype = self._type(schema, name)
+        fields = self._file.schema_arrow
+        read = {column.name: column for feature in plan for column in (feature.column, *feature.others)}
+        keys = {feature.column.name: feature.key for feature in reversed(plan)}
+        self.columns = tuple(raw_column(column) for column in read.values())
+        for name in read:
+            self._type(fields, name, f"Remove {keys.get(name, 'it')} from the recipe.")
+        self.copied = copied_columns(schema)
+        for name in self.copied:
+            dtype = self._type(fields, name, "Run the ingest step again.")
             if not (pa.types.is_integer(dtype) or pa.types.is_floating(dtype)):
-                raise self._wrong_type(name, "an integer or a float", dtype)
-        self.parts = tuple(self._partition(config.rows_per_partition))
+                raise DataError(
+                    "the column has the wrong type", path=self.path, column=name, expected="a number", got=str(dtype)
+                )
+        self.parts = tuple(self._partition(rows_per_partition))
 
     @property
     def rows(self) -> int:
         """Number of rows."""
         return int(self._file.metadata.num_rows)
 
-    def read(self, part: int) -> pa.Table:
+    def read(self, part: int, names: Sequence[str] | None = None) -> pa.Table:
         """Reads a part.
 
         Args:
             part: Index into `parts`.
+            names: Names of the columns; None for all that the step needs.
 
         Returns:
-            The feature columns with the types of raw columns and null for missing values, and the unchanged targets.
+            The feature columns with the types of raw columns and null for missing values, and the unchanged targets
+            and weight.
 
         Raises:
-            DataError: if the file is damaged, or a target holds a null.
+            DataError: if the file is damaged, or a target or a weight is null.
         """
-        names = [column.name for column in self.columns]
+        columns = [column for column in self.columns if names is None or column.name in names]
+        copied = [name for name in self.copied if names is None or name in names]
         try:
-            table = self._file.read_row_groups(list(self.parts[part]), columns=[*names, *self.targets])
+            table = self._file.read_row_groups(
+                list(self.parts[part]), columns=[*(column.name for column in columns), *copied]
+            )
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from None
         arrays = {}
-        for column in self.columns:
+        for column in columns:
             try:
                 arrays[column.name] = clean_column(column, cast_column(column, table[column.name]))
             except DataError as error:
                 error.path = str(self.path)
                 raise
-        for name in self.targets:
+        for name in copied:
             if table[name].null_count:
                 raise DataError(
                     "the target holds nulls",
@@ -110,52 +125,29 @@ class RawSplit:
         if rows_in_part:
             yield tuple(groups)
 
-    def _type(self, schema: pa.Schema, name: str) -> pa.DataType:
+    def _type(self, schema: pa.Schema, name: str, fix: str) -> pa.DataType:
         if name not in schema.names:
-            hint = nearest(name, schema.names) or "Remove it from the configuration, or rename a column."
+            hint = nearest(name, schema.names) or fix
             raise DataError("the column is missing", path=self.path, column=name, got=", ".join(schema.names), fix=hint)
         return schema.field(name).type
 
-    def _column(self, schema: pa.Schema, name: str, config: PreprocessConfig) -> RawColumn:
-        dtype = self._type(schema, name)
-        if name in config.continuous:
-            if not (pa.types.is_floating(dtype) or pa.types.is_integer(dtype)):
-                raise self._wrong_type(name, "a float or an integer", dtype)
-            return RawColumn(name, "float32")
-        is_list = name in config.lists
-        if is_list != (pa.types.is_list(dtype) or pa.types.is_large_list(dtype)):
-            raise self._wrong_type(name, "a list of keys" if is_list else "a single key", dtype)
-        return RawColumn(name, self._key_type(name, dtype.value_type if is_list else dtype), is_list)
 
-    def _key_type(self, name: str, dtype: pa.DataType) -> Literal["int64", "string"]:
-        if pa.types.is_dictionary(dtype):
-            dtype = dtype.value_type
-        if pa.types.is_integer(dtype):
-            return "int64"
-        if pa.types.is_string(dtype) or pa.types.is_large_string(dtype):
-            return "string"
-        raise self._wrong_type(name, "int64 or string", dtype)
-
-    def _wrong_type(self, name: str, expected: str, dtype: pa.DataType) -> DataError:
-        fix = "Convert the column, or list it as another kind of column in the configuration."
-        return DataError(
-            "the column has the wrong type", path=self.path, column=name, expected=expected, got=str(dtype), fix=fix
-        )
+def raw_column(column: DataColumn) -> RawColumn:
+    """The raw column of the workflow for a column of the data."""
+    return RawColumn(column.name, column.dtype, column.is_list, column.length)
 
 
-def check_same_columns(train: RawSplit, others: Sequence[RawSplit]) -> None:
-    """Checks that the columns of the other splits have the types of the train split.
+def copied_columns(schema: DataSchema) -> tuple[str, ...]:
+    """Columns that the transformed splits hold unchanged: targets, numbers that they are made of, and the weight."""
+    targets = [target.name for target in schema.targets]
+    weights = [schema.weight] if schema.weight is not None else []
+    return (*targets, *number_sources(schema), *weights)
 
-    Raises:
-        DataError: with the first column that differs.
-    """
-    for other in others:
-        for mine, theirs in zip(train.columns, other.columns, strict=True):
-            if mine != theirs:
-                raise DataError(
-                    "the column has another type than in the train split",
-                    path=other.path,
-                    column=mine.name,
-                    expected=mine.dtype,
-                    got=theirs.dtype,
-                )
+
+def number_sources(schema: DataSchema) -> tuple[str, ...]:
+    """Columns of numbers that targets are made of."""
+    sources = dict.fromkeys(target.source for target in schema.targets)
+    columns = {column.name: column for column in schema.columns}
+    return tuple(
+        name for name in sources if name in columns and columns[name].dtype != "string" and not columns[name].is_list
+    )

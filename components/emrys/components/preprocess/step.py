@@ -16,12 +16,20 @@ from emrys.components.events import emit, step_events
 from emrys.components.preprocess.config import PreprocessConfig
 from emrys.components.preprocess.fitting import Fitting
 from emrys.components.preprocess.offline import OfflineWorkflow
-from emrys.components.preprocess.raw_split import RawSplit, check_same_columns
-from emrys.components.preprocess.survey import Survey
+from emrys.components.preprocess.raw_split import RawSplit, number_sources
+from emrys.components.preprocess.survey import check_values
+from emrys.components.recipe.operators import feature_plan
+from emrys.components.recipe.recipe import Recipe
 
 __all__ = ["PreprocessConfig", "run"]
 
 STEP = "preprocess"
+
+try:  # until the recipes that ship with the package are there
+    from emrys.components.recipe.builtin import recipe_for
+except ModuleNotFoundError:
+    from tests.components.preprocess.raw import recipe_for
+
 
 _ROW_GROUP = 65_536
 
@@ -48,17 +56,27 @@ def run(
     """
     with step_events(STEP):
         raw_splits = Splits(splits)
-        raw = {split: RawSplit(raw_splits.file(split), config) for split in SPLITS}
-        check_same_columns(raw["train"], [raw[split] for split in SPLITS[1:]])
+        schema = raw_splits.data_schema
+        plan = feature_plan(_recipe(raw_splits, config), schema)
+        size = config.rows_per_partition
+        raw = {split: RawSplit(raw_splits.file(split), schema, plan, size) for split in SPLITS}
         progress = _Progress(2 + sum(len(split.parts) for split in raw.values()))
         progress.next("reading the train split")
-        survey = Survey.take(raw["train"], config)
+        check_values(raw["train"], schema)
+        targets = (*(target.name for target in schema.targets), *number_sources(schema))
         with tempfile.TemporaryDirectory(prefix="emrys-preprocess-") as folder:
             progress.next(f"fitting on {raw['train'].rows:,} rows")
-            fitting = Fitting(raw["train"], survey, config, Path(folder))
+            fitting = Fitting(raw["train"], plan, targets, config, Path(folder))
             _write(raw_splits, raw, fitting, config, data, workflow, progress)
         progress.next(f"{len(fitting.workflow.output_columns)} features")
         return Transformed(data), FittedWorkflowArtifact(workflow)
+
+
+def _recipe(splits: Splits, config: PreprocessConfig) -> Recipe:
+    """The recipe of the settings, or that of the data set."""
+    if config.recipe:
+        return Recipe.model_validate(config.recipe)
+    return recipe_for(str(splits.metadata.get("dataset", "")), config.task)
 
 
 def _write(
@@ -71,13 +89,14 @@ def _write(
     progress: _Progress,
 ) -> None:
     """Writes both artifacts, or none of them if there is an error."""
-    fitted = fitting.workflow
+    fitted, schema = fitting.workflow, raw_splits.data_schema
     outputs = [column.name for column in fitted.output_columns]
     data_metadata: dict[str, Any] = {
         "splits": raw_splits.fingerprint,
         "rows": {split: part.rows for split, part in raw.items()},
         "columns": outputs,
         "targets": list(fitted.targets),
+        "weight": schema.weight,
     }
     workflow_metadata = {
         "splits": raw_splits.fingerprint,
@@ -91,6 +110,8 @@ def _write(
             OfflineWorkflow(fitted) as offline,
         ):
             fitted.save(workflow_folder)
+            schema.write(data_folder)
+            schema.write(workflow_folder)
             for split in SPLITS:
                 _transform(raw[split], offline, fitting if split == "train" else None, data_folder, progress)
         data_metadata["workflow"] = FittedWorkflowArtifact(workflow).fingerprint
@@ -108,7 +129,7 @@ def _transform(
                 encoded = train.encode_train(table)
                 for name in encoded.column_names:
                     transformed = transformed.set_column(transformed.column_names.index(name), name, encoded[name])
-            for name in offline.fitted.targets:
+            for name in split.copied:
                 transformed = transformed.append_column(name, table[name])
             writer = writer or pq.ParquetWriter(folder / split.path.name, transformed.schema, compression="zstd")
             writer.write_table(transformed, row_group_size=_ROW_GROUP)
