@@ -30,6 +30,19 @@ def test_embeddings_follow_the_options():
     assert [float(loss) for loss in model.losses] == [pytest.approx(0.1 * 4 * 4 * (6 + 6 + 6 + 5))]
 
 
+@pytest.mark.parametrize("initializers", [None, {"country": keras.initializers.Constant(2.0)}])
+def test_tables_start_as_those_of_embeddings(initializers):
+    model = _dlrm(embedding_options=mm.EmbeddingOptions(embeddings_initializers=initializers))
+    features, _ = small_batch()
+    model(features)
+    tables = {weight.path.split("/")[-2]: weight.numpy() for weight in model.weights if weight.name == "embeddings"}
+    assert len(tables) == 4
+    if initializers is not None:
+        assert (tables.pop("country") == 2.0).all()
+    # uniform in [-0.05, 0.05]; of a normal distribution with a deviation of 0.05, a third of the values is beyond
+    assert all(0.02 < abs(values).max() <= 0.05 for values in tables.values())
+
+
 def test_dimensions_that_do_not_fit():
     with pytest.raises(
         ConfigError, match=r"column 'country': .* must have one size; expected dimension 4, got emb.* 5"

@@ -20,6 +20,7 @@ from emrys.blocks.models.model import Model
 from emrys.blocks.models.ranking_features import ranking_features
 from emrys.blocks.outputs.model_output import OutputsArgument
 from emrys.blocks.outputs.resolve import resolve_outputs
+from emrys.blocks.schema.functions import categorical_domains
 
 
 def DLRMBlock(  # noqa: N802 - named like a class, as in Merlin Models
@@ -136,9 +137,17 @@ def DLRMModel(  # noqa: N802 - named like a class, as in Merlin Models
 def _embeddings(categorical: Schema, dim: int, options: EmbeddingOptions | None) -> keras.layers.Layer:
     if options is None:
         return Embeddings(categorical, dim=dim)
-    embeddings = EmbeddingFeatures.from_schema(
-        categorical, dataclasses.replace(options, embedding_dim_default=dim, infer_embedding_sizes=False)
+    domains = categorical_domains(categorical)
+    sharing = [[each for each in categorical if domains[each.name] == name] for name in dict.fromkeys(domains.values())]
+    # a table whose initial values the options leave open starts as those of `Embeddings`
+    initializers = {
+        columns[0].name: "uniform" if (initializer := options.initializer(*columns)) is None else initializer
+        for columns in sharing
+    }
+    options = dataclasses.replace(
+        options, embedding_dim_default=dim, infer_embedding_sizes=False, embeddings_initializers=initializers
     )
+    embeddings = EmbeddingFeatures.from_schema(categorical, options)
     if embeddings is None:  # no categorical column, which has been checked
         raise SchemaError("DLRM has nothing to embed", expected="columns tagged CATEGORICAL")
     others = {name: table.dim for name, table in embeddings.parallel_dict.items() if table.dim != dim}
