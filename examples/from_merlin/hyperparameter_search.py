@@ -10,6 +10,8 @@ Calls:
     model.fit(_, validation_data=_, batch_size=_, epochs=_, callbacks=_)
 """
 
+import os
+
 import numpy as np
 import pandas as pd
 import tensorflow as tf
@@ -18,6 +20,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 import emrys.blocks as mm
 
+SEED = int(os.environ.get("SEED", 5))
 draw = np.random.default_rng(5)
 users, items = draw.integers(1, 41, 4096), draw.integers(1, 41, 4096)
 taste = draw.normal(size=(41, 2))
@@ -64,7 +67,7 @@ def build(config):
 
 def train_and_evaluate(config):
     tf.keras.backend.clear_session()
-    tf.keras.utils.set_random_seed(5)
+    tf.keras.utils.set_random_seed(SEED)
     model = build(config)
     model.compile(optimizer=tf.keras.optimizers.Adam(learning_rate=config["lr"]), run_eagerly=False)
     stop = tf.keras.callbacks.EarlyStopping("val_auc", mode="max", patience=2, restore_best_weights=True)
@@ -75,6 +78,7 @@ def train_and_evaluate(config):
 trials = [{name: values[draw.integers(len(values))] for name, values in SPACE.items()} for _ in range(3)]
 trials[0]["lr"], trials[1]["lr"] = 0.0001, 0.01
 scores = [train_and_evaluate(config) for config in trials]
+print(f"best auc: {max(scores):.4f}")
 best = trials[int(np.argmax(scores))]
 assert best["lr"] == 0.01, (trials, scores)
 assert max(scores) > 0.85 > scores[0], scores

@@ -16,6 +16,8 @@ Calls:
     model.fit(_, batch_size=_, epochs=_)
 """
 
+import os
+
 import numpy as np
 import pandas as pd
 import tensorflow as tf
@@ -24,6 +26,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 import emrys.blocks as mm
 
+SEED = int(os.environ.get("SEED", 23))
 USERS, ITEMS, GROUPS = 200, 120, 6
 
 
@@ -56,14 +59,14 @@ def generate_data(schema, num_rows, set_sizes):
     return Dataset(frame[:first], schema=schema), Dataset(frame[first:].reset_index(drop=True), schema=schema)
 
 
-train, valid = generate_data(LOG, 8192, set_sizes=(0.8, 0.2))
+train, valid = generate_data(LOG, 10240, set_sizes=(0.8, 0.2))
 schema = train.schema.without(["click", "conversion"])
 train.schema = schema
 valid.schema = schema
 
 
 def two_towers():
-    tf.keras.utils.set_random_seed(23)
+    tf.keras.utils.set_random_seed(SEED)
     item_embeddings = mm.Embeddings(schema.select_by_tag(Tags.ITEM), infer_embedding_sizes=True)
     query_embeddings = mm.Embeddings(schema.select_by_tag(Tags.USER), infer_embedding_sizes=True)
     model = mm.TwoTowerModel(
@@ -105,5 +108,7 @@ model2.compile(optimizer=optimizer)
 model2.fit(train, batch_size=64, epochs=8, verbose=0)
 
 one, several = recall(model1), recall(model2)
+print(f"one optimizer, recall at 10: {one:.4f}")
+print(f"several optimizers, recall at 10: {several:.4f}")
 assert one > 0.3, one  # 10 of 120 by chance are 0.08; a group has 20 items, so that 0.5 is the best
 assert several > 0.3, several

@@ -30,7 +30,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 import emrys.blocks as mm
 
-tf.keras.utils.set_random_seed(6)
+tf.keras.utils.set_random_seed(int(os.environ.get("SEED", 6)))
 random = np.random.default_rng(6)
 ROWS = 2048
 user, item = random.integers(1, 31, ROWS), random.integers(1, 31, ROWS)
@@ -107,11 +107,14 @@ for body in (mmoe, cgc, ple):
     history = model.fit(data, batch_size=256, epochs=4, verbose=0).history
     for task in TASKS:
         assert history[f"{task}_loss"][-1] < history[f"{task}_loss"][0], (body.__name__, task, history)
+    metrics = model.evaluate(data, batch_size=256, return_dict=True, verbose=0)
+    print(f"{body.__name__}, click, auc: {metrics[f'{TASKS[0]}/auc']:.4f}")
+    print(f"{body.__name__}, like, auc: {metrics[f'{TASKS[1]}/auc']:.4f}")
+    print(f"{body.__name__}, watch time, rmse: {metrics[f'{TASKS[2]}/rmse']:.4f}")
     assert history[f"{TASKS[0]}/auc"][-1] > 0.75, (body.__name__, history)
+    assert metrics[f"{TASKS[1]}/auc"] > 0.75, metrics
+    assert metrics[f"{TASKS[2]}/rmse"] < 0.8, metrics  # 1.2 is the deviation
 assert any("gate_" in name for name in history), list(history)
-metrics = model.evaluate(data, batch_size=256, return_dict=True, verbose=0)
-assert metrics[f"{TASKS[1]}/auc"] > 0.75, metrics
-assert f"{TASKS[2]}/rmse" in metrics
 
 loader = mm.Loader(data, batch_size=256, shuffle=False)
 with tempfile.TemporaryDirectory() as folder:
@@ -142,6 +145,7 @@ tasks = mm.PredictionTasks(schema)
 model = mm.Model(mm.InputBlockV2(features), mm.MLPBlock([16]), tasks)
 model.compile(optimizer="adam")
 history = model.fit(data, batch_size=256, epochs=2, verbose=0).history
+print(f"first generation, loss: {history['loss'][-1]:.4f}")
 assert history["loss"][-1] < history["loss"][0]
 assert set(model.predict(data, batch_size=256)) == {
     "click/binary_classification_task",

@@ -38,7 +38,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 import emrys.blocks as mm
 
-tf.keras.utils.set_random_seed(27)
+tf.keras.utils.set_random_seed(int(os.environ.get("SEED", 27)))
 SIZES = {"user_id": 60, "item_id": 40, "video_category": 5, "gender": 3}
 TAGS = {"user_id": [Tags.USER, Tags.USER_ID], "item_id": [Tags.ITEM, Tags.ITEM_ID], "video_category": [Tags.ITEM]}
 
@@ -146,6 +146,8 @@ for name, model in models.items():
         verbose=0,
     )
     metrics = model.evaluate(eval_loader, batch_size=BATCH, return_dict=True, callbacks=callbacks, verbose=0)
+    print(f"{name}, auc: {metrics['auc']:.4f}")
+    print(f"{name}, prauc: {metrics['prauc']:.4f}")
     assert metrics["auc"] > 0.85, (name, metrics)  # 0.5 by chance
     assert metrics["prauc"] > 0.8, (name, metrics)
 
@@ -173,6 +175,7 @@ model = mm.DLRMModel(one_task, embedding_dim=16, top_block=mlp([16]), prediction
 model.compile(optimizer(), run_eagerly=False, metrics=ranking_metrics())
 model.fit(train_loader, epochs=3, verbose=0)
 metrics = model.evaluate(eval_loader, return_dict=True, verbose=0)
+print(f"sampled negatives, auc: {metrics['auc']:.4f}")
 assert metrics["auc"] > 0.6, metrics
 
 # several tasks: towers, sample weights by class and by another task's clicks, experts
@@ -226,5 +229,9 @@ model.fit(mm.Loader(train_ds, batch_size=BATCH, schema=schema), epochs=3, train_
 metrics = model.evaluate(mm.Loader(eval_ds, batch_size=BATCH, schema=schema), return_dict=True, verbose=0)
 aucs = {name: value for name, value in metrics.items() if "binary_output/auc" in name}
 assert sorted(aucs) == ["click/binary_output/auc", "like/binary_output/auc"], metrics
+rmse = metrics["watching_times/regression_output/root_mean_squared_error"]
+print(f"PLE, click, auc: {aucs['click/binary_output/auc']:.4f}")
+print(f"PLE, like, auc: {aucs['like/binary_output/auc']:.4f}")
+print(f"PLE, watching times, rmse: {rmse:.4f}")
 assert min(aucs.values()) > 0.8, metrics
-assert metrics["watching_times/regression_output/root_mean_squared_error"] < 0.4, metrics  # 0.7 is the deviation
+assert rmse < 0.4, metrics  # 0.7 is the deviation

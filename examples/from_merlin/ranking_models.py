@@ -16,6 +16,8 @@ Calls:
     model.evaluate(_, batch_size=_, return_dict=_)
 """
 
+import os
+
 import numpy as np
 import pandas as pd
 import tensorflow as tf
@@ -24,7 +26,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 import emrys.blocks as mm
 
-tf.keras.utils.set_random_seed(2)
+tf.keras.utils.set_random_seed(int(os.environ.get("SEED", 2)))
 SIZES = {"user_id": 50, "item_id": 30, "city": 8}
 
 
@@ -84,12 +86,10 @@ models = {
         prediction_tasks=mm.BinaryOutput("click"),
     ),
 }
-found = {}
 for name, model in models.items():
     optimizer = tf.keras.optimizers.Adam(learning_rate=0.01)
     model.compile(optimizer=optimizer, metrics=[tf.keras.metrics.AUC(name="auc")])
-    found[name] = model.fit(train, batch_size=256, epochs=3, verbose=0).history["auc"][-1]
-for name, auc in found.items():
-    assert auc > 0.7, (name, auc)
-best = models[max(found, key=found.get)]
-assert best.evaluate(valid, batch_size=512, return_dict=True, verbose=0)["auc"] > 0.7
+    trained = model.fit(train, batch_size=256, epochs=3, verbose=0).history["auc"][-1]
+    found = model.evaluate(valid, batch_size=512, return_dict=True, verbose=0)["auc"]
+    print(f"{name}, auc: {found:.4f}")
+    assert min(trained, found) > 0.7, (name, trained, found)

@@ -15,6 +15,7 @@ Calls:
 """
 
 import itertools
+import os
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 import emrys.blocks as mm
 
+SEED = int(os.environ.get("SEED", 24))
 CUSTOMERS, ARTICLES, GROUPS, K = 60, 80, 8, 10
 
 
@@ -63,7 +65,7 @@ def hit_rate(model):
 
 
 def objective(learning_rate, num_epochs, embedding_dim, two_towers):
-    tf.keras.utils.set_random_seed(24)
+    tf.keras.utils.set_random_seed(SEED)
     if two_towers:
         model = mm.TwoTowerModel(
             train.schema,
@@ -86,4 +88,5 @@ for two_towers in (False, True):
     scores = [objective(*trial, two_towers) for trial in trials]
     best = dict(zip(search_space, trials[int(np.argmax(scores))], strict=True))
     assert best["learning_rate"] == 0.02, (two_towers, scores)
+    print(f"{'two towers' if two_towers else 'matrix factorization'}, hit rate: {max(scores):.4f}")
     assert max(scores) > 0.6, (two_towers, scores)  # 10 of 80 by chance are 0.125

@@ -14,6 +14,8 @@ Calls:
     model.evaluate(_, batch_size=_, pre=_, return_dict=_)
 """
 
+import os
+
 import numpy as np
 import pandas as pd
 import tensorflow as tf
@@ -22,7 +24,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 
 import emrys.blocks as mm
 
-tf.keras.utils.set_random_seed(8)
+tf.keras.utils.set_random_seed(int(os.environ.get("SEED", 8)))
 ITEMS, GROUP = 40, 5
 random = np.random.default_rng(8)
 groups = random.integers(0, ITEMS // GROUP, 2048)  # a session stays within one group of items
@@ -73,5 +75,7 @@ for name, output in outputs.items():
     losses = model.fit(train, batch_size=128, epochs=6, pre=predict_last, verbose=0).history["loss"]
     assert losses[-1] < 0.9 * losses[0], (name, losses)
     metrics = model.evaluate(valid, batch_size=128, pre=predict_last, return_dict=True, verbose=0)
+    print(f"{name}, recall at 5: {metrics['recall_at_5']:.4f}")
+    print(f"{name}, ndcg at 5: {metrics['ndcg_at_5']:.4f}")
     assert metrics["recall_at_5"] > 0.5, (name, metrics)
     assert metrics["map_at_5"] <= metrics["ndcg_at_5"] <= metrics["recall_at_5"]
