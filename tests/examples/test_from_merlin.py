@@ -12,6 +12,8 @@ from pathlib import Path
 import keras
 import pytest
 
+from benchmarks.released_programs import figures
+
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "from_merlin"
 PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.py"))
 
@@ -25,8 +27,9 @@ def _as_in_a_new_process():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # some programs are written in the first generation
-def test_program(name):
+def test_program(name, capsys):
     runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+    assert figures(capsys.readouterr().out)  # benchmarks/released_programs.py reads them
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
