@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from emrys.components.contracts.data_schema import TargetKind
 from emrys.components.recipe.faults import Fault, unknown_name
+from emrys.components.recipe.models import MODELS, option_faults
 from emrys.components.recipe.recipe import Columns, DataSource, Model, Recipe, Split, TargetColumn
 
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -27,9 +28,8 @@ def contradictions(recipe: Recipe) -> tuple[Fault, ...]:
             _of_targets(recipe.columns),
             _of_split(recipe.split),
             _of_steps(recipe),
-            _of_model(recipe.model, target_columns(recipe.columns)),
+            _of_model(recipe.model),
             _of_training(recipe),
-            _of_gate(recipe),
         )
         for fault in faults
     )
@@ -138,33 +138,17 @@ def _of_steps(recipe: Recipe) -> Iterator[Fault]:
                 )
 
 
-def _of_model(model: Model, targets: dict[str, TargetColumn]) -> Iterator[Fault]:
+def _of_model(model: Model) -> Iterator[Fault]:
     if model.name and model.module:
         yield Fault("model.module", "a model has a name or a module, not both", fix="Remove one of them.")
     if not model.name and not model.module:
         yield Fault("model.name", "the key is missing", "the name of a model, or `module`")
     if model.module and not _FUNCTION.fullmatch(model.module):
         yield Fault("model.module", "the value cannot be used", "package.module:function", repr(model.module))
-    if targets:  # those that are inferred are checked with the data
-        yield from _of_tasks(model, targets)
-
-
-def _of_tasks(model: Model, targets: dict[str, TargetColumn]) -> Iterator[Fault]:
-    for name, weight in model.tasks.items():
-        if name not in targets:
-            yield unknown_name(f"model.tasks.{name}", "target", name, list(targets))
-        if not (math.isfinite(weight) and weight > 0):
-            yield Fault(f"model.tasks.{name}", "the value cannot be used", "a weight above 0", str(weight))
-    for name, space in model.sample_space.items():
-        for each in (name, space):
-            if each not in targets:
-                yield unknown_name(f"model.sample_space.{name}", "target", each, list(targets))
-        if name == space:
-            yield Fault(f"model.sample_space.{name}", "a target cannot be its own sample space")
-        elif space in targets and targets[space].kind is not TargetKind.BINARY:
-            yield Fault(
-                f"model.sample_space.{name}", "a sample space is a binary target", got=targets[space].kind.value
-            )
+    if model.name and model.name not in MODELS:
+        yield unknown_name("model.name", "model", model.name, list(MODELS))
+    elif model.name:
+        yield from option_faults(model.name, model.options)
 
 
 def _of_training(recipe: Recipe) -> Iterator[Fault]:
@@ -184,18 +168,3 @@ def _of_training(recipe: Recipe) -> Iterator[Fault]:
             "letters, digits, hyphens and underscores",
             repr(recipe.serve.name),
         )
-
-
-def _of_gate(recipe: Recipe) -> Iterator[Fault]:
-    if not isinstance(recipe.gate, dict):
-        return
-    if not recipe.gate:
-        yield Fault(
-            "gate", "the gate is empty", "minimum by metric, or better_than", fix="Write none to never promote."
-        )
-    for name, value in recipe.gate.items():
-        if name == "better_than":
-            if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
-                yield Fault(f"gate.{name}", "the value cannot be used", "a list of baselines", repr(value))
-        elif isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            yield Fault(f"gate.{name}", "the value cannot be used", "a number, the minimum of the metric", repr(value))
