@@ -331,7 +331,7 @@ def feature_role(profile: Profile, ids: Mapping[Role, Profile]) -> tuple[Role, s
     """
     roles = {Role.ITEM_ID: Role.ITEM, Role.USER_ID: Role.USER}
     depending = {}
-    if profile.distinct + bool(profile.nulls) > 1:
+    if profile.distinct > 1:
         for role, of in ids.items():
             evidence = _evidence(profile, of)
             if role in roles and evidence >= _EVIDENCE:
@@ -347,10 +347,10 @@ def feature_role(profile: Profile, ids: Mapping[Role, Profile]) -> tuple[Role, s
 
 
 def _evidence(profile: Profile, of: Profile) -> int:
-    """Number of rows that repeat an id, all with the value of its first; -1 if one has another value."""
+    """Number of rows that repeat an id, all with one value or null; -1 if an id has two values."""
     keys = of.codes
-    known = keys >= 0
-    pairs = np.unique(keys[known] * (profile.distinct + 1) + profile.codes[known] + 1)
+    known = (keys >= 0) & (profile.codes >= 0)
+    pairs = np.unique(keys[known] * profile.distinct + profile.codes[known])
     ids = len(np.unique(keys[known]))
     return int(known.sum()) - ids if len(pairs) == ids else -1
 

@@ -360,7 +360,10 @@ class _Resolver:
             for table, names in self._tables.items()
             for name in names
         }
-        ids = {role: self._profiles[name] for name, role in self._roles.items() if role in (Role.USER_ID, Role.ITEM_ID)}
+        ids: dict[Role, Profile] = {}
+        for name, role in self._roles.items():
+            if role in (Role.USER_ID, Role.ITEM_ID) and name in self._profiles:
+                ids[role] = self._profiles[name]
         made = {name for name, steps in (recipe.features or {}).items() if isinstance(steps, (History, Difference))}
         for name, profile in self._free().items():
             said = name in named
@@ -377,7 +380,7 @@ class _Resolver:
                 role, table = of_tables[name]
                 self._infer(name, role, f"as a column of the table {table}")
             else:
-                self._infer(name, *inference.feature_role(profile, {**ids}))
+                self._infer(name, *inference.feature_role(profile, ids))
 
     def _named_in_features(self) -> Iterator[str]:
         """Columns that the sections `features`, `evaluate` and `validate` name."""
