@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from emrys.blocks.errors import ConfigError
 
-#: A shape, or a dictionary of shapes by feature name.
+#: A shape, or a dictionary of shapes by feature name. Not the union of the two: a layer knows from its inputs which one
+#: it gets, and every `build` would have to tell the type checker by an assertion.
 Shape = Any
 
 

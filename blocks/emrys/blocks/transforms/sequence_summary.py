@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 import tensorflow as tf
@@ -30,7 +30,7 @@ class SequenceSummary(Block, abc.ABC):
         self.supports_masking = True  # and the output has none
 
     @abc.abstractmethod
-    def weights_of(self, position: tf.Tensor, length: tf.Tensor) -> Any:
+    def weights_of(self, position: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
         """Returns the weight of each element in the sum that is the output.
 
         Args:
@@ -41,7 +41,7 @@ class SequenceSummary(Block, abc.ABC):
             (B, L), of booleans or numbers.
         """
 
-    def call(self, inputs: tf.Tensor | tf.RaggedTensor, mask: tf.Tensor | tf.RaggedTensor | None = None) -> Any:
+    def call(self, inputs: tf.Tensor | tf.RaggedTensor, mask: tf.Tensor | tf.RaggedTensor | None = None) -> tf.Tensor:
         """Reduces the sequences."""
         if isinstance(inputs, tf.RaggedTensor):
             mask = tf.sequence_mask(inputs.row_lengths())
@@ -81,7 +81,7 @@ class SequenceMean(SequenceSummary):
         [[2.0]]
     """
 
-    def weights_of(self, position: tf.Tensor, length: tf.Tensor) -> Any:
+    def weights_of(self, position: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
         """One over the number of elements."""
         return tf.ones_like(position, "float32") / tf.cast(tf.maximum(length, 1), "float32")
 
@@ -103,7 +103,7 @@ class SequenceFirst(SequenceSummary):
         [[3.0]]
     """
 
-    def weights_of(self, position: tf.Tensor, length: tf.Tensor) -> Any:
+    def weights_of(self, position: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
         """1 at position 0."""
         return tf.equal(position, 0)
 
@@ -125,6 +125,6 @@ class SequenceLast(SequenceSummary):
         [[3.0]]
     """
 
-    def weights_of(self, position: tf.Tensor, length: tf.Tensor) -> Any:
+    def weights_of(self, position: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
         """1 at the last position."""
         return tf.equal(position, length - 1)
