@@ -12,7 +12,17 @@ import pytest
 from merlin.schema import Schema, Tags
 
 from emrys.blocks.errors import ArtifactError, ConfigError, DataError, EmrysError, SchemaError
-from emrys.blocks.workflow import Categorify, FillNormalize, FittedWorkflow
+from emrys.blocks.workflow import (
+    Categorify,
+    Cross,
+    DatePart,
+    FillNormalize,
+    FittedWorkflow,
+    HashBucket,
+    NumberChain,
+    RawColumn,
+)
+from emrys.components.contracts.data_schema import DataColumn, DataSchema, Role, Target, TargetKind
 from emrys.components.contracts.feature_schema import FeatureSchema
 from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
 from emrys.components.contracts.transformed import Transformed
@@ -44,7 +54,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = rows.column_names.index("genres")
     longer = rows.set_column(place, "genres", pa.array([["x"] * 9, [], None, ["q"]], pa.list_(pa.string())))
     splits = raw.write(folder / "splits", train=rows, test=longer)
-    preprocess(splits, PreprocessConfig(folds=2), data=folder / "data", workflow=folder / "workflow")
+    preprocess(
+        splits, PreprocessConfig(raw.recipe(raw.RANKING), folds=2), data=folder / "data", workflow=folder / "workflow"
+    )
     return folder
 
 
@@ -96,9 +108,9 @@ def test_the_whole_schema(made: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_list_of_one_length_is_still_ragged(made: Path, tmp_path: Path) -> None:
     rows = raw.table(genres=[["a", "b"], ["c", "d"]], rating=[1.0, 5.0])
-    none: dict[str, Any] = {"categorical": (), "continuous": (), "target_encoded": ()}
     splits = raw.write(tmp_path / "splits", train=rows)
-    preprocess(splits, PreprocessConfig(**none), data=tmp_path / "data", workflow=tmp_path / "workflow")
+    config = PreprocessConfig(raw.recipe({"genres": ["categorify"]}))
+    preprocess(splits, config, data=tmp_path / "data", workflow=tmp_path / "workflow")
     column = infer(tmp_path, tmp_path / "schema").schema["genres"]
     assert (column.is_ragged, column.properties["value_count"]) == (True, {"min": 0, "max": 2})
 
@@ -149,7 +161,7 @@ def test_equal_bytes_whatever_the_hash_seed(made: Path, tmp_path: Path) -> None:
             cwd=Path(__file__).parents[3],
         )
         assert done.stdout.strip() == "False"
-    for name in ("schema.pbtxt", "manifest.json"):
+    for name in ("schema.pbtxt", "data_schema.json"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
     assert FeatureSchema(tmp_path / "1").fingerprint == infer(made, tmp_path / "3").fingerprint
 
@@ -167,10 +179,10 @@ def test_equal_bytes_whatever_the_hash_seed(made: Path, tmp_path: Path) -> None:
         (
             {"age": {"role": "user_id"}, "userId": {"role": "user_id"}},
             SchemaError,
-            "several columns could be the user id",
+            "several columns are the user id",
         ),
         ({"age": {"tags": ["categorical", "continuous"]}}, SchemaError, "column 'age': the tags contradict each other"),
-        ({"age": {"role": "boss"}}, ConfigError, "column 'age': role cannot be used; expected user_id, item_id, user,"),
+        ({"age": {"role": "boss"}}, ConfigError, "column 'age': role cannot be used; expected user_id, item_id, sess"),
         ({"age": {"kind": 1}}, ConfigError, "column 'age': the override cannot be used; expected some of tags, role,"),
         ({"age": {"tags": "user"}}, ConfigError, "column 'age': tags cannot be used; expected a list of names"),
         ({"age": {"min": 3, "max": 2}}, ConfigError, "column 'age': min lies above max; got 3 and 2"),
@@ -190,6 +202,7 @@ def tampered(made: Path, output: Path, split: str, change: Any) -> Path:
     """The transformed data with one split changed, and no word of the workflow that made it."""
     data = Transformed(made / "data")
     with Transformed.create(output / "data", {}) as folder:
+        data.data_schema.write(folder)
         for name in ("train", "valid", "test"):
             table = data.read(name)
             pq.write_table(change(table) if name == split else table, folder / f"{name}.parquet")
@@ -215,7 +228,7 @@ def replaced(name: str, values: pa.Array) -> Any:
         (
             "test",
             lambda table: table.drop_columns(["rating"]),
-            "test.parquet: column 'rating': the target of the workflow is not in the data; got userId, movieId",
+            "test.parquet: column 'rating': the target of the workflow is not in the data; got userId, TE_userId",
         ),
         (
             "valid",
@@ -263,58 +276,125 @@ def test_data_of_another_workflow(made: Path, tmp_path: Path) -> None:
         run(made / "data", tmp_path / "workflow", SchemaConfig(), tmp_path / "schema")
 
 
-def by_hand(folder: Path, columns: dict[str, list[int]], targets: dict[str, list[float]]) -> Path:
-    """Data and workflow of columns that are ids already."""
-    ops = []
-    for name, values in columns.items():
-        known = pa.array(range(max(values) - 2), pa.int64())
-        ops.append(Categorify(name, "int64", pa.table({"value": known, "count": known})))
+def by_hand(folder: Path, workflow: FittedWorkflow, rows: pa.Table, schema: DataSchema) -> Path:
+    """Data and workflow as the step before writes them."""
     with FittedWorkflowArtifact.create(folder / "workflow", {}) as work:
-        FittedWorkflow(ops, tuple(targets)).save(work)
+        workflow.save(work)
     with Transformed.create(folder / "data", {}) as work:
+        schema.write(work)
         for split in ("train", "valid", "test"):
-            pq.write_table(pa.table({**columns, **targets}), work / f"{split}.parquet")
+            pq.write_table(rows, work / f"{split}.parquet")
     return folder
 
 
-def test_roles_by_what_the_data_determines(tmp_path: Path) -> None:
-    columns = {
-        "visitor_id": [3, 3, 4, 4, 5],
-        "article_id": [3, 4, 3, 4, 4],
-        "plan": [3, 3, 4, 4, 3],  # one for every visitor
-        "shelf": [4, 3, 4, 3, 3],  # one for every article
-        "hour": [3, 4, 5, 3, 3],  # one for neither
-        "constant": [3, 3, 3, 3, 3],  # one for both
-        "item_size": [3, 4, 5, 4, 3],  # by its name
+def ids(name: str, **options: Any) -> Categorify:
+    return Categorify(name, "int64", pa.table({"value": [7, 8, 9], "count": [3, 2, 1]}), **options)
+
+
+SHOP = DataSchema(
+    (
+        DataColumn("visitor", "int64", Role.USER_ID),
+        DataColumn("sku", "int64", Role.ITEM_ID),
+        DataColumn("visit", "int64", Role.SESSION_ID),
+        DataColumn("ts", "int64", Role.TIME, unit="s"),
+        DataColumn("event", "string", Role.EVENT),
+        DataColumn("trust", "float32", Role.WEIGHT),
+        DataColumn("plan", "int64", Role.USER),
+        DataColumn("shelf", "int64", Role.ITEM),
+        DataColumn("image", "float32", Role.ITEM, is_list=True, length=2, continuous=True),
+        DataColumn("prices", "float32", Role.CONTEXT, is_list=True, continuous=True),
+        DataColumn("recent", "int64", Role.HISTORY, is_list=True, history_of="sku"),
+        DataColumn("stay", "float32", Role.SOURCE),
+    ),
+    (
+        Target("bought", TargetKind.BINARY, source="event"),
+        Target("stayed", TargetKind.BINARY, source="stay"),
+        Target("spent", TargetKind.REGRESSION),
+        Target("stars", TargetKind.CLASSES, classes=(1, 2, 3, 5)),
+    ),
+)
+SHOP_OPS = (
+    ids("visitor"),
+    ids("sku"),
+    ids("plan"),
+    Cross((RawColumn("plan", "int64"), RawColumn("visitor", "int64")), 5, "plan_x_visitor"),
+    Cross((RawColumn("plan", "int64"), RawColumn("sku", "int64")), 5, "plan_x_sku"),
+    HashBucket("sku", "int64", 5, name="sku_hash"),
+    ids("shelf"),
+    DatePart("ts", "hour", "s", 0, 23),
+    NumberChain("image", "float32", (), is_list=True, length=2),
+    NumberChain("prices", "float32", (), is_list=True),
+    ids("recent", is_list=True, ids_of="sku"),
+)
+
+
+def shop(folder: Path) -> Path:
+    lists = {
+        "image": pa.array([[0.5, 1.0], [0.0, 0.0]], pa.list_(pa.float32())),
+        "prices": pa.array([[0.5, 1.0], []], pa.list_(pa.float32())),
+        "recent": pa.array([[3, 4], []], pa.list_(pa.int64())),
     }
-    targets = {"click": [0.0, 1, 1, 0, 1], "seconds": [0.0, 1, 2, 0, 1]}
-    inferred = infer(by_hand(tmp_path, columns, targets), tmp_path / "schema")
+    features = {op.output.name: lists.get(op.output.name, pa.array([3, 4])) for op in SHOP_OPS}
+    targets = {
+        "bought": pa.array([0, 1], pa.int8()),
+        "stayed": pa.array([0, 1], pa.int8()),
+        "spent": pa.array([0.0, 9.5], pa.float32()),
+        "stars": pa.array([0, 2]),
+        "stay": pa.array([3.0, 4.0], pa.float32()),
+        "trust": pa.array([1.0, 0.5], pa.float32()),
+    }
+    workflow = FittedWorkflow(SHOP_OPS, ("bought", "stayed", "spent", "stars", "stay"))
+    return by_hand(folder, workflow, pa.table({**features, **targets}), SHOP)
+
+
+def test_a_log_with_names_of_its_own(tmp_path: Path) -> None:
+    inferred = infer(shop(tmp_path), tmp_path / "schema")
     assert inferred.roles == {
-        "visitor_id": "user_id",
-        "article_id": "item_id",
+        "visitor": "user_id",
+        "sku": "item_id",
         "plan": "user",
+        "plan_x_visitor": "user",
+        "plan_x_sku": "context",
+        "sku_hash": "item",
         "shelf": "item",
-        "hour": "context",
-        "constant": "context",
-        "item_size": "item",
-        "click": "binary_classification",
-        "seconds": "regression",
+        "ts_hour": "context",
+        "image": "item",
+        "prices": "context",
+        "recent": "history",
+        "bought": "binary_classification",
+        "stayed": "binary_classification",
+        "spent": "regression",
+        "stars": "multi_class_classification",
+        "stay": "regression",
+        "trust": "weight",
     }
+    found = tags(inferred.schema)
+    assert found["sku"] == {"categorical", "item", "id"}
+    assert found["recent"] == {"categorical", "user", "sequence"}
+    assert found["image"] == {"continuous", "item"}
+    assert found["stars"] == {"multi_class_classification", "target"}
+    assert found["trust"] == {"weight"}
+    schema = inferred.schema
+    assert schema["recent"].properties["domain"] == {"min": 0, "max": 5, "name": "sku"}
+    assert schema["stars"].properties["domain"] == {"min": 0, "max": 3, "name": "stars"}
+    assert schema["image"].properties["value_count"] == {"min": 2, "max": 2}
+    assert (schema["image"].is_list, schema["image"].is_ragged) == (True, False)
+    assert (schema["prices"].is_list, schema["prices"].is_ragged) == (True, True)
+    assert schema["prices"].properties["value_count"] == {"min": 0, "max": 2}
+    assert inferred.data_schema == SHOP
 
 
-def test_ids_whose_names_say_nothing(tmp_path: Path) -> None:
-    columns = {"who": [3, 3, 4, 4, 5], "plan": [3, 3, 4, 4, 3]}
-    made = by_hand(tmp_path, columns, {"click": [0.0, 1, 1, 0, 1]})
-    assert infer(made, tmp_path / "1").roles == {
-        "who": "context",
-        "plan": "context",
-        "click": "binary_classification",
-    }
-    assert infer(made, tmp_path / "2", who={"role": "user_id"}).roles == {
-        "who": "user_id",
-        "plan": "user",
-        "click": "binary_classification",
-    }
+def test_an_id_of_the_settings_takes_the_place_of_the_other(tmp_path: Path) -> None:
+    roles = infer(shop(tmp_path), tmp_path / "schema", plan={"role": "user_id"}).roles
+    assert (roles["plan"], roles["visitor"], roles["plan_x_visitor"]) == ("user_id", "user", "user")
+
+
+def test_a_workflow_of_columns_that_the_data_schema_lacks(tmp_path: Path) -> None:
+    rows = pa.table({"Sku": [3, 4], "bought": pa.array([0, 1], pa.int8())})
+    schema = DataSchema(SHOP.columns[:2], SHOP.targets[:1])
+    made = by_hand(tmp_path, FittedWorkflow([ids("Sku")], ("bought",)), rows, schema)
+    with pytest.raises(SchemaError, match=r"column 'Sku': the data schema lacks a raw column of the workflow\. Did you"):
+        infer(made, tmp_path / "schema")
 
 
 def test_ids_seen_in_the_data_stay_below_the_cardinality(made: Path, tmp_path: Path) -> None:

@@ -44,6 +44,13 @@ _ROLES = {
 _DTYPES: dict[pa.DataType, ValueType] = {pa.int64(): "int64", pa.float32(): "float32"}
 
 
+def stored_data_schema(artifact: Artifact) -> DataSchema:
+    """The data schema in the folder of an artifact; artifacts of earlier releases have none and hold rating logs."""
+    if DATA_SCHEMA_FILE in artifact.files:
+        return DataSchema.read(artifact.path)
+    return _rating_log((*LOG_SCHEMA.names, HISTORY.name))
+
+
 class SplitFiles(Artifact):
     """Base class of artifacts with the files `train.parquet`, `valid.parquet` and `test.parquet`."""
 
@@ -67,9 +74,7 @@ class SplitFiles(Artifact):
     @property
     def data_schema(self) -> DataSchema:
         """Columns and targets of the log; artifacts of earlier releases hold rating logs."""
-        if DATA_SCHEMA_FILE in self.files:
-            return DataSchema.read(self.path)
-        return _rating_log((*LOG_SCHEMA.names, HISTORY.name))
+        return stored_data_schema(self)
 
 
 class Splits(SplitFiles):

@@ -58,21 +58,23 @@ def read_column_facts(data: Transformed, workflow: FittedWorkflow) -> dict[str, 
         workflow: The workflow of the transformation.
 
     Returns:
-        Facts by column: features first, then targets.
+        Facts by column: features first, then targets and the weight.
 
     Raises:
         DataError: if a column is missing, unknown or of the wrong type, or has values that the workflow cannot produce.
     """
     features = {column.name: column for column in workflow.output_columns}
+    weight = data.data_schema.weight
+    copied = (*workflow.targets, *(() if weight is None else (weight,)))
     facts: dict[str, ColumnFacts] = {}
     for split in SPLITS:
         path = data.file(split)
         try:
             file = pq.ParquetFile(path)
-            _check_columns(path, file.schema_arrow, features, workflow.targets)
+            _check_columns(path, file.schema_arrow, features, copied)
             for group in range(file.metadata.num_row_groups):
                 table = file.read_row_group(group)
-                for name in (*features, *workflow.targets):
+                for name in (*features, *copied):
                     _check_values(path, name, table[name], features.get(name))
                     fact = facts.setdefault(name, _no_facts(table[name].type))
                     fact.update(table[name], split == "train")
@@ -89,16 +91,16 @@ def _no_facts(dtype: pa.DataType) -> ColumnFacts:
     return ColumnFacts({"float": "float32", "double": "float64"}.get(str(value), str(value)), is_list)
 
 
-def _check_columns(path: Path, schema: pa.Schema, features: dict[str, OutputColumn], targets: tuple[str, ...]) -> None:
-    for name in (*features, *targets):
+def _check_columns(path: Path, schema: pa.Schema, features: dict[str, OutputColumn], copied: tuple[str, ...]) -> None:
+    for name in (*features, *copied):
         if name not in schema.names:
-            what = "target" if name in targets else "column"
+            what = "target" if name in copied else "column"
             got = ", ".join(schema.names)
             raise DataError(
                 f"the {what} of the workflow is not in the data", path=path, column=name, got=got, fix=_REPEAT
             )
     for field in schema:
-        if field.name in targets:
+        if field.name in copied:
             if not (pa.types.is_integer(field.type) or pa.types.is_floating(field.type)):
                 raise _wrong_type(path, field, "a number")
             continue

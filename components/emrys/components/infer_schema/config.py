@@ -14,6 +14,7 @@ from emrys.components.contracts.settings import column_settings
 ROLES: dict[str, tuple[str, ...]] = {
     "user_id": ("user", "id"),
     "item_id": ("item", "id"),
+    "session_id": ("session", "id"),
     "user": ("user",),
     "item": ("item",),
     "history": ("user", "sequence"),
@@ -21,6 +22,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "binary_classification": ("binary_classification", "target"),
     "multi_class_classification": ("multi_class_classification", "target"),
     "regression": ("regression", "target"),
+    "weight": ("weight",),
 }
 _DTYPES = ("int8", "int16", "int32", "int64", "float16", "float32", "float64")
 

@@ -1,97 +1,87 @@
-"""Inference of the role of each column: user, item or context."""
+"""Roles of the transformed columns, by the data schema."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from emrys.blocks.errors import SchemaError
 from emrys.blocks.workflow import FittedWorkflow, OutputColumn
+from emrys.components.contracts.data_schema import DataSchema, Role, TargetKind
+from emrys.components.contracts.settings import suggestion
 
-# Names without underscores, in lower case.
-_USER_IDS = frozenset({"user", "userid", "uid", "customerid", "memberid", "visitorid"})
-_ITEM_IDS = frozenset({"item", "itemid", "iid", "movieid", "productid", "articleid", "songid", "bookid"})
-_USER_NAMES = frozenset({"gender", "sex", "age", "occupation", "zip", "zipcode", "postcode"})
-_ITEM_NAMES = frozenset({"title", "genre", "genres", "category", "categories", "brand", "releaseyear", "year"})
-_USER_PREFIXES = ("user", "customer", "member", "visitor")
-_ITEM_PREFIXES = ("item", "movie", "product", "article", "song", "book")
+#: Role of the features by the role of their raw column; other columns make features of the context.
+_FEATURES = {
+    Role.USER_ID: "user_id",
+    Role.ITEM_ID: "item_id",
+    Role.SESSION_ID: "session_id",
+    Role.USER: "user",
+    Role.ITEM: "item",
+    Role.HISTORY: "history",
+}
+_TARGETS = {
+    TargetKind.BINARY: "binary_classification",
+    TargetKind.REGRESSION: "regression",
+    TargetKind.CLASSES: "multi_class_classification",
+}
+_IDS = ("user_id", "item_id", "session_id")
 
 
-def infer_roles(workflow: FittedWorkflow, train: Path, configured: Mapping[str, str]) -> dict[str, str]:
-    """Infers the role of every feature.
+def column_roles(workflow: FittedWorkflow, schema: DataSchema, configured: Mapping[str, str]) -> dict[str, str]:
+    """The role of every transformed column.
 
-    The role of a raw column follows from its name. If the name is unknown, a column with a single value for every user
-    (or item) of the train split belongs to the user (or item). An encoding has the role of its raw column.
+    An id is the output of its raw column that has the same name; what else is computed from it belongs to its user or
+    item. A feature of several columns has their role if they agree, and is one of the context otherwise.
 
     Args:
         workflow: The workflow of the transformation.
-        train: Transformed train split.
-        configured: Roles from the settings, by column.
+        schema: Columns and targets of the data.
+        configured: Roles from the settings, by column; they win.
 
     Returns:
-        `user_id`, `item_id`, `user`, `item`, `history` or `context`, by output column.
+        `user_id`, `item_id`, `session_id`, `user`, `item`, `history`, `context`, a kind of target, or `weight`.
 
     Raises:
-        SchemaError: if several columns could be the user id, or the item id.
+        SchemaError: if several columns have the role of an id, or the data schema lacks a column of the workflow.
     """
-    outputs = workflow.output_columns
-    ids = {role: _id_column(outputs, configured, role) for role in ("user_id", "item_id")}
-    raw = {name: role.removesuffix("_id") for role, name in ids.items() if name is not None}
-    roles: dict[str, str] = {}
-    for column in outputs:
-        own = configured.get(column.name)
-        if own is None and column.is_list and ids["item_id"] is not None and column.domain == ids["item_id"]:
-            own = "history"
-        if own is None and column.source not in raw:
-            raw[column.source] = _by_name(column.source) or _by_data(column, train, ids)
-        own = own or raw[column.source]
-        roles[column.name] = own if column.cardinality is not None else own.removesuffix("_id")
-    for role, name in ids.items():
-        if name is not None:
-            roles[name] = role
+    raw = {column.name: column.role for column in schema.columns}
+    roles = {column.name: _of_feature(column, raw) for column in workflow.output_columns}
+    for role in _IDS:
+        if role in configured.values():  # the one that the settings name, instead of the one of the data schema
+            roles = {name: _side(own) if own == role else own for name, own in roles.items()}
+    kinds = {target.name: _TARGETS[target.kind] for target in schema.targets}
+    for name in workflow.targets:
+        if name not in kinds and name not in raw:
+            raise SchemaError("the data schema lacks a target of the workflow", column=name, got=", ".join(kinds))
+        roles[name] = kinds.get(name, "regression")  # a number that a target is made of
+    if schema.weight is not None:
+        roles[schema.weight] = "weight"
+    roles.update(configured)
+    for role in _IDS:
+        matches = [name for name, own in roles.items() if own == role]
+        if len(matches) > 1:
+            raise SchemaError(
+                f"several columns are the {role.replace('_', ' ')}",
+                expected="one",
+                got=", ".join(matches),
+                fix=f"Set the role {role!r} of one of them in the overrides.",
+            )
     return roles
 
 
-def _id_column(outputs: tuple[OutputColumn, ...], configured: Mapping[str, str], role: str) -> str | None:
-    candidates = [column.name for column in outputs if column.cardinality is not None and not column.is_list]
-    matches = [name for name in candidates if configured.get(name) == role]
-    if not matches:
-        names = _USER_IDS if role == "user_id" else _ITEM_IDS
-        matches = [name for name in candidates if name not in configured and _plain(name) in names]
-    if len(matches) > 1:
-        raise SchemaError(
-            f"several columns could be the {role.replace('_', ' ')}",
-            expected="one",
-            got=", ".join(matches),
-            fix=f"Set the role {role!r} of one of them, and another role of the others, in the overrides.",
-        )
-    return matches[0] if matches else None
+def _of_feature(column: OutputColumn, raw: Mapping[str, Role]) -> str:
+    found = []
+    for source in (column.source, *column.other_sources):
+        if source not in raw:
+            raise SchemaError(
+                "the data schema lacks a raw column of the workflow", column=source, fix=suggestion([source], raw)
+            )
+        found.append(_FEATURES.get(raw[source], "context"))
+    if column.name == column.source and column.cardinality is not None:
+        return found[0]
+    sides = {_side(role) for role in found}
+    return sides.pop() if len(sides) == 1 else "context"
 
 
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()
-
-
-def _by_name(source: str) -> str | None:
-    name = _plain(source)
-    if name in _USER_NAMES or name.startswith(_USER_PREFIXES):
-        return "user"
-    if name in _ITEM_NAMES or name.startswith(_ITEM_PREFIXES):
-        return "item"
-    return None
-
-
-def _by_data(column: OutputColumn, train: Path, ids: Mapping[str, str | None]) -> str:
-    if column.is_list or column.kind == "target_encoding":  # out-of-fold encodings differ from row to row
-        return "context"
-    sides = [role for role, name in ids.items() if name is not None and _is_determined(train, column.name, name)]
-    return sides[0].removesuffix("_id") if len(sides) == 1 else "context"
-
-
-def _is_determined(train: Path, column: str, by: str) -> bool:
-    """Whether `column` has a single value for each value of `by`."""
-    seen = pq.read_table(train, columns=[by, column]).group_by(by).aggregate([(column, "min"), (column, "max")])
-    return bool(pc.all(pc.equal(seen[f"{column}_min"], seen[f"{column}_max"])).as_py())
+def _side(role: str) -> str:
+    """The role of a column that is computed from an id: that of a feature."""
+    return {"user_id": "user", "item_id": "item", "session_id": "context"}.get(role, role)

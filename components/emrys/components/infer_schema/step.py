@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
 from emrys.blocks.errors import ArtifactError, ConfigError, SchemaError
 from emrys.blocks.workflow import FittedWorkflow, OutputColumn
 from emrys.blocks.workflow.request import nearest
+from emrys.components.contracts.data_schema import DataSchema
 from emrys.components.contracts.feature_schema import FeatureSchema
 from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
 from emrys.components.contracts.transformed import Transformed
 from emrys.components.events import emit, step_events
 from emrys.components.infer_schema.column_facts import ColumnFacts, read_column_facts
 from emrys.components.infer_schema.config import ROLES, ColumnOverride, SchemaConfig
-from emrys.components.infer_schema.roles import infer_roles
+from emrys.components.infer_schema.roles import column_roles
 from emrys.components.merlin_imports import import_without_tensorflow
 
 if TYPE_CHECKING:
@@ -57,10 +56,12 @@ def run(data: Path, workflow: Path, config: SchemaConfig, output: Path) -> Featu
             )
         emit(STEP, "progress", done=0, total=2, text="reading the transformed splits")
         facts = read_column_facts(transformed, fitted.workflow)
-        roles = _roles(transformed, fitted.workflow, config, facts)
+        schema = transformed.data_schema
+        roles = _roles(schema, fitted.workflow, config, facts)
+        classes = {target.name: len(target.classes) for target in schema.targets if target.classes}
         features = {column.name: column for column in fitted.workflow.output_columns}
         columns = [
-            _column_schema(name, fact, features.get(name), roles[name], config.of(name))
+            _column_schema(name, fact, features.get(name), roles[name], config.of(name), classes.get(name))
             for name, fact in facts.items()
             if not config.of(name).drop
         ]
@@ -72,38 +73,42 @@ def run(data: Path, workflow: Path, config: SchemaConfig, output: Path) -> Featu
             "workflow": fitted.fingerprint,
         }
         emit(STEP, "progress", done=1, total=2, text="writing the schema")
-        FeatureSchema.write(output, schemas.Schema(columns), metadata)
+        FeatureSchema.write(output, schemas.Schema(columns), metadata, schema)
         emit(STEP, "progress", done=2, total=2, text=f"{len(columns)} columns")
         return FeatureSchema(output)
 
 
 def _roles(
-    data: Transformed, workflow: FittedWorkflow, config: SchemaConfig, facts: dict[str, ColumnFacts]
+    schema: DataSchema, workflow: FittedWorkflow, config: SchemaConfig, facts: dict[str, ColumnFacts]
 ) -> dict[str, str]:
     for name in config.overrides:
         if name not in facts:
             hint = nearest(name, facts) or f"The columns are {', '.join(facts)}."
             raise ConfigError("there is no such column to override", column=name, fix=hint)
     configured = {name: role for name in facts if (role := config.of(name).role) is not None}
-    roles = infer_roles(workflow, data.file("train"), configured)
-    for name in workflow.targets:
-        is_binary = set(pc.unique(data.read("train", [name])[name]).to_pylist()) <= {0, 1}
-        roles[name] = configured.get(name, "binary_classification" if is_binary else "regression")
-    return roles
+    return column_roles(workflow, schema, configured)
 
 
 def _column_schema(
-    name: str, facts: ColumnFacts, column: OutputColumn | None, role: str, override: ColumnOverride
+    name: str,
+    facts: ColumnFacts,
+    column: OutputColumn | None,
+    role: str,
+    override: ColumnOverride,
+    classes: int | None,
 ) -> ColumnSchema:
-    """One column of the schema; `column` is None for a target."""
+    """One column of the schema; `column` is None for a target or weight, `classes` the number of those of a target."""
     kind = () if column is None else ("continuous" if column.cardinality is None else "categorical",)
     own = kind if override.tags is None else override.tags
     tags = [*own, *(ROLES[role] if override.tags is None or override.role else ())]
     properties: dict[str, Any] = {}
-    domain = _domain(name, facts, column, override)
+    domain = _domain(name, facts, column, override, classes if column is None else column.cardinality)
     if domain is not None:
         properties["domain"] = domain
-    if facts.is_list:
+    length = None if column is None else column.length
+    if length is not None:
+        properties["value_count"] = {"min": length, "max": length}
+    elif facts.is_list:
         # Merlin treats equal bounds as a fixed length, which later rows may not have.
         shortest = 0 if facts.shortest == facts.longest else facts.shortest
         properties["value_count"] = {"min": shortest, "max": facts.longest}
@@ -114,7 +119,7 @@ def _column_schema(
             properties=properties,
             dtype=_dtype(name, facts, override),
             is_list=facts.is_list,
-            is_ragged=facts.is_list,
+            is_ragged=facts.is_list and length is None,
         )
     except ValueError as error:  # contradictory tags
         raise SchemaError(f"the tags contradict each other ({error})", column=name, got=", ".join(tags)) from None
@@ -127,12 +132,13 @@ def _dtype(name: str, facts: ColumnFacts, override: ColumnOverride) -> str:
 
 
 def _domain(
-    name: str, facts: ColumnFacts, column: OutputColumn | None, override: ColumnOverride
+    name: str, facts: ColumnFacts, column: OutputColumn | None, override: ColumnOverride, numbers: int | None
 ) -> dict[str, Any] | None:
+    """Domain of a column, of so many ids or classes if it has them."""
     low, high = override.min, override.max
-    if column is not None and column.cardinality is not None:
+    if numbers is not None:
         low = 0 if low is None else low
-        high = column.cardinality - 1 if high is None else high
+        high = numbers - 1 if high is None else high
     if low is None and high is None:
         return None
     low, high = (facts.low if low is None else low), (facts.high if high is None else high)

@@ -129,7 +129,7 @@ class OfflineWorkflow:
         return [column.name for column in op.inputs] >> OnlineOperator(op)
 
 
-class OnlineOperator(Operator):  # type: ignore[misc, valid-type]
+class OnlineOperator(Operator):
     """An operator of NVTabular that applies a fitted step as requests do, for steps that NVTabular has no equal of.
 
     Args:
