@@ -1,4 +1,4 @@
-"""The ranking pipeline: from a rating log to a Triton ensemble that scores user-item pairs."""
+"""The ranking pipeline: from a log to a Triton ensemble that scores user-item pairs."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ def ranking_pipeline(config: RankingConfig) -> graph_component.GraphComponent:
     """
 
     def ranking(p: RankingParameters) -> PipelineOutputs:
-        """Trains a ranker on a rating log, evaluates it, and exports it as a Triton ensemble if it is good enough."""
-        fingerprint_task = configured(fingerprint(dataset=p.dataset), config)
+        """Trains a ranker on a log, evaluates it, and exports it as a Triton ensemble if it is good enough."""
+        fingerprint_task = configured(fingerprint(dataset=p.dataset, recipe=p.recipe), config)
         ingest_task = configured(
             ingest(
                 dataset=p.dataset,
+                recipe=p.recipe,
                 content=fingerprint_task.output,
                 split=p.split,
                 valid_fraction=p.valid_fraction,
@@ -53,6 +54,7 @@ def ranking_pipeline(config: RankingConfig) -> graph_component.GraphComponent:
         validate_task = configured(
             validate(
                 splits=splits,
+                recipe=p.recipe,
                 previous=p.previous_statistics,
                 registry=p.registry,
                 registry_name=p.model_name,
@@ -76,6 +78,7 @@ def ranking_pipeline(config: RankingConfig) -> graph_component.GraphComponent:
         preprocess_task = configured(
             preprocess(
                 splits=splits,
+                recipe=p.recipe,
                 folds=p.folds,
                 smoothing=p.smoothing,
                 freq_threshold=p.freq_threshold,
@@ -94,6 +97,7 @@ def ranking_pipeline(config: RankingConfig) -> graph_component.GraphComponent:
         build_task = configured(
             build_model(
                 schema=schema,
+                recipe=p.recipe,
                 bottom_layers=p.bottom_layers,
                 top_layers=p.top_layers,
                 embedding_dim=p.embedding_dim,
@@ -111,6 +115,7 @@ def ranking_pipeline(config: RankingConfig) -> graph_component.GraphComponent:
                 data=data,
                 schema=schema,
                 model=build_task.outputs["model"],
+                recipe=p.recipe,
                 epochs=p.epochs,
                 batch_size=p.batch_size,
                 monitor=p.monitor,
@@ -126,6 +131,7 @@ def ranking_pipeline(config: RankingConfig) -> graph_component.GraphComponent:
         evaluate_task = configured(
             evaluate(
                 splits=splits,
+                recipe=p.recipe,
                 data=data,
                 model=model,
                 schema=schema,

@@ -1,4 +1,4 @@
-"""The retrieval pipeline: from a rating log to a Triton ensemble that retrieves items from the whole catalogue."""
+"""The retrieval pipeline: from a log to a Triton ensemble that retrieves items from the whole catalogue."""
 
 from __future__ import annotations
 
@@ -20,9 +20,6 @@ from emrys.components.validate.component import validate
 from emrys.pipelines.config.retrieval_config import RetrievalConfig, RetrievalParameters
 from emrys.pipelines.graph import PipelineOutputs, as_pipeline, configured
 
-#: Layers of a ranking model: required inputs of `build_model` that retrieval architectures ignore.
-_UNUSED_LAYERS = [64]
-
 
 def retrieval_pipeline(config: RetrievalConfig) -> graph_component.GraphComponent:
     """Builds the retrieval pipeline.
@@ -35,11 +32,12 @@ def retrieval_pipeline(config: RetrievalConfig) -> graph_component.GraphComponen
     """
 
     def retrieval(p: RetrievalParameters) -> PipelineOutputs:
-        """Trains a retrieval model on a rating log, evaluates it, and exports it if it is good enough."""
-        fingerprint_task = configured(fingerprint(dataset=p.dataset), config)
+        """Trains a retrieval model on a log, evaluates it, and exports it if it is good enough."""
+        fingerprint_task = configured(fingerprint(dataset=p.dataset, recipe=p.recipe), config)
         ingest_task = configured(
             ingest(
                 dataset=p.dataset,
+                recipe=p.recipe,
                 content=fingerprint_task.output,
                 split=p.split,
                 valid_fraction=p.valid_fraction,
@@ -57,6 +55,7 @@ def retrieval_pipeline(config: RetrievalConfig) -> graph_component.GraphComponen
         validate_task = configured(
             validate(
                 splits=splits,
+                recipe=p.recipe,
                 previous=p.previous_statistics,
                 registry=p.registry,
                 registry_name=p.model_name,
@@ -80,6 +79,7 @@ def retrieval_pipeline(config: RetrievalConfig) -> graph_component.GraphComponen
         preprocess_task = configured(
             preprocess(
                 splits=splits,
+                recipe=p.recipe,
                 features="retrieval",
                 freq_threshold=p.freq_threshold,
                 seed=p.seed,
@@ -97,10 +97,9 @@ def retrieval_pipeline(config: RetrievalConfig) -> graph_component.GraphComponen
         build_task = configured(
             build_model(
                 schema=schema,
+                recipe=p.recipe,
                 architecture=p.architecture,
                 tower_layers=p.tower_layers,
-                bottom_layers=_UNUSED_LAYERS,
-                top_layers=_UNUSED_LAYERS,
                 embedding_dim=p.embedding_dim,
                 dropout=p.dropout,
                 embeddings_l2=p.embeddings_l2,
@@ -116,6 +115,7 @@ def retrieval_pipeline(config: RetrievalConfig) -> graph_component.GraphComponen
                 data=data,
                 schema=schema,
                 model=build_task.outputs["model"],
+                recipe=p.recipe,
                 epochs=p.epochs,
                 batch_size=p.batch_size,
                 monitor=p.monitor,
@@ -131,6 +131,7 @@ def retrieval_pipeline(config: RetrievalConfig) -> graph_component.GraphComponen
         evaluate_task = configured(
             evaluate_retrieval(
                 splits=splits,
+                recipe=p.recipe,
                 data=data,
                 model=model,
                 schema=schema,
