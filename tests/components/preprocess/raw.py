@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emrys.components.contracts.splits import SPLIT_SCHEMA, Splits
-from emrys.components.recipe.recipe import Recipe
 
 
-def table(**columns: list[object]) -> pa.Table:
+def table(**columns: list[Any]) -> pa.Table:
     """Rows as ingest writes them; what is not given is the same in every row."""
     rows = len(next(iter(columns.values())))
     given = {
@@ -32,7 +32,7 @@ def random_table(rows: int, seed: int, users: int = 60, movies: int = 90) -> pa.
     """Rows with nulls in every feature, lists that are null, empty or hold nulls, and NaN."""
     rng = np.random.default_rng(seed)
 
-    def some(values: list[object]) -> list[object]:
+    def some(values: Sequence[object]) -> list[object]:
         return [None if gone else value for value, gone in zip(values, rng.random(rows) < 0.1, strict=True)]
 
     user, movie = rng.integers(0, users, rows).tolist(), rng.zipf(1.3, rows).clip(max=movies).tolist()
@@ -78,12 +78,3 @@ RANKING: dict[str, object] = {
     "genres": ["categorify"],
     "release_year": [{"fill": "mean"}, "normalize"],
 }
-
-
-def recipe_for(dataset: str, task: str) -> Recipe:
-    """The recipe of such logs."""
-    features = dict(RANKING)
-    if task == "retrieval":
-        features = {name: ["categorify"] for name in ("userId", "movieId", "gender", "age", "occupation", "genres")}
-        features |= {"release_year": RANKING["release_year"], "history": {"history_of": "movieId"}}
-    return Recipe.model_validate(recipe(features))

@@ -18,18 +18,13 @@ from emrys.components.preprocess.fitting import Fitting
 from emrys.components.preprocess.offline import OfflineWorkflow
 from emrys.components.preprocess.raw_split import RawSplit, number_sources
 from emrys.components.preprocess.survey import check_values
+from emrys.components.recipe.builtin import recipe_for
 from emrys.components.recipe.operators import feature_plan
 from emrys.components.recipe.recipe import Recipe
 
 __all__ = ["PreprocessConfig", "run"]
 
 STEP = "preprocess"
-
-try:  # until the recipes that ship with the package are there
-    from emrys.components.recipe.builtin import recipe_for
-except ModuleNotFoundError:
-    from tests.components.preprocess.raw import recipe_for
-
 
 _ROW_GROUP = 65_536
 
@@ -76,7 +71,7 @@ def _recipe(splits: Splits, config: PreprocessConfig) -> Recipe:
     """The recipe of the settings, or that of the data set."""
     if config.recipe:
         return Recipe.model_validate(config.recipe)
-    return recipe_for(str(splits.metadata.get("dataset", "")), config.task)
+    return recipe_for(str(splits.metadata.get("dataset", "")), config.task, splits.columns)
 
 
 def _write(
