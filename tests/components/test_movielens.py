@@ -25,7 +25,7 @@ def test_the_model_beats_user_and_item_means(tmp_path):
     ingest(IngestConfig(dataset=str(real_data.path("ml-100k.zip"))), tmp_path / "splits")
     preprocess(tmp_path / "splits", PreprocessConfig(), data=tmp_path / "data", workflow=tmp_path / "workflow")
     infer_schema(tmp_path / "data", tmp_path / "workflow", SchemaConfig(), tmp_path / "schema")
-    build_model(tmp_path / "schema", BuildModelConfig(), tmp_path / "model")
+    build_model(tmp_path / "schema", BuildModelConfig(dropout=0.3, ema_momentum=0.99), tmp_path / "model")
     train(tmp_path / "data", tmp_path / "schema", tmp_path / "model", TrainConfig(), tmp_path / "trained")
     found = evaluate(
         tmp_path / "splits", tmp_path / "data", tmp_path / "trained", tmp_path / "schema", EvaluateConfig(),

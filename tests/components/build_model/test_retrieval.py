@@ -9,6 +9,7 @@ from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.components.build_model.config import Architecture, BuildModelConfig
 from emrys.components.build_model.step import build_model, run
 from emrys.components.contracts.feature_schema import FeatureSchema
+from emrys.components.recipe.models import MODELS
 
 LABEL = ColumnSchema("rating_binary", dtype="int8", tags=[Tags.TARGET, Tags.BINARY_CLASSIFICATION])
 HISTORY = mm.create_categorical_column(
@@ -61,7 +62,7 @@ def test_the_last_layer_is_linear():
     assert np.min(encoder(batch).numpy()) < 0
 
 
-@pytest.mark.parametrize("architecture", [one for one in Architecture if one is not Architecture.DLRM])
+@pytest.mark.parametrize("architecture", [one for one in Architecture if MODELS[one].task == "retrieval"])
 @pytest.mark.slow
 def test_a_written_model_loads_compiled(tmp_path, architecture):
     FeatureSchema.write(tmp_path / "schema", SCHEMA, {})
@@ -85,10 +86,12 @@ def test_requirements_of_an_architecture():
     with pytest.raises(ConfigError) as caught:
         BuildModelConfig(architecture="dnn")
     assert str(caught.value) == (
-        "build_model: architecture cannot be used; expected dlrm, two-tower, matrix-factorization, youtube-dnn, "
-        "got 'dnn'"
+        "build_model: architecture cannot be used; expected dlrm, dcn, deepfm, wide-and-deep, mlp, mmoe, cgc, ple, "
+        "two-tower, matrix-factorization, youtube-dnn, gpt2, bert4rec, last-item, got 'dnn'"
     )
-    with pytest.raises(ConfigError, match="layer sizes and embedding_dim; expected numbers above 0, got tower_layers"):
-        BuildModelConfig(tower_layers=(8, 0))
-    with pytest.raises(ConfigError, match="tower_layers; expected at least one layer, got none"):
-        BuildModelConfig(tower_layers=())
+    with pytest.raises(ConfigError, match=r"model.tower_layers.1: .*expected at least 1, got 0"):
+        BuildModelConfig(architecture="two-tower", tower_layers=(8, 0))
+    with pytest.raises(ConfigError, match=r"model.tower_layers: .*expected at least 1 width"):
+        BuildModelConfig(architecture="two-tower", tower_layers=())
+    # One that the architecture does not have is ignored.
+    assert BuildModelConfig(architecture="matrix-factorization", tower_layers=(8,)).model_options.embedding_dim == 64

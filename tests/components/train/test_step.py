@@ -116,7 +116,8 @@ COUNTS = "train: epochs, batch_size, patience; expected numbers above 0, got "
         ({"patience": 0}, COUNTS + "20, 1024, 0"),
         (
             {"monitor": "loss"},
-            "train: monitor; expected val_auc or val_loss or val_ndcg_at_10 or val_recall_at_50, got loss",
+            "train: monitor; expected a metric of valid, such as val_loss, val_auc, val_ndcg_at_10, val_recall_at_50, "
+            "got loss",
         ),
         ({"learning_rate": 0.0}, "train: learning_rate; expected a number above 0, got 0.0"),
         ({"learning_rate": float("nan")}, "train: learning_rate; expected a number above 0, got nan"),

@@ -21,6 +21,7 @@ from emrys.blocks.loader.sources import open_source
 from emrys.blocks.models.embedding_encoder import EmbeddingEncoder
 from emrys.blocks.models.encoder import Encoder
 from emrys.blocks.models.model import Model
+from emrys.blocks.models.sample_inputs import fixed_length
 from emrys.blocks.models.top_k_encoder import TopKEncoder
 from emrys.blocks.outputs.candidate_weights import candidate_bias
 from emrys.blocks.outputs.contrastive_output import ContrastiveOutput
@@ -333,7 +334,7 @@ def vector_size(tower: keras.layers.Layer) -> int | None:
 
 
 def _shape(column: ColumnSchema) -> tuple[Any, ...]:
-    return (None, None) if column.is_list else (None, 1)
+    return (None, fixed_length(column)) if column.is_list else (None, 1)
 
 
 #: The column by which a result is indexed.

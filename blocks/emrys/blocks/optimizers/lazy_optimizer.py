@@ -73,6 +73,8 @@ class LazyOptimizer(keras.optimizers.Optimizer):
     table, and training on several devices.
     """
 
+    use_ema: bool
+
     #: Gradients may hold a row several times.
     sums_duplicate_rows = True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import keras
@@ -13,17 +13,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import emrys.blocks as mm
+from emrys.components.build_model.layers import MARK
 
 #: Frequency of each id in the train split, by column.
 Counts = Mapping[str, npt.NDArray[np.int64]]
 
 
-def count_ids(train: Path, tables: list[mm.EmbeddingTable]) -> dict[str, npt.NDArray[np.int64]]:
+def count_ids(
+    train: Path, tables: list[mm.EmbeddingTable], marked: Collection[str] = ()
+) -> dict[str, npt.NDArray[np.int64]]:
     """Counts the ids in the training rows.
 
     Args:
         train: Parquet file of the rows.
         tables: Tables whose columns are counted.
+        marked: Histories to which the model adds a mark, an id that the rows do not hold.
 
     Returns:
         Counts by column, one for each row of its table.
@@ -35,6 +39,8 @@ def count_ids(train: Path, tables: list[mm.EmbeddingTable]) -> dict[str, npt.NDA
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
                 ids = column.flatten() if pa.types.is_list(column.type) else column
                 counts[name] += np.bincount(ids.to_numpy(zero_copy_only=False), minlength=sizes[name])
+                if name in marked:
+                    counts[name][MARK] += batch.num_rows
     return counts
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Self
+
+import keras
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from merlin.schema import Schema, Tags
@@ -25,11 +29,17 @@ class CatalogueValidation:
     Args:
         data: The transformed splits.
         schema: Their schema.
-        label: Column of the label.
+        label: Column of the label; None if every row is positive.
         model: The model.
     """
 
-    def __init__(self, data: Transformed, schema: Schema, label: str, model: mm.RetrievalModelV2) -> None:
+    @classmethod
+    def of(cls, data: Transformed, schema: Schema, label: str | None, model: keras.Model) -> Self | None:
+        """The validation of a model; None if it is not one of retrieval, or the rows have no user."""
+        users = schema.select_by_tag(Tags.USER_ID)
+        return cls(data, schema, label, model) if isinstance(model, mm.RetrievalModelV2) and len(users) else None
+
+    def __init__(self, data: Transformed, schema: Schema, label: str | None, model: mm.RetrievalModelV2) -> None:
         self._model = model
         self._item, user = (str(schema.select_by_tag(tag).first.name) for tag in (Tags.ITEM_ID, Tags.USER_ID))
         columns = schema.select_by_tag(Tags.ITEM).column_names
@@ -51,6 +61,7 @@ class CatalogueValidation:
         return {name: float(value.mean()) for name, value in zip(CATALOGUE_METRICS, values, strict=True)}
 
 
-def _read_log(data: Transformed, split: str, user: str, item: str, label: str) -> InteractionLog:
-    table = data.read(split, [user, item, label])
-    return InteractionLog(table[user].to_numpy(), table[item].to_numpy(), table[label].to_numpy() > 0)
+def _read_log(data: Transformed, split: str, user: str, item: str, label: str | None) -> InteractionLog:
+    table = data.read(split, [user, item, *([] if label is None else [label])])
+    positive = np.ones(table.num_rows, bool) if label is None else table[label].to_numpy() > 0
+    return InteractionLog(table[user].to_numpy(), table[item].to_numpy(), positive)

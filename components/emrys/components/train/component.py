@@ -1,5 +1,7 @@
 """KFP component of the step train."""
 
+from typing import Any
+
 from kfp import dsl
 
 from emrys.components.images import TRAIN_IMAGE
@@ -11,12 +13,15 @@ def train(
     schema: dsl.Input[dsl.Artifact],
     model: dsl.Input[dsl.Model],
     trained: dsl.Output[dsl.Model],
-    epochs: int = 20,
-    batch_size: int = 1024,
-    monitor: str = "val_loss",
-    patience: int = 2,
+    recipe: dict[str, Any] = {},  # noqa: B006 - KFP reads it once
+    epochs: int = 0,
+    batch_size: int = 0,
+    learning_rate: float = 0.0,
+    monitor: str = "",
+    patience: int = 0,
     seed: int = 42,
     checkpoint_dir: str = "",
+    tracking: str = "",
 ) -> None:
     """Fits the model on the train split and stops early on the valid split.
 
@@ -24,14 +29,18 @@ def train(
         data: Transformed rows.
         schema: Their schema.
         model: The untrained model.
-        epochs: Maximum number of epochs.
-        batch_size: Rows in a batch.
+        recipe: The recipe, of which the section `train` is read; empty for none. A parameter that is not empty or zero
+            overrides it.
+        epochs: Maximum number of epochs. Without it and a recipe, 20.
+        batch_size: Rows in a batch. Without it and a recipe, 1024.
+        learning_rate: Learning rate. Without it and a recipe, the one that the model was built with.
         monitor: Metric that selects the best epoch: `val_loss`, `val_auc` for a ranking model, `val_ndcg_at_10` or
-            `val_recall_at_50` for a retrieval model.
-        patience: Epochs without improvement on the valid split before training stops.
+            `val_recall_at_50` for a retrieval model. Without it and a recipe, `val_loss`.
+        patience: Epochs without improvement on the valid split before training stops. Without it and a recipe, 2.
         seed: Seed of the order of the rows.
         checkpoint_dir: Folder of the checkpoints from which an interrupted run resumes; empty for one next to the
             output.
+        tracking: Address of an MLflow server to which every epoch is reported; empty for none.
 
     Returns:
         trained: The trained model, and the history of its epochs.
@@ -43,12 +52,15 @@ def train(
     from emrys.components.train.step import run
 
     with one_line_errors("train"):
-        config = TrainConfig(
-            epochs=epochs,
-            batch_size=batch_size,
-            monitor=monitor,
-            patience=patience,
+        config = TrainConfig.of(
+            recipe,
+            epochs=epochs or None,
+            batch_size=batch_size or None,
+            learning_rate=learning_rate or None,
+            monitor=monitor or None,
+            patience=patience or None,
             seed=seed,
-            checkpoint_dir=checkpoint_dir,
+            checkpoint_dir=checkpoint_dir or None,
+            tracking=tracking or None,
         )
         run(Path(data.path), Path(schema.path), Path(model.path), config, Path(trained.path))

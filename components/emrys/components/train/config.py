@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 from emrys.blocks.errors import ConfigError
+from emrys.components.recipe.reading import recipe_of
 
 STEP = "train"
 
@@ -22,12 +26,14 @@ class TrainConfig:
         epochs: Maximum number of epochs.
         batch_size: Rows of a batch.
         learning_rate: Learning rate. Default: the one that the model was built with.
-        monitor: Metric on the valid split that selects the best epoch: `val_loss` (lower is better), `val_auc` for a
-            ranking model, `val_ndcg_at_10` or `val_recall_at_50` over the whole catalogue for a retrieval model.
+        monitor: Metric on the valid split that selects the best epoch: `val_loss`, `val_auc` for a ranking model,
+            `val_ndcg_at_10` or `val_recall_at_50` over the whole catalogue for a retrieval model, or another one of the
+            history. Losses and errors are better when lower, other metrics when higher.
         patience: Epochs without improvement before training stops.
         seed: Seed of the order of the rows and of dropout.
         checkpoint_dir: Folder of the checkpoints from which an interrupted run resumes. Default: next to the output;
             on a cluster, a folder that outlives the pod.
+        tracking: Address of an MLflow server to which every epoch is reported. Default: none.
     """
 
     epochs: int = 20
@@ -37,6 +43,7 @@ class TrainConfig:
     patience: int = 2
     seed: int = 42
     checkpoint_dir: str = ""
+    tracking: str = ""
 
     def __post_init__(self) -> None:
         """Checks the values."""
@@ -45,8 +52,32 @@ class TrainConfig:
             raise ConfigError("epochs, batch_size, patience", step=STEP, expected="numbers above 0", got=got)
         if not 0 <= self.seed < 2**32:
             raise ConfigError("seed", step=STEP, expected="0 to below 2**32", got=str(self.seed))
-        known = ("val_auc", "val_loss", *CATALOGUE_METRICS)
-        if self.monitor not in known:
-            raise ConfigError("monitor", step=STEP, expected=" or ".join(known), got=self.monitor)
+        if not re.fullmatch(r"val_\S+", self.monitor):
+            known = ", ".join(("val_loss", "val_auc", *CATALOGUE_METRICS))
+            raise ConfigError("monitor", step=STEP, expected=f"a metric of valid, such as {known}", got=self.monitor)
         if self.learning_rate is not None and not self.learning_rate > 0:  # rejects NaN too
             raise ConfigError("learning_rate", step=STEP, expected="a number above 0", got=str(self.learning_rate))
+
+    @classmethod
+    def of(cls, recipe: Mapping[str, Any], **parameters: Any) -> Self:
+        """The settings of the section `train` of a recipe and of the parameters of the step, which override it.
+
+        Args:
+            recipe: The recipe as JSON values; empty for none.
+            **parameters: Attributes by name; those that are None are not given.
+
+        Raises:
+            ConfigError: if the recipe or a value cannot be used.
+        """
+        settings: dict[str, Any] = {}
+        if recipe:
+            section = recipe_of(recipe).train
+            names = ("epochs", "batch_size", "learning_rate", "monitor", "patience", "tracking")
+            settings = {name: getattr(section, name) or None for name in names}
+        settings |= {name: value for name, value in parameters.items() if value is not None}
+        return cls(**{name: value for name, value in settings.items() if value is not None})
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether lower values of the monitored metric are better."""
+        return self.monitor.endswith("loss") or "error" in self.monitor

@@ -24,12 +24,12 @@ class Epochs(keras.callbacks.Callback):
     with another model than an uninterrupted one.
 
     Args:
-        config: Settings, of which `monitor`, `patience` and `epochs` are used. A monitored loss is better when lower,
-            other metrics when higher.
+        config: Settings, of which `monitor`, `patience` and `epochs` are used.
         checkpoints: Checkpoints of the run.
         resumed: Checkpoint to resume from, or None.
         evaluation_weights: Context in which the model has the weights for evaluation.
         validation: Computes further metrics of the model. Default: none.
+        report: Takes the number of an epoch and its metrics, after each. Default: none.
     """
 
     def __init__(
@@ -39,11 +39,13 @@ class Epochs(keras.callbacks.Callback):
         resumed: Checkpoint | None,
         evaluation_weights: Callable[[], AbstractContextManager[None]],
         validation: Callable[[], dict[str, float]] | None = None,
+        report: Callable[[int, dict[str, float]], None] | None = None,
     ) -> None:
         super().__init__()
         self._config = config
         self._evaluation_weights = evaluation_weights
         self._validation = validation
+        self._report = report
         self._swapped = ExitStack()
         state: dict[str, Any] = resumed.state if resumed else {"history": [], "best": None, "best_epoch": 0, "wait": 0}
         self.history: list[dict[str, Any]] = list(state["history"])
@@ -99,7 +101,7 @@ class Epochs(keras.callbacks.Callback):
             return
         self.history.append({"epoch": epoch, **numbers})
         value = self._value_of(numbers)
-        sign = -1 if self._config.monitor.endswith("loss") else 1
+        sign = -1 if self._config.lower_is_better else 1
         better = self.best is None or sign * value > sign * self.best
         if better:
             self.best, self.best_epoch, self._wait = value, epoch, 0
@@ -109,6 +111,8 @@ class Epochs(keras.callbacks.Callback):
         self.best_weights = self._checkpoints.save(
             len(self.history), self.model, state, better, self._evaluation_weights
         )
+        if self._report is not None:
+            self._report(epoch, numbers)
         emit(
             STEP,
             "progress",

@@ -6,20 +6,22 @@ import functools
 import hashlib
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from merlin.schema import Schema, Tags
 
 import emrys.blocks as mm
-from emrys.blocks.errors import EmrysError, SchemaError
+from emrys.blocks.core.traversal import layers_inside
+from emrys.blocks.errors import EmrysError
 from emrys.blocks.inputs.embedding_table import embedding_tables
 from emrys.blocks.io import write_json
+from emrys.blocks.models.sample_inputs import sample_inputs
 from emrys.blocks.utils.huge_pages import prefer_huge_pages_for_training
+from emrys.components.build_model.layers import MarkedHistory
 from emrys.components.contracts.feature_schema import FeatureSchema
 from emrys.components.contracts.model import ModelArtifact
 from emrys.components.contracts.transformed import Transformed
@@ -29,10 +31,13 @@ from emrys.components.train.catalogue_validation import CatalogueValidation
 from emrys.components.train.checkpoints import Checkpoints
 from emrys.components.train.config import STEP, TrainConfig
 from emrys.components.train.epochs import Epochs
-from emrys.components.train.positives import write_positives
+from emrys.components.train.rows import RowColumns
+from emrys.components.train.tracking import tracked, write_event_files
 
 __all__ = ["TrainConfig", "run"]
 
+#: Metadata of the untrained model that describe the trained one too.
+_KEPT = ("targets", "sample_space", "modules")
 #: Rows of a batch of the valid split, which needs no memory for gradients.
 VALID_BATCH = 8192
 
@@ -43,7 +48,7 @@ def run(data: Path, schema: Path, model: Path, config: TrainConfig, output: Path
     A checkpoint keeps the whole state after every epoch. With the same inputs and checkpoint folder, an interrupted
     step resumes and ends with the same model as an uninterrupted run.
 
-    A retrieval model is trained on the rows with a positive label only.
+    A retrieval model is trained on the rows with a positive label only; on all rows, if the log has no label.
 
     Args:
         data: Artifact with the transformed splits.
@@ -76,25 +81,31 @@ def run(data: Path, schema: Path, model: Path, config: TrainConfig, output: Path
         )
         checkpoints = Checkpoints(folder, inputs)
         resumed = checkpoints.latest()
-        trained = mm.Model.load(resumed.model) if resumed else model_to_train
+        trained = untrained.load_file(resumed.model) if resumed else model_to_train
         if config.learning_rate is not None and resumed is None:
             trained.optimizer.learning_rate = config.learning_rate
-        with tempfile.TemporaryDirectory(prefix="emrys-train-") as folder_of_rows:
-            rows = _rows(trained, transformed, columns, Path(folder_of_rows))
+        rows = RowColumns.of(trained, untrained, columns)
+        settings = {**asdict(config), **untrained.metadata.get("config", {})}
+        with (
+            tempfile.TemporaryDirectory(prefix="emrys-train-") as folder_of_rows,
+            tracked(config.tracking, settings) as report,
+        ):
+            files = rows.files(transformed, Path(folder_of_rows))
+            layers = layers_inside([trained])
             tables = embedding_tables([trained])
-            evaluation_weights = functools.partial(averaged_weights, trained, tables, count_ids(rows["train"], tables))
-            validation = None
-            if isinstance(trained, mm.RetrievalModelV2):
-                validation = CatalogueValidation(transformed, columns.schema, _label(columns), trained)
-            epochs = Epochs(config, checkpoints, resumed, evaluation_weights, validation)
+            marked = [layer.column for layer in layers if isinstance(layer, MarkedHistory)]
+            counts = count_ids(files["train"], tables, marked)
+            evaluation_weights = functools.partial(averaged_weights, trained, tables, counts)
+            validation = CatalogueValidation.of(transformed, columns.schema, rows.positives, trained)
+            epochs = Epochs(config, checkpoints, resumed, evaluation_weights, validation, report)
             if not epochs.finished:
-                _fit(trained, rows, columns, config, epochs)
+                _fit(trained, files, rows, columns, config, epochs)
         artifact = _write(trained, epochs, untrained, config, output)
         checkpoints.delete()
         return artifact
 
 
-def _digest(model: mm.Model, artifact: ModelArtifact) -> str:
+def _digest(model: keras.Model, artifact: ModelArtifact) -> str:
     # Not the digest of the file, which contains the time of saving.
     digest = hashlib.sha256(json.dumps(artifact.metadata, sort_keys=True).encode())
     for weight in model.weights:
@@ -102,56 +113,31 @@ def _digest(model: mm.Model, artifact: ModelArtifact) -> str:
     return digest.hexdigest()
 
 
-def _is_retrieval(model: mm.Model) -> bool:
-    return isinstance(model, mm.RetrievalModelV2)
-
-
-def _label(columns: FeatureSchema) -> str:
-    """Name of the binary label."""
-    names = columns.schema.select_by_tag(Tags.BINARY_CLASSIFICATION).column_names
-    if len(names) != 1:
-        raise SchemaError("a retrieval model needs exactly one binary target", expected="one column", got=str(names))
-    return str(names[0])
-
-
-def _rows(model: mm.Model, data: Transformed, columns: FeatureSchema, folder: Path) -> dict[str, Path]:
-    """Files of the rows for training and for the loss on valid."""
-    if not _is_retrieval(model):
-        return {split: data.file(split) for split in ("train", "valid")}
-    label = _label(columns)
-    return {
-        split: write_positives(data.file(split), label, folder / f"{split}.parquet") for split in ("train", "valid")
-    }
-
-
-def _columns(model: mm.Model, columns: FeatureSchema) -> dict[str, Any]:
-    """Columns that the loaders read: features, and the target unless the model is a two-tower model."""
-    target = model.model_outputs[0].target
-    if not _is_retrieval(model):
-        others = set(mm.select_targets(columns.schema).column_names) - {str(target)}
-        return {"schema": columns.schema.excluding_by_name(sorted(others))}
-    input_schema: Schema = model.input_schema
-    features, targets = input_schema.column_names, [] if target is None else [str(target)]
-    used = columns.schema.select_by_name([*features, *targets])
-    return {"schema": used, "label_names": targets, "feature_columns": list(features)}
-
-
-def _fit(model: mm.Model, rows: dict[str, Path], columns: FeatureSchema, config: TrainConfig, epochs: Epochs) -> None:
-    read = _columns(model, columns)
-    train = mm.Loader(rows["train"], config.batch_size, seed_fn=lambda: config.seed, **read)
-    valid = mm.Loader(rows["valid"], VALID_BATCH, shuffle=False, **read)
+def _fit(
+    model: keras.Model,
+    files: dict[str, Path],
+    rows: RowColumns,
+    columns: FeatureSchema,
+    config: TrainConfig,
+    epochs: Epochs,
+) -> None:
+    plain = not isinstance(model, mm.Model)
+    single = plain and not isinstance(model(sample_inputs(rows.features, batch_size=1)), Mapping)
+    train = rows.loader(files["train"], config.batch_size, columns.schema, single, seed_fn=lambda: config.seed)
+    valid = rows.loader(files["valid"], VALID_BATCH, columns.schema, single, shuffle=False)
     if epochs.next_epoch:
         emit(STEP, "message", text=f"resuming after epoch {epochs.next_epoch}")
     epochs.batches = len(train)
     prefer_huge_pages_for_training(model)
-    model.fit(
-        train,
-        validation_data=valid,
-        initial_epoch=epochs.next_epoch,
-        epochs=config.epochs,
-        callbacks=[train.epoch_callback(), _reseeding(model, config.seed), epochs],
-        verbose=0,
-    )
+    with train.reading_errors(), valid.reading_errors():
+        model.fit(
+            train.to_tf_dataset() if plain else train,
+            validation_data=valid.to_tf_dataset() if plain else valid,
+            initial_epoch=epochs.next_epoch,
+            epochs=config.epochs,
+            callbacks=[train.epoch_callback(), _reseeding(model, config.seed), epochs],
+            verbose=0,
+        )
 
 
 def _reseeding(model: keras.Model, seed: int) -> keras.callbacks.Callback:
@@ -171,7 +157,7 @@ def _reseeding(model: keras.Model, seed: int) -> keras.callbacks.Callback:
 
 
 def _write(
-    model: mm.Model, epochs: Epochs, untrained: ModelArtifact, config: TrainConfig, output: Path
+    model: keras.Model, epochs: Epochs, untrained: ModelArtifact, config: TrainConfig, output: Path
 ) -> ModelArtifact:
     if epochs.diverged:
         raise EmrysError(
@@ -186,6 +172,7 @@ def _write(
         "built": untrained.metadata.get("config"),
         "parameters": int(model.count_params()),
         "trained": True,
+        **{name: untrained.metadata[name] for name in _KEPT if name in untrained.metadata},
         "epochs": len(epochs.history),
         "best_epoch": epochs.best_epoch,
         config.monitor: epochs.best,
@@ -194,4 +181,5 @@ def _write(
         model.save(work / "model.keras")
         (work / "summary.txt").write_text(untrained.summary, encoding="utf-8")
         write_json(work / "history.json", epochs.history)
+        write_event_files(work / "tensorboard", epochs.history)
     return ModelArtifact(output)
