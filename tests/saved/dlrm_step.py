@@ -7,7 +7,11 @@ import numpy as np
 
 #: The features of the interaction, in its order.
 _FEATURES = ["continuous_projection", "country", "genres", "item_id", "user_id"]
-_BOTTOM, _TOP, _HEAD = "MLPBlock/dense", "top/dense_1", "click_binary_output/dense_2"
+_BOTTOM, _TOP, _HEAD = "bottom", "top", "head"
+#: The weights, in the order of the model; the paths of dense layers count those of the process.
+_WEIGHTS = [f"{name}/embeddings" for name in ("user_id", "country", "item_id", "genres")] + [
+    f"{layer}/{weight}" for layer in (_BOTTOM, _TOP, _HEAD) for weight in ("kernel", "bias")
+]
 
 
 def outputs_after_a_step(model: keras.Model, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -17,14 +21,15 @@ def outputs_after_a_step(model: keras.Model, arrays: dict[str, np.ndarray]) -> t
         model: Loaded from the file; read for its weights and for the state of its optimizer only.
         arrays: The batch of the file.
     """
-    weights = {each.path: each.numpy().astype(float) for each in model.trainable_variables}
+    variables = dict(zip(_WEIGHTS, model.trainable_variables, strict=True))
+    weights = {name: each.numpy().astype(float) for name, each in variables.items()}
     state = {each.name: each.numpy().astype(float) for each in model.optimizer.variables}
     lookups = {name: _lookup(arrays, name, len(weights[f"{name}/embeddings"])) for name in _FEATURES[1:]}
     numbers = np.concatenate([arrays["inputs|age"], arrays["inputs|price"]], axis=1)
     before, gradients = _forward_and_backward(weights, lookups, numbers, arrays["targets|click"])
     step = state["iteration"] + 1
     for name, gradient in gradients.items():
-        slot = name.replace("/", "_")
+        slot = variables[name].path.replace("/", "_")
         momentum = 0.9 * state[f"{slot}_momentum"] + 0.1 * gradient
         velocity = 0.999 * state[f"{slot}_velocity"] + 0.001 * gradient**2
         rate = state["learning_rate"] * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
