@@ -3,7 +3,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from emrys.blocks.errors import ArtifactError, DataError
+from emrys.components.contracts.data_schema import DataColumn, DataSchema, Role, Target, TargetKind
 from emrys.components.evaluate.interactions import read_interactions
+
+TARGET = Target("rating_binary", TargetKind.BINARY)
+SCHEMA = DataSchema(
+    (DataColumn("userId", "int64", Role.USER_ID), DataColumn("movieId", "int64", Role.ITEM_ID)), (TARGET,)
+)
 
 
 def write(path, users, items, labels, **other):
@@ -21,7 +27,7 @@ def files(tmp_path):
 
 
 def read(files):
-    return read_interactions(*files, user="userId", item="movieId", target="rating_binary")
+    return read_interactions(*files, SCHEMA, TARGET)
 
 
 def test_codes_mean_the_same_in_both_splits(files):
@@ -69,7 +75,7 @@ def test_a_label_with_one_class(files):
         read(files)
     assert str(caught.value) == (
         f"{files[1]}: column 'rating_binary': the label has only one class; expected both 0 and 1,"
-        " got 1 in all 2 rows. Use more data or another way to split."
+        " got 1 in all 2 rows. Use more data, or change `split` or `columns.targets` in the recipe."
     )
 
 

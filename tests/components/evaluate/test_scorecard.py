@@ -7,6 +7,7 @@ from emrys.blocks.errors import ArtifactError, DataError
 from emrys.components.evaluate.config import EvaluateConfig
 from emrys.components.evaluate.interactions import Interactions
 from emrys.components.evaluate.scorecard import evaluate_scores
+from tests.components.evaluate.plans import plan
 
 
 def rows(users, items, labels):
@@ -19,7 +20,8 @@ SCORES = [0.9, 0.2, 0.6, 0.4]
 
 
 def evaluate(scores=SCORES, test=TEST, train=TRAIN, best=None, **config):
-    return evaluate_scores(scores, test, train, EvaluateConfig(**config), best)
+    settings = EvaluateConfig(**config)
+    return evaluate_scores(scores, test, train, settings, plan(settings), best_auc=best)
 
 
 def test_the_model_by_hand():
@@ -70,11 +72,9 @@ def test_every_number_is_finite_and_named_after_k():
 def test_how_close_to_the_best():
     card = evaluate(best=0.8)
     # (0.75 - 0.5) / (0.8 - 0.5)
-    assert card.closeness == pytest.approx(0.25 / 0.3)
+    assert card.metrics["share_of_best_auc"] == pytest.approx(0.25 / 0.3)
     assert card.metrics["best_auc"] == 0.8
-    assert card.metrics["share_of_best_auc"] == card.closeness
-    assert evaluate().closeness is None
-    assert "best_auc" not in evaluate().metrics
+    assert not {"best_auc", "share_of_best_auc"} & set(evaluate().metrics)
 
 
 def test_certain_and_wrong_stays_finite():
@@ -87,7 +87,8 @@ def test_a_column_of_scores_is_as_good_as_a_row():
 
 
 def test_histogram_by_label():
-    negative, positive = evaluate(scores=[0.99, 0.0, 0.04, 1.0]).histogram
+    histogram = evaluate(scores=[0.99, 0.0, 0.04, 1.0]).curves["histogram"]
+    negative, positive = histogram["negative"], histogram["positive"]
     assert (negative[0], sum(negative)) == (2, 2)
     assert (positive[-1], sum(positive)) == (2, 2)
 

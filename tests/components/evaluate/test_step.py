@@ -83,7 +83,7 @@ def evaluate(inputs, output, config=EvaluateConfig(), schema=None, **options):  
     )
 
 
-def oracle(model, file, schema, target, batch_size):
+def oracle(model, file, schema, batch_size):
     """Scores by the chance that the data was drawn with."""
     return 0.2 + (pq.read_table(file)["movieId"].to_numpy() - 2) / 30 - 0.05
 
@@ -167,9 +167,8 @@ def test_a_schema_without_the_target(inputs, tmp_path, tmp_path_factory):
         inputs,
         tmp_path / "out",
         SchemaError,
-        "evaluate: the schema must have exactly one binary target; expected one column with the "
-        "tag binary_classification, got"
-        " none. Tag it in the schema step.",
+        f"evaluate: {schema}: the schema has no target; expected a column tagged target among rating_binary, got none."
+        " Name the target in `columns.targets` of the recipe, and run ingest and the steps after it again.",
         schema=schema,
     )
 

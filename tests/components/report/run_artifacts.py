@@ -17,12 +17,13 @@ from emrys.components.contracts.model import ModelArtifact
 from emrys.components.contracts.triton_repository import TritonRepository
 from emrys.components.evaluate.config import EvaluateConfig
 from emrys.components.evaluate.interactions import Interactions
-from emrys.components.evaluate.scorecard import evaluate_scores, measured_rows
+from emrys.components.evaluate.scorecard import evaluate_scores
 from emrys.components.gate.config import GateConfig
 from emrys.components.gate.step import run as gate
 from emrys.components.report.page import RunPage
 from emrys.components.report.step import ReportConfig
 from emrys.components.report.step import run as report
+from tests.components.evaluate.plans import plan
 from tests.components.validate.logs import log, validate
 
 RANKING = GateConfig(thresholds={"auc": 0.55, "log_loss": 2.0}, slice_margin=-1.0, min_slice_size=10, resamples=200)
@@ -57,8 +58,8 @@ def write_ranking(path: Path, good: bool = True, production: str | None = None, 
     config = EvaluateConfig(bins=5)
     scores = 0.1 + test.items / 35 * 0.9 if good else np.full(len(test), 0.5)
     live = None if production is None else random.random(len(test))
-    card = evaluate_scores(scores, test, train, config, best_auc=0.9, production=live)
     slices = {"gender": np.array([gender, "M"], object)[test.users % 2]}
+    card = evaluate_scores(scores, test, train, config, plan(config), best_auc=0.9, production=live, slices=slices)
     metadata = {
         "target": "rating_binary",
         "config": dataclasses.asdict(config),
@@ -66,7 +67,7 @@ def write_ranking(path: Path, good: bool = True, production: str | None = None, 
         "versions": {"numpy": "1.2.3"},
         "production": production,
     }
-    result = EvaluationResult(card.metrics, card.curves, measured_rows(card, test, train, slices))
+    result = EvaluationResult(card.metrics, card.curves, card.rows)
     return Evaluation.write(path, result, "", metadata)
 
 

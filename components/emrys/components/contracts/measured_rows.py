@@ -27,6 +27,16 @@ SCORERS = {
     PRODUCTION: "In production",
 }
 
+_TITLES = {
+    "auc": "AUC",
+    "auc_by_user": "AUC by user",
+    "mae": "MAE",
+    "mse": "MSE",
+    "rmse": "RMSE",
+    "ndcg": "NDCG",
+    "mrr": "MRR",
+    "brier": "Brier",
+}
 #: Metrics for which a lower value is better; see `lower_is_better`.
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "calibration_error", "normalized_entropy", "mse", "rmse", "mae"})
 #: Ends of the names of metrics on the rows of users, or items, that are not in train, with the slice of these rows.
@@ -46,6 +56,16 @@ def plain_metric(metric: str) -> str:
 def lower_is_better(metric: str) -> bool:
     """Whether a lower value of a metric is better."""
     return plain_metric(metric) in LOWER_IS_BETTER
+
+
+def metric_title(metric: str) -> str:
+    """Display name of a metric: `NDCG@10` for `ndcg_at_10`, `buy: AUC of new users` for `buy/auc_new_users`."""
+    target, slash, name = metric.rpartition("/")
+    end = next((end for end in NEW if name.endswith(end)), "")
+    plain, _, length = name.removesuffix(end).partition("_at_")
+    title = _TITLES.get(plain, plain.replace("_", " ").capitalize()) + (f"@{length}" if length else "")
+    title += f" of {end[1:].replace('_', ' ')}" if end else ""
+    return f"{target}: {title}" if slash else title
 
 
 def metric_key(metric: str, scorer: str) -> str:
@@ -107,6 +127,18 @@ class MeasuredRows:
     def labels_of(self, target: str) -> Array | None:
         """Labels of a target; of the only one for an empty name. None if there are none."""
         return self.target_labels.get(target) if target else self.labels
+
+    def only(self, mask: npt.NDArray[np.bool_]) -> Self:
+        """Some of the rows, with their units numbered from 0."""
+        return type(self)(
+            units=np.unique(self.units[mask], return_inverse=True)[1].astype(np.int64),
+            values={name: values[mask] for name, values in self.values.items()},
+            scores={name: scores[mask] for name, scores in self.scores.items()},
+            labels=None if self.labels is None else self.labels[mask],
+            slices={name: texts[mask] for name, texts in self.slices.items()},
+            target_labels={name: labels[mask] for name, labels in self.target_labels.items()},
+            weights=None if self.weights is None else self.weights[mask],
+        )
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Writes the rows as Parquet."""

@@ -1,5 +1,7 @@
 """KFP component of the step evaluate."""
 
+from typing import Any
+
 from kfp import dsl
 
 from emrys.components.images import TRAIN_IMAGE
@@ -18,6 +20,7 @@ def evaluate(
     k: int = 10,
     registry: str = "",
     model_name: str = "ranking",
+    recipe: dict[str, Any] = {},  # noqa: B006 - KFP reads it once
 ) -> None:
     """Evaluates the trained model on the test split, next to baselines.
 
@@ -26,14 +29,15 @@ def evaluate(
         data: Transformed rows.
         model: The trained model.
         schema: Schema of the transformed rows.
-        k: Length of the list for the per-user metrics.
+        k: Length of the list for the per-user metrics, unless the recipe names metrics.
         registry: Folder or bucket of a registry, whose model in production is evaluated as well; empty for none.
         model_name: Name of the model in the registry.
+        recipe: The recipe, whose section `evaluate` names metrics, baselines and slices; empty for the defaults.
 
     Returns:
         evaluation: Metrics, curves and report in one folder.
-        metrics: AUC, log loss, calibration and per-user metrics of the model and of the baselines.
-        roc: The ROC curve.
+        metrics: Metrics of the model and of the baselines; with several targets, the names begin with the target.
+        roc: The ROC curve of the first binary target.
         report: One self-contained page with plots.
     """
     import shutil
@@ -42,17 +46,30 @@ def evaluate(
     from emrys.components.evaluate.config import EvaluateConfig
     from emrys.components.evaluate.step import run
     from emrys.components.events import one_line_errors
+    from emrys.components.recipe.reading import recipe_of
+    from emrys.components.recipe.recipe import Evaluation
 
     with one_line_errors("evaluate"):
+        asked = recipe_of(recipe).evaluate if recipe else Evaluation()
         result = run(
             splits=Path(splits.path),
             data=Path(data.path),
             model=Path(model.path),
             schema=Path(schema.path),
-            config=EvaluateConfig(k=k, registry=registry, model_name=model_name),
+            config=EvaluateConfig(
+                k=k,
+                registry=registry,
+                model_name=model_name,
+                metrics=asked.metrics,
+                baselines=asked.baselines,
+                bootstrap_by=asked.bootstrap_by,
+                slices=asked.slices,
+                show_ids=asked.show_ids,
+            ),
             output=Path(evaluation.path),
         )
         for name, value in result.metrics.items():
             metrics.log_metric(name, value)
-        roc.log_roc_curve(*result.roc)
+        if result.roc is not None:
+            roc.log_roc_curve(*result.roc)
         shutil.copyfile(result.report, report.path)

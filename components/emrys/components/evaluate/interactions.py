@@ -13,70 +13,122 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emrys.blocks.errors import ArtifactError, DataError
+from emrys.components.contracts.data_schema import DataSchema, Role, Target, TargetKind
+
+Codes = npt.NDArray[np.int64]
+Array = npt.NDArray[np.float64]
+
+_FIX = "Use more data, or change `split` or `columns.targets` in the recipe."
 
 
 @dataclasses.dataclass(frozen=True)
 class Interactions:
-    """Rows of one split.
+    """Rows of one split with a label.
 
     Args:
-        users: (N,) int64 code of the user, -1 for null.
-        items: (N,) int64 code of the item, -1 for null.
-        labels: (N,) float64, 0 or 1.
+        users: (N,) int64 code of the user, -1 for null; None for a log without users.
+        items: (N,) int64 code of the item, -1 for null; None for a log without items.
+        labels: (N,) float64: 0 or 1, a number, or the number of a class.
+        weights: (N,) weight of each row; None if all are equal.
+        sessions: (N,) int64 code of the session; None for a log without sessions.
+        rows: (N,) positions of the rows in the file, if the label has a sample space; None for all rows.
     """
 
-    users: npt.NDArray[np.int64]
-    items: npt.NDArray[np.int64]
-    labels: npt.NDArray[np.float64]
+    users: Codes | None
+    items: Codes | None
+    labels: Array
+    weights: Array | None = None
+    sessions: Codes | None = None
+    rows: Codes | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def each(self) -> Array:
+        """(N,) weight of each row."""
+        return np.ones(len(self)) if self.weights is None else self.weights
+
+    def balanced(self, negatives: int) -> Interactions:
+        """The rows with a weight of 1 / `negatives` for each negative one, where negatives were drawn."""
+        if negatives in (0, 1):
+            return self
+        return dataclasses.replace(self, weights=self.each * np.where(self.labels > 0, 1.0, 1.0 / negatives))
+
 
 def read_interactions(
-    train: Path, test: Path, transformed: Path, *, user: str, item: str, target: str
+    train: Path, test: Path, transformed: Path, schema: DataSchema, target: Target
 ) -> tuple[Interactions, Interactions]:
-    """Reads train and test with common codes.
+    """Reads train and test with common codes; of a target with a sample space, the rows that are in it.
 
     Args:
         train: Raw train split.
         test: Raw test split.
         transformed: Transformed test split; it must hold the same rows in the same order.
-        user: Column of the user id.
-        item: Column of the item id.
-        target: Column of the label.
+        schema: Columns of the splits.
+        target: The target whose labels are read.
 
     Returns:
         The train rows and the test rows.
 
     Raises:
-        DataError: if a column is missing, or the label is not 0 or 1 with both present.
+        DataError: if a column is missing, or the labels do not fit the kind of the target.
         ArtifactError: if a file is damaged or the rows of `test` and `transformed` differ.
     """
-    tables = [_read(file, [user, item, target]) for file in (train, test)]
-    labels = [_labels(table, target, file) for table, file in zip(tables, (train, test), strict=True)]
-    transformed_labels = _read(transformed, [target])
-    if transformed_labels.num_rows != len(labels[1]):
-        raise ArtifactError(
-            "the rows do not match those of the raw split",
-            path=transformed,
-            expected=f"{len(labels[1])} rows",
-            got=f"{transformed_labels.num_rows}",
-            fix="Run preprocess again on these splits.",
+    roles = (Role.USER_ID, Role.ITEM_ID, Role.SESSION_ID, Role.WEIGHT)
+    ids = [*schema.of_role(*roles[:3])]
+    names = [*schema.of_role(*roles), target.name, *([target.sample_space] if target.sample_space else [])]
+    files = (train, test)
+    tables = [_read(file, names) for file in files]
+    codes = {name: _codes([table.column(name) for table in tables]) for name in ids}
+    found = []
+    for number, (table, file) in enumerate(zip(tables, files, strict=True)):
+        inside = _inside(table, target, file)
+        rows = np.flatnonzero(inside)
+        labels = _labels(table.filter(pa.array(inside)), target, file)
+        columns = {name: each[number][rows] for name, each in codes.items()}
+        found.append(
+            Interactions(
+                users=columns.get(schema.user_id or ""),
+                items=columns.get(schema.item_id or ""),
+                labels=labels,
+                weights=None if schema.weight is None else _weights(table, schema.weight, file)[rows],
+                sessions=columns.get(schema.session_id or ""),
+                rows=rows if target.sample_space else None,
+            )
         )
-    different = np.flatnonzero(_numbers(transformed_labels, target, transformed) != labels[1])
+    _check_same_rows(tables[1], _read(transformed, [target.name]), target.name, test, transformed)
+    return found[0], found[1]
+
+
+def codes_of(file: Path, column: str) -> Codes:
+    """Numbers the values of a column of a split from 0, each null by itself."""
+    codes = _codes([_read(file, [column]).column(column)])[0]
+    unknown = codes < 0
+    return np.where(unknown, codes.max(initial=0) + np.cumsum(unknown), codes)
+
+
+def _check_same_rows(raw: pa.Table, transformed: pa.Table, target: str, test: Path, path: Path) -> None:
+    fix = "Run preprocess again on these splits."
+    problem = "the rows do not match those of the raw split"
+    if transformed.num_rows != raw.num_rows:
+        raise ArtifactError(problem, path=path, expected=f"{raw.num_rows} rows", got=f"{transformed.num_rows}", fix=fix)
+    different = np.flatnonzero(_numbers(transformed, target, path) != _numbers(raw, target, test))
     if len(different):
         raise ArtifactError(
-            "the rows do not match those of the raw split",
-            path=transformed,
+            problem,
+            path=path,
             column=target,
             expected=f"the labels of {test.name} in the same order",
             got=f"{len(different)} different ones, the first in row {different[0]}",
-            fix="Run preprocess again on these splits.",
+            fix=fix,
         )
-    users = _codes([table.column(user) for table in tables])
-    items = _codes([table.column(item) for table in tables])
-    return Interactions(users[0], items[0], labels[0]), Interactions(users[1], items[1], labels[1])
+
+
+def _inside(table: pa.Table, target: Target, file: Path) -> npt.NDArray[np.bool_]:
+    if not target.sample_space:
+        return np.ones(table.num_rows, bool)
+    return np.asarray(_numbers(table, target.sample_space, file) > 0)
 
 
 def _read(path: Path, columns: Sequence[str]) -> pa.Table:
@@ -85,7 +137,7 @@ def _read(path: Path, columns: Sequence[str]) -> pa.Table:
         missing = [name for name in columns if name not in names]
         if missing:
             raise DataError("the column is missing", path=path, column=missing[0], got=f"columns {', '.join(names)}")
-        return pq.read_table(path, columns=list(columns), partitioning=None)
+        return pq.read_table(path, columns=list(dict.fromkeys(columns)), partitioning=None)
     except FileNotFoundError:
         raise ArtifactError("the file is missing", path=path) from None
     except (pa.ArrowException, OSError) as error:
@@ -95,24 +147,48 @@ def _read(path: Path, columns: Sequence[str]) -> pa.Table:
         raise ArtifactError(text, path=path, fix="Run the step that wrote it again.") from None
 
 
-def _numbers(table: pa.Table, column: str, path: Path) -> npt.NDArray[np.float64]:
+def _numbers(table: pa.Table, column: str, path: Path) -> Array:
     values = table.column(column)
     kind = values.type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
         raise DataError("the label is not a number", path=path, column=column, expected="0 or 1", got=f"{kind}")
     if values.null_count:
         raise DataError("the label is null", path=path, column=column, got=f"{values.null_count} null rows")
-    return values.cast(pa.float64()).to_numpy()
+    return np.asarray(values.cast(pa.float64()).to_numpy(), np.float64)
 
 
-def _labels(table: pa.Table, column: str, path: Path) -> npt.NDArray[np.float64]:
+def _weights(table: pa.Table, column: str, path: Path) -> Array:
+    weights = _numbers(table, column, path)
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
+        fix = "Correct the column, or leave out `columns.weight` in the recipe."
+        expected = "finite numbers of at least 0 that are not all 0"
+        raise DataError("the weights cannot be used", path=path, column=column, expected=expected, fix=fix)
+    return weights
+
+
+def _labels(table: pa.Table, target: Target, path: Path) -> Array:
+    column = target.name
     if not table.num_rows:
-        raise DataError("the split has no rows", path=path, fix="Use more data or another way to split.")
+        where = f" with a positive {target.sample_space}" if target.sample_space else ""
+        raise DataError(f"the split has no rows{where}", path=path, fix=_FIX)
     labels = _numbers(table, column, path)
+    if target.kind is TargetKind.REGRESSION:
+        infinite = np.flatnonzero(~np.isfinite(labels))
+        if len(infinite):
+            got = f"{len(infinite)} rows of NaN or infinity, the first in row {infinite[0]}"
+            raise DataError("the label is not a finite number", path=path, column=column, got=got)
+        return labels
+    if target.kind is TargetKind.CLASSES:
+        count = len(target.classes)
+        odd = labels[(labels != np.floor(labels)) | (labels < 0) | (labels >= count)]
+        if len(odd):
+            expected = f"a whole number from 0 to {count - 1}"
+            raise DataError("the label is no class", path=path, column=column, expected=expected, got=f"{odd[0]:g}")
+        return labels
     classes = np.unique(labels)
     if not np.isin(classes, (0.0, 1.0)).all():
-        odd = classes[~np.isin(classes, (0.0, 1.0))][0]
-        raise DataError("the label is not binary", path=path, column=column, expected="0 or 1", got=f"{odd:g}")
+        odd = classes[~np.isin(classes, (0.0, 1.0))]
+        raise DataError("the label is not binary", path=path, column=column, expected="0 or 1", got=f"{odd[0]:g}")
     if len(classes) < 2:
         raise DataError(
             "the label has only one class",
@@ -120,12 +196,12 @@ def _labels(table: pa.Table, column: str, path: Path) -> npt.NDArray[np.float64]
             column=column,
             expected="both 0 and 1",
             got=f"{classes[0]:g} in all {len(labels)} rows",
-            fix="Use more data or another way to split.",
+            fix=_FIX,
         )
     return labels
 
 
-def _codes(columns: Sequence[pa.ChunkedArray]) -> list[npt.NDArray[np.int64]]:
+def _codes(columns: Sequence[pa.ChunkedArray]) -> list[Codes]:
     """Numbers the values of columns of one type from 0; nulls become -1."""
     kind = columns[0].type
     joined = pa.chunked_array([chunk.cast(kind) for column in columns for chunk in column.chunks], kind)

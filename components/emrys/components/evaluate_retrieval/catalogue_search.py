@@ -128,11 +128,14 @@ def recommend_with_production(
         ArtifactError: if the version is damaged.
     """
     workflow = FittedWorkflow.load(production.workflow)
+    model = load_retrieval_model(ModelArtifact(production.model))
+    # A table of items has no columns of users.
+    of_items = dict.fromkeys([item, *model.candidate_encoder.input_schema.column_names])
     return recommend(
-        load_retrieval_model(ModelArtifact(production.model)),
+        model,
         FeatureSchema(production.schema).schema,
         workflow.transform_table(users),
-        workflow.transform_table(items),
+        workflow.select(list(of_items)).transform_table(items),
         item,
         queries.seen,
         layer,

@@ -1,5 +1,7 @@
 """KFP component of the step evaluate_retrieval."""
 
+from typing import Any
+
 from kfp import dsl
 
 from emrys.components.images import TRAIN_IMAGE
@@ -21,21 +23,25 @@ def evaluate_retrieval(
     recall_floor: float = 0.9,
     registry: str = "",
     model_name: str = "retrieval",
+    recipe: dict[str, Any] = {},  # noqa: B006 - KFP reads it once
 ) -> None:
-    """Evaluates the trained model over the whole catalogue, without the items that users have seen, next to baselines.
+    """Evaluates the trained model over the whole catalogue, next to baselines.
+
+    Items that users have seen in train are left out, unless the recipe says `exclude_seen: false`.
 
     Args:
         splits: Raw rows; the baselines are fitted on those of train.
         data: Transformed rows.
         model: The trained model.
         schema: Schema of the transformed rows.
-        k: Length of the list for NDCG, MRR, coverage and novelty.
-        recall_k: Length of the list for recall.
+        k: Length of the list for NDCG, MRR, coverage and novelty, unless the recipe names metrics.
+        recall_k: Length of the list for recall, unless the recipe names metrics.
         exact_up_to: Catalogues up to this size are searched exactly, larger ones approximately.
         recall_target: Share of the exact results that the approximate search aims at.
         recall_floor: Share of the exact results below which the step fails.
         registry: Folder or bucket of a registry, whose model in production is evaluated as well; empty for none.
         model_name: Name of the model in the registry.
+        recipe: The recipe, whose section `evaluate` names metrics, baselines and slices; empty for the defaults.
 
     Returns:
         evaluation: Metrics, curves, report, candidates and seen items in one folder.
@@ -48,8 +54,13 @@ def evaluate_retrieval(
     from emrys.components.evaluate_retrieval.config import EvaluateRetrievalConfig
     from emrys.components.evaluate_retrieval.step import run
     from emrys.components.events import one_line_errors
+    from emrys.components.recipe.evaluation import session_asks
+    from emrys.components.recipe.reading import recipe_of
+    from emrys.components.recipe.recipe import Evaluation
 
     with one_line_errors("evaluate_retrieval"):
+        whole = recipe_of(recipe) if recipe else None
+        asked = whole.evaluate if whole else Evaluation()
         result = run(
             splits=Path(splits.path),
             data=Path(data.path),
@@ -63,6 +74,12 @@ def evaluate_retrieval(
                 recall_floor=recall_floor,
                 registry=registry,
                 model_name=model_name,
+                metrics=asked.metrics,
+                baselines=asked.baselines,
+                exclude_seen=asked.exclude_seen,
+                unit="session" if whole and session_asks(whole) else "",
+                slices=asked.slices,
+                show_ids=asked.show_ids,
             ),
             output=Path(evaluation.path),
         )

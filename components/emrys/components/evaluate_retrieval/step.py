@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from merlin.schema import Schema, Tags
+from merlin.schema import Tags
 
 import emrys.blocks as mm
-from emrys.blocks.errors import DataError
-from emrys.components.contracts.column_roles import ColumnRoles
+from emrys.blocks.errors import DataError, SchemaError
+from emrys.components.contracts.data_schema import DataSchema, Role, Target
 from emrys.components.contracts.evaluation import EvaluationResult
 from emrys.components.contracts.measured_rows import MODEL, PRODUCTION
 from emrys.components.contracts.retrieval_evaluation import KEY, RetrievalEvaluation
-from emrys.components.contracts.splits import Splits
+from emrys.components.contracts.splits import ITEMS_FILE, Splits
 from emrys.components.evaluate_retrieval.baselines import recommend_by_last_item, recommend_popular
 from emrys.components.evaluate_retrieval.catalogue_search import CatalogueSearch, recommend_with_production
 from emrys.components.evaluate_retrieval.config import STEP, EvaluateRetrievalConfig
-from emrys.components.evaluate_retrieval.scorecard import Performance, counts, measure, measured_rows, seen_share
+from emrys.components.evaluate_retrieval.scorecard import counts, measure, measured_rows, new_user_metrics, seen_share
 from emrys.components.evaluation.inputs import EvaluationInputs
 from emrys.components.evaluation.slices import column_slices
 from emrys.components.events import emit, step_events
 from emrys.components.model_registry.production import ProductionVersion, production_version
+from emrys.components.recipe.evaluation import baselines_of
 from emrys.components.reporting.evaluation_page import EvaluationPage
 from emrys.components.reporting.evaluation_view import RetrievalView
 from emrys.components.retrieval.catalogue import Catalogue
@@ -41,13 +44,13 @@ LONG_HISTORY = 20
 def run(
     splits: Path, data: Path, model: Path, schema: Path, config: EvaluateRetrievalConfig, output: Path
 ) -> RetrievalEvaluation:
-    """Recommends items to the users of the test split and writes a `RetrievalEvaluation`.
+    """Recommends items to the users, or sessions, of the test split and writes a `RetrievalEvaluation`.
 
     Args:
         splits: Raw splits; the baselines are fitted on their train rows.
         data: Transformed splits, row by row as the raw ones.
         model: Trained retrieval model.
-        schema: Schema of the transformed data; its tags determine user, item and label.
+        schema: Schema of the transformed data.
         config: Settings.
         output: Folder of the evaluation.
 
@@ -59,55 +62,57 @@ def run(
             then.
     """
     with step_events(STEP):
-        inputs = EvaluationInputs.open(splits, data, model, schema, config.target)
-        raw, features, roles = inputs.raw, inputs.features.schema, inputs.roles
+        inputs = EvaluationInputs.open(splits, data, model, schema)
+        raw, features, data_schema = inputs.raw, inputs.features.schema, inputs.data_schema
+        roles = _Roles.of(inputs, config)
         _report_progress(0, "reading the splits")
         train, valid, test = (_read_log(raw, split, roles) for split in ("train", "valid", "test"))
-        item_columns = features.select_by_tag(Tags.ITEM).column_names
-        catalogue = Catalogue.of(inputs.data.file("train"), roles.item, roles.target, item_columns, train.items)
-        queries = Queries.of(train, test, catalogue)
-        if not len(queries):
-            raise DataError(
-                "no user of the test split has a positive item that is not in the user's train rows",
-                path=raw.file("test"),
-                column=roles.target,
-                fix="Split the data so that users have positive rows in test.",
-            )
+        catalogue = _catalogue(inputs, roles, train)
+        if roles.by_session:
+            queries = Queries.of_sessions([train, valid], test, catalogue, config.exclude_seen)
+        else:
+            queries = Queries.of(train, test, catalogue, config.exclude_seen)
+        _check_queries(queries, roles, raw.file("test"), config)
+        new = ~np.isin(catalogue.keys, train.items)
 
-        _report_progress(1, f"recommending to {len(queries):,} users from {len(catalogue):,} items")
+        _report_progress(1, f"recommending to {len(queries):,} {roles.unit}s from {len(catalogue):,} items")
         keras_model = load_retrieval_model(inputs.model)
         users = pq.read_table(inputs.data.file("test"), columns=query_columns(keras_model), partitioning=None)
         users = users.take(pa.array(queries.rows))
         search = CatalogueSearch(keras_model, features, users, catalogue, roles.item, config)
-        recommended = {
-            MODEL: search.recommend(queries),
-            "popularity": recommend_popular(train, queries, catalogue, config.longest),
-            "last_item": recommend_by_last_item(train, queries, catalogue, config.longest),
-        }
+        recommended = {MODEL: search.recommend(queries)}
+        for name in baselines_of("retrieval", config.baselines, data_schema):
+            recommended[name] = _BASELINES[name](train, queries, catalogue, config.longest)
         with production_version(config.registry, config.model_name, STEP) as production:
             if production is not None:
                 recommended[PRODUCTION] = _recommend_with_production(
-                    production, raw, queries, catalogue, roles.item, config
+                    production, inputs, queries, catalogue, roles, config
                 )
 
         _report_progress(2, "computing the metrics")
         share = seen_share(train, catalogue)
-        performances = [measure(scorer, items, queries, share, config) for scorer, items in recommended.items()]
+        performances = [measure(scorer, items, queries, share, config, new) for scorer, items in recommended.items()]
+        rows = measured_rows(performances, query_slices(inputs, queries, config, by_session=roles.by_session))
         result = EvaluationResult(
             metrics={
-                **_metrics(performances, config),
-                **counts(train, test, queries, catalogue),
+                **{name: value for each in performances for name, value in each.metrics().items()},
+                **new_user_metrics(rows, config),
+                **counts(train, test, queries, catalogue, new),
                 **search.metrics(),
             },
             curves={"recall": {each.scorer: each.recalls for each in performances}},
-            rows=measured_rows(performances, query_slices(raw.file("test"), features, queries)),
+            rows=rows,
+            data_schema=data_schema,
         )
 
         _report_progress(3, "writing the report")
+        targets = [] if roles.target is None else [roles.target]
         metadata = {
-            **inputs.metadata(RetrievalView.task, config, None if production is None else production.version),
+            **inputs.metadata(RetrievalView.task, targets, config, None if production is None else production.version),
             "user": roles.user,
             "item": roles.item,
+            "unit": roles.unit,
+            "exclude_seen": config.exclude_seen,
             "search": search.metadata(),
         }
         page = EvaluationPage.of(STEP, RetrievalView(result, metadata), inputs)
@@ -117,66 +122,144 @@ def run(
             page.render(),
             metadata,
             candidates=catalogue.features.append_column(KEY, pa.array(catalogue.keys)),
-            seen_items=_seen_items([train, valid, test], catalogue, roles),
+            seen_items=_seen_items([train, valid, test] if config.exclude_seen else [], catalogue, roles, data_schema),
         )
-        names = (f"ndcg_at_{config.k}", f"recall_at_{config.recall_k}")
+        names = [name for name in (*config.names[:1], *config.names[1:2]) if name in result.metrics]
         _report_progress(4, ", ".join(f"{name} {result.metrics[name]:.4f}" for name in names))
         return evaluation
 
 
-def query_slices(raw: Path, schema: Schema, queries: Queries) -> dict[str, npt.NDArray[np.object_]]:
-    """Slices of the queries: known and new users, the length of their history, and small columns of the user.
+@dataclasses.dataclass(frozen=True)
+class _Roles:
+    """Columns of a query and of its answers.
 
     Args:
-        raw: Raw test split.
-        schema: Schema of the transformed rows.
-        queries: The queries.
-
-    Returns:
-        (Q,) texts by name, None if a query is in no slice.
+        user: Column of the user, or of the session.
+        item: Column of the item.
+        target: Binary target whose positive rows are relevant; None if every row is.
+        by_session: Whether a session asks, and the answer is its next item.
     """
-    slices = {
-        "user": np.where(queries.seen.lengths > 0, "known", "new").astype(object),
-        "history": np.where(
-            queries.positives.lengths >= LONG_HISTORY, f"{LONG_HISTORY} and more", f"below {LONG_HISTORY}"
-        ).astype(object),
-    }
-    columns = column_slices(raw, schema.select_by_tag(Tags.USER))
-    return {**slices, **{name: texts[queries.rows] for name, texts in columns.items() if name not in slices}}
+
+    user: str
+    item: str
+    target: Target | None
+    by_session: bool
+
+    @property
+    def unit(self) -> str:
+        """Who asks: user or session."""
+        return "session" if self.by_session else "user"
+
+    @classmethod
+    def of(cls, inputs: EvaluationInputs, config: EvaluateRetrievalConfig) -> Self:
+        """Roles by the data schema and the settings.
+
+        Raises:
+            SchemaError: if there is no item, or no one who asks.
+        """
+        schema = inputs.data_schema
+        by_session = schema.session_id is not None and (config.unit == "session" or schema.user_id is None)
+        user = schema.session_id if by_session else schema.user_id
+        for column, role in ((schema.item_id, "item_id"), (user, "session_id" if by_session else "user_id")):
+            if column is None:
+                raise SchemaError(
+                    f"recommendations need a column of the role {role}",
+                    path=inputs.raw.path,
+                    got=", ".join(schema.names),
+                    fix=f"Name it in `columns.{role}` of the recipe.",
+                )
+        return cls(str(user), str(schema.item_id), inputs.positive_target(config.target), by_session)
+
+
+_BASELINES = {"popularity": recommend_popular, "last_item": recommend_by_last_item}
+
+
+def _catalogue(inputs: EvaluationInputs, roles: _Roles, train: InteractionLog) -> Catalogue:
+    """The table of items if preprocess has transformed one, otherwise the items of train."""
+    columns = inputs.features.schema.select_by_tag(Tags.ITEM).column_names
+    items = inputs.raw.items
+    if items is not None and ITEMS_FILE in inputs.data.files:
+        return Catalogue.of_table(inputs.data.path / ITEMS_FILE, roles.item, columns, items[roles.item].to_numpy())
+    label = None if roles.target is None else roles.target.name
+    return Catalogue.of(inputs.data.file("train"), roles.item, label, columns, train.items)
+
+
+def _check_queries(queries: Queries, roles: _Roles, test: Path, config: EvaluateRetrievalConfig) -> None:
+    if len(queries):
+        return
+    if roles.by_session:
+        problem = "no session of the test split has a positive item after its first row"
+    elif config.exclude_seen:
+        problem = "no user of the test split has a positive item that is not in the user's train rows"
+    else:
+        problem = "no user of the test split has a positive item"
+    fix = "Change `split` in the recipe so that users have positive rows in test"
+    if config.exclude_seen:
+        fix += ", or set `evaluate.exclude_seen: false` if users come back to the same items"
+    raise DataError(problem, path=test, column=None if roles.target is None else roles.target.name, fix=f"{fix}.")
+
+
+def _read_log(raw: Splits, split: str, roles: _Roles) -> InteractionLog:
+    labels = [] if roles.target is None else [roles.target.name]
+    table = raw.read(split, [roles.user, roles.item, *labels])
+    positive = table[labels[0]].to_numpy() > 0 if labels else np.ones(table.num_rows, bool)
+    return InteractionLog(table[roles.user].to_numpy(), table[roles.item].to_numpy(), positive)
 
 
 def _recommend_with_production(
     production: ProductionVersion,
-    raw: Splits,
+    inputs: EvaluationInputs,
     queries: Queries,
     catalogue: Catalogue,
-    item: str,
+    roles: _Roles,
     config: EvaluateRetrievalConfig,
 ) -> npt.NDArray[np.int64]:
-    users = raw.read("test").take(pa.array(queries.rows))
-    items = raw.read("train").take(pa.array(catalogue.rows))
-    layer = mm.BruteForce(k=config.longest)
-    return recommend_with_production(production, queries, users, items, item, layer, config.batch_size)
-
-
-def _metrics(performances: Sequence[Performance], config: EvaluateRetrievalConfig) -> dict[str, float]:
-    return {name: value for each in performances for name, value in each.metrics(config).items()}
-
-
-def _seen_items(logs: Sequence[InteractionLog], catalogue: Catalogue, roles: ColumnRoles) -> mm.SeenItems:
-    """Items of each user in any split: at serving time the valid and test rows are in the past too."""
-    users, items = (np.concatenate([getattr(log, name) for log in logs]) for name in ("users", "items"))
-    positions = catalogue.positions(items)
-    known = positions >= 0
-    ids = catalogue.features[roles.item].to_numpy()[positions[known]]
-    return mm.SeenItems.from_interactions(pa.table({roles.user: users[known], roles.item: ids}), roles.user, roles.item)
-
-
-def _read_log(raw: Splits, split: str, roles: ColumnRoles) -> InteractionLog:
-    table = raw.read(split, [roles.user, roles.item, roles.target])
-    return InteractionLog(
-        table[roles.user].to_numpy(), table[roles.item].to_numpy(), table[roles.target].to_numpy() > 0
+    raw = inputs.raw
+    items = raw.items if ITEMS_FILE in inputs.data.files else None
+    return recommend_with_production(
+        production,
+        queries,
+        raw.read("test").take(pa.array(queries.rows)),
+        (raw.read("train") if items is None else items).take(pa.array(catalogue.rows)),
+        roles.item,
+        mm.BruteForce(k=config.longest),
+        config.batch_size,
     )
+
+
+def _seen_items(
+    logs: Sequence[InteractionLog], catalogue: Catalogue, roles: _Roles, schema: DataSchema
+) -> mm.SeenItems:
+    """Items of each user in any split: at serving time the valid and test rows are in the past too."""
+    none = np.zeros(0, np.int64)
+    log = InteractionLog.joined(logs) if logs else InteractionLog(none, none, none > 0)
+    positions = catalogue.positions(log.items)
+    known = positions >= 0
+    users = pa.array(log.users[known], schema.column(roles.user).arrow_type)
+    ids = catalogue.features[roles.item].to_numpy()[positions[known]]
+    return mm.SeenItems.from_interactions(pa.table({roles.user: users, roles.item: ids}), roles.user, roles.item)
+
+
+def query_slices(
+    inputs: EvaluationInputs, queries: Queries, config: EvaluateRetrievalConfig, by_session: bool = False
+) -> dict[str, npt.NDArray[np.object_]]:
+    """Slices of the queries: known and new users, the length of their history, and small columns of the user.
+
+    Args:
+        inputs: The inputs of the evaluation.
+        queries: The queries.
+        config: Settings, of which `slices` is used.
+        by_session: Whether a session asks, which is neither known nor new.
+
+    Returns:
+        (Q,) texts by name, None if a query is in no slice.
+    """
+    user = {} if by_session else {"user": np.where(queries.known, "known", "new").astype(object)}
+    history = np.where(queries.positives.lengths >= LONG_HISTORY, f"{LONG_HISTORY} and more", f"below {LONG_HISTORY}")
+    slices = {**user, "history": history.astype(object)}
+    roles = (Role.USER, Role.CONTEXT) if by_session else (Role.USER,)
+    columns = column_slices(inputs.raw.file("test"), inputs.data_schema, config.slices, roles)
+    return {**{name: texts[queries.rows] for name, texts in columns.items()}, **slices}
 
 
 def _report_progress(done: int, text: str) -> None:

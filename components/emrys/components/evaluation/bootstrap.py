@@ -1,4 +1,4 @@
-"""Lower confidence bounds by the bootstrap over users."""
+"""Confidence bounds by the bootstrap over users, sessions or rows."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ class Bound(NamedTuple):
 def lower_bound(metric: Callable[[Array], Array], units: int, *, confidence: float, resamples: int, seed: int) -> Bound:
     """Lower confidence bound of a metric by the percentile bootstrap over units (Efron 1979).
 
-    Units are users, not rows: the rows of a user resemble each other, and treating them as independent would make the
-    bound too tight. The difference of two metrics under the same draws gives the paired bootstrap.
+    Where there are users, units are users and not rows: the rows of a user resemble each other, and treating them as
+    independent would make the bound too tight. The difference of two metrics under the same draws gives the paired
+    bootstrap.
 
     Args:
         metric: (R, U) draws per unit to (R,) values.
@@ -59,3 +60,34 @@ def lower_bound(metric: Callable[[Array], Array], units: int, *, confidence: flo
     values = result.bootstrap_distribution
     lower = float("nan") if np.isnan(values).mean() > 0.01 else float(np.nanquantile(values, 1 - confidence))
     return Bound(estimate, lower)
+
+
+def interval(
+    metric: Callable[[Array], Array], units: int, *, resamples: int, seed: int, confidence: float = 0.9
+) -> tuple[float | None, float | None]:
+    """Two-sided interval of a metric by the percentile bootstrap over units, for plots.
+
+    Args:
+        metric: (R, U) draws per unit to (R,) values.
+        units: Number of units, U.
+        resamples: Number of resamples.
+        seed: Seed of the draws.
+        confidence: Confidence of the interval.
+
+    Returns:
+        The bounds; None where the metric is not defined in more than 1 % of the resamples.
+    """
+    random = np.random.default_rng(seed)
+    step = max(1, 2_000_000 // units)
+    values = np.concatenate(
+        [
+            metric(
+                random.multinomial(units, np.full(units, 1 / units), min(step, resamples - start)).astype(np.float64)
+            )
+            for start in range(0, resamples, step)
+        ]
+    )
+    if np.isnan(values).mean() > 0.01:
+        return None, None
+    low, high = np.nanquantile(values, ((1 - confidence) / 2, (1 + confidence) / 2))
+    return float(low), float(high)

@@ -6,7 +6,6 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from emrys.components.contracts.column_roles import tags_of
-from emrys.components.contracts.measured_rows import MeasuredRows
+from emrys.components.contracts.data_schema import DataSchema, Role
+from emrys.components.contracts.measured_rows import MODEL, MeasuredRows, lower_is_better
+from emrys.components.evaluation.bootstrap import interval
 from emrys.components.evaluation.weighted_metrics import metric_of
-
-if TYPE_CHECKING:  # Merlin imports TensorFlow if it is installed
-    from merlin.schema import Schema
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +64,63 @@ def slice_metrics(rows: MeasuredRows, metric: str, scorers: Sequence[str]) -> li
     return sorted(slices, key=lambda each: (each.name, -each.rows))
 
 
+@dataclasses.dataclass(frozen=True)
+class SliceLift:
+    """Lift of the model over a baseline in a slice; a positive one is better for every metric.
+
+    Args:
+        slice: The slice.
+        lift: Difference of the metric.
+        low: 5 % bound of the difference; None if it is not defined.
+        high: 95 % bound of the difference; None if it is not defined.
+    """
+
+    slice: Slice
+    lift: float
+    low: float | None
+    high: float | None
+
+
+def slice_lifts(
+    rows: MeasuredRows, metric: str, baseline: str, slices: Sequence[Slice], *, resamples: int = 200, seed: int = 0
+) -> list[SliceLift]:
+    """Lift of the model over a baseline in slices, with the bounds of a paired bootstrap over units.
+
+    Args:
+        rows: Metric values per row.
+        metric: Name of the metric.
+        baseline: Name of the baseline.
+        slices: The slices; those in which the metric of either is not defined are left out.
+        resamples: Number of resamples.
+        seed: Seed of the draws.
+    """
+    found = []
+    sign = -1.0 if lower_is_better(metric) else 1.0
+    for each in slices:
+        own, other = each.values.get(MODEL), each.values.get(baseline)
+        if own is None or other is None:
+            continue
+        mask = rows.slices[each.name] == each.level
+        bounds = _bounds(rows.only(mask), metric, baseline, sign, resamples, seed)
+        found.append(SliceLift(each, sign * (own - other), *bounds))
+    return found
+
+
+def _bounds(
+    rows: MeasuredRows, metric: str, baseline: str, sign: float, resamples: int, seed: int
+) -> tuple[float | None, float | None]:
+    everything = np.ones(len(rows.units), bool)
+    own, other = (metric_of(rows, metric, scorer, everything) for scorer in (MODEL, baseline))
+    if own is None or other is None or rows.unit_count < 2:
+        return None, None
+    return interval(
+        lambda draws: sign * (own.resampled(draws) - other.resampled(draws)),
+        rows.unit_count,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
 def _value(rows: MeasuredRows, metric: str, scorer: str, mask: npt.NDArray[np.bool_]) -> float | None:
     measured = metric_of(rows, metric, scorer, mask)
     value = float("nan") if measured is None else measured.value(rows.unit_count)
@@ -77,19 +131,36 @@ def _value(rows: MeasuredRows, metric: str, scorer: str, mask: npt.NDArray[np.bo
 MAX_LEVELS = 25
 
 
-def column_slices(raw: Path, schema: Schema) -> dict[str, npt.NDArray[np.object_]]:
-    """Values of the categorical columns with few distinct values.
+def column_slices(
+    raw: Path,
+    schema: DataSchema,
+    named: Sequence[str] | None = None,
+    roles: Sequence[Role] = (Role.USER, Role.ITEM, Role.CONTEXT),
+) -> dict[str, npt.NDArray[np.object_]]:
+    """Values of columns with few distinct values.
 
     Args:
         raw: Raw test split.
-        schema: Schema of the transformed rows; columns tagged as ids are ignored.
+        schema: Columns of the splits.
+        named: Columns of the recipe, of which only the most frequent values are slices. None for all columns with few
+            values that are names or codes.
+        roles: Roles of the columns.
 
     Returns:
-        (N,) texts by column, None for null.
+        (N,) texts by column, None for null and for values that are no slice.
     """
-    wanted = [column.name for column in schema if "categorical" in tags_of(column) and "id" not in tags_of(column)]
-    columns = pq.read_schema(raw)
-    scalar = [name for name in wanted if name in columns.names and not pa.types.is_list(columns.field(name).type)]
-    table = pq.read_table(raw, columns=scalar, partitioning=None)
-    small = [name for name in scalar if pc.count_distinct(table[name]).as_py() <= MAX_LEVELS]
-    return {name: np.array(table[name].cast(pa.string()).to_pylist(), dtype=object) for name in small}
+    wanted = [column for column in schema.columns if column.role in roles and not column.is_list]
+    names = [column.name for column in wanted if not column.continuous] if named is None else list(named)
+    there = [name for name in names if name in pq.read_schema(raw).names]
+    slices = {}
+    for name in there:
+        values = pq.read_table(raw, columns=[name], partitioning=None)[name].cast(pa.string()).combine_chunks()
+        counts = pc.value_counts(values.drop_null())
+        if len(counts) > MAX_LEVELS:
+            if named is None:
+                continue
+            frequent = np.argsort(-counts.field("counts").to_numpy(), kind="stable")[:MAX_LEVELS]
+            kept = pc.is_in(values, counts.field("values").take(pa.array(frequent)))
+            values = pc.if_else(kept, values, None)
+        slices[name] = np.array(values.to_pylist(), dtype=object)
+    return slices

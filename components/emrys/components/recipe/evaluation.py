@@ -16,6 +16,12 @@ from emrys.components.recipe.recipe import Recipe
 #: Kinds of evaluations: the kinds of targets, and retrieval.
 Kind = Literal["binary", "regression", "classes", "retrieval"]
 Unit = Literal["user", "session", "row"]
+#: Kind of the evaluation of a target.
+KINDS: Mapping[TargetKind, Kind] = {
+    TargetKind.BINARY: "binary",
+    TargetKind.REGRESSION: "regression",
+    TargetKind.CLASSES: "classes",
+}
 
 #: Models whose query is a user or a session and whose answer is a list of items.
 RETRIEVAL_MODELS = ("two-tower", "matrix-factorization", "youtube-dnn")
@@ -38,6 +44,8 @@ _METRICS: dict[str, tuple[str, ...]] = {
     "classes": ("accuracy", "log_loss"),
     "retrieval": ("ndcg", "recall", "mrr", "coverage", "novelty"),
 }
+#: Metrics of retrieval, each at a length of the list.
+RETRIEVAL_METRICS = _METRICS["retrieval"]
 _RANKED = frozenset({"ndcg", "mrr", "recall", "coverage", "novelty"})
 #: Metrics of a binary target that need a user.
 _OF_USERS = frozenset({"auc_by_user", "ndcg", "mrr", "recall"})
@@ -120,12 +128,16 @@ def unit_of(asked: str, schema: DataSchema) -> Unit:
     return "user" if schema.user_id else "session" if schema.session_id else "row"
 
 
+def session_asks(recipe: Recipe) -> bool:
+    """Whether in an evaluation of retrieval the session asks, rather than the user, where there are both."""
+    return recipe.split.by == "session" or recipe.model.name in SESSION_MODELS
+
+
 def query_unit(recipe: Recipe, schema: DataSchema) -> Literal["user", "session"]:
-    """Who asks in an evaluation of retrieval: the session for models of sessions and without users."""
+    """Who asks in an evaluation of retrieval: the session where it should, and without users; otherwise the user."""
     if schema.session_id is None:
         return "user"
-    by_session = recipe.split.by == "session" or recipe.model.name in SESSION_MODELS
-    return "session" if by_session or schema.user_id is None else "user"
+    return "session" if session_asks(recipe) or schema.user_id is None else "user"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,13 +236,8 @@ def _kinds(recipe: Recipe, schema: DataSchema) -> dict[str, Kind]:
     """Kind of each evaluation, by target; retrieval has the empty name."""
     if task_of(recipe, schema) == "retrieval":
         return {"": "retrieval"}
-    values: dict[TargetKind, Kind] = {
-        TargetKind.BINARY: "binary",
-        TargetKind.REGRESSION: "regression",
-        TargetKind.CLASSES: "classes",
-    }
     tasks = recipe.model.tasks or {target.name: 1.0 for target in schema.targets}
-    return {target.name: values[target.kind] for target in schema.targets if target.name in tasks}
+    return {target.name: KINDS[target.kind] for target in schema.targets if target.name in tasks}
 
 
 def _fits(name: str, kind: Kind, schema: DataSchema) -> bool:
