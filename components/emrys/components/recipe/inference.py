@@ -235,17 +235,21 @@ def infer_id(role: Role, profiles: Mapping[str, Profile]) -> str | None:
     return min(found)[2] if found else None
 
 
-def infer_time(profiles: Mapping[str, Profile]) -> str | None:
-    """The column that is the time by its name and its values."""
+def infer_time(profiles: Mapping[str, Profile]) -> tuple[str, str] | None:
+    """The column that is the time, and the reason: its name and values, or that no other holds date-times."""
     found = []
     for place, (name, profile) in enumerate(profiles.items()):
-        if not is_time(profile):
-            continue
         words = _words(name)
-        if "".join(words) in _TIMES or words[-1:] == ["at"] or (words and words[-1] in _TIMES):
-            exact = "".join(words) in _TIMES
-            found.append((not exact, profile.kind is Kind.DATE, place, name))
-    return min(found)[3] if found else None
+        is_named = "".join(words) in _TIMES or words[-1:] == ["at"] or (words and words[-1] in _TIMES)
+        if is_named and is_time(profile):
+            found.append(("".join(words) not in _TIMES, profile.kind is Kind.DATE, place, name))
+    if found:
+        return min(found)[3], "by its name and values"
+    for kind, text in ((Kind.DATETIME, "date-times"), (Kind.DATE, "dates")):
+        only = [name for name, profile in profiles.items() if profile.kind is kind]
+        if len(only) == 1:
+            return only[0], f"the only column of {text}"
+    return None
 
 
 def infer_target(profiles: Mapping[str, Profile]) -> str | None:

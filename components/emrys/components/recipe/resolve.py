@@ -308,9 +308,9 @@ class _Resolver:
             name = inference.infer_id(role, self._free()) if not self._has(role) else None
             if name is not None:
                 self._infer(name, role, "by its name")
-        name = inference.infer_time(self._free()) if self._columns.time is None else None
-        if name is not None:
-            self._infer(name, Role.TIME, "by its name and values")
+        time = inference.infer_time(self._free()) if self._columns.time is None else None
+        if time is not None:
+            self._infer(time[0], Role.TIME, time[1])
 
     def _has(self, role: Role) -> bool:
         said = getattr(self._columns, role.value, "")
