@@ -28,8 +28,9 @@ from tests.components.serving.small_ensemble import (
     scores_of,
 )
 
-#: Edge cases: a null and an odd value for each of the three scalars, four for the list, two for all columns.
-EDGE_CASES = 3 * 2 + 4 + 2
+#: Edge cases: a null and an odd value for each of the three scalars, NaN for the number, five for the list, two for all
+#: columns.
+EDGE_CASES = 3 * 2 + 1 + 5 + 2
 
 #: Files of a repository besides the SavedModel's and the workflow's.
 FILES = {

@@ -40,12 +40,18 @@ def fails(export_small, output, **changes):
 @pytest.mark.slow
 def test_the_summary_of_the_check(words):
     parity = words.metadata["parity"]
-    # 40 rows; two edge cases for each of two scalars, four for the list, two for all; the user with the most seen
-    # items, and two long histories.
-    assert (parity["rows"], parity["k"], parity["ties"]) == (40 + 2 * 2 + 4 + 2 + 3, 4, 0)
+    # 40 rows; two edge cases for a text and three for a number, five for the list, two for all; the user with the most
+    # seen items, and two long histories.
+    assert (parity["rows"], parity["k"], parity["ties"]) == (40 + 2 + 3 + 5 + 2 + 3, 4, 0)
     assert parity["max_abs_difference"] < 1e-5
     assert parity["short_rows"] > 2
-    assert words.metadata["outputs"][0] == {"name": "item_ids", "dtype": "string", "is_list": True, "cardinality": None}
+    assert words.metadata["outputs"][0] == {
+        "name": "item_ids",
+        "dtype": "string",
+        "is_list": True,
+        "cardinality": None,
+        "length": None,
+    }
     page = (words.path / "README.md").read_text().replace("\n", " ")
     assert "the rest of `item_ids` is null (the empty string), and the rest of `scores` is -3.4028235e+38" in page
 

@@ -113,7 +113,9 @@ class Tower(tf.Module):
         ):
             lists = tf.RaggedTensor.from_row_splits(tf.gather(self.tables[name], values), offsets)
             vectors += tf.reduce_sum(lists, axis=1)
-        return {"out": tf.sigmoid(tf.reduce_sum(vectors, axis=1, keepdims=True)) if self.ranks else vectors}
+        if self.ranks:
+            return {"out": tf.sigmoid(tf.reduce_sum(vectors, axis=1, keepdims=True))}
+        return {"vectors": vectors}
 
 
 def write_mixed_repository(kind: str, models: Path, work: Path) -> None:

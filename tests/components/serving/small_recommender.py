@@ -130,10 +130,12 @@ def expected_lists(rows: list[dict[str, Any]], items: np.ndarray = ITEMS) -> lis
     lists = []
     for one in rows:
         user = 3 + USERS.index(one["user"]) if one["user"] in USERS else 1 if not one["user"] else 2
-        vector = USER[user] + (0.5 if one["age"] is None else (one["age"] - 25.0) / 10.0) * AGE
-        for film in one["history"] or []:
+        age = 30.0 if one["age"] is None or np.isnan(one["age"]) else one["age"]
+        vector = USER[user] + (age - 25.0) / 10.0 * AGE
+        history = [film for film in one["history"] or [] if film]
+        for film in history:
             vector = vector + HISTORY[3 + FILMS.index(film) if film in FILMS else 2]
-        had = {*SEEN.get(one["user"] or "", []), *(one["history"] or [])}
+        had = {*SEEN.get(one["user"] or "", []), *history}
         scored = [(film, float(vector @ item)) for film, item in zip(CATALOGUE, items, strict=True) if film not in had]
         lists.append(sorted(scored, key=lambda pair: -pair[1])[: CONFIG.k])
     return lists

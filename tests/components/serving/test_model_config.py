@@ -52,6 +52,16 @@ def test_columns_come_back(messages):
     assert columns_of(messages["shop_model"].input) == (Column("name", "int64"), Column("tags", "int64", True))
 
 
+def test_vectors_and_classes_have_a_length():
+    raw = (Column("vector", "float32", True, length=3), Column("one", "float32", True, length=1))
+    message = python_config("m", CONFIG, raw, [Column("p", "float32", True, length=4)], {}, queue_delay=0)
+    assert [list(tensor.dims) for tensor in (*message.input, *message.output)] == [[3], [-1], [4]]
+    assert [tensor.allow_ragged_batch for tensor in message.input] == [False, True]
+    # A list of one value must remain a list, so that its length is not in the configuration.
+    assert columns_of(message.input) == (raw[0], Column("one", "float32", True))
+    assert list(message.model_warmup[0].inputs["vector"].dims) == [3]
+
+
 def test_an_invalid_configuration_is_reported_with_its_path(tmp_path):
     path = tmp_path / "config.pbtxt"
     with pytest.raises(ArtifactError, match=f"{path}: .* missing"):

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import tensorflow as tf
-from merlin.schema import Tags
+from merlin.schema import Schema, Tags
 
 from emrys.blocks.core.features import OFFSETS, VALUES, prepare
 from emrys.blocks.errors import ConfigError, SchemaError
 from emrys.blocks.io import atomic_directory
 from emrys.blocks.models.sample_inputs import column_dtype, fixed_length, vector_sizes
 
-if TYPE_CHECKING:
-    from emrys.blocks.models.model import Model
 
-
-def serving_signature(model: Model) -> dict[str, tf.TensorSpec]:
+def serving_signature(model: keras.Model, schema: Schema | None = None) -> dict[str, tf.TensorSpec]:
     """Returns the input tensors of a served model, by name.
 
     A scalar column is one tensor (B, 1), a pretrained vector one (B, D). A list column is two: `<column>__values` (sum
     of the lengths,), for lists of vectors (sum of the lengths, D), and `<column>__offsets` (B + 1,) int32, where the
     values of row `i` are those from `offsets[i]` to `offsets[i + 1]`.
 
+    Args:
+        model: A model of this library, or any other Keras model if `schema` says its columns.
+        schema: Columns of a batch. Default: those of the model.
+
     Raises:
         SchemaError: if the model has no schema, or a column has no type.
     """
-    schema = model.input_schema
+    schema = getattr(model, "input_schema", None) if schema is None else schema
     if schema is None:
         raise SchemaError(f"{model.name} knows no schema", fix="Give Model(..., schema=) the columns of a batch.")
     specs: dict[str, tf.TensorSpec] = {}
@@ -46,28 +47,32 @@ def serving_signature(model: Model) -> dict[str, tf.TensorSpec]:
     return specs
 
 
-def save_serving(model: Model, path: str | os.PathLike[str]) -> None:
+def save_serving(model: keras.Model, path: str | os.PathLike[str], schema: Schema | None = None) -> None:
     """Writes a SavedModel whose default signature is `serving_signature(model)`.
 
     Predictions are returned by output name, `<target>/<output>`, also with one output; those of a `TopKEncoder` as
-    `scores` and `identifiers`; those of a model without outputs, such as an `Encoder`, as `vectors`.
+    `scores` and `identifiers`; those of a model without outputs, such as an `Encoder`, as `vectors`. Any other Keras
+    model returns what it returns: a dictionary of predictions by its keys, a single one as `prediction`. The SavedModel
+    is the model's graph: no Python code of its layers is needed to load it.
 
     A model of trained layers that was never called itself, such as the top-k encoder of a trained one, is built first.
 
     Args:
         model: A model with weights.
         path: Folder to write.
+        schema: Columns of a batch, needed for a Keras model that is not of this library. Default: those of the model.
 
     Raises:
         ConfigError: if the model has no weights yet.
         SchemaError: if the model has no schema, or a column has no type.
     """
-    specs = serving_signature(model) if model.weights else {}
+    specs = serving_signature(model, schema) if model.weights else {}
     if not model.built and model.weights:
         model.build({name: tuple(spec.shape) for name, spec in specs.items()})
     if not model.built:
         raise ConfigError(f"{model.name} has no weights yet", fix="Train it, or call it on a batch, first.")
-    names = [output.task_name for output in model.model_outputs] or ["vectors"]
+    outputs = getattr(model, "model_outputs", None)
+    names = ["prediction"] if outputs is None else [output.task_name for output in outputs] or ["vectors"]
 
     def serve(tensors: dict[str, Any]) -> dict[str, Any]:
         predictions = model(prepare(tensors), training=False)
@@ -77,7 +82,14 @@ def save_serving(model: Model, path: str | os.PathLike[str]) -> None:
         return dict(predictions) if isinstance(predictions, dict) else {names[0]: predictions}
 
     archive = keras.export.ExportArchive()
-    archive.track(model)
+    if outputs is None:
+        # Tracked as a whole, a model of one's own would be traced on dense tensors, which its lists may not be.
+        holder = tf.Module()
+        holder.weights = [variable.value for variable in model.variables]
+        for resource in (holder, *(layer for layer in model.layers if not isinstance(layer, keras.Model))):
+            archive.track(resource)
+    else:
+        archive.track(model)
     archive.add_endpoint("serve", serve, input_signature=[specs])
     with atomic_directory(path) as folder:
         archive.write_out(os.fspath(folder), verbose=False)

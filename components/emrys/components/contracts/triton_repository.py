@@ -13,9 +13,9 @@ class TritonRepository(Artifact):
     """An exported ensemble that scores rows or recommends items.
 
     `models` is the model repository for a Triton server: the ensemble, its transform and its model. `README.md`
-    explains how to serve and query it. The metadata holds `name` and `version` of the ensemble, its inputs, and the
-    result of the parity check (`parity`); for a retrieval ensemble also `outputs`, `k`, `items` (their number)
-    and `search` (`exact` or `approximate`).
+    explains how to serve and query it. The metadata holds `name` and `version` of the ensemble, its `inputs`, its
+    `outputs` (for a ranking ensemble also their targets and classes), and the result of the parity check (`parity`);
+    for a retrieval ensemble also `k`, `items` (their number), `search` (`exact` or `approximate`) and `exclude_seen`.
     """
 
     kind = "triton_repository"

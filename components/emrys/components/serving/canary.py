@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,28 @@ class Comparison:
             max_difference=float(np.abs(difference).max()),
             mean_shift=float(difference.mean()),
             rank_correlation=float(correlation),
+        )
+
+    @classmethod
+    def of_outputs(
+        cls, stable: Mapping[str, npt.NDArray[Any]], candidate: Mapping[str, npt.NDArray[Any]]
+    ) -> Comparison:
+        """Compares each output and each class, (B,) or (B, C); the values are those of the one that differs most.
+
+        Raises:
+            DataError: if there are no rows.
+        """
+        comparisons = [
+            cls.of(before, after)
+            for name, values in stable.items()
+            for before, after in zip(np.atleast_2d(values.T), np.atleast_2d(candidate[name].T), strict=True)
+        ]
+        return cls(
+            rows=comparisons[0].rows,
+            mean_difference=float(np.max([one.mean_difference for one in comparisons])),
+            max_difference=float(np.max([one.max_difference for one in comparisons])),
+            mean_shift=max((one.mean_shift for one in comparisons), key=abs),
+            rank_correlation=float(np.min([one.rank_correlation for one in comparisons])),
         )
 
     @classmethod
@@ -143,7 +165,10 @@ def compare(stable: str, candidate: str, rows: Rows, model_name: str = "ranking"
             _wait_for(client, deadline)
         if stable_client.recommends:
             return Comparison.of_recommended(stable_client.recommend(rows), candidate_client.recommend(rows))
-        return Comparison.of(stable_client.predict(rows), candidate_client.predict(rows))
+        before, after = stable_client.predict_all(rows), candidate_client.predict_all(rows)
+        if before.keys() != after.keys():
+            raise DataError("the two releases have other outputs", expected=", ".join(before), got=", ".join(after))
+        return Comparison.of_outputs(before, after)
 
 
 def _wait_for(client: EnsembleClient, deadline: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from types import TracebackType
@@ -20,7 +21,7 @@ from emrys.blocks.errors import ConfigError, ServingError
 from emrys.components.serving.columns import Column, Columns
 from emrys.components.serving.model_config import columns_of
 from emrys.components.serving.packing import Rows, pack
-from emrys.components.serving.recommendation import Recommendation, unpack_recommendations
+from emrys.components.serving.recommendation import ITEM_IDS, Recommendation, unpack_recommendations
 
 
 class EnsembleClient:
@@ -89,7 +90,12 @@ class EnsembleClient:
     @property
     def recommends(self) -> bool:
         """Whether the ensemble returns a list of items per row instead of a score."""
-        return any(column.is_list for column in columns_of(self._config.output))
+        return any(column.name == ITEM_IDS for column in columns_of(self._config.output))
+
+    @property
+    def classes(self) -> dict[str, list[int | str]]:
+        """Values of the classes of each output with class probabilities, in their order."""
+        return json.loads(self._config.parameters["classes"].string_value or "{}")
 
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
         """Scores raw rows, in several requests if they exceed the batch size of the server.
@@ -98,7 +104,31 @@ class EnsembleClient:
             rows: A list of rows, or a list of values per column; None is null.
 
         Returns:
-            One score per row, (B,) float32.
+            One score per row, (B,) float32; the probabilities of the classes, (B, C), of a model with classes.
+
+        Raises:
+            ConfigError: if the ensemble recommends items, or has several outputs.
+            DataError: if a row lacks a column or a value has another type.
+            ServingError: if the server cannot be reached or refuses the rows.
+        """
+        scores = self.predict_all(rows)
+        if len(scores) != 1:
+            raise ConfigError(
+                f"{self.model_name} has several outputs",
+                path=self.url,
+                got=", ".join(scores),
+                fix="Call predict_all().",
+            )
+        return next(iter(scores.values()))
+
+    def predict_all(self, rows: Rows) -> dict[str, npt.NDArray[np.float32]]:
+        """Scores raw rows for each target, in several requests if they exceed the batch size of the server.
+
+        Args:
+            rows: A list of rows, or a list of values per column; None is null.
+
+        Returns:
+            By output: one score per row, (B,) float32, or the probabilities of the classes, (B, C).
 
         Raises:
             ConfigError: if the ensemble recommends items.
@@ -107,9 +137,13 @@ class EnsembleClient:
         """
         if self.recommends:
             raise ConfigError(f"{self.model_name} recommends items", path=self.url, fix="Call recommend().")
-        output = self._config.output[0].name
-        scores = [answer[output].reshape(-1) for answer in self._answers(rows)]
-        return np.concatenate(scores) if scores else np.empty(0, dtype=np.float32)
+        answers = list(self._answers(rows))
+        scores = {}
+        for column in columns_of(self._config.output):
+            parts = [answer[column.name] for answer in answers]
+            values = np.concatenate([np.empty((0, column.width or 1), dtype=np.float32), *parts])
+            scores[column.name] = values if column.is_list else values[:, 0]
+        return scores
 
     def recommend(self, rows: Rows) -> list[list[Recommendation]]:
         """Recommends items for raw queries, in several requests if they exceed the batch size of the server.

@@ -34,12 +34,14 @@ class Column:
         dtype: `int64`, `float32` or `string`.
         is_list: Whether a row contains a list; lists are sent dense, (B, L), padded on the right. Default: False.
         cardinality: Number of ids of a categorical column, 0 to `cardinality` - 1. Default: None, not categorical.
+        length: Length of every list, for vectors; they have no padding. Default: None, lists of any length.
     """
 
     name: str
     dtype: str
     is_list: bool = False
     cardinality: int | None = None
+    length: int | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in _NUMPY:
@@ -55,6 +57,11 @@ class Column:
         """Dtype of its arrays; strings are objects (bytes)."""
         return np.dtype(_NUMPY[self.dtype])
 
+    @property
+    def width(self) -> int | None:
+        """Number of values in each row; None if it differs."""
+        return self.length if self.is_list else 1
+
     @classmethod
     def of(cls, column: RawColumn | OutputColumn) -> Column:
         """Converts a column of a fitted workflow."""
@@ -63,13 +70,14 @@ class Column:
             dtype=column.dtype,
             is_list=column.is_list,
             cardinality=column.cardinality if isinstance(column, OutputColumn) else None,
+            length=column.length,
         )
 
     def check(self, values: npt.NDArray[Any]) -> int:
         """Checks the shape and the dtype of an array of the column.
 
         Args:
-            values: Scalars (B, 1), lists (B, L).
+            values: Scalars (B, 1), lists (B, L), vectors (B, D).
 
         Returns:
             The number of rows.
@@ -77,11 +85,12 @@ class Column:
         Raises:
             DataError: if the shape or the dtype is wrong.
         """
-        if values.ndim != 2 or (not self.is_list and values.shape[1] != 1):
+        width = self.width
+        if values.ndim != 2 or (width is not None and values.shape[1] != width):
             raise DataError(
                 "an input has the wrong shape",
                 column=self.name,
-                expected="(B, L)" if self.is_list else "(B, 1)",
+                expected=f"(B, {width or 'L'})",
                 got=str(values.shape),
             )
         if values.dtype != self.numpy_dtype:

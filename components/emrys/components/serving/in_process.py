@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from emrys.components.serving.backends.batching import BatchStep, answer
-from emrys.components.serving.backends.model_step import SCORE, ModelStep
+from emrys.components.serving.backends.model_step import ModelStep
 from emrys.components.serving.backends.transform_step import TransformStep
 from emrys.components.serving.columns import Columns
 from emrys.components.serving.model_config import EnsembleNames, columns_of, read_config
+from emrys.components.serving.score_outputs import SCORE
 
 
 class ServingStep(BatchStep, Protocol):

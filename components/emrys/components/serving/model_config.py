@@ -72,7 +72,7 @@ def python_config(
         name=name,
         backend="python",
         max_batch_size=config.max_batch_size,
-        input=[_input(column, ragged=column.is_list) for column in inputs],
+        input=[_input(column, ragged=_dims(column) == [-1]) for column in inputs],
         output=[_output(column) for column in outputs],
         instance_group=[pb.ModelInstanceGroup(count=config.instances, kind=pb.ModelInstanceGroup.KIND_CPU)],
         dynamic_batching=pb.ModelDynamicBatching(
@@ -160,7 +160,12 @@ def columns_of(tensors: Iterable[pb.ModelInput] | Iterable[pb.ModelOutput]) -> t
     """Converts the inputs or outputs of a `ModelConfig` to columns."""
     dtypes = {number: dtype for dtype, number in _TYPES.items()}
     return tuple(
-        Column(name=tensor.name, dtype=dtypes[tensor.data_type], is_list=list(tensor.dims) == [-1])
+        Column(
+            name=tensor.name,
+            dtype=dtypes[tensor.data_type],
+            is_list=tensor.dims[0] != 1,
+            length=int(tensor.dims[0]) if tensor.dims[0] > 1 else None,
+        )
         for tensor in tensors
     )
 
@@ -176,13 +181,15 @@ def _output(column: Column) -> pb.ModelOutput:
 
 
 def _dims(column: Column) -> list[int]:
-    return [-1] if column.is_list else [1]
+    if not column.is_list:
+        return [1]
+    return [column.length if column.length not in (None, 1) else -1]  # a list of one value remains a list
 
 
 def _warmup(rows: int, inputs: Sequence[Column]) -> pb.ModelWarmup:
     tensors = {
         column.name: pb.ModelWarmup.Input(
-            data_type=_TYPES[column.dtype], dims=[_WARMUP_LENGTH if column.is_list else 1], zero_data=True
+            data_type=_TYPES[column.dtype], dims=[column.width or _WARMUP_LENGTH], zero_data=True
         )
         for column in inputs
     }

@@ -23,14 +23,15 @@ def pack(rows: Rows, columns: Sequence[Column]) -> Columns:
     """Packs raw rows into arrays.
 
     None (and NaN, for any column) is null: NaN for float32, -2**63 for int64, "" for strings, an empty list for
-    lists. Lists are padded on the right to the longest, and to a length of at least 1. Other columns are ignored.
+    lists, and a vector of nulls for vectors. Lists are padded on the right to the longest, and to a length of at least
+    1. Other columns are ignored.
 
     Args:
         rows: A list of rows, or a list of values per column.
         columns: Inputs of the model.
 
     Returns:
-        Scalars (B, 1), lists (B, L); strings as objects (bytes).
+        Scalars (B, 1), lists (B, L), vectors (B, D); strings as objects (bytes).
 
     Raises:
         DataError: if a column is missing or a value has the wrong type; the message names the column and the row.
@@ -67,7 +68,16 @@ def _pack_column(column: Column, values: Sequence[Any]) -> npt.NDArray[Any]:
             packed[index, 0] = _scalar(column, index, value)
         return packed
     lists = [_elements(column, index, value) for index, value in enumerate(values)]
-    width = max([1, *map(len, lists)])
+    if column.length is not None:
+        for index, elements in enumerate(lists):
+            if len(elements) not in (0, column.length):
+                raise DataError(
+                    f"row {index} has a vector of the wrong length",
+                    column=column.name,
+                    expected=str(column.length),
+                    got=str(len(elements)),
+                )
+    width = column.length or max([1, *map(len, lists)])
     packed = np.full((len(lists), width), _null(column), dtype=column.numpy_dtype)
     for index, elements in enumerate(lists):
         for position, element in enumerate(elements):

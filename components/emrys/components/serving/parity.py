@@ -9,6 +9,7 @@ request alone.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ import pyarrow as pa
 
 from emrys.blocks.errors import DataError, DependencyError, ParityError
 from emrys.components.events import emit
+from emrys.components.serving.backends.saved_signature import without_padding
 from emrys.components.serving.client import EnsembleClient
 from emrys.components.serving.columns import Column, Columns
 from emrys.components.serving.config import EnsembleConfig
@@ -187,16 +189,15 @@ def check_group(alone: Columns, together: Columns, rows: Sequence[int], toleranc
     Raises:
         ParityError: naming the first output that differs, with the row and both values.
     """
-    ties = np.zeros(next(iter(alone.values())).shape, dtype=bool)
-    for name in sorted(
-        alone, key=lambda name: alone[name].dtype.kind != "f"
-    ):  # scores first, because ties are found in them
+    scores = {name: values.astype(np.float64) for name, values in alone.items() if values.dtype.kind == "f"}
+    for name in (*scores, *(name for name in alone if name not in scores)):  # scores first: items refer to their ties
         expected, got = alone[name], together[name]
-        if expected.dtype.kind == "f":
-            same = np.abs(expected.astype(np.float64) - got) <= tolerance
-            ties |= _tied(expected.astype(np.float64), tolerance)
+        if name in scores:
+            same = np.abs(scores[name] - got) <= _allowed(scores[name], tolerance)
         else:
-            same = (expected == got) | ties
+            same = expected == got
+            for values in scores.values():
+                same |= _tied(values, tolerance)
         if not same.all():
             row = int(np.argwhere(~same)[0][0])
             raise ParityError(
@@ -212,29 +213,34 @@ def check_close(name: str, expected: npt.NDArray[Any], got: npt.NDArray[Any], to
 
     Args:
         name: Name of the column.
-        expected: Offline values, (B,).
-        got: Served values, (B,).
-        tolerance: Largest allowed difference.
+        expected: Offline values, (B,) or (B, D).
+        got: Served values, of the same shape.
+        tolerance: Largest allowed difference; relative for values above 1.
 
     Returns:
         The largest difference.
 
     Raises:
-        ParityError: if a difference exceeds the tolerance or is NaN, or the number of rows differs.
+        ParityError: if a difference exceeds the tolerance or is NaN, or the shapes differ.
     """
-    if len(expected) != len(got):
+    if expected.shape != got.shape:
         raise ParityError(
-            "served and offline differ in the number of rows",
+            "served and offline differ in the number of rows or values",
             column=name,
-            expected=str(len(expected)),
-            got=str(len(got)),
+            expected=str(expected.shape),
+            got=str(got.shape),
         )
     differences = np.abs(expected - got)
-    wrong = np.flatnonzero(~(differences <= tolerance))
+    wrong = np.argwhere(~(differences <= _allowed(expected, tolerance)))
     if len(wrong):
-        first = int(wrong[0])
-        raise mismatch(name, f"row {first}", expected[first], got[first])
-    return float(differences.max())
+        place = tuple(wrong[0])
+        where = f"row {place[0]}" if len(place) == 1 else f"row {place[0]}, value {place[1]}"
+        raise mismatch(name, where, expected[place], got[place])
+    return float(differences.max(initial=0))
+
+
+def _allowed(expected: npt.NDArray[Any], tolerance: float) -> npt.NDArray[np.float64]:
+    return tolerance * np.maximum(1.0, np.abs(expected))
 
 
 def mismatch(column: str, where: str, expected: object, got: object) -> ParityError:
@@ -289,9 +295,11 @@ def _edge_rows(row: dict[str, Any], columns: Sequence[Column]) -> Iterator[dict[
 
 def _edge_values(column: Column, value: Any) -> list[Any]:
     unseen = UNSEEN.get(column.dtype, 0.0)
+    if column.length is not None:
+        return [None, [None] * column.length, [None, *[unseen] * (column.length - 1)], [unseen] * column.length]
     if not column.is_list:
-        return [None, unseen]
-    return [None, [], [unseen], [*(value or []), unseen, *(value or [])]]
+        return [None, math.nan, unseen] if column.dtype == "float32" else [None, unseen]
+    return [None, [], [None], [unseen], [*(value or []), None, unseen, *(value or [])]]
 
 
 @contextlib.contextmanager
@@ -344,16 +352,19 @@ def _check_column(column: Column, offline: pa.Table, served: Sequence[npt.NDArra
         raise ParityError(
             "the offline transform lacks the column", column=column.name, got=", ".join(offline.column_names)
         )
+    dtype: type[np.float64 | np.int64] = np.float64 if column.dtype == "float32" else np.int64
+    allowed = tolerance if dtype is np.float64 else 0
     expected = offline[column.name].to_pylist()
-    if column.is_list:
-        got = [[value for value in row if value != 0] for part in served for row in part.tolist()]
-        for row, (offline_list, served_list) in enumerate(zip(expected, got, strict=True)):
-            if list(offline_list or ()) != served_list:
-                raise mismatch(column.name, f"row {row}", offline_list, served_list)
+    if not column.is_list:
+        if None in expected:
+            row = expected.index(None)
+            raise mismatch(column.name, f"row {row}", None, np.concatenate(served)[row, 0])
+        values = np.concatenate(served).reshape(-1).astype(dtype)
+        check_close(column.name, np.asarray(expected, dtype=dtype), values, allowed)
         return
-    if None in expected:
-        row = expected.index(None)
-        raise mismatch(column.name, f"row {row}", None, np.concatenate(served)[row, 0])
-    dtype = np.float64 if column.dtype == "float32" else np.int64
-    values = np.concatenate(served).reshape(-1).astype(dtype)
-    check_close(column.name, np.asarray(expected, dtype=dtype), values, tolerance if dtype is np.float64 else 0)
+    got = [without_padding(row[np.newaxis], column.length is None)[0] for part in served for row in part]
+    for row, (offline_list, served_list) in enumerate(zip(expected, got, strict=True)):
+        numbers = [np.nan if value is None else value for value in offline_list or ()]
+        one, other = np.array(numbers, np.float64), served_list.astype(np.float64)
+        if one.shape != other.shape or not (np.abs(one - other) <= _allowed(one, allowed)).all():
+            raise mismatch(column.name, f"row {row}", offline_list, served_list.tolist())

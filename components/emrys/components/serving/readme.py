@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from emrys.components.serving.columns import NULL_INT64, Column
 from emrys.components.serving.config import EnsembleConfig
 from emrys.components.serving.recommendation import NO_SCORE
+from emrys.components.serving.score_outputs import ScoreOutput
 
 _NULLS = {"int64": str(NULL_INT64), "float32": "NaN", "string": "the empty string"}
 
 _RANKING = """\
 # {name}: a Triton ensemble
 
-`models/` is a model repository: `{name}` takes raw rows and returns `score`, through `{name}_transform` and
+`models/` is a model repository: `{name}` takes raw rows and returns {listed}, through `{name}_transform` and
 `{name}_model`. Serve it with `emrys serve` and this folder, or with any Triton server that has the Python backend
 and this project on its PYTHONPATH: `tritonserver --model-repository=models`.
 
@@ -26,7 +27,9 @@ right with null. Every column accepts values that were not seen in training.
 
 Over HTTP, `null` in the JSON `data` of an input stands for the null of its dtype, also as an element of a list.
 
-The output `score` is FP32, (rows, 1).
+| output | dtype | shape | |
+|---|---|---|---|
+{outputs}
 
 | exported from | |
 |---|---|
@@ -64,16 +67,23 @@ first null. The catalogue has {items:,} items, searched {search}.
 """
 
 
-def ranking_readme(config: EnsembleConfig, inputs: Sequence[Column], versions: Mapping[str, str]) -> str:
+def ranking_readme(
+    config: EnsembleConfig, inputs: Sequence[Column], outputs: Sequence[ScoreOutput], versions: Mapping[str, str]
+) -> str:
     """Writes the page about a ranking ensemble.
 
     Args:
         config: Settings of the export.
         inputs: Inputs of the ensemble.
+        outputs: Outputs of the ensemble.
         versions: Versions and fingerprints of the inputs of the export.
     """
     return _RANKING.format(
         name=config.name,
+        listed=", ".join(f"`{output.name}`" for output in outputs),
+        outputs="\n".join(
+            f"| {output.name} | float32 | (rows, {output.column.width}) | {output.description} |" for output in outputs
+        ),
         max_batch_size=config.max_batch_size,
         inputs=_inputs_table(inputs),
         versions=_versions_table(versions),
@@ -124,7 +134,7 @@ def retrieval_readme(
 
 def _inputs_table(inputs: Sequence[Column]) -> str:
     return "\n".join(
-        f"| {column.name} | {column.dtype} | {'(rows, length)' if column.is_list else '(rows, 1)'} | {_null(column)} |"
+        f"| {column.name} | {column.dtype} | (rows, {column.width or 'length'}) | {_null(column)} |"
         for column in inputs
     )
 
@@ -134,4 +144,4 @@ def _versions_table(versions: Mapping[str, str]) -> str:
 
 
 def _null(column: Column) -> str:
-    return f"only padding ({_NULLS[column.dtype]})" if column.is_list else _NULLS[column.dtype]
+    return _NULLS[column.dtype] if column.width is not None else f"only padding ({_NULLS[column.dtype]})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,21 +10,32 @@ from pathlib import Path
 import tensorflow as tf
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from emrys.blocks.errors import ArtifactError, SchemaError
+from emrys.blocks.errors import SchemaError
+from emrys.components.contracts.data_schema import Target
 from emrys.components.serving.backends import entries
-from emrys.components.serving.backends.model_step import COLUMNS, SAVED_MODEL, SCORE, tensor_names
+from emrys.components.serving.backends.saved_signature import COLUMNS, SAVED_MODEL, tensor_names
 from emrys.components.serving.backends.transform_step import WORKFLOW, TransformStep
 from emrys.components.serving.columns import NULL_INT64, Column, write_columns
 from emrys.components.serving.config import EnsembleConfig
 from emrys.components.serving.model_config import EnsembleNames, ensemble_config, python_config, write_config
+from emrys.components.serving.score_outputs import ScoreOutput, score_outputs
+
+#: Parameter of the configurations with the values of the classes of each output, as JSON.
+CLASSES = "classes"
 
 #: Representation of null by dtype, for callers: parameters of the configurations.
 NULLS = {"null_int64": str(NULL_INT64), "null_float32": "NaN", "null_string": "the empty string", "null_list": "empty"}
 
 
 def write_ranking_repository(
-    models: Path, workflow: Path, saved_model: Path, config: EnsembleConfig, versions: Mapping[str, str]
-) -> tuple[Column, ...]:
+    models: Path,
+    workflow: Path,
+    saved_model: Path,
+    config: EnsembleConfig,
+    versions: Mapping[str, str],
+    targets: Sequence[Target] = (),
+    negatives: int = 0,
+) -> tuple[tuple[Column, ...], tuple[ScoreOutput, ...]]:
     """Writes the model repository of a ranking ensemble, which scores raw rows.
 
     Args:
@@ -32,22 +44,29 @@ def write_ranking_repository(
         saved_model: Folder of the SavedModel with the serving signature.
         config: Settings of the export.
         versions: Versions and fingerprints, which become parameters of the configurations.
+        targets: Targets that the model predicts. Default: one binary target, that of the only output.
+        negatives: Negatives that were drawn for each positive row. Default: 0.
 
     Returns:
-        Inputs of the ensemble.
+        Inputs and outputs of the ensemble.
 
     Raises:
-        SchemaError: if the model requires a column that the workflow does not produce.
+        SchemaError: if the model requires a column that the workflow does not produce, or has no output for a target.
     """
+    signature = tf.saved_model.load(str(saved_model)).signatures["serving_default"]
     transform, transform_config = write_transform(models, workflow, config, versions)
+    predictions = {name: int(tensor.shape[-1] or 1) for name, tensor in signature.structured_outputs.items()}
+    outputs = score_outputs(targets, predictions, [column.name for column in transform.inputs], negatives)
     folder = version_folder(models, EnsembleNames(config.name).model, config)
-    inputs, output = copy_saved_model(saved_model, folder, transform.outputs)
-    write_columns(folder / COLUMNS, inputs, output=output)
+    inputs = copy_saved_model(saved_model, folder, transform.outputs)
+    write_columns(folder / COLUMNS, inputs, outputs=[output.to_json() for output in outputs])
     copy_entry("model", folder)
-    score = [Column(SCORE, "float32")]
-    model_config = write_model_config(models, inputs, score, config, versions)
-    write_ensemble(models, transform_config, model_config, transform.inputs, score, config, versions)
-    return transform.inputs
+    columns = [output.column for output in outputs]
+    classes = {output.name: output.classes for output in outputs if output.classes}
+    parameters = {**versions, CLASSES: json.dumps(classes)} if classes else versions
+    model_config = write_model_config(models, inputs, columns, config, parameters)
+    write_ensemble(models, transform_config, model_config, transform.inputs, columns, config, parameters)
+    return transform.inputs, outputs
 
 
 def write_transform(
@@ -127,7 +146,7 @@ def copy_entry(entry: str, folder: Path) -> None:
     shutil.copyfile(Path(entries.__path__[0]) / f"{entry}.py", folder / "model.py")
 
 
-def copy_saved_model(saved_model: Path, folder: Path, available: Sequence[Column]) -> tuple[tuple[Column, ...], str]:
+def copy_saved_model(saved_model: Path, folder: Path, available: Sequence[Column]) -> tuple[Column, ...]:
     """Copies a SavedModel into the folder of a model's version.
 
     Args:
@@ -136,25 +155,16 @@ def copy_saved_model(saved_model: Path, folder: Path, available: Sequence[Column
         available: Outputs of the transform.
 
     Returns:
-        The columns that the model takes, and the name of its output.
+        The columns that the model takes.
 
     Raises:
-        ArtifactError: if the model does not have exactly one output.
         SchemaError: if the model requires a column that is not available.
     """
     shutil.copytree(saved_model, folder / SAVED_MODEL)
     signature = tf.saved_model.load(str(saved_model)).signatures["serving_default"]
     required = set(signature.structured_input_signature[1])
-    outputs = sorted(signature.structured_outputs)
-    if len(outputs) != 1:
-        raise ArtifactError(
-            "the model must have exactly one output",
-            path=saved_model,
-            expected="one score",
-            got=", ".join(outputs) or "none",
-        )
-    inputs = tuple(column for column in available if required.issuperset(tensor_names(column)))
-    unknown = required - {name for column in inputs for name in tensor_names(column)}
+    inputs = tuple(column for column in available if required.issuperset(tensor_names(column, required)))
+    unknown = required - {name for column in inputs for name in tensor_names(column, required)}
     if unknown:
         raise SchemaError(
             "the model requires a column that the workflow does not produce",
@@ -162,4 +172,4 @@ def copy_saved_model(saved_model: Path, folder: Path, available: Sequence[Column
             expected=", ".join(column.name for column in available),
             fix="Fit the workflow and the model on the same schema.",
         )
-    return inputs, outputs[0]
+    return inputs

@@ -13,7 +13,6 @@ from emrys.blocks.errors import SchemaError
 from emrys.blocks.retrieval.seen_items import SeenItems
 from emrys.blocks.retrieval.top_k_layer import TopKLayer
 from emrys.components.serving.backends.item_index import write_index
-from emrys.components.serving.backends.model_step import COLUMNS
 from emrys.components.serving.backends.retrieve_step import (
     INDEX,
     ITEMS,
@@ -23,6 +22,7 @@ from emrys.components.serving.backends.retrieve_step import (
     user_column,
     write_checksums,
 )
+from emrys.components.serving.backends.saved_signature import COLUMNS
 from emrys.components.serving.columns import Column, write_columns
 from emrys.components.serving.config import EnsembleConfig
 from emrys.components.serving.model_config import EnsembleNames
@@ -78,8 +78,8 @@ def write_retrieval_repository(
     """
     transform, transform_config = write_transform(models, workflow, config, versions)
     folder = version_folder(models, EnsembleNames(config.name).model, config)
-    inputs, output = copy_saved_model(recommender.tower, folder, transform.outputs)
-    write_columns(folder / COLUMNS, inputs, output=output, histories=list(recommender.histories))
+    inputs = copy_saved_model(recommender.tower, folder, transform.outputs)
+    write_columns(folder / COLUMNS, inputs, histories=list(recommender.histories))
     write_index(recommender.index, folder / INDEX)
     pq.write_table(recommender.items, folder / ITEMS, compression="zstd")
     recommender.seen.save(folder / SEEN)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
 from emrys.blocks.errors import ConfigError
-from emrys.components.contracts.splits import TARGET, Splits
+from emrys.components.contracts.splits import Splits
 from emrys.components.serving.client import EnsembleClient
 from emrys.components.serving.recommendation import Recommendation
 from emrys.pipelines.cli.row_file import read_rows
@@ -17,14 +20,14 @@ from emrys.pipelines.local.outcome import artifacts_of
 
 _PORTS = {"grpc": 8001, "http": 8000}
 _SAMPLE = 5
-#: Number of recommended items printed for a row.
-_ITEMS = 10
+#: Number of recommended items printed for a row, of the most likely classes, and of columns that are no lists.
+_ITEMS, _CLASSES, _COLUMNS = 10, 3, 4
 
 
 def predict_rows(
     rows: Path | None, run: Path | None, *, number: int | None, url: str | None, protocol: str, model: str | None
 ) -> None:
-    """Sends rows to a server and prints a table of scores, or of recommended items with their scores.
+    """Sends rows to a server and prints a table: the scores of each target, or recommended items with their scores.
 
     Args:
         rows: File of raw rows.
@@ -41,20 +44,30 @@ def predict_rows(
         raise ConfigError("one of --rows FILE and --from DIR is needed", got="both" if rows else "none")
     with EnsembleClient(url or f"localhost:{_PORTS[protocol]}", protocol, model) as client:
         columns = client.columns
-        sent = read_rows(rows, columns)[:number] if rows is not None else _sample(run or Path(), number or _SAMPLE)
-        if client.recommends:
-            heading, results = "items (scores)", [_formatted(items) for items in client.recommend(sent)]
+        labels: tuple[str, ...] = ()
+        if rows is not None:
+            sent = read_rows(rows, columns)[:number]
         else:
-            heading, results = "score", [f"{score:.4f}" for score in client.predict(sent)]
+            sent, labels = _sample(run or Path(), number or _SAMPLE)
+        if client.recommends:
+            # The labels belong to the items of the rows, so they say nothing about recommended items.
+            labels, results = (), {"items (scores)": [_formatted(items) for items in client.recommend(sent)]}
+        else:
+            results = {
+                name: _formatted_scores(scores, client.classes.get(name, ()))
+                for name, scores in client.predict_all(sent).items()
+            }
     scalar = [column.name for column in columns if not column.is_list]
-    _print(sent, heading, results, scalar[:4])
+    _print(sent, [*scalar[:_COLUMNS], *labels], results)
 
 
-def _sample(run: Path, number: int) -> list[dict[str, Any]]:
-    """Takes rows at even distances from the test split of a run."""
-    table = Splits(artifacts_of(run)["splits"]).read("test")
+def _sample(run: Path, number: int) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """Takes rows at even distances from the test split of a run; returns them and the names of the targets."""
+    splits = Splits(artifacts_of(run)["splits"])
+    table = splits.read("test")
     step = max(1, len(table) // number)
-    return table.take(list(range(0, len(table), step))[:number]).to_pylist()
+    rows = table.take(list(range(0, len(table), step))[:number]).to_pylist()
+    return rows, tuple(target.name for target in splits.data_schema.targets)
 
 
 def _formatted(items: list[Recommendation]) -> str:
@@ -64,11 +77,23 @@ def _formatted(items: list[Recommendation]) -> str:
     return ", ".join(shown + ([f"and {more} more"] if more else [])) or "none"
 
 
-def _print(rows: list[dict[str, Any]], heading: str, results: list[str], columns: list[str]) -> None:
-    # The label belongs to the item of the row, so it says nothing about recommended items.
-    labelled = heading == "score" and any(TARGET in row for row in rows)
-    table = Table(*columns, *([TARGET] if labelled else []), heading)
-    for row, text in zip(rows, results, strict=True):
-        shown = [row.get(name) for name in columns] + ([row.get(TARGET)] if labelled else [])
-        table.add_row(*("" if value is None else str(value) for value in shown), text)
+def _formatted_scores(scores: npt.NDArray[np.float32], classes: Sequence[int | str]) -> list[str]:
+    """Formats scores, (B,), or the most likely classes with their probabilities, (B, C)."""
+    if scores.ndim == 1:
+        return [f"{score:.4f}" for score in scores]
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :_CLASSES]
+    return [
+        ", ".join(f"{classes[number] if classes else number} ({row[number]:.4f})" for number in order)
+        for row, order in zip(scores, best, strict=True)
+    ]
+
+
+def _print(rows: list[dict[str, Any]], columns: list[str], results: Mapping[str, Sequence[str]]) -> None:
+    headings = [f"{name} (predicted)" if name in columns else name for name in results]
+    table = Table(*columns, *headings)
+    for number, row in enumerate(rows):
+        shown = (row.get(name) for name in columns)
+        table.add_row(
+            *("" if value is None else str(value) for value in shown), *(one[number] for one in results.values())
+        )
     Console(highlight=False, markup=False).print(table)

@@ -206,7 +206,7 @@ def _converted(rows: Sequence[Row], columns: Sequence[ColumnLike], path: Path) -
                 break
     if not faults:
         return converted
-    name, number, wrong = faults[0]
+    name, number, first = faults[0]
     others = "".join(
         f"; column {name!r}, row {row}: expected {one.expected}, got {one.got}" for name, row, one in faults[1:]
     )
@@ -214,9 +214,9 @@ def _converted(rows: Sequence[Row], columns: Sequence[ColumnLike], path: Path) -
         f"row {number}, counted from 1, has a value of the wrong type",
         path=path,
         column=name,
-        expected=wrong.expected,
-        got=wrong.got + others,
-        fix=wrong.fix,
+        expected=first.expected,
+        got=first.got + others,
+        fix=first.fix,
     )
 
 

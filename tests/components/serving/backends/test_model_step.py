@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
 from emrys.blocks.errors import ArtifactError, DataError
-from emrys.components.serving.backends.model_step import ModelStep, without_padding
+from emrys.blocks.io import read_json, write_json
+from emrys.components.serving.backends.model_step import ModelStep
+from emrys.components.serving.backends.saved_signature import SavedSignature, without_padding
 from emrys.components.serving.columns import Column
 from tests.components.serving.small_ensemble import WEIGHTS
 
@@ -39,6 +43,13 @@ def test_padding_is_removed_at_any_position():
     # Rows of 2, 0 and 2 values.
     assert offsets.tolist() == [0, 2, 2, 4]
     assert (values.dtype, offsets.dtype) == (np.int64, np.int32)
+
+
+def test_numbers_are_padded_with_nan_and_vectors_not_at_all():
+    values, offsets = without_padding(np.array([[0.0, 1.5, np.nan], [np.nan] * 3], np.float32))
+    assert (values.tolist(), offsets.tolist()) == ([0.0, 1.5], [0, 2, 2])
+    values, offsets = without_padding(np.zeros((2, 2), np.float32), padded=False)
+    assert (values.tolist(), offsets.tolist()) == ([0.0] * 4, [0, 2, 4])
 
 
 def test_scores_by_hand(step):
@@ -80,6 +91,15 @@ def test_a_missing_input_is_refused(step):
 def test_another_signature_is_refused(models):
     saved = models / "ranking_model" / "1" / "saved_model"
     with pytest.raises(ArtifactError, match=r"signature .*; expected inputs TE_gender_rating, gender, genr"):
-        ModelStep(saved, COLUMNS[1:], "rating_binary/binary_output")
+        SavedSignature(saved, COLUMNS[1:], ["rating_binary/binary_output"])
     with pytest.raises(ArtifactError, match="output rating_binary/binary_output"):
-        ModelStep(saved, COLUMNS, "score")
+        SavedSignature(saved, COLUMNS, ["score"])
+
+
+def test_a_repository_of_an_earlier_release_is_read(models, tmp_path):
+    shutil.copytree(models / "ranking_model" / "1", tmp_path / "1")
+    definition = read_json(tmp_path / "1" / "columns.json")
+    del definition["outputs"]
+    write_json(tmp_path / "1" / "columns.json", {**definition, "output": "rating_binary/binary_output"})
+    old, new = ModelStep.load(tmp_path / "1"), ModelStep.load(models / "ranking_model" / "1")
+    assert old(batch())["score"].tolist() == new(batch())["score"].tolist()

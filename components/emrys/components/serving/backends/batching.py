@@ -15,8 +15,8 @@ from emrys.components.serving.columns import Columns
 #: Values after the end of a list, by kind of dtype: null in raw columns, where 0 is an id like any other.
 RAW_PADDING: Mapping[str, object] = {"i": NULL_INT, "f": np.nan, "O": b""}
 
-#: The same in transformed columns, whose ids keep 0 for padding.
-TRANSFORMED_PADDING: Mapping[str, object] = {"i": PADDING, "f": 0.0, "O": b""}
+#: The same in transformed columns, whose ids keep 0 for padding, and whose numbers are never NaN.
+TRANSFORMED_PADDING: Mapping[str, object] = {"i": PADDING, "f": np.nan, "O": b""}
 
 
 #: Most elements of a joined batch that has more padding than `MOST_PADDING` allows.

@@ -20,7 +20,7 @@ from emrys.blocks.retrieval.top_k_layer import TopKLayer
 from emrys.blocks.workflow import FIRST_KNOWN
 from emrys.components.serving.backends.batching import TRANSFORMED_PADDING
 from emrys.components.serving.backends.item_index import read_index
-from emrys.components.serving.backends.model_step import COLUMNS, SAVED_MODEL, ModelStep
+from emrys.components.serving.backends.saved_signature import COLUMNS, SAVED_MODEL, SavedSignature
 from emrys.components.serving.columns import (
     NULL_INT64,
     NULL_STRING,
@@ -33,6 +33,8 @@ from emrys.components.serving.recommendation import ITEM_IDS, NO_SCORE, SCORES
 
 #: Contents of the version folder of the model, besides those of `ModelStep`.
 INDEX, ITEMS, SEEN = "index", "items.parquet", "seen_items.parquet"
+#: Output of the query encoder.
+VECTORS = "vectors"
 #: Input with the raw id of the user, whose seen items are excluded.
 SEEN_BY = "seen_by"
 
@@ -57,7 +59,7 @@ class RetrieveStep:
     padding: ClassVar[Mapping[str, object]] = TRANSFORMED_PADDING
 
     def __init__(
-        self, tower: ModelStep, index: TopKLayer, items: pa.Table, seen: SeenItems, histories: Sequence[str]
+        self, tower: SavedSignature, index: TopKLayer, items: pa.Table, seen: SeenItems, histories: Sequence[str]
     ) -> None:
         self._tower, self._index, self._seen, self._histories = tower, index, seen, tuple(histories)
         strings = pa.types.is_string(items["key"].type)
@@ -94,7 +96,7 @@ class RetrieveStep:
         check_checksums(root)
         columns, rest = read_columns(root / COLUMNS)
         return cls(
-            ModelStep(root / SAVED_MODEL, columns, rest["output"]),
+            SavedSignature(root / SAVED_MODEL, columns, [rest.get("output", VECTORS)]),
             read_index(root / INDEX),
             pq.read_table(root / ITEMS, partitioning=None),
             SeenItems.load(root / SEEN),
@@ -116,7 +118,8 @@ class RetrieveStep:
         Returns:
             `item_ids`, (B, K) int64 or strings, and `scores`, (B, K) float32, best first.
         """
-        queries = self._tower.predict(columns).astype(np.float32, copy=False)
+        (queries,) = self._tower.predict(columns).values()
+        queries = queries.astype(np.float32, copy=False)
         results = self._search(queries, *self._excluded(columns))
         ids = results.identifiers.numpy()
         scores = np.where(ids < 0, np.float32(NO_SCORE), results.scores.numpy())

@@ -1,6 +1,7 @@
 """Scores transformed rows; Triton loads this file."""
 
-from emrys.components.serving.backends.model_step import ModelStep, limit_threads
+from emrys.components.serving.backends.model_step import ModelStep
+from emrys.components.serving.backends.saved_signature import limit_threads
 from emrys.components.serving.backends.triton_model import TritonModel
 
 

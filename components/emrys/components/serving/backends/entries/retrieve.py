@@ -1,8 +1,8 @@
 """Recommends items for transformed queries; Triton loads this file."""
 
 from emrys.components.serving.backends.item_index import limit_index_threads
-from emrys.components.serving.backends.model_step import limit_threads
 from emrys.components.serving.backends.retrieve_step import RetrieveStep
+from emrys.components.serving.backends.saved_signature import limit_threads
 from emrys.components.serving.backends.triton_model import TritonModel
 
 
