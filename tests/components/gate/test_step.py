@@ -6,12 +6,14 @@ from sklearn.metrics import roc_auc_score
 
 from emrys.blocks.errors import ArtifactError, ConfigError
 from emrys.blocks.io import write_json
-from emrys.components.contracts.evaluation import Evaluation
+from emrys.components.contracts.data_schema import DataColumn, DataSchema, Role, Target, TargetKind
+from emrys.components.contracts.evaluation import Evaluation, EvaluationResult
 from emrys.components.contracts.measured_rows import MeasuredRows
 from emrys.components.evaluation.bootstrap import lower_bound
 from emrys.components.evaluation.weighted_metrics import WeightedAuc, WeightedMean
 from emrys.components.gate.config import GateConfig
 from emrys.components.gate.step import markdown, run
+from emrys.components.recipe.recipe import Recipe
 
 USERS = 200
 
@@ -183,3 +185,118 @@ class TestMeasures:
         measure = WeightedMean(np.repeat(values, 20), np.repeat(np.arange(100), 20), 100)
         found = lower_bound(measure.resampled, 100, confidence=0.95, resamples=2000, seed=0)
         assert found.estimate - found.lower == pytest.approx(1.645 * values.std() / 10, rel=0.15)
+
+
+SHOP = DataSchema(
+    (DataColumn("visitor", "string", Role.USER_ID), DataColumn("sku", "string", Role.ITEM_ID)),
+    (Target("click", TargetKind.BINARY),),
+)
+
+
+def binary_rows(lift: float = 0.3) -> MeasuredRows:
+    """Rows of 300 users: a model whose scores are off by noise, and constant and popular ones that know nothing."""
+    draw = np.random.default_rng(5)
+    labels = (draw.random(300) < 0.4).astype(float)
+    scores = {
+        "model": np.clip(0.35 + lift * labels + draw.normal(0, 0.1, 300), 0, 1),
+        "mean_baseline": draw.random(300),
+        "popularity": draw.integers(0, 9, 300).astype(float),
+        "constant": np.full(300, 0.4),
+    }
+    return MeasuredRows(np.arange(300), scores=scores, labels=labels, slices={"kind": np.array(["a"] * 300, object)})
+
+
+def asked(**sections) -> Recipe:
+    return Recipe.model_validate({"data": {"path": "x"}, "model": {"name": "dlrm"}, **sections})
+
+
+@pytest.fixture
+def judged(tmp_path):
+    def judge(rows, recipe, schema=SHOP, **config):
+        result = EvaluationResult({}, {}, rows, schema)
+        Evaluation.write(tmp_path / "evaluation", result, "", {})
+        return run(tmp_path / "evaluation", GateConfig(resamples=200, **config), tmp_path / "gate", recipe)
+
+    return judge
+
+
+def compared(decision) -> list[tuple[str, str, str]]:
+    return [(check["metric"], check["against"], check["slice"]) for check in decision.decision["checks"]]
+
+
+class TestRecipes:
+    def test_without_a_gate_the_baselines_are_to_be_beaten(self, judged):
+        found = judged(binary_rows(), asked())
+        assert found.passed
+        assert compared(found) == [("auc", name, "all") for name in ("mean_baseline", "popularity", "constant")]
+        refused = judged(binary_rows(lift=0.0), asked())
+        assert not refused.passed
+        assert all("the lift over" in reason for reason in refused.reasons)
+
+    def test_a_gate_is_taken_as_it_stands(self, judged):
+        # The model is better than 0.6 and worse than nobody is asked about.
+        assert compared(judged(binary_rows(), asked(gate={"auc": 0.6}))) == [("auc", "threshold", "all")]
+        found = judged(binary_rows(), asked(gate={"better_than": ["constant"], "slice_margin": -0.05}))
+        assert compared(found) == [("auc", "constant", "all"), ("auc", "constant", "kind=a")]
+
+    def test_none_never_promotes(self, judged):
+        found = judged(binary_rows(), asked(gate="none"))
+        assert not found.passed
+        assert found.reasons == [
+            "the recipe says `gate: none`, with which no model is promoted; leave it out for the default gate"
+        ]
+
+    def test_no_condition_never_promotes(self, judged):
+        (reason,) = judged(binary_rows(), asked(gate={})).reasons
+        assert reason.startswith("the gate has no threshold and no baseline; name one in `gate` of the recipe")
+
+    def test_thresholds_of_the_parameters_replace_the_gate(self, judged):
+        found = judged(binary_rows(), asked(gate="none"), thresholds={"auc": 0.6})
+        assert found.passed
+        assert ("auc", "threshold", "all") in compared(found)
+        assert ("auc", "popularity", "all") in compared(found)
+
+    def test_a_baseline_that_was_not_measured_does_not_pass(self, judged):
+        rows = binary_rows()
+        del rows.scores["constant"]
+        assert judged(rows, asked(gate={"better_than": ["constant"]})).reasons == ["auc of constant was not measured"]
+
+    def test_one_class_says_what_to_change(self, judged):
+        rows = binary_rows()
+        rows.labels[:] = 1.0
+        (reason,) = judged(rows, asked(gate={"auc": 0.6})).reasons
+        assert reason.startswith("auc has no bound, since it is not defined on the test rows")
+        assert reason.endswith("change `split` or `columns.targets` in the recipe")
+
+    def test_one_unit_says_what_to_change(self, judged):
+        rows = binary_rows()
+        rows.units[:] = 0
+        (reason,) = judged(rows, asked(gate={"auc": 0.6})).reasons
+        assert "the test rows have 1 user, session or row to draw from" in reason
+
+    def test_production_is_compared_by_each_target_that_it_has(self, judged):
+        rows = binary_rows()
+        both = DataSchema(SHOP.columns, (*SHOP.targets, Target("price", TargetKind.REGRESSION)))
+        errors = np.abs(np.random.default_rng(1).normal(0, 1, 300))
+        values = {("price/mse", "model"): 0.5 * errors, ("price/mse", "constant"): errors}
+        scores = {f"click/{name}": values for name, values in rows.scores.items()}
+        several = MeasuredRows(
+            rows.units, values, {**scores, "click/production": scores["click/model"] - 0.1 * rows.labels},
+            target_labels={"click": rows.labels},
+        )  # fmt: skip
+        found = judged(several, asked(model={"name": "mmoe"}, evaluate={"baselines": ["constant"]}), both)
+        assert compared(found) == [
+            ("click/auc", "constant", "all"),
+            ("price/rmse", "constant", "all"),
+            ("click/auc", "production", "all"),
+        ]
+        assert found.passed
+        # Half of each squared error: the root is 0.707 of the baseline's, the lift 0.293 of it.
+        expected = (1 - 0.5**0.5) * np.sqrt(errors.mean())
+        assert found.decision["checks"][1]["estimate"] == pytest.approx(expected)
+
+
+def test_an_evaluation_of_an_earlier_release_has_no_recipe(gate, tmp_path):
+    gate(made())
+    with pytest.raises(ArtifactError, match=r"the evaluation has no data schema. Run the evaluation again"):
+        run(tmp_path / "evaluation", GateConfig(), tmp_path / "again", asked())

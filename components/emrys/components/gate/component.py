@@ -1,5 +1,7 @@
 """KFP component of the step gate."""
 
+from typing import Any
+
 from kfp import dsl
 
 from emrys.components.images import TRAIN_IMAGE
@@ -20,21 +22,26 @@ def gate(
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 42,
+    recipe: dict[str, Any] = {},  # noqa: B006 - KFP reads it once
 ) -> bool:
     """Decides whether the model may be exported and promoted.
 
+    Thresholds replace the gate of the recipe. Without both, a recipe's model must be better than its baselines.
+
     Args:
         evaluation: The evaluation.
-        thresholds: Minimum value per metric, or maximum if lower is better; an empty mapping never passes.
+        thresholds: Minimum value per metric, or maximum if lower is better; an empty mapping is for the gate of the
+            recipe, and never passes without a recipe.
         metric: Metric for comparisons with the baselines, with production and in slices.
         baseline_metrics: Further metrics for comparisons with the baselines.
         baseline_margin: Minimum lift over every baseline.
         production_margin: Minimum lift over the model in production; negative to allow a loss.
-        slice_margin: Minimum lift in every slice.
+        slice_margin: Minimum lift in every slice; the gate of a recipe has its own.
         min_slice_size: Slices with fewer users or queries than this are ignored.
         confidence: Confidence of the lower bounds.
         resamples: Number of resamples of the bootstrap.
         seed: Seed of the bootstrap.
+        recipe: The recipe, whose `gate` applies if `thresholds` is empty; empty for none.
 
     Returns:
         decision: The decision and the checks behind it.
@@ -46,6 +53,7 @@ def gate(
     from emrys.components.events import one_line_errors
     from emrys.components.gate.config import GateConfig
     from emrys.components.gate.step import markdown, run
+    from emrys.components.recipe.reading import recipe_of
 
     with one_line_errors("gate"):
         config = GateConfig(
@@ -60,6 +68,7 @@ def gate(
             resamples=resamples,
             seed=seed,
         )
-        result = run(Path(evaluation.path), config, Path(decision.path))
+        asked = recipe_of(recipe) if recipe else None
+        result = run(Path(evaluation.path), config, Path(decision.path), asked)
         Path(summary.path).write_text(markdown(result), encoding="utf-8")
         return result.passed

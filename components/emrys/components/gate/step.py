@@ -12,19 +12,22 @@ from emrys.components.contracts.gate_decision import GateDecision
 from emrys.components.events import emit, step_events
 from emrys.components.gate.checks import all_checks
 from emrys.components.gate.config import GateConfig
+from emrys.components.recipe.evaluation import gate_settings
+from emrys.components.recipe.recipe import Recipe
 
 STEP = "gate"
 
 
-def run(evaluation: Path, config: GateConfig, output: Path) -> GateDecision:
+def run(evaluation: Path, config: GateConfig, output: Path, recipe: Recipe | None = None) -> GateDecision:
     """Checks an evaluation against the thresholds and margins.
 
     A model that does not pass is not an error of the step; the pipeline skips the later steps then.
 
     Args:
         evaluation: The evaluation.
-        config: Thresholds and margins.
+        config: Thresholds and margins. Thresholds replace the gate of the recipe.
         output: Folder of the decision.
+        recipe: The recipe; None for the thresholds of the settings.
 
     Returns:
         The decision.
@@ -34,6 +37,8 @@ def run(evaluation: Path, config: GateConfig, output: Path) -> GateDecision:
     """
     with step_events(STEP):
         measured = Evaluation(evaluation)
+        if recipe is not None and not config.thresholds:
+            config = config.of_recipe(gate_settings(recipe, measured.data_schema))
         checks = all_checks(measured.rows, config)
         reasons = [check.reason for check in checks if not check.passed]
         decision = {

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from emrys.components.contracts.data_schema import DataSchema, TargetKind
 from emrys.components.contracts.measured_rows import NEW
 from emrys.components.recipe.faults import Fault, one_of, unknown_name
+from emrys.components.recipe.models import MODELS, model_targets
 from emrys.components.recipe.recipe import Recipe
 
 #: Kinds of evaluations: the kinds of targets, and retrieval.
@@ -22,10 +23,6 @@ KINDS: Mapping[TargetKind, Kind] = {
     TargetKind.REGRESSION: "regression",
     TargetKind.CLASSES: "classes",
 }
-
-#: Models whose query is a user or a session and whose answer is a list of items.
-RETRIEVAL_MODELS = ("two-tower", "matrix-factorization", "youtube-dnn")
-SESSION_MODELS = ("gpt2", "bert4rec", "last-item")
 
 #: Metrics by kind; those of `_RANKED` have a length of the list, `ndcg@10` or `ndcg_at_10`.
 _METRICS: dict[str, tuple[str, ...]] = {
@@ -116,8 +113,8 @@ def baselines_of(kind: Kind, asked: Sequence[str] | None, schema: DataSchema) ->
 
 def task_of(recipe: Recipe, schema: DataSchema) -> Literal["ranking", "retrieval"]:
     """Task of the recipe's model; of a model of the user's own, retrieval if there is no target."""
-    if recipe.model.name:
-        return "retrieval" if recipe.model.name in (*RETRIEVAL_MODELS, *SESSION_MODELS) else "ranking"
+    if recipe.model.name in MODELS:
+        return MODELS[recipe.model.name].task
     return "retrieval" if schema.is_implicit else "ranking"
 
 
@@ -130,7 +127,8 @@ def unit_of(asked: str, schema: DataSchema) -> Unit:
 
 def session_asks(recipe: Recipe) -> bool:
     """Whether in an evaluation of retrieval the session asks, rather than the user, where there are both."""
-    return recipe.split.by == "session" or recipe.model.name in SESSION_MODELS
+    kind = MODELS.get(recipe.model.name)
+    return recipe.split.by == "session" or (kind is not None and kind.sessions)
 
 
 def query_unit(recipe: Recipe, schema: DataSchema) -> Literal["user", "session"]:
@@ -236,8 +234,7 @@ def _kinds(recipe: Recipe, schema: DataSchema) -> dict[str, Kind]:
     """Kind of each evaluation, by target; retrieval has the empty name."""
     if task_of(recipe, schema) == "retrieval":
         return {"": "retrieval"}
-    tasks = recipe.model.tasks or {target.name: 1.0 for target in schema.targets}
-    return {target.name: KINDS[target.kind] for target in schema.targets if target.name in tasks}
+    return {target.name: KINDS[target.kind] for target in model_targets(recipe.model, schema)}
 
 
 def _fits(name: str, kind: Kind, schema: DataSchema) -> bool:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emrys.components.contracts.measured_rows import LOWER_IS_BETTER, SCORERS
+from emrys.components.contracts.measured_rows import SCORERS, lower_is_better
 from emrys.components.report.schema_difference import SchemaChange
 from emrys.components.reporting.evaluation_view import EvaluationView
 from emrys.components.reporting.facts import ColumnFacts, SplitFacts
@@ -148,4 +148,4 @@ def _needed(check: Mapping[str, Any]) -> str:
         return NO_VALUE
     if check["against"] != "threshold":
         return f"> {number(check['needed'])}"
-    return f"{'≤' if check['metric'] in LOWER_IS_BETTER else '≥'} {number(check['needed'])}"
+    return f"{'≤' if lower_is_better(check['metric']) else '≥'} {number(check['needed'])}"
