@@ -270,8 +270,8 @@ class Fitting:
         column = feature.column
         key = options.key or column.name
         try:
-            table = pq.read_table(options.path, columns=[key, options.column])
-        except (pa.ArrowException, OSError, KeyError) as error:
+            table = pq.read_table(options.path, columns=list(dict.fromkeys((key, options.column))))
+        except (pa.ArrowException, OSError) as error:
             raise DataError(f"the vectors cannot be read ({error})", path=options.path, column=options.column) from None
         for name in (key, options.column):
             if name not in table.column_names:

@@ -32,9 +32,11 @@ def to_frame(table: pa.Table, columns: Iterable[RawColumn], targets: Iterable[st
     series = {}
     for column in columns:
         values = table[column.name]
-        if column.dtype == "float32":
+        if column.is_list:
+            pass
+        elif column.dtype == "float32":
             values = values.cast(pa.float64())
-        elif not column.is_list:
+        else:
             values = values.fill_null(NULL_INT if column.dtype == "int64" else "")
         series[column.name] = values.to_pandas()
     for name in targets:

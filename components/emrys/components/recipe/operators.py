@@ -498,7 +498,7 @@ class _Plan:
                 )
             )
         else:
-            self.faults.append(unknown_name(f"{key}.target", "target", operator.target, known))
+            self.faults.append(unknown_name(f"{key}.target_encoding.target", "target", operator.target, known))
         return None
 
     def _operator(self, key: str, step: str | dict[str, Any]) -> Operator | None:
@@ -681,6 +681,7 @@ def _option_faults(key: str, kind: type[Operator], error: pydantic.ValidationErr
             yield Fault(place, "the option is missing", fix=f"Write {{{kind.name}: {{{option}: …}}}}.")
         else:
             text = each["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+            text = text.replace("greater than or equal to", "at least")
             places.setdefault(f"{place}|{each['input']!r:.60}", []).append(text)
     for place, texts in places.items():
         name, _, got = place.partition("|")
