@@ -83,7 +83,7 @@ def test_the_process_of_a_command_never_imports_tensorflow():
         (["run", "ranking", "--set", "epochs"], "emrys: --set; expected NAME=VALUE, got 'epochs'"),
         (
             ["run", "retrieval", "--set", "embeding_dim=8"],
-            "emrys: retrieval has no parameter 'embeding_dim'; expected one of dataset, split, ",
+            "emrys: retrieval has no parameter 'embeding_dim'; expected one of recipe, dataset, split, ",
         ),
         (["run", "ranking", "--set", "tower_layers=[8]"], "emrys: ranking has no parameter 'tower_layers'; expected"),
         (
@@ -171,9 +171,9 @@ def test_the_nearest_parameter_is_named(capsys):
     assert capsys.readouterr().err.endswith("Did you mean 'batch_size'?\n")
 
 
-def test_there_is_a_command_for_every_pipeline():
+def test_there_is_a_command_for_every_pipeline_and_one_for_recipes():
     for commands in (pipeline_app.runs, pipeline_app.compiles):
-        assert [command.name for command in commands.registered_commands] == list(SPECS)
+        assert [command.name for command in commands.registered_commands] == [*SPECS, "RECIPE"]
 
 
 @pytest.mark.slow

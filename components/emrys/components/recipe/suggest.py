@@ -155,7 +155,7 @@ def _event_goal(profile: Profile) -> _Goal:
         ),
         Model(name=name),
         (
-            f"{name}: {'several targets share experts' if name == 'mmoe' else 'one target'}. Their weights in the loss:",
+            f"{name}: {'targets share experts' if name == 'mmoe' else 'one target'}; their weights in the loss:",
             f"tasks: {_flow(dict.fromkeys(chosen, 1.0))}",
         ),
     )

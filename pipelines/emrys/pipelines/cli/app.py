@@ -9,22 +9,22 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from emrys.pipelines.cli import cluster_app, pipeline_app, registry_app
+from emrys.pipelines.cli import cluster_app, pipeline_app, recipe_app, registry_app
 
 
 class _InOrder(TyperGroup):
     """Lists the commands in the order of their usual use."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        local, cluster = ["run", "compile", "schema", "serve", "predict"], ["submit", "schedule", "runs", "wait"]
-        return [*local, *cluster, "versions", "promote", "rollback"]
+        recipes, local = ["init", "check", "recipe"], ["run", "compile", "schema", "serve", "predict"]
+        return [*recipes, *local, "submit", "schedule", "runs", "wait", "versions", "promote", "rollback"]
 
 
 app = typer.Typer(
     cls=_InOrder,
     rich_markup_mode="markdown",
-    help="Recommender pipelines: from a rating log to a Triton ensemble that serves requests.",
-    epilog="Start with: emrys run ranking --output runs/demo",
+    help="Recommender pipelines: from a log to a Triton ensemble that serves requests.",
+    epilog="Start with: emrys init clicks.csv, or emrys run ranking --output runs/demo",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -113,6 +113,7 @@ def predict(
     predict_rows(rows, run, number=number, url=url, protocol=protocol.value, model=model)
 
 
+recipe_app.add_to(app)
 pipeline_app.add_to(app)
 cluster_app.add_to(app)
 registry_app.add_to(app)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from emrys.pipelines.config.config import Runner
 from emrys.pipelines.spec import SPECS, pipeline_spec
@@ -36,9 +37,45 @@ _COMPILE_HELP = """Compile the {name} pipeline. The same input gives the same by
         emrys compile {name} --config cluster.yaml --set dataset=ml-1m -o {name}.yaml
 """
 
-runs = typer.Typer(help="Run a pipeline on this machine.", no_args_is_help=True, rich_markup_mode="markdown")
+_RECIPE_HELP = {
+    "run": """Run the pipeline of a recipe, the path of a YAML file: `emrys run recipe.yaml --output runs/mine`.
+
+    The recipe is checked first, as by `emrys check`. Its paths are relative to its folder. Parameters of `--set`
+    override it.
+""",
+    "compile": """Compile the pipeline of a recipe, the path of a YAML file: `emrys compile recipe.yaml -o mine.yaml`.
+
+    The recipe becomes the default of the pipeline's parameter `recipe`. The log itself is not read.
+""",
+}
+#: Name of the command that stands for the path of any recipe.
+_RECIPE = "RECIPE"
+
+
+class _PipelinesAndRecipes(TyperGroup):
+    """Takes the path of a recipe where the name of a pipeline may stand."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        command = super().get_command(ctx, cmd_name)
+        return super().get_command(ctx, _RECIPE) if command is None and is_recipe(cmd_name) else command
+
+
+def is_recipe(name: str) -> bool:
+    """Whether a name is the path of a recipe, and not the name of a pipeline."""
+    return name not in SPECS and (Path(name).suffix.lower() in (".yaml", ".yml") or Path(name).is_file())
+
+
+runs = typer.Typer(
+    cls=_PipelinesAndRecipes,
+    help="Run a pipeline, or that of a recipe, on this machine.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
 compiles = typer.Typer(
-    help="Compile a pipeline to the YAML of Kubeflow Pipelines.", no_args_is_help=True, rich_markup_mode="markdown"
+    cls=_PipelinesAndRecipes,
+    help="Compile a pipeline, or that of a recipe, to the YAML of Kubeflow Pipelines.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
 )
 
 ConfigFile = Annotated[
@@ -57,6 +94,8 @@ def add_to(app: typer.Typer) -> None:
         text = _RUN_HELP.format(name=name, summary=spec.summary)
         runs.command(name, help=text, short_help=spec.summary)(run)
         compiles.command(name, help=_COMPILE_HELP.format(name=name))(compile_one)
+    runs.command(_RECIPE, help=_RECIPE_HELP["run"])(run)
+    compiles.command(_RECIPE, help=_RECIPE_HELP["compile"])(compile_one)
     app.add_typer(runs, name="run")
     app.add_typer(compiles, name="compile")
     app.command()(schema)
@@ -102,7 +141,7 @@ def run(
         bool | None, typer.Option("--verbose", "-v", help="Show the raw log instead of progress.")
     ] = None,
 ) -> None:
-    """Runs the pipeline with the name of the command."""
+    """Runs the pipeline with the name of the command, or that of a recipe."""
     from emrys.pipelines.cli import run_command
 
     pipeline = str(context.info_name)
@@ -123,11 +162,11 @@ def compile_one(
     config: ConfigFile = None,
     set_: Settings = None,
 ) -> None:
-    """Compiles the pipeline with the name of the command."""
+    """Compiles the pipeline with the name of the command, or that of a recipe."""
     from emrys.pipelines.cli.compile_command import compile_to
 
     pipeline = str(context.info_name)
-    compile_to(pipeline, output or Path(f"{pipeline}.yaml"), config, set_ or [])
+    compile_to(pipeline, output, config, set_ or [])
 
 
 def schema(pipeline: Annotated[str, typer.Argument(help="'ranking' or 'retrieval'.", metavar="NAME")]) -> None:

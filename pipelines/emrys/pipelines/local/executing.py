@@ -20,9 +20,11 @@ from kfp import local
 from emrys.blocks.errors import ArtifactError
 from emrys.blocks.io import read_json
 from emrys.components.events import one_line_errors
+from emrys.components.recipe.reading import recipe_of
 from emrys.pipelines.compiling import compile_pipeline
 from emrys.pipelines.config.config import PipelineConfig, Runner
 from emrys.pipelines.config.config_file import read_config
+from emrys.pipelines.config.recipe_arguments import local_paths
 from emrys.pipelines.local.outcome import Outcome, artifacts_of
 from emrys.pipelines.local.run_request import RunRequest
 from emrys.pipelines.spec import SPECS, pipeline_spec
@@ -104,7 +106,7 @@ def _runner(request: RunRequest, config: PipelineConfig) -> Iterator[Any]:
     engine = DockerEngine(request.output, dataclasses.asdict(config.images).values())
     try:
         yield engine.runner(
-            read_only=_existing_paths(arguments, "dataset", "previous_statistics"),
+            read_only=[*_existing_paths(arguments, "dataset", "previous_statistics"), *_recipe_paths(arguments)],
             writable=_existing_paths(arguments, "cache_dir", "registry"),
         )
     finally:
@@ -115,6 +117,11 @@ def _existing_paths(arguments: dict[str, Any], *names: str) -> list[Path]:
     """Lists the existing files and folders of this machine among the values of arguments."""
     paths = [Path(arguments[name].removeprefix("file://")) for name in names if arguments[name]]
     return [path for path in paths if path.is_absolute() and path.exists()]
+
+
+def _recipe_paths(arguments: dict[str, Any]) -> list[Path]:
+    """Lists the files and folders of this machine that a recipe reads."""
+    return local_paths(recipe_of(arguments["recipe"])) if arguments["recipe"] else []
 
 
 def _remove_other_runs(request: RunRequest) -> None:

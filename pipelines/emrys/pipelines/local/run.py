@@ -62,7 +62,7 @@ def run_pipeline(request: RunRequest, progress: Progress, on_line: Callable[[str
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 cwd=request.pipeline_root,
-                env=_environment(scratch),
+                env=_environment(scratch, request.code),
                 start_new_session=True,
             )
             reader = _LogReader(progress, on_line)
@@ -139,8 +139,10 @@ def _locked(request: RunRequest) -> Iterator[None]:
         yield
 
 
-def _environment(scratch: str) -> dict[str, str]:
+def _environment(scratch: str, code: Path | None) -> dict[str, str]:
     environment = dict(os.environ)
+    if code is not None:
+        environment["PYTHONPATH"] = os.pathsep.join([str(code), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment["PYTHONUNBUFFERED"] = "1"
     environment["TMPDIR"] = scratch  # KFP leaves a folder for every step
     return environment

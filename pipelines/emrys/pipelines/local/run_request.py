@@ -21,6 +21,7 @@ class RunRequest:
         arguments: Arguments of the pipeline that override the configuration.
         pipeline: Name of the pipeline.
         reuse: Whether ingest to train are reused from an earlier run in this folder where their inputs are equal.
+        code: Folder of modules of the user, which the steps can import, absolute; None for none.
     """
 
     output: Path
@@ -29,6 +30,7 @@ class RunRequest:
     arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
     pipeline: str = "ranking"
     reuse: bool = False
+    code: Path | None = None
 
     @property
     def pipeline_root(self) -> Path:
@@ -58,15 +60,21 @@ class RunRequest:
     def to_json(self) -> str:
         """Serializes the request to one line."""
         values = {**dataclasses.asdict(self), "output": str(self.output), "runner": self.runner.value}
-        values["config_file"] = None if self.config_file is None else str(self.config_file)
+        for name in ("config_file", "code"):
+            values[name] = None if values[name] is None else str(values[name])
         return json.dumps(values, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Reads a request from the output of `to_json`."""
         values = json.loads(text)
-        config_file = None if values["config_file"] is None else Path(values["config_file"])
-        runner = Runner(values["runner"])
+        config_file, code = (None if values[name] is None else Path(values[name]) for name in ("config_file", "code"))
         return cls(
-            Path(values["output"]), runner, config_file, values["arguments"], values["pipeline"], values["reuse"]
+            Path(values["output"]),
+            Runner(values["runner"]),
+            config_file,
+            values["arguments"],
+            values["pipeline"],
+            values["reuse"],
+            code,
         )
