@@ -136,6 +136,6 @@ def write_mixed_repository(kind: str, models: Path, work: Path) -> None:
             pa.table({"user": pa.array([0, 2], pa.int64()), "item": pa.array([[3, 4], [9]], pa.list_(pa.int64()))})
         ),
         user="user",
-        histories=("history",),
+        histories={"history": "history"},
     )
     write_retrieval_repository(models, work / "workflow", recommender, CONFIGS[kind], {"emrys": "test"})

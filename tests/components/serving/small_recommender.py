@@ -102,7 +102,7 @@ def make_recommender(folder: Path, items: np.ndarray = ITEMS, seen: dict[str, li
             pa.table({"user": pa.array(list(known), pa.string()), "film": pa.array(lists, pa.list_(pa.int64()))})
         ),
         user="user",
-        histories=("history",),
+        histories={"history": "history"},
     )
 
 

@@ -26,8 +26,9 @@ class RetrievalEvaluation(Evaluation):
     user has seen in any split) and `candidates.parquet` (the transformed columns of every candidate item, in the order
     of the ids, and `key`, its raw id).
 
-    The metadata has `user` and `item` (columns of the ids), `search` (`strategy`: `exact` or `approximate`, `recall`
-    and `index`), `config` (of the step) and `inputs` (fingerprints of the inputs).
+    The metadata has `user` and `item` (columns of the ids), `unit` (`user`, or `session`, whose ids are then in
+    `user`), `exclude_seen`, `search` (`strategy`: `exact` or `approximate`, `recall` and `index`), `config` (of the
+    step) and `inputs` (fingerprints of the inputs).
     """
 
     required: ClassVar[tuple[str, ...]] = (*Evaluation.required, SEEN_ITEMS_FILE, CANDIDATES_FILE)
@@ -82,6 +83,16 @@ class RetrievalEvaluation(Evaluation):
     def item(self) -> str:
         """Column of the item id."""
         return str(self.metadata["item"])
+
+    @property
+    def by_session(self) -> bool:
+        """Whether sessions ask, whose ids are in the column `user`."""
+        return bool(self.metadata.get("unit") == "session")
+
+    @property
+    def exclude_seen(self) -> bool:
+        """Whether items that were seen are no answers."""
+        return bool(self.metadata.get("exclude_seen", True))
 
     @property
     def exact(self) -> bool:

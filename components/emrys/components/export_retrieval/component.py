@@ -1,5 +1,7 @@
 """KFP component of the step export_retrieval."""
 
+from typing import Any
+
 from kfp import dsl
 
 from emrys.components.images import SERVE_IMAGE
@@ -14,8 +16,9 @@ def export_retrieval(
     evaluation: dsl.Input[dsl.Artifact],
     repository: dsl.Output[dsl.Model],
     name: str = "retrieval",
-    k: int = 100,
+    k: int = 0,
     require_server: bool = False,
+    recipe: dict[str, Any] = {},  # noqa: B006 - KFP reads it once
 ) -> None:
     """Writes a Triton model repository that recommends items for raw queries, and checks it against the offline path.
 
@@ -26,8 +29,9 @@ def export_retrieval(
         splits: Raw rows; held-out rows go through both paths.
         evaluation: The model's evaluation, with the catalogue, the seen items and the settings of the search.
         name: Name of the ensemble.
-        k: Number of items recommended per query.
+        k: Number of items recommended per query; 0 for `serve.top_k` of the recipe, or 100.
         require_server: Whether a missing Triton server fails the step; otherwise the same code is checked in process.
+        recipe: The recipe, whose section `serve` is read; empty for none.
 
     Returns:
         repository: The Triton model repository: transform, model with its search, and the ensemble that chains them.
@@ -37,14 +41,17 @@ def export_retrieval(
     from emrys.components.events import one_line_errors
     from emrys.components.export_retrieval.config import ExportRetrievalConfig
     from emrys.components.export_retrieval.step import run
+    from emrys.components.recipe.reading import recipe_of
+    from emrys.components.recipe.recipe import Serving
 
     with one_line_errors("export_retrieval"):
+        served = recipe_of(recipe).serve if recipe else Serving()
         run(
             model=Path(model.path),
             workflow=Path(workflow.path),
             schema=Path(schema.path),
             splits=Path(splits.path),
             evaluation=Path(evaluation.path),
-            config=ExportRetrievalConfig(name=name, k=k, require_server=require_server),
+            config=ExportRetrievalConfig(name=name, k=k or served.top_k, require_server=require_server),
             output=Path(repository.path),
         )

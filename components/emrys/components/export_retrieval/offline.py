@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,16 +42,16 @@ class OfflineRecommendations:
 
 
 class OfflineRecommender:
-    """Recommends items offline and leaves out those that users have seen.
+    """Recommends items offline and excludes those that were seen.
 
     Args:
         model: The retrieval model.
         schema: Schema of the transformed rows.
         items: Transformed columns of the catalogue.
         item: Column of the item's id, in `items` and in the transformed rows.
-        user: Raw column of the user's id.
-        seen: Items that each user has seen.
-        histories: List columns of the query that contain items, after the workflow.
+        user: Raw column of the user's id; None for queries without a user.
+        seen: Items that each user has seen, which are excluded; None for none.
+        histories: List columns of the query whose items are excluded, after the workflow.
         layer: A top-k layer without items, whose K is that of the lists.
     """
 
@@ -60,9 +61,9 @@ class OfflineRecommender:
         schema: Schema,
         items: pa.Table,
         item: str,
-        user: str,
-        seen: SeenItems,
-        histories: tuple[str, ...],
+        user: str | None,
+        seen: SeenItems | None,
+        histories: Collection[str],
         layer: mm.BruteForce | mm.ApproximateTopK,
     ) -> None:
         self._schema, self._items, self._item, self._user = schema, items, item, user
@@ -88,9 +89,13 @@ class OfflineRecommender:
         return search_items(encoder, self._schema, transformed, self._items, self._item, seen, _BATCH)
 
     def _seen_items(self, rows: pa.Table, transformed: pa.Table) -> RaggedArray:
-        """Joins the stored items of the user and those in the histories of the row."""
-        stored, offsets = self._seen.lookup(_ids(rows[self._user]))
-        row, ids = [np.repeat(np.arange(rows.num_rows), np.diff(offsets))], [stored]
+        """Joins the stored items of the user and those in the histories of the row: positions in the catalogue."""
+        row: list[Ints] = [np.empty(0, np.int64)]
+        ids: list[Ints] = [np.empty(0, np.int64)]
+        if self._seen is not None and self._user is not None:
+            stored, offsets = self._seen.lookup(_ids(rows[self._user]))
+            row.append(np.repeat(np.arange(rows.num_rows), np.diff(offsets)))
+            ids.append(stored)
         for name in self._histories:
             lists = transformed[name].combine_chunks()
             row.append(pc.list_parent_indices(lists).to_numpy(zero_copy_only=False))

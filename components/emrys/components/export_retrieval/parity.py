@@ -68,8 +68,8 @@ def comparison_queries(
 ) -> pa.Table:
     """Samples held-out rows and appends edge cases: those of `comparison_rows`, and users who have seen many items.
 
-    The latter are the user with the most seen items and, where the query has a history, a new user whose history is
-    the whole catalogue, or all of it but one item.
+    The latter are the user with the most seen items and, where the items of a history are excluded, a new user whose
+    history is the whole catalogue, or all of it but one item.
 
     Args:
         table: Raw rows that the model was not trained on.
@@ -90,7 +90,8 @@ def comparison_queries(
         return pa.concat_tables([chosen, pa.Table.from_pylist(edge_cases, schema=table.schema)])
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise DataError(
-            f"the rows and the catalogue have ids of different types ({error})", column=recommender.user
+            f"the rows and the catalogue have ids of different types ({error})",
+            column=recommender.user or next(iter(recommender.histories.values()), None),
         ) from None
 
 
@@ -149,13 +150,13 @@ def check_parity(
 
 def _heavy_users(row: dict[str, Any], columns: Sequence[Column], recommender: Recommender) -> Iterator[dict[str, Any]]:
     """Yields copies of `row` for the user with the most seen items, and with the longest possible histories."""
-    users, lists = (recommender.seen.table.column(number) for number in (0, 1))
-    if len(users):
+    if recommender.seen is not None and recommender.user is not None and len(recommender.seen):
+        users, lists = (recommender.seen.table.column(number) for number in (0, 1))
         most = int(np.argmax([len(items) for items in lists]))
         yield {**row, recommender.user: users[most].as_py()}
     keys = recommender.items["key"].to_pylist()[:_MAX_HISTORY]
     new_user = {column.name: UNSEEN[column.dtype] for column in columns if column.name == recommender.user}
-    for history in recommender.histories:
+    for history in dict.fromkeys(recommender.histories.values()):
         for seen in (keys, keys[1:]):
             yield {**row, **new_user, history: seen}
 
@@ -194,9 +195,9 @@ def _check_seen(items: Ints, ids: npt.NDArray[Any], expected: OfflineRecommendat
     seen = expected.seen
     for row, rank in np.argwhere(_contained(items, seen.rows, seen.values)):
         raise ParityError(
-            f"row {row} of the compared rows has an item that its user has seen",
+            f"row {row} of the compared rows has an item that was seen",
             column=ITEM_IDS,
-            expected="only items that the user has not seen",
+            expected="only items that the user or the history of the row has not",
             got=str(ids[row, rank]),
         )
 

@@ -68,17 +68,18 @@ def run(
         emit(STEP, "progress", done=0, total=3, text="indexing the items and saving the model for serving")
         keras_model = load_retrieval_model(network)
         queries = fitted.workflow.select(query_columns(keras_model))
-        histories = tuple(
-            column.name for column in queries.output_columns if column.is_list and column.domain == evaluated.item
-        )
+        histories = _histories(queries, evaluated.item) if evaluated.exclude_seen else {}
+        # A session of the training data is over, and a new one has its items in the request.
+        user = evaluated.user if evaluated.exclude_seen and not evaluated.by_session else None
+        seen = None if user is None else evaluated.seen_items
         layer = _layer(evaluated, config.k)
         offline = OfflineRecommender(
             keras_model,
             features.schema,
             evaluated.candidates,
             evaluated.item,
-            evaluated.user,
-            evaluated.seen_items,
+            user,
+            seen,
             histories,
             layer,
         )
@@ -89,9 +90,9 @@ def run(
                 tower=Path(temporary) / "tower",
                 index=layer,
                 items=pa.table({"id": evaluated.candidates[evaluated.item], "key": evaluated.candidates[KEY]}),
-                seen=evaluated.seen_items,
-                user=evaluated.user,
                 histories=histories,
+                user=user,
+                seen=seen,
             )
             return export(
                 recommender,
@@ -151,7 +152,7 @@ def export(
             inputs,
             versions,
             user=recommender.user,
-            histories=recommender.histories,
+            histories=list(dict.fromkeys(recommender.histories.values())),
             item_dtype=outputs[0].dtype,
             k=k,
             items=items,
@@ -171,8 +172,14 @@ def export(
             k=k,
             items=items,
             search="exact" if exact else "approximate",
+            exclude_seen=recommender.seen is not None or bool(recommender.histories),
         )
     return TritonRepository(output)
+
+
+def _histories(queries: FittedWorkflow, item: str) -> dict[str, str]:
+    """Lists of items among the columns of a query, each with its raw column."""
+    return {column.name: column.source for column in queries.output_columns if column.is_list and column.domain == item}
 
 
 def _layer(evaluated: RetrievalEvaluation, k: int) -> mm.BruteForce | mm.ApproximateTopK:

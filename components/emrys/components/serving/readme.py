@@ -57,7 +57,7 @@ Over HTTP, `null` in the JSON `data` of an input stands for the null of its dtyp
 | item_ids | {item_dtype} | (rows, {k}) | ids of items as in the data, best first |
 | scores | float32 | (rows, {k}) | their scores, in descending order |
 
-Items that the user has seen in the data, by `{user}`, are excluded{histories}. Where fewer than {k} items remain, the
+{seen} Where fewer than {k} items remain, the
 rest of `item_ids` is null ({null}), and the rest of `scores` is {no_score:.8g}, the lowest float32: a list ends at the
 first null. The catalogue has {items:,} items, searched {search}.
 
@@ -95,7 +95,7 @@ def retrieval_readme(
     inputs: Sequence[Column],
     versions: Mapping[str, str],
     *,
-    user: str,
+    user: str | None,
     histories: Sequence[str],
     item_dtype: str,
     k: int,
@@ -108,21 +108,19 @@ def retrieval_readme(
         config: Settings of the export.
         inputs: Inputs of the ensemble.
         versions: Versions and fingerprints of the inputs of the export.
-        user: Column of the user's id.
-        histories: Columns of histories.
+        user: Column of the user's id, whose seen items are excluded; None if no one's are.
+        histories: Columns of histories whose items are excluded.
         item_dtype: `int64` or `string`.
         k: Number of items per row.
         items: Number of items in the catalogue.
         exact: Whether the search is exact.
     """
-    listed = ", ".join(f"`{name}`" for name in histories)
     return _RETRIEVAL.format(
         name=config.name,
         max_batch_size=config.max_batch_size,
         inputs=_inputs_table(inputs),
         versions=_versions_table(versions),
-        user=user,
-        histories=f", and so are those of {listed} in the request" if listed else "",
+        seen=_seen(user, histories),
         item_dtype=item_dtype,
         k=k,
         items=items,
@@ -130,6 +128,14 @@ def retrieval_readme(
         no_score=NO_SCORE,
         null=_NULLS[item_dtype],
     )
+
+
+def _seen(user: str | None, histories: Sequence[str]) -> str:
+    listed = ", ".join(f"`{name}`" for name in histories)
+    if user is None:
+        return f"Items of {listed} in the request are excluded." if listed else "Items that were seen are not excluded."
+    also = f", and so are those of {listed} in the request" if listed else ""
+    return f"Items that the user has seen in the data, by `{user}`, are excluded{also}."
 
 
 def _inputs_table(inputs: Sequence[Column]) -> str:

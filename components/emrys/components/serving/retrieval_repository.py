@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -44,17 +44,19 @@ class Recommender:
         tower: SavedModel of the query encoder.
         index: Top-k layer with the catalogue, by the ids in the transformed data.
         items: The catalogue, (N): `id` in the transformed data and `key`, the id that callers know, int64 or string.
-        seen: Ids in the transformed data of the items that each user has seen, by the raw id of the user.
-        user: Raw column of the user's id.
-        histories: List columns of the query that contain items, after the workflow.
+        histories: List columns of the query whose items are excluded: their names after the workflow, and the raw ones.
+            Default: none.
+        user: Raw column of the user's id. Default: None, the query has no user.
+        seen: Ids in the transformed data of the items that each user has seen, by the raw id of the user, which are
+            excluded. Default: None, none are.
     """
 
     tower: Path
     index: TopKLayer
     items: pa.Table
-    seen: SeenItems
-    user: str
-    histories: tuple[str, ...] = ()
+    histories: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None
+    seen: SeenItems | None = None
 
 
 def write_retrieval_repository(
@@ -73,8 +75,8 @@ def write_retrieval_repository(
         Inputs of the ensemble.
 
     Raises:
-        SchemaError: if the query encoder requires a column that the workflow does not produce, or the workflow and the
-            seen items have user ids of different types.
+        SchemaError: if the query encoder requires a column that the workflow does not produce, the workflow and the
+            seen items have user ids of different types, or a raw column has the name of an output.
     """
     transform, transform_config = write_transform(models, workflow, config, versions)
     folder = version_folder(models, EnsembleNames(config.name).model, config)
@@ -82,14 +84,30 @@ def write_retrieval_repository(
     write_columns(folder / COLUMNS, inputs, histories=list(recommender.histories))
     write_index(recommender.index, folder / INDEX)
     pq.write_table(recommender.items, folder / ITEMS, compression="zstd")
-    recommender.seen.save(folder / SEEN)
+    raw, untransformed = transform.inputs, {}
+    if recommender.seen is not None and recommender.user is not None:
+        recommender.seen.save(folder / SEEN)
+        seen_by = user_column(recommender.seen)
+        inputs, untransformed = (*inputs, seen_by), {SEEN_BY: recommender.user}
+        raw = _with_user(raw, Column(recommender.user, seen_by.dtype))
     copy_entry("retrieve", folder)
     write_checksums(folder)
-    seen_by, outputs = user_column(recommender.seen), output_columns(recommender.items)
-    model_config = write_model_config(models, (*inputs, seen_by), outputs, config, versions)
-    raw = _with_user(transform.inputs, Column(recommender.user, seen_by.dtype))
-    write_ensemble(models, transform_config, model_config, raw, outputs, config, versions, {SEEN_BY: recommender.user})
+    outputs = output_columns(recommender.items)
+    _check_names(raw, inputs, outputs)
+    model_config = write_model_config(models, inputs, outputs, config, versions)
+    write_ensemble(models, transform_config, model_config, raw, outputs, config, versions, untransformed)
     return raw
+
+
+def _check_names(raw: Sequence[Column], inputs: Sequence[Column], outputs: Sequence[Column]) -> None:
+    """Checks that no column of the data has a name of the ensemble's own."""
+    names = [column.name for column in raw]
+    own = [column.name for column in outputs if column.name in names]
+    own += [SEEN_BY] if [column.name for column in inputs].count(SEEN_BY) > 1 else []
+    if own:
+        raise SchemaError(
+            "a column has a name that the ensemble uses itself", column=own[0], fix="Rename the column in the data."
+        )
 
 
 def _with_user(raw: tuple[Column, ...], user: Column) -> tuple[Column, ...]:

@@ -42,7 +42,7 @@ Ints = npt.NDArray[np.int64]
 
 
 class RetrieveStep:
-    """Finds the best items for queries, excluding those that the user has seen.
+    """Finds the best items for queries, excluding those that were seen.
 
     Seen items are those of the user in the training data, and those in the histories of the request. Where fewer than K
     items remain, the rest of `item_ids` is null (-2**63 for int64, "" for strings), and the rest of `scores` is the
@@ -52,19 +52,20 @@ class RetrieveStep:
         tower: The query encoder.
         index: Top-k layer with the catalogue, by the ids in the transformed data.
         items: `id` in the transformed data and `key`, the id that callers know, int64 or string.
-        seen: Ids in the transformed data of the items that each user has seen, by the raw id of the user.
-        histories: List columns of the query that contain items.
+        seen: Ids in the transformed data of the items that each user has seen, by the raw id of the user; None for
+            queries without a user.
+        histories: List columns of the query whose items are excluded.
     """
 
     padding: ClassVar[Mapping[str, object]] = TRANSFORMED_PADDING
 
     def __init__(
-        self, tower: SavedSignature, index: TopKLayer, items: pa.Table, seen: SeenItems, histories: Sequence[str]
+        self, tower: SavedSignature, index: TopKLayer, items: pa.Table, seen: SeenItems | None, histories: Sequence[str]
     ) -> None:
         self._tower, self._index, self._seen, self._histories = tower, index, seen, tuple(histories)
         strings = pa.types.is_string(items["key"].type)
-        self._user = user_column(seen)
-        self.inputs = (*tower.inputs, self._user)
+        self._user = None if seen is None else user_column(seen)
+        self.inputs = tower.inputs if self._user is None else (*tower.inputs, self._user)
         self.outputs = output_columns(items)
         ids = items["id"].to_numpy()
         # Indexed by the id in the transformed data; the last element is the key of -1, which means no item.
@@ -99,7 +100,7 @@ class RetrieveStep:
             SavedSignature(root / SAVED_MODEL, columns, [rest.get("output", VECTORS)]),
             read_index(root / INDEX),
             pq.read_table(root / ITEMS, partitioning=None),
-            SeenItems.load(root / SEEN),
+            SeenItems.load(root / SEEN) if (root / SEEN).exists() else None,
             rest["histories"],
         )
 
@@ -112,8 +113,8 @@ class RetrieveStep:
         """Recommends items for a batch.
 
         Args:
-            columns: Transformed columns of the queries, scalars (B, 1), lists (B, L) padded with 0; and `seen_by`, the
-                raw ids of the users, (B, 1).
+            columns: Transformed columns of the queries, scalars (B, 1), lists (B, L) padded with 0; and, for queries of
+                users, `seen_by`, their raw ids, (B, 1).
 
         Returns:
             `item_ids`, (B, K) int64 or strings, and `scores`, (B, K) float32, best first.
@@ -127,17 +128,22 @@ class RetrieveStep:
 
     def _excluded(self, columns: Columns) -> tuple[Ints, Ints]:
         """Returns the items to exclude, row by row, and the offsets of the rows."""
-        users: npt.NDArray[Any] = columns[SEEN_BY].reshape(-1)
-        if self._user.dtype == "string":  # invalid UTF-8 is an unknown user
-            users = np.array([user.decode("utf-8", "replace") for user in users.tolist()], dtype=object)
-        stored, offsets = self._seen.lookup(users)
-        rows, items = [np.repeat(np.arange(len(users)), np.diff(offsets))], [stored]
+        count = len(columns[self.inputs[0].name])
+        rows: list[Ints] = [np.empty(0, np.int64)]
+        items: list[Ints] = [np.empty(0, np.int64)]
+        if self._seen is not None and self._user is not None:
+            users: npt.NDArray[Any] = columns[SEEN_BY].reshape(-1)
+            if self._user.dtype == "string":  # invalid UTF-8 is an unknown user
+                users = np.array([user.decode("utf-8", "replace") for user in users.tolist()], dtype=object)
+            stored, offsets = self._seen.lookup(users)
+            rows.append(np.repeat(np.arange(count), np.diff(offsets)))
+            items.append(stored)
         for name in self._histories:
             row, position = np.nonzero(columns[name] >= FIRST_KNOWN)
             rows.append(row)
             items.append(columns[name][row, position])
         pairs = np.unique(np.stack([np.concatenate(rows), np.concatenate(items)]), axis=1)
-        return pairs[1], np.searchsorted(pairs[0], np.arange(len(users) + 1))
+        return pairs[1], np.searchsorted(pairs[0], np.arange(count + 1))
 
 
 def user_column(seen: SeenItems) -> Column:
