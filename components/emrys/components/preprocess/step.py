@@ -9,6 +9,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from emrys.blocks.errors import ConfigError
+from emrys.components.contracts.data_schema import DataSchema
 from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
 from emrys.components.contracts.splits import SPLITS, Splits
 from emrys.components.contracts.transformed import Transformed
@@ -16,10 +18,11 @@ from emrys.components.events import emit, step_events
 from emrys.components.preprocess.config import PreprocessConfig
 from emrys.components.preprocess.fitting import Fitting
 from emrys.components.preprocess.offline import OfflineWorkflow
-from emrys.components.preprocess.raw_split import RawSplit, number_sources
+from emrys.components.preprocess.own_features import own_features
+from emrys.components.preprocess.raw_split import RawSplit, copied_columns, number_sources
 from emrys.components.preprocess.survey import check_values
 from emrys.components.recipe.builtin import recipe_for
-from emrys.components.recipe.operators import feature_plan
+from emrys.components.recipe.operators import Feature, feature_plan
 from emrys.components.recipe.recipe import Recipe
 
 __all__ = ["PreprocessConfig", "run"]
@@ -52,7 +55,7 @@ def run(
     with step_events(STEP):
         raw_splits = Splits(splits)
         schema = raw_splits.data_schema
-        plan = feature_plan(_recipe(raw_splits, config), schema)
+        plan = _plan(_recipe(raw_splits, config), schema)
         size = config.rows_per_partition
         raw = {split: RawSplit(raw_splits.file(split), schema, plan, size) for split in SPLITS}
         progress = _Progress(2 + sum(len(split.parts) for split in raw.values()))
@@ -72,6 +75,23 @@ def _recipe(splits: Splits, config: PreprocessConfig) -> Recipe:
     if config.recipe:
         return Recipe.model_validate(config.recipe)
     return recipe_for(str(splits.metadata.get("dataset", "")), config.task, splits.columns)
+
+
+def _plan(recipe: Recipe, schema: DataSchema) -> tuple[Feature, ...]:
+    """The features of the recipe, and those of its module."""
+    plan = feature_plan(recipe, schema)
+    if not recipe.module:
+        return plan
+    own = own_features(recipe.module, schema)
+    outputs = [feature.output for feature in (*plan, *own)]
+    for name in outputs:
+        if outputs.count(name) > 1 or name in copied_columns(schema):
+            raise ConfigError(
+                "the module has an output of the same name as a feature, target or weight",
+                column=name,
+                fix="Rename it with Rename, or leave the column out in one of them.",
+            )
+    return (*plan, *own)
 
 
 def _write(

@@ -528,7 +528,7 @@ class _Plan:
 
     def _fits(self, key: str, column: DataColumn, operator: Operator) -> bool:
         """Whether an operator fits the type of a column; if not, there is a fault."""
-        expected = _expected(column, operator)
+        expected = misfit(column, operator)
         if expected is None:
             return True
         self.faults.append(
@@ -641,7 +641,7 @@ def _type(column: DataColumn) -> str:
     return f"lists of {column.dtype}" if column.length is None else f"vectors of {column.length} {column.dtype}"
 
 
-def _expected(column: DataColumn, operator: Operator) -> tuple[str, str] | None:
+def misfit(column: DataColumn, operator: Operator) -> tuple[str, str] | None:
     """Type that an operator needs and what to change, if the column has another; else None."""
     as_name = "Use categorify or hash." if column.dtype != "float32" else "Use bucketize, or normalize."
     if operator.numeric or isinstance(operator, Bucketize):
