@@ -118,7 +118,8 @@ class Evaluation(Artifact):
         With several targets it is that of the first one with a curve; None without any.
         """
         curves = self.curves
-        for each in [curves, *curves.get("targets", {}).values()]:
+        names = [target["name"] for target in self.metadata.get("targets", ())]
+        for each in [curves, *(curves["targets"][name] for name in names if "targets" in curves)]:
             if "roc" in each:
                 curve = each["roc"]
                 return curve["false_positive_rate"], curve["true_positive_rate"], curve["thresholds"]

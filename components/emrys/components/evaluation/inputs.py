@@ -127,7 +127,7 @@ class EvaluationInputs:
         return {
             "task": task,
             "target": targets[0].name if targets else "",
-            "targets": {target.name: target.kind.value for target in targets},
+            "targets": [{"name": target.name, "kind": target.kind.value} for target in targets],
             "config": dataclasses.asdict(config),
             "inputs": self.fingerprints,
             "versions": versions(),

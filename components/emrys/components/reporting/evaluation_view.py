@@ -351,7 +351,8 @@ class RankingView(EvaluationView):
 
     def __init__(self, result: EvaluationResult, metadata: Mapping[str, Any]) -> None:
         super().__init__(result, metadata)
-        kinds: Mapping[str, str] = metadata.get("targets") or {self.target: "binary"}
+        targets = metadata.get("targets") or [{"name": self.target, "kind": "binary"}]
+        kinds = {str(target["name"]): str(target["kind"]) for target in targets}
         nested = self.curves.get("targets")
         if nested is None:
             self.parts = [TargetView(self, name, kind, "", self.curves) for name, kind in list(kinds.items())[:1]]
