@@ -126,7 +126,7 @@ def draft_of(content: Mapping[str, Any]) -> Draft:
         except pydantic.ValidationError as error:
             chosen = _chosen_errors(error, remaining)
             if not removed:
-                faults += _faults(chosen, content)
+                faults += _faults(chosen)
             for each in chosen:
                 if each.kind == "missing" or not any(each.key[: len(key)] == key for key in removed):
                     removed.append(_remove(remaining, each.key))
@@ -141,11 +141,16 @@ def _without_faults(draft: Draft, path: str | os.PathLike[str] | None) -> Recipe
 
 
 def _json_values(value: Any) -> Any:
-    """YAML's dates, sets and keys that are no text, as JSON has them."""
+    """YAML's dates, sets and keys that are no text, as JSON has them; whole numbers as such.
+
+    Kubeflow Pipelines passes every number of a mapping as a float.
+    """
     if isinstance(value, Mapping):
         return {key if isinstance(key, str) else str(key).lower(): _json_values(each) for key, each in value.items()}
     if isinstance(value, list | tuple | set):
         return [_json_values(each) for each in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
@@ -222,12 +227,27 @@ def _located(error: Any, content: Any) -> _Error:
     return _Error(tuple(key), tuple(branches), error["type"], error.get("ctx", {}), value)
 
 
-def _faults(errors: Sequence[_Error], content: Any) -> list[Fault]:
-    """One fault for each place."""
+def _faults(errors: Sequence[_Error]) -> list[Fault]:
+    """One fault for each place; a key that is only misspelt is not missing too."""
     places: dict[Key, list[_Error]] = {}
     for error in errors:
         places.setdefault(error.key, []).append(error)
-    return [_fault(key, found) for key, found in places.items()]
+    meant = {
+        (
+            *key[:-1],
+            nearest(
+                str(key[-1]),
+                [
+                    str(other[-1])
+                    for other, missing in places.items()
+                    if missing[0].kind == "missing" and other[:-1] == key[:-1]
+                ],
+            ),
+        )
+        for key, found in places.items()
+        if found[0].kind == "extra_forbidden"
+    }
+    return [_fault(key, found) for key, found in places.items() if found[0].kind != "missing" or key not in meant]
 
 
 def _fault(key: Key, errors: Sequence[_Error]) -> Fault:
