@@ -161,7 +161,9 @@ def run(python: str, text: str, seeds: list[int]) -> list[dict[str, float] | str
 
 
 def cell(values: list[float]) -> str:
-    """Mean, least and greatest."""
+    """Mean, least and greatest, or the one value."""
+    if len(values) == 1:
+        return f"{values[0]:.3f} (one seed)"
     return f"{sum(values) / len(values):.3f} ({min(values):.3f} to {max(values):.3f})"
 
 

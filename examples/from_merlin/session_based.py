@@ -105,9 +105,10 @@ model = session_model(transformer, tied=False)
 model.compile(optimizer=tf.keras.optimizers.Adam(learning_rate=0.01), metrics=[mm.RecallAt(4), mm.MRRAt(4)])
 mask_random = mm.SequenceMaskRandom(schema=schema, target=target, masking_prob=0.3, transformer=transformer)
 mask_last = mm.SequenceMaskLast(schema=schema, target=target, transformer=transformer)
-history = model.fit(loader, epochs=2, pre=mask_random, verbose=0).history
+history = model.fit(loader, epochs=20, pre=mask_random, verbose=0).history
 assert history["loss"][-1] < history["loss"][0], history["loss"]
 metrics = model.evaluate(valid, batch_size=128, pre=mask_last, return_dict=True, verbose=0)
 print(f"BERT, recall at 4: {metrics['recall_at_4']:.4f}")
 print(f"BERT, mrr at 4: {metrics['mrr_at_4']:.4f}")
-assert 0 <= metrics["mrr_at_4"] <= metrics["recall_at_4"] <= 1
+assert metrics["recall_at_4"] > 0.4, metrics
+assert 0 <= metrics["mrr_at_4"] <= metrics["recall_at_4"]

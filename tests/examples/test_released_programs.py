@@ -61,5 +61,5 @@ def test_table():
     }  # fmt: skip
     assert table(results, ["dlrm", "two_tower"], [1, 2]).splitlines()[2:] == [
         "| dlrm | auc | 0.600 (0.500 to 0.700) | 0.900 (0.900 to 0.900) | no |",
-        "| two_tower | recall | 0.500 (0.500 to 0.500) | `ValueError: no` |  |",
+        "| two_tower | recall | 0.500 (one seed) | `ValueError: no` |  |",
     ]
