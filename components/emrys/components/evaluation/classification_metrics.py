@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn import metrics
 
+from emrys.components.evaluation.weighted_metrics import calibration_bins
+
 Array = npt.NDArray[np.float64]
 
 
@@ -87,20 +89,6 @@ class Calibration:
         rows = np.asarray(self.rows, np.float64)
         gaps = np.abs(np.asarray(self.observed) - np.asarray(self.predicted))
         return float(np.sum(rows * gaps) / rows.sum())
-
-
-def calibration_bins(scores: Array, bins: int) -> tuple[npt.NDArray[np.int64], int]:
-    """Bins of about equally many rows, by the quantiles of the scores.
-
-    Args:
-        scores: (N,) scores; equal ones share a bin.
-        bins: Number of bins.
-
-    Returns:
-        (N,) bin of each row, and the number of bins.
-    """
-    inner = np.unique(np.quantile(scores, np.arange(1, bins) / bins))
-    return np.searchsorted(inner, scores, side="left").astype(np.int64), len(inner) + 1
 
 
 #: Scores are clipped to this distance from 0 and 1 before the logarithm, as in Keras.

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
-from emrys.components.evaluation.classification_metrics import calibration_bins
+from emrys.components.evaluation.weighted_metrics import calibration_bins
 
 Array = npt.NDArray[np.float64]
 

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from emrys.components.contracts.measured_rows import NEW, MeasuredRows
-from emrys.components.evaluation.classification_metrics import calibration_bins
 
 Array = npt.NDArray[np.float64]
 Units = npt.NDArray[np.int64]
@@ -239,3 +238,17 @@ def _over(mask: Mask, make: Callable[[Mask], WeightedMetric]) -> WeightedMetric 
 
 def _part(weights: Array | None, mask: Mask) -> Array | None:
     return None if weights is None else weights[mask]
+
+
+def calibration_bins(scores: Array, bins: int) -> tuple[npt.NDArray[np.int64], int]:
+    """Bins of about equally many rows, by the quantiles of the scores.
+
+    Args:
+        scores: (N,) scores; equal ones share a bin.
+        bins: Number of bins.
+
+    Returns:
+        (N,) bin of each row, and the number of bins.
+    """
+    inner = np.unique(np.quantile(scores, np.arange(1, bins) / bins))
+    return np.searchsorted(inner, scores, side="left").astype(np.int64), len(inner) + 1
