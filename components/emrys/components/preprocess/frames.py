@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import dask
 import dask.dataframe as dd
@@ -52,21 +52,24 @@ def to_collection(split: RawSplit, columns: tuple[RawColumn, ...], targets: tupl
         columns: The columns to take.
         targets: The targets to take.
     """
-    return collect(split, lambda table: to_frame(table, columns, targets), f"{columns}-{targets}")
+    names = [*(column.name for column in columns), *targets]
+    return collect(split, names, lambda table: to_frame(table, columns, targets), f"{columns}-{targets}")
 
 
-def collect(split: RawSplit, convert: Callable[[pa.Table], pd.DataFrame], token: str) -> dd.DataFrame:
+def collect(
+    split: RawSplit, names: Sequence[str], convert: Callable[[pa.Table], pd.DataFrame], token: str
+) -> dd.DataFrame:
     """Dask frame with one lazily read partition per part of the split.
 
     Args:
         split: The split.
+        names: Columns that are read.
         convert: Makes the frame of a part.
         token: Text that differs for frames of different content.
     """
-    empty = convert(split.read(0).slice(0, 0))
-    return dd.from_map(
-        lambda part: convert(split.read(part)), range(len(split.parts)), meta=empty, token=f"{split.path}-{token}"
-    )
+    empty = convert(split.read(0, names).slice(0, 0))
+    parts = range(len(split.parts))
+    return dd.from_map(lambda part: convert(split.read(part, names)), parts, meta=empty, token=f"{split.path}-{token}")
 
 
 @contextlib.contextmanager

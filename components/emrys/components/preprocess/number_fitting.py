@@ -175,7 +175,8 @@ def _fit_moments(train: RawSplit, chains: Sequence[_Chain]) -> None:
             if of_kind:
                 node = of_kind >> op
                 output = node if output is None else output + node
-        nvt.Workflow(output).fit(Dataset(collect(train, _reader(train, group), f"numbers-{names}")))
+        columns = [chain.column.name for chain in group]
+        nvt.Workflow(output).fit(Dataset(collect(train, columns, _reader(group), f"numbers-{names}")))
         for chain, name in zip(group, names, strict=True):
             if isinstance(chain.pending, operators.Normalize):
                 mean = chain.check(float(normalize.means[name]))
@@ -184,7 +185,7 @@ def _fit_moments(train: RawSplit, chains: Sequence[_Chain]) -> None:
                 chain.add(MinMax(chain.check(float(min_max.mins[name])), chain.check(float(min_max.maxs[name]))))
 
 
-def _reader(train: RawSplit, chains: Sequence[_Chain]) -> Callable[[pa.Table], pd.DataFrame]:
+def _reader(chains: Sequence[_Chain]) -> Callable[[pa.Table], pd.DataFrame]:
     def read(table: pa.Table) -> Any:
         return pd.DataFrame({chain.feature.output: chain.values(table) for chain in chains})
 
