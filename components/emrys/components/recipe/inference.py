@@ -173,6 +173,8 @@ def profile_of(name: str, column: pa.ChunkedArray) -> Profile:
         column = pa.chunked_array([chunk.storage for chunk in column.chunks], source.storage_type)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if pa.types.is_float16(column.type):  # for which Arrow has hardly any function
+        column = column.cast(pa.float32())
     kind = _kind(column.type)
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)

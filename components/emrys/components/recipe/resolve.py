@@ -509,7 +509,7 @@ class _Resolver:
         names = [name for name, role in self._roles.items() if role in required]
         for name in [*names, *sorted(self._only_targets)]:
             profile = self._profiles[name]
-            if profile.nulls:
+            if 0 < profile.nulls < profile.rows:
                 key = self._keys.get(name, f"columns.targets.{name}")
                 key = key if "." in key else f"columns.{self._roles[name].value}"
                 got = f"{profile.nulls:,} nulls in the first {profile.rows:,} rows of {name!r}"
