@@ -1,7 +1,6 @@
 """A feature function of one's own: a graph of NVTabular for the columns that the recipe does not list."""
 
-from nvtabular import ops
-from nvtabular.ops import WorkflowNode
+from nvtabular import WorkflowNode, ops
 
 
 def features() -> WorkflowNode:

@@ -56,13 +56,15 @@ def own_features(module: str, schema: DataSchema) -> tuple[Feature, ...]:
     """
     name, _, function = module.partition(":")
     try:
-        build = getattr(importlib.import_module(name), function or FUNCTION)
-    except ImportError as error:
+        imported = importlib.import_module(name)
+    except Exception as error:  # anything may go wrong in the user's code
+        is_absent = isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}.")
         fix = "Put its folder on PYTHONPATH, or install the package; on a cluster, into the image of the step."
-        raise ConfigError(f"module {module} cannot be imported ({error})", fix=fix) from None
-    except AttributeError:
-        fix = f"Name it as {name}:function."
-        raise ConfigError(f"module {name} has no function {function or FUNCTION!r}", fix=fix) from None
+        problem = f"module {name} cannot be imported ({type(error).__name__}: {error})"
+        raise ConfigError(problem, fix=fix if is_absent else None) from error
+    build = getattr(imported, function or FUNCTION, None)
+    if not callable(build):
+        raise ConfigError(f"module {name} has no function {function or FUNCTION!r}", fix=f"Name it as {name}:function.")
     try:
         graph = build()
     except Exception as error:  # anything may go wrong in the user's code
