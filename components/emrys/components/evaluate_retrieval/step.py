@@ -37,6 +37,7 @@ from emrys.components.retrieval.search import load_retrieval_model, query_column
 
 __all__ = ["EvaluateRetrievalConfig", "run"]
 
+_IDS = pa.large_list(pa.int64())
 #: Users with at least this many positive train items have a long history.
 LONG_HISTORY = 20
 
@@ -231,11 +232,13 @@ def _seen_items(
     logs: Sequence[InteractionLog], catalogue: Catalogue, roles: _Roles, schema: DataSchema
 ) -> mm.SeenItems:
     """Items of each user in any split: at serving time the valid and test rows are in the past too."""
-    none = np.zeros(0, np.int64)
-    log = InteractionLog.joined(logs) if logs else InteractionLog(none, none, none > 0)
+    user_type = schema.column(roles.user).arrow_type
+    if not logs:
+        return mm.SeenItems(pa.table({roles.user: pa.array([], user_type), roles.item: pa.array([], _IDS)}))
+    log = InteractionLog.joined(logs)
     positions = catalogue.positions(log.items)
     known = positions >= 0
-    users = pa.array(log.users[known], schema.column(roles.user).arrow_type)
+    users = pa.array(log.users[known], user_type)
     ids = catalogue.features[roles.item].to_numpy()[positions[known]]
     return mm.SeenItems.from_interactions(pa.table({roles.user: users, roles.item: ids}), roles.user, roles.item)
 
