@@ -192,7 +192,9 @@ def table(results: dict[str, dict[str, float] | str], programs: list[str], seeds
             if errors["merlin"] or not theirs:
                 other, verdict = (f"`{errors['merlin'][0]}`" if errors["merlin"] else ""), ""
             else:
-                other, verdict = cell(theirs), "yes" if reached(figure, ours, theirs) else "no"
+                enough = min(len(ours), len(theirs)) > 1  # one value has no spread
+                verdict = ("yes" if reached(figure, ours, theirs) else "no") if enough else ""
+                other = cell(theirs)
             lines.append(f"| {name} | {figure} | {cell(ours)} | {other} | {verdict} |")
     return "\n".join(lines)
 
