@@ -157,7 +157,7 @@ class GateSettings:
     slice_margin: float | None = None
 
 
-def gate_settings(recipe: Recipe, schema: DataSchema) -> GateSettings:
+def gate_settings(recipe: Recipe, schema: DataSchema, k: int = 10, recall_k: int = 50) -> GateSettings:
     """Settings of the gate.
 
     Without `gate` the model must beat each baseline by the main metric of each target. `gate: none` never promotes. A
@@ -167,8 +167,10 @@ def gate_settings(recipe: Recipe, schema: DataSchema) -> GateSettings:
     Args:
         recipe: The recipe, without faults of `check_evaluation`.
         schema: The data schema.
+        k: Length of the lists in the evaluation, if the recipe names no metrics.
+        recall_k: Length of the list for recall in an evaluation of retrieval, if the recipe names no metrics.
     """
-    measured = _measured(recipe, schema)
+    measured = _measured(recipe, schema, k, recall_k)
     main = tuple(each.names[0] for each in measured if each.names)
     if recipe.gate == "none":
         return GateSettings(False, {}, (), main)
@@ -218,13 +220,12 @@ class _Measured:
         return [(main, name) for name in self.baselines if name != "popularity" or plain in {*_OF_ORDER, *_RANKED}]
 
 
-def _measured(recipe: Recipe, schema: DataSchema) -> list[_Measured]:
+def _measured(recipe: Recipe, schema: DataSchema, k: int = 10, recall_k: int = 50) -> list[_Measured]:
     asked, baselines = recipe.evaluate.metrics, recipe.evaluate.baselines
     several = len(schema.targets) > 1
     found = []
     for target, kind in _kinds(recipe, schema).items():
-        recall_k = 50 if kind == "retrieval" else None
-        names = metrics_of(kind, asked, schema, recall_k=recall_k)
+        names = metrics_of(kind, asked, schema, k, recall_k if kind == "retrieval" else None)
         prefix = f"{target}/" if several and kind != "retrieval" else ""
         found.append(_Measured(tuple(prefix + name for name in names), baselines_of(kind, baselines, schema)))
     return found
@@ -352,8 +353,8 @@ def _better_than_faults(
         if not any(name in each.baselines for each in measured):
             fix = f"Add {name!r} to `evaluate.baselines`."
             faults.append(Fault("gate.better_than", "the baseline is not measured", got=repr(name), fix=fix))
-        elif not any(pair[1] == name for each in measured for pair in each.comparisons()):
-            main = ", ".join(each.names[0] for each in measured if each.names)
+        elif all(each.names and name not in [pair[1] for pair in each.comparisons()] for each in measured):
+            main = ", ".join(each.names[0] for each in measured)
             problem = f"the baseline has no {main}"
             fix = "Put a metric of ranks, such as auc, first in `evaluate.metrics`, or leave out the baseline."
             faults.append(Fault("gate.better_than", problem, got=repr(name), fix=fix))

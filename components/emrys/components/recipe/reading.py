@@ -24,6 +24,8 @@ from emrys.components.recipe.yaml_reader import read_yaml
 
 Key = tuple[str | int, ...]
 
+#: Sections whose keys are targets.
+_TARGETS = (("columns", "targets"), ("columns", "events", "targets"))
 #: Expected values by type of pydantic's errors.
 _EXPECTED = {
     "string_type": "text",
@@ -322,7 +324,10 @@ def _remove(content: dict[str, Any], key: Key) -> Key:
     if not path:
         content[str(key[0])] = {}  # a section that every recipe has
         return key[:1]
-    del owner[path[-1]]
+    if tuple(path[:-1]) in _TARGETS:
+        owner[path[-1]] = "binary"  # or the event of this name: the other sections name targets
+    else:
+        del owner[path[-1]]
     return tuple(path)
 
 

@@ -161,6 +161,8 @@ class _Resolver:
         if expected:
             got = f"{profile.type} in {name!r}"
             self._faults.append(Fault(key, "the column does not fit", expected, got))
+            if role is Role.WEIGHT:
+                return  # the column may have another role
         self._roles[name], self._keys[name] = role, key
 
     def _known(self, key: str, name: str) -> bool:
@@ -440,7 +442,8 @@ class _Resolver:
     def _unit(self, profile: Profile) -> str:
         """Unit of a time, said or inferred."""
         time = self._columns.time
-        said = time.unit if isinstance(time, TimeColumn) and time.column == profile.name else ""
+        is_time = self._roles.get(profile.name) is Role.TIME
+        said = time.unit if isinstance(time, TimeColumn) and is_time else ""
         if profile.kind is Kind.DATETIME:
             found, reason = str(profile.values.type.unit), f"by its type {profile.type}"
         elif profile.kind is Kind.DATE:
