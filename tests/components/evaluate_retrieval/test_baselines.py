@@ -45,3 +45,10 @@ def test_the_last_item_is_the_latest_positive():
 def test_a_repeated_positive_counts_once():
     train = log((1, 10, 1), (1, 10, 1), (2, 11, 1), (3, 11, 1))
     assert popularity(train, CATALOGUE).tolist() == [1, 2, 0, 0]
+
+
+def test_repeated_items_are_recommended_where_they_are_answers():
+    queries = Queries.of(TRAIN, TEST, CATALOGUE, exclude_seen=False)
+    assert recommend_popular(TRAIN, queries, CATALOGUE, 3).tolist() == [[0, 1, 3]] * 3
+    # 13 goes most often with itself (by 2, 3 and 4), then with the more popular of 10 and 11, by 2.
+    assert recommend_by_last_item(TRAIN, queries, CATALOGUE, 3).tolist() == [[3, 0, 1], [0, 1, 3], [0, 1, 3]]

@@ -214,7 +214,7 @@ def asked(**sections) -> Recipe:
 def judged(tmp_path):
     def judge(rows, recipe, schema=SHOP, **config):
         result = EvaluationResult({}, {}, rows, schema)
-        Evaluation.write(tmp_path / "evaluation", result, "", {})
+        Evaluation.write(tmp_path / "evaluation", result, "", {"config": {"k": 10}})
         return run(tmp_path / "evaluation", GateConfig(resamples=200, **config), tmp_path / "gate", recipe)
 
     return judge

@@ -38,7 +38,9 @@ def run(evaluation: Path, config: GateConfig, output: Path, recipe: Recipe | Non
     with step_events(STEP):
         measured = Evaluation(evaluation)
         if recipe is not None and not config.thresholds:
-            config = config.of_recipe(gate_settings(recipe, measured.data_schema))
+            schema, of = measured.data_schema, measured.metadata["config"]
+            lengths = {key: int(of[key]) for key in ("k", "recall_k") if key in of}
+            config = config.of_recipe(gate_settings(recipe, schema, **lengths))
         checks = all_checks(measured.rows, config)
         reasons = [check.reason for check in checks if not check.passed]
         decision = {
