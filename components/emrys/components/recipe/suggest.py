@@ -70,6 +70,9 @@ def suggest_recipe(path: str, head: pa.Table, *, whole: bool = False) -> str:
     recipe = Recipe(data=DataSource(path=path), columns=goal.columns, model=goal.model)
     schema = resolve(recipe, head, whole=whole).schema
     split = _split(recipe, schema, profiles)
+    if split.by == "column":
+        recipe = recipe.model_copy(update={"split": split})
+        schema = resolve(recipe, head, whole=whole).schema
     lines = [
         f"# A first recipe for {path}, from its first {head.num_rows:,} rows.",
         "# Correct it, and let `emrys check` tell what is wrong; then `emrys run`.",
@@ -81,7 +84,7 @@ def suggest_recipe(path: str, head: pa.Table, *, whole: bool = False) -> str:
         *_id_lines(schema),
         *(f"  {line}" for line in goal.text),
         *(f"  # {line}" for line in goal.alternatives),
-        *_role_lines(schema, split.column),
+        *_role_lines(schema),
         "",
         *_split_lines(split, schema),
         "",
@@ -224,9 +227,9 @@ def _id_lines(schema: DataSchema) -> Iterator[str]:
             yield f"  # {'time' if role is Role.TIME else role.value}: none is found; name it here if there is one"
 
 
-def _role_lines(schema: DataSchema, left_out: str) -> Iterator[str]:
+def _role_lines(schema: DataSchema) -> Iterator[str]:
     for role in (Role.USER, Role.ITEM, Role.CONTEXT):
-        columns = [column for column in schema.columns if column.role is role and column.name != left_out]
+        columns = [column for column in schema.columns if column.role is role]
         if columns:
             names = _compressed([column.name for column in columns])
             yield from _wrapped(f"  {role.value}: ", names)
@@ -238,7 +241,6 @@ def _role_lines(schema: DataSchema, left_out: str) -> Iterator[str]:
             for column in schema.columns
             if column.role in (Role.USER, Role.ITEM, Role.CONTEXT)
             and column.continuous is continuous
-            and column.name != left_out
             and not column.unit
         ]
         if names:
