@@ -48,5 +48,5 @@ def test_a_bucket(gcs):  # noqa: F811
 
 
 def test_nothing_there(tmp_path):
-    with pytest.raises(DataError, match=r"fingerprint: .*nope: there is no such data set"):
+    with pytest.raises(DataError, match=r"fingerprint: .*nope: there is no such file"):
         run(str(tmp_path / "nope"))

@@ -20,7 +20,11 @@ def test_a_configuration_does_not_change():
     ("arguments", "message"),
     [
         ({"dataset": ""}, "dataset cannot be used; expected a name or a path, got ''"),
-        ({"split": "user"}, "split cannot be used; expected time, random, per_user, got 'user'"),
+        (
+            {"split": "user"},
+            "split cannot be used; expected time, per_user, last_per_user, session, random, random_user, column, "
+            "given, got 'user'",
+        ),
         ({"valid_fraction": 0}, "valid_fraction cannot be used; expected a number between 0 and 1, got 0"),
         ({"test_fraction": 1.0}, "test_fraction cannot be used; expected a number between 0 and 1, got 1.0"),
         ({"test_fraction": "0.1"}, "test_fraction cannot be used; expected a number between 0 and 1, got '0.1'"),

@@ -1,9 +1,14 @@
 import pyarrow as pa
 import pytest
 
-from emrys.components.ingest.content import fingerprint
+from emrys.components.ingest.content import fingerprint as fingerprint_of
+from emrys.components.ingest.split_table import SplitTable
 
 COLUMNS = {"a": [1, 2, None], "b": ["x", None, "yz"], "c": [["p", "q"], [], None]}
+
+
+def fingerprint(tables):
+    return fingerprint_of({name: SplitTable(table) for name, table in tables.items()})
 
 
 def of(**replaced):

@@ -12,13 +12,19 @@ from sklearn.metrics import roc_auc_score
 
 from emrys.blocks.datasets import movielens_like
 from emrys.blocks.errors import DataError, EmrysError
+from emrys.components.contracts.data_schema import DataSchema
 from emrys.components.contracts.splits import SPLIT_SCHEMA, Splits
 from emrys.components.events import EVENT_PREFIX
+from emrys.components.ingest.content import fingerprint
+from emrys.components.ingest.split_table import SplitTable
 from emrys.components.ingest.step import IngestConfig, run
 from tests import real_data
 from tests.blocks.datasets.small_movielens import ONE_M, write_zip
 from tests.components.ingest.parquet_logs import columns, write
 from tests.components.storage.conftest import gcs  # noqa: F401
+
+#: Columns of a rating log in the splits: the raw ones, then the target.
+COLUMNS = [name for name in SPLIT_SCHEMA.names if name != "rating_binary"] + ["rating_binary"]
 
 
 def events(capsys):
@@ -47,7 +53,7 @@ def test_the_synthetic_log(tmp_path):
     splits = ingest("synthetic", tmp_path, synthetic_rows=3000, seed=5)
     drawn = movielens_like(3000, seed=5)
     whole = pa.concat_tables([splits.read(name) for name in ("train", "valid", "test")])
-    assert whole.schema == SPLIT_SCHEMA
+    assert whole.schema == pa.schema([SPLIT_SCHEMA.field(name) for name in COLUMNS])
     # It is in time order already, so splitting it by time leaves the rows as they are.
     assert whole.drop_columns(["rating_binary"]).equals(drawn.table.combine_chunks())
     assert whole["rating_binary"].to_pylist() == [int(rating > 3) for rating in drawn.table["rating"].to_pylist()]
@@ -58,10 +64,12 @@ def test_the_synthetic_log(tmp_path):
     assert ranges["train"] == [times[0], times[counts["train"] - 1]]
     assert ranges["test"] == [times[3000 - counts["test"]], times[-1]]
     assert ranges["train"][1] < ranges["valid"][0] <= ranges["valid"][1] < ranges["test"][0]
-    assert splits.metadata["positives"]["test"] == sum(splits.read("test")["rating_binary"].to_pylist())
+    assert splits.metadata["positives"]["rating_binary"]["test"] == sum(
+        splits.read("test")["rating_binary"].to_pylist()
+    )
     labels, best = splits.read("test")["rating_binary"].to_numpy(), drawn.probability[-counts["test"] :]
     assert splits.metadata["best_auc"]["test"] == pytest.approx(roc_auc_score(labels, best), abs=1e-12)
-    assert splits.metadata["columns"] == SPLIT_SCHEMA.names
+    assert splits.metadata["columns"] == COLUMNS
     assert (splits.metadata["dataset"], splits.metadata["split"]) == ("synthetic", "time")
 
 
@@ -105,7 +113,7 @@ def test_the_real_100k(tmp_path, capsys):
     splits = ingest(real_data.path("ml-100k.zip"), tmp_path)
     assert sum(splits.metadata["rows"].values()) == 100_000
     # Counted with awk: ratings above 3.
-    assert sum(splits.metadata["positives"].values()) == 55_375
+    assert sum(splits.metadata["positives"]["rating_binary"].values()) == 55_375
     ranges = splits.metadata["time_range"]
     assert (ranges["train"][0], ranges["test"][1]) == (874724710, 893286638)
     assert ranges["train"][1] < ranges["valid"][0]
@@ -115,10 +123,10 @@ def test_the_real_100k(tmp_path, capsys):
     assert ranges["valid"][0] == 889237269
     assert ranges["test"][0] == 891382309
     assert splits.metadata["best_auc"] is None
-    assert splits.read("test").schema == SPLIT_SCHEMA
+    assert splits.read("test").column_names == COLUMNS
     shown = events(capsys)
     assert [event["event"] for event in shown] == ["start", *["progress"] * 4, "end"]
-    assert shown[-2]["text"] == "train 79,999, valid 10,001, test 10,000 ratings"
+    assert shown[-2]["text"] == "train 79,999, valid 10,001, test 10,000 rows"
 
 
 @pytest.mark.slow
@@ -176,7 +184,9 @@ def test_columns_of_other_types_are_converted(tmp_path):
     )
     splits = ingest(path, tmp_path)
     table = splits.read("test")
-    assert table.schema == SPLIT_SCHEMA
+    # The rating keeps its kind: it is only what the target is made of.
+    whole = pa.field("rating", pa.int64())
+    assert table.schema == pa.schema([whole if name == "rating" else SPLIT_SCHEMA.field(name) for name in COLUMNS])
     assert table["timestamp"].to_pylist() == [978307218, 978307219]
     assert table["userId"].to_pylist() == [1, 2]
     assert table["rating_binary"].to_pylist() == [0, 1]
@@ -189,11 +199,15 @@ def test_columns_of_other_types_are_converted(tmp_path):
 def test_other_columns_are_left_out_and_named(tmp_path, capsys):
     path = write(tmp_path / "log.parquet", drop=["zipcode"], mood=["fine"] * 20, rating_binary=[1] * 20)
     splits = ingest(path, tmp_path)
-    assert splits.columns == tuple(name for name in SPLIT_SCHEMA.names if name != "zipcode")
+    assert splits.columns == tuple(name for name in COLUMNS if name != "zipcode")
     # The label is always made from the rating.
     assert splits.read("test")["rating_binary"].to_pylist() == [0, 1]
     texts = [event["text"] for event in events(capsys) if event["event"] == "message"]
-    assert texts == ["log.parquet: ignoring unknown columns: mood"]
+    assert texts == ["unused columns: mood, rating_binary"]
+    assert splits.metadata["unused"] == {
+        "mood": "the recipe names its features, and not this column",
+        "rating_binary": "the recipe ignores it",
+    }
 
 
 def test_a_log_that_is_split_already_keeps_its_split(tmp_path, capsys):
@@ -202,7 +216,7 @@ def test_a_log_that_is_split_already_keeps_its_split(tmp_path, capsys):
     assert again.metadata["split"] == "given"
     assert again.metadata["content"] == first.metadata["content"]
     texts = [event["text"] for event in events(capsys) if event["event"] == "message"]
-    assert texts == ["the data set is already split into train, valid and test"]
+    assert texts == ["the data set is already split into train, valid and test", "unused columns: rating_binary"]
 
 
 def test_train_after_test_is_refused_but_for_other_ways_to_split(tmp_path):
@@ -212,105 +226,95 @@ def test_train_after_test_is_refused_but_for_other_ways_to_split(tmp_path):
     assert error_of(path, tmp_path) == (
         f"ingest: {path}: column 'timestamp': train has rows later than the first row of test; "
         "expected no row of train after 1010, "
-        "the first of test, got 1019. Split by time, or choose another split method."
+        "the first of test, got 1019. Split by time, or choose another method in split.by."
     )
     assert ingest(path, tmp_path, split="random").metadata["rows"] == {"train": 20, "valid": 20, "test": 20}
 
 
 FEATURES = ("title", "genres", "release_year", "gender", "age", "occupation", "zipcode")
+MORE = "Increase split.valid and split.test, use more rows, or choose another method in split.by."
+POSITIVE = (
+    "Change what is positive of column 'rating' for the target rating_binary in columns.targets or columns.events."
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "fault"),
+    [
+        (
+            {"drop": ["userId"], "user_id": [1] * 20},
+            "columns.user_id: no such column; expected one of movieId, timestamp, rating, title, genres, release_year, "
+            "gender, age, occupation, zipcode, user_id, got 'userId'. Did you mean 'user_id'?",
+        ),
+        (
+            {"rating": ["2", "4"] * 10},
+            "columns.targets.rating_binary.above: it needs numbers; expected numbers, got string in 'rating'. "
+            "Say values: the values that are positive.",
+        ),
+        (
+            {"age": [30.5] * 20},
+            "columns.categorical: the column does not fit; expected texts or whole numbers, got double in 'age'. "
+            "Name it under columns.continuous, or bucketize it.",
+        ),
+        (
+            {"rating": [2.0, None, float("nan"), 4.0] * 5},
+            "columns.targets.rating_binary: values are missing; expected a value in every row, got 10 nulls in the "
+            "first 20 rows of 'rating'. Set columns.nulls: drop to leave such rows out.",
+        ),
+        (
+            {"timestamp": list(range(978307200000, 978307200020))},
+            "columns.time.unit: in s the times are past the year 3000; expected ms, got s. Write unit: ms, or leave it "
+            "out.",
+        ),
+    ],
+)
+def test_a_log_that_does_not_fit_the_recipe(tmp_path, made, fault):
+    path = write(tmp_path / "log.parquet", **made)
+    assert error_of(path, tmp_path) == f"1 fault in the recipe\n  {fault}"
 
 
 @pytest.mark.parametrize(
     ("made", "message"),
     [
         (
-            {"drop": ["userId"]},
-            "column 'userId': the column is missing; expected the columns userId, movieId, timestamp, rating, "
-            "got movieId, timestamp, rating, " + ", ".join(FEATURES),
+            {"rating": [2.0, float("inf")] * 10},
+            "column 'rating': the target rating_binary cannot be made; expected finite numbers, got an infinite one. "
+            "Correct the values.",
         ),
-        (
-            {"drop": ["userId"], "user_id": [1] * 20},
-            "column 'userId': the column is missing; got 'user_id'. Rename 'user_id' to 'userId'.",
-        ),
-        (
-            {"drop": ["movieId"], "movie": [1] * 20},
-            "column 'movieId': the column is missing; got 'movie'. Rename 'movie' to 'movieId'.",
-        ),
-        (
-            {"drop": ["zipcode"], "zip_code": ["1"] * 20},
-            "column 'zipcode': the column is missing; got 'zip_code'. Rename 'zip_code' to 'zipcode'.",
-        ),
-        (
-            {"rating": ["2", "4"] * 10},
-            "column 'rating': the column has the wrong type; expected numbers, got string. Convert it to float.",
-        ),
-        (
-            {"timestamp": ["2001-01-01"] * 20},
-            "column 'timestamp': the column has the wrong type; expected whole numbers, got string. "
-            "Convert it to int64.",
-        ),
-        (
-            {"genres": ["Drama|War"] * 20},
-            "column 'genres': the column has the wrong type; expected lists of texts, got string. "
-            "Convert it to list<item: string>.",
-        ),
-        (
-            {"zipcode": [12345] * 20},
-            "column 'zipcode': the column has the wrong type; expected texts, got int64. Convert it to string.",
-        ),
-        (
-            {"age": [30.5] * 20},
-            "column 'age': a value does not fit (Float value 30.500000 was truncated converting to int64); expected "
-            "whole numbers",
-        ),
-        (
-            {"rating": [2.0, None, float("nan"), 4.0] * 5},
-            "column 'rating': values are missing; expected a value in every row, got 10 nulls in 20 rows. "
-            "Drop these rows.",
-        ),
-        ({"rating": [2.0, float("inf")] * 10}, "column 'rating': a rating is infinite; expected finite numbers"),
-        (
-            {"timestamp": list(range(978307200000, 978307200020))},
-            "column 'timestamp': a time is past the year 3000; expected seconds since 1970, got 978307200019. "
-            "Divide milliseconds by 1,000.",
-        ),
-        ({"rows": 0}, "the file has no rows; expected at least one rating"),
+        ({"rows": 0}, "the file has no rows; expected at least one. Write it again, or correct the path."),
         (
             {"rows": 4},
-            "the valid split has no rows; expected at least one. Increase its fraction, use more ratings, "
-            "or another split method.",
+            f"the valid split has no rows; expected at least one, got 4 in train, 0 in valid, 0 in test. {MORE}",
         ),
         (
             {"timestamp": [1000] * 20},
-            "the valid split has no rows; expected at least one. Increase its fraction, use more ratings, "
-            "or another split method.",
+            f"the valid split has no rows; expected at least one, got 20 in train, 0 in valid, 0 in test. {MORE}",
         ),
         (
             {"rating": [2.0, 4.0] * 9 + [5.0, 4.0]},
-            "column 'rating_binary': the label has only one class in the test split; expected "
-            "ratings above 3 and others, "
-            "got 2 rows, all 1. Use more ratings, or another split method.",
+            "column 'rating_binary': the target has only one class in the test split; expected rows with 1 and rows "
+            f"with 0, got 2 rows, all 1. {POSITIVE} {MORE}",
         ),
         (
             {"rating": [3.0] * 20},
-            "column 'rating_binary': the label has only one class in the train split; expected "
-            "ratings above 3 and others, "
-            "got 16 rows, all 0. Use more ratings, or another split method.",
+            "column 'rating_binary': the target has only one class in the train split; expected rows with 1 and rows "
+            f"with 0, got 16 rows, all 0. {POSITIVE} {MORE}",
         ),
         (
-            {"gender": pa.nulls(20)},
-            "column 'gender': every value is null in the train split; expected a value in some rows. "
-            "Fill the column, or remove it.",
+            {"rating": [5.0] * 20},
+            "column 'rating_binary': the target has only one class in the train split; expected rows with 1 and rows "
+            "with 0, got 16 rows, all 1. For a log of positives alone set split.negatives, or columns.feedback to "
+            "implicit.",
         ),
         (
             {"release_year": [float("nan")] * 16 + [1990.0] * 4},
             "column 'release_year': every value is null in the train split; expected a value in some rows. "
-            "Fill the column, or remove it.",
+            "Fill the column, or name it in columns.ignore.",
         ),
         (
             {"genres": [[], [""]] * 10},
             "column 'genres': every value is null in the train split; expected a value in some rows. "
-            "Fill the column, or remove it.",
+            "Fill the column, or name it in columns.ignore.",
         ),
     ],
 )
@@ -324,7 +328,10 @@ def test_an_empty_file(tmp_path, name):
     path = tmp_path / name
     path.touch()
     line = error_of(path, tmp_path)
-    assert line == f"ingest: {path}: the file is empty; expected a zip archive or a Parquet file"
+    problem = "the file is empty; expected a zip archive of MovieLens"
+    if name == "log.parquet":
+        problem = "the file has no rows; expected at least one. Write it again, or correct the path."
+    assert line == f"ingest: {path}: {problem}"
 
 
 def test_a_truncated_archive(tmp_path):
@@ -341,7 +348,8 @@ def test_a_truncated_parquet_file(tmp_path):
     path = write(tmp_path / "logs" / "log.parquet")
     path.write_bytes(path.read_bytes()[:-100])
     line = error_of(tmp_path / "logs", tmp_path)
-    assert line.startswith(f"ingest: {path}: not a whole Parquet file (Parquet magic bytes not found in footer.")
+    assert line.startswith(f"ingest: {path}: not a whole Parquet file (")
+    assert "Parquet magic bytes not found in footer." in line
     assert line.endswith("Write it again, or remove it.")
     assert "\n" not in line
 
@@ -362,33 +370,33 @@ def test_texts_that_are_not_utf8(tmp_path):
     path = write(tmp_path / "log.parquet", title=broken)
     assert error_of(path, tmp_path) == (
         f"ingest: {path}: column 'title': the column is damaged (In chunk 0: Invalid: Invalid UTF8 sequence at string "
-        "index 0). Write it again."
+        "index 0); expected string. Write it again."
     )
 
 
-def test_files_of_one_folder_with_other_columns(tmp_path):
-    write(tmp_path / "logs" / "a.parquet", drop=[*FEATURES])
-    path = write(tmp_path / "logs" / "b.parquet", drop=FEATURES[1:])
-    assert error_of(tmp_path / "logs", tmp_path) == (
-        f"ingest: {path}: the columns of the file differ from those of the other files; expected "
-        "those of a.parquet: userId, movieId, "
-        "timestamp, rating, got userId, movieId, timestamp, rating, title"
-    )
+def test_a_file_without_a_column_has_nulls_there(tmp_path):
+    late = list(range(900, 920))
+    write(tmp_path / "logs" / "a.parquet", drop=FEATURES[1:], timestamp=late)
+    write(tmp_path / "logs" / "b.parquet", drop=FEATURES[2:])
+    train = ingest(tmp_path / "logs", tmp_path).read("train")
+    assert train.column_names == ["userId", "movieId", "timestamp", "rating", "title", "genres", "rating_binary"]
+    assert train["genres"].to_pylist()[18:22] == [None, None, ["Drama"], ["War", "Crime"]]
 
 
 def test_names_and_paths_that_lead_nowhere(tmp_path):
+    there = "a file, a folder with files, or a glob that matches some. Correct the path."
     assert error_of("ml-100", tmp_path) == (
-        "ingest: ml-100: there is no such data set; expected synthetic, ml-100k, ml-1m or the path of a data set"
+        f"ingest: ml-100: there is no such file; expected synthetic, ml-100k, ml-1m, or {there}"
     )
-    (tmp_path / "log.csv").write_text("userId,movieId\n")
-    assert error_of(tmp_path / "log.csv", tmp_path) == (
-        f"ingest: {tmp_path}/log.csv: not a data set; expected a .zip archive of MovieLens, a .parquet file, or a "
-        "folder of either"
+    (tmp_path / "log.xls").write_text("userId,movieId\n")
+    assert error_of(tmp_path / "log.xls", tmp_path) == (
+        f"ingest: {tmp_path}/log.xls: the format of the files is not known; expected names that end in one of "
+        ".parquet, .pq, .parq, .csv, .tsv, .tab, .txt, .jsonl, .ndjson, .json, or MovieLens, got log.xls. Rename the "
+        "files, or set data.reader to parquet, csv or json."
     )
     (tmp_path / "empty").mkdir()
     assert error_of(tmp_path / "empty", tmp_path) == (
-        f"ingest: {tmp_path}/empty: there is no MovieLens data set; expected u.data, u.item, u.user or ratings.dat, "
-        "movies.dat, users.dat, got no files"
+        f"ingest: {tmp_path}/empty: there is no such file; expected {there}"
     )
 
 
@@ -444,5 +452,55 @@ def test_a_data_set_in_a_bucket(gcs, tmp_path):  # noqa: F811
     here = ingest(local, tmp_path).metadata["content"]
     for uri in ("gs://models/log", "gs://models/log/part.parquet"):
         assert ingest(uri, tmp_path).metadata["content"] == here
-    with pytest.raises(DataError, match="gs://models/none: there is no data set"):
+    with pytest.raises(DataError, match="gs://models/none: there is no such file"):
         ingest("gs://models/none", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "content"),
+    [
+        # Of the release before recipes, from the same settings.
+        ({"seed": 5}, "b226aabbb061a3704a25b1305a34bc828850a652c1e56a5c47084d960eee0261"),
+        ({"split": "random", "seed": 1}, "648b5161a710611d46b6bd34b54f5b3d42b32567715d7c8d5bb148314791aac1"),
+        (
+            {"split": "per_user", "valid_fraction": 0.2, "test_fraction": 0.1},
+            "c47cf331e4503123d47b942fe50be33d0c27df8113f4bed797d02e260e27af21",
+        ),
+    ],
+)
+def test_the_splits_are_those_of_the_release_before_recipes(tmp_path, settings, content):
+    splits = ingest("synthetic", tmp_path, synthetic_rows=3000, **settings)
+    names = ("train", "valid", "test")
+    assert fingerprint({name: SplitTable(splits.read(name).select(SPLIT_SCHEMA.names)) for name in names}) == content
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("settings", "content"),
+    [
+        ({}, "e63524e1080814c5f7fe76f339f2809b8f8b526b272088ce5528f2eca6cfe306"),
+        (
+            {"split": "per_user", "test_fraction": 0.2},
+            "7e0527d6355ed2207949eafcdea1cd298f43a138a44b7035507e4f19575c6b54",
+        ),
+    ],
+)
+def test_the_splits_of_the_real_100k_are_those_of_before(tmp_path, settings, content):
+    splits = ingest(real_data.path("ml-100k.zip"), tmp_path, **settings)
+    names = ("train", "valid", "test")
+    assert fingerprint({name: SplitTable(splits.read(name).select(SPLIT_SCHEMA.names)) for name in names}) == content
+
+
+def test_a_parameter_adds_histories_of_earlier_positives(tmp_path):
+    splits = ingest("synthetic", tmp_path, synthetic_rows=2000, split="per_user", history=5)
+    assert splits.data_schema.column("history").max_length == 5
+    assert splits.data_schema == DataSchema.read(tmp_path / "out")
+    rows = [row for name in ("train", "valid", "test") for row in splits.read(name).to_pylist()]
+    assert max(len(row["history"]) for row in rows) == 5
+    for row in rows[::17]:
+        before = [
+            (other["timestamp"], other["movieId"])
+            for other in rows
+            if other["userId"] == row["userId"] and other["rating_binary"] and other["timestamp"] < row["timestamp"]
+        ]
+        assert row["history"] == [item for _, item in sorted(before, key=lambda pair: pair[0])[-5:]]

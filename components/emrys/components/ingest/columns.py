@@ -1,174 +1,171 @@
-"""Selection and conversion of the columns of a user's Parquet file."""
+"""Conversion of the columns of a source to the types of a data schema."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Sequence
-from pathlib import Path
+import binascii
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emrys.blocks.datasets import LOG_SCHEMA, REQUIRED_COLUMNS
 from emrys.blocks.errors import DataError
-from emrys.components.contracts.splits import TARGET
+from emrys.components.contracts.data_schema import TIME_UNITS, DataColumn, Role
 
-#: Seconds from 1970 to the year 3000; larger values are milliseconds.
+#: Seconds from 1970 to the year 3000; a larger time is of another unit.
 _LATEST = 32_503_680_000
+_EXPECTED = {"int64": "whole numbers", "float32": "numbers", "string": "texts"}
 
 
-def choose_columns(names: Sequence[str], path: Path) -> tuple[list[str], list[str]]:
-    """Selects the columns of `LOG_SCHEMA`.
+def convert_column(values: pa.ChunkedArray, column: DataColumn, path: str) -> pa.ChunkedArray:
+    """Converts a column to its type in the splits.
 
-    Returns:
-        The known columns in the order of `LOG_SCHEMA`, and the unknown columns.
-
-    Raises:
-        DataError: if a column occurs twice, if a required one is missing, or if an unknown column has a name similar to
-            a missing one.
-    """
-    chosen = [name for name in LOG_SCHEMA.names if name in names]
-    others = [name for name in names if name not in LOG_SCHEMA.names and name != TARGET]
-    for name in chosen:
-        if names.count(name) > 1:
-            raise DataError("the column occurs twice", path=path, column=name, fix="Keep one of them.")
-    for name in LOG_SCHEMA.names:
-        if name in chosen:
-            continue
-        # For an optional column the name must be almost equal to count as misspelt.
-        similar = _most_like(name, others, 0.7 if name in REQUIRED_COLUMNS else 0.87)
-        if similar is not None:
-            raise DataError(
-                "the column is missing",
-                path=path,
-                column=name,
-                got=repr(similar),
-                fix=f"Rename {similar!r} to {name!r}.",
-            )
-        if name in REQUIRED_COLUMNS:
-            raise DataError(
-                "the column is missing",
-                path=path,
-                column=name,
-                expected=f"the columns {', '.join(REQUIRED_COLUMNS)}",
-                got=", ".join(names) or "none",
-            )
-    return chosen, others
-
-
-def convert_columns(table: pa.Table, path: Path) -> pa.Table:
-    """Converts every column to its type in `LOG_SCHEMA`.
-
-    Numbers may have any width, timestamps may also be Arrow timestamps. NaN and empty texts become null.
+    Numbers may have any width; booleans become 0 and 1, dates days since 1970, UUIDs their usual text. NaN and empty
+    texts become null; in lists, null and empty elements are removed.
 
     Args:
-        table: Columns of `LOG_SCHEMA`.
-        path: File of the table, for error messages.
+        values: The column.
+        column: What it is in the data schema.
+        path: Path of the source, for messages.
 
     Raises:
-        DataError: if a column has the wrong type or values that are not allowed.
+        DataError: if the values do not fit.
     """
-    columns = {name: _convert(table[name], LOG_SCHEMA.field(name), path) for name in table.column_names}
-    for name in REQUIRED_COLUMNS:
-        if columns[name].null_count:
-            raise DataError(
-                "values are missing",
-                path=path,
-                column=name,
-                expected="a value in every row",
-                got=f"{columns[name].null_count} nulls in {table.num_rows} rows",
-                fix="Drop these rows.",
-            )
-    if not pc.all(pc.is_finite(columns["rating"])).as_py():
-        raise DataError("a rating is infinite", path=path, column="rating", expected="finite numbers")
-    latest = pc.max(columns["timestamp"]).as_py()
-    if latest is not None and latest > _LATEST:
+    try:
+        if pa.types.is_null(values.type):
+            return values.cast(column.arrow_type)
+        if column.is_list:
+            return _lists(values, column, path)
+        if column.role is Role.TIME or column.unit:
+            return _times(values, column, path)
+        return _scalars(values, column.dtype)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        expected = _EXPECTED[column.dtype]
+        raise DataError(
+            f"the values do not fit ({error})",
+            path=path,
+            column=column.name,
+            expected=f"lists of {expected}" if column.is_list else expected,
+            got=str(values.type),
+            fix="Correct the values, or name the column in columns.ignore.",
+        ) from None
+
+
+def _scalars(values: pa.ChunkedArray, dtype: str) -> pa.ChunkedArray:
+    values = _decoded(values)
+    kind = values.type
+    if pa.types.is_floating(kind):
+        values = pc.if_else(pc.is_nan(values), pa.scalar(None, kind), values)
+    if dtype == "string":
+        if pa.types.is_floating(kind):
+            values = _whole(values)
+        return pc.if_else(pc.equal(texts := values.cast(pa.string()), ""), pa.scalar(None, pa.string()), texts)
+    if dtype == "float32":
+        return values.cast(pa.float64()).cast(pa.float32())
+    if pa.types.is_timestamp(kind):
+        return values.cast(pa.timestamp("s", kind.tz), safe=False).cast(pa.int64())
+    if pa.types.is_date64(kind):
+        values = values.cast(pa.date32())
+    if pa.types.is_date32(values.type):
+        values = values.cast(pa.int32())
+    return values.cast(pa.int64())
+
+
+def _decoded(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Values of dictionaries, and UUIDs as texts."""
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if isinstance(values.type, pa.BaseExtensionType):
+        values = pa.chunked_array([chunk.storage for chunk in values.chunks], values.type.storage_type)
+    if pa.types.is_fixed_size_binary(values.type) and values.type.byte_width == 16:
+        return pa.chunked_array([_uuids(chunk) for chunk in values.chunks], pa.string())
+    return values
+
+
+def _uuids(values: pa.FixedSizeBinaryArray) -> pa.Array:
+    content = b"".join(values.fill_null(bytes(16)).cast(pa.binary()).to_pylist())
+    signs = np.frombuffer(binascii.hexlify(content), "S1").reshape(-1, 32)
+    text = np.insert(signs, (8, 12, 16, 20), b"-", axis=1).tobytes()
+    offsets = pa.py_buffer(np.arange(0, 36 * (len(values) + 1), 36, dtype=np.int32))
+    array = pa.StringArray.from_buffers(len(values), offsets, pa.py_buffer(text))
+    return pc.if_else(values.is_valid(), array, pa.scalar(None, pa.string()))
+
+
+def _whole(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Floats that are all whole numbers as integers, so that 35.0 becomes the text 35; others as they are."""
+    try:
+        return values.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return values
+
+
+def _lists(values: pa.ChunkedArray, column: DataColumn, path: str) -> pa.ChunkedArray:
+    chunks = []
+    for chunk in values.cast(pa.list_(values.type.value_type)).chunks if _is_list(values.type) else _refused(values):
+        if column.length is not None:
+            _check_lengths(chunk, column, path)
+        elements = _scalars(pa.chunked_array([chunk.flatten()]), column.dtype).combine_chunks()
+        offsets = np.concatenate([[0], np.cumsum(chunk.value_lengths().fill_null(0).to_numpy())])
+        if elements.null_count and column.length is None:
+            # The number of elements that remain before each place.
+            kept = np.concatenate([[0], np.cumsum(elements.is_valid().to_numpy(zero_copy_only=False))])
+            offsets, elements = kept[offsets], elements.drop_null()
+        made = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), elements, mask=chunk.is_null())
+        chunks.append(made)
+    return pa.chunked_array(chunks, column.arrow_type)
+
+
+def _is_list(dtype: pa.DataType) -> bool:
+    return pa.types.is_list(dtype) or pa.types.is_large_list(dtype) or pa.types.is_fixed_size_list(dtype)
+
+
+def _refused(values: pa.ChunkedArray) -> list[pa.Array]:
+    raise pa.ArrowInvalid(f"{values.type} is no list")
+
+
+def _check_lengths(lists: pa.ListArray, column: DataColumn, path: str) -> None:
+    lengths = lists.value_lengths().drop_null().to_numpy()
+    wrong = lengths[lengths != column.length]
+    if len(wrong) or lists.flatten().null_count:
+        raise DataError(
+            "the vectors are not of one length",
+            path=path,
+            column=column.name,
+            expected=f"{column.length} numbers in every row",
+            got=str(wrong[0]) if len(wrong) else "a null",
+            fix="Correct the values, or name the column in columns.ignore.",
+        )
+
+
+def _times(values: pa.ChunkedArray, column: DataColumn, path: str) -> pa.ChunkedArray:
+    values = _decoded(values)
+    unit = column.unit or "s"
+    if pa.types.is_string(values.type):
+        values = _parsed(values)
+    if pa.types.is_date(values.type):
+        values = values.cast(pa.timestamp(unit))
+    if pa.types.is_timestamp(values.type):
+        return values.cast(pa.timestamp(unit, values.type.tz), safe=False).cast(pa.int64())
+    if pa.types.is_floating(values.type) or pa.types.is_decimal(values.type):
+        values = values.cast(pa.float64())
+        values = pc.floor(pc.if_else(pc.is_nan(values), pa.scalar(None, pa.float64()), values))
+    values = values.cast(pa.int64())
+    latest = pc.max(values).as_py()
+    if latest is not None and latest > _LATEST * TIME_UNITS[unit]:
         raise DataError(
             "a time is past the year 3000",
             path=path,
-            column="timestamp",
-            expected="seconds since 1970",
+            column=column.name,
+            expected=f"times since 1970 in {unit}",
             got=str(latest),
-            fix="Divide milliseconds by 1,000.",
+            fix="Set columns.time.unit to that of the numbers, such as ms.",
         )
-    fields = [LOG_SCHEMA.field(name) for name in columns]
-    return pa.table(list(columns.values()), schema=pa.schema(fields))
+    return values
 
 
-def _most_like(name: str, others: Sequence[str], cutoff: float) -> str | None:
-    """Name among `others` that equals `name` except for case, separators or a typing error."""
-    plain = {other.lower().replace("_", "").replace("-", "").replace(" ", ""): other for other in others}
-    close = difflib.get_close_matches(name.lower().replace("_", ""), plain, n=1, cutoff=cutoff)
-    return plain[close[0]] if close else None
-
-
-def _convert(column: pa.ChunkedArray, field: pa.Field, path: Path) -> pa.ChunkedArray:
+def _parsed(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Texts in the form of ISO 8601 as times; those with an offset in UTC."""
+    values = pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
     try:
-        column.validate(full=True)  # for example texts that are not UTF-8
-    except (pa.ArrowInvalid, IndexError) as error:
-        raise DataError(
-            f"the column is damaged ({error})", path=path, column=field.name, fix="Write it again."
-        ) from None
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_null(column.type):
-        return column.cast(field.type)
-    if not _fits(column.type, field):
-        raise DataError(
-            "the column has the wrong type", path=path, column=field.name, expected=_KINDS[field.type][1],
-            got=str(column.type), fix=f"Convert it to {field.type}.",
-        )  # fmt: skip
-    if pa.types.is_floating(column.type):
-        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
-    if pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp("s", column.type.tz), safe=False)
-    try:
-        column = column.cast(field.type)
-    except pa.ArrowInvalid as error:
-        raise DataError(
-            f"a value does not fit ({error})", path=path, column=field.name, expected=_KINDS[field.type][1]
-        ) from None
-    if pa.types.is_string(field.type):
-        return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
-    return _without_empty_elements(column) if pa.types.is_list(field.type) else column
-
-
-def _is_text(dtype: pa.DataType) -> bool:
-    return pa.types.is_string(dtype) or pa.types.is_large_string(dtype)
-
-
-def _is_text_list(dtype: pa.DataType) -> bool:
-    return (pa.types.is_list(dtype) or pa.types.is_large_list(dtype)) and (
-        _is_text(dtype.value_type) or pa.types.is_null(dtype.value_type)
-    )
-
-
-def _is_number(dtype: pa.DataType) -> bool:
-    return pa.types.is_integer(dtype) or pa.types.is_floating(dtype) or pa.types.is_decimal(dtype)
-
-
-#: For each type in `LOG_SCHEMA`: the predicate for convertible types, and its name in messages.
-_KINDS: dict[pa.DataType, tuple[Callable[[pa.DataType], bool], str]] = {
-    pa.int64(): (_is_number, "whole numbers"),
-    pa.float32(): (_is_number, "numbers"),
-    pa.string(): (_is_text, "texts"),
-    pa.list_(pa.string()): (_is_text_list, "lists of texts"),
-}
-
-
-def _fits(dtype: pa.DataType, field: pa.Field) -> bool:
-    return _KINDS[field.type][0](dtype) or (field.name == "timestamp" and pa.types.is_timestamp(dtype))
-
-
-def _without_empty_elements(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Removes nulls and empty texts from lists of texts; a null list stays null."""
-    lists = column.combine_chunks()
-    elements = lists.flatten()
-    kept = pc.fill_null(pc.not_equal(elements, ""), False)
-    if pc.all(kept, min_count=0).as_py():
-        return column
-    parents = pc.list_parent_indices(lists).filter(kept).to_numpy()
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(parents, minlength=len(lists)))])
-    cleaned = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), elements.filter(kept), mask=lists.is_null())
-    return pa.chunked_array([cleaned])
+        return values.cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        return values.cast(pa.timestamp("us", "UTC"))

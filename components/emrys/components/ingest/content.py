@@ -9,16 +9,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from emrys.components.ingest.split_table import SplitTable
+
 _ROWS = 1 << 18
 
 
-def fingerprint(tables: Mapping[str, pa.Table]) -> str:
+def fingerprint(tables: Mapping[str, SplitTable]) -> str:
     """SHA-256 over names, types, order, nulls and values of the tables.
 
     Chunks, row groups, compression and the version of the Parquet writer have no effect.
 
     Args:
-        tables: Tables by name, with columns of numbers, texts and lists of texts.
+        tables: Tables by name, with columns of numbers, texts and lists of both.
 
     Returns:
         64 hexadecimal digits.
@@ -26,10 +28,10 @@ def fingerprint(tables: Mapping[str, pa.Table]) -> str:
     digest = hashlib.sha256()
     for name, table in tables.items():
         digest.update(f"{name}\0{table.num_rows}\0".encode())
-        for column in table.column_names:
-            digest.update(f"{column}\0{_type_name(table.schema.field(column).type)}\0".encode())
+        for column in table.names:
+            digest.update(f"{column}\0{_type_name(table.type_of(column))}\0".encode())
             for start in range(0, table.num_rows, _ROWS):
-                _add(digest.update, pa.concat_arrays(table[column].slice(start, _ROWS).chunks))
+                _add(digest.update, table.slice(column, start, _ROWS))
     return digest.hexdigest()
 
 

@@ -42,7 +42,8 @@ class FileSource(Source):
         self._files = [file for file in files if schemas[file] is not None]
         self.skipped = tuple(file.name for file in files if schemas[file] is None)
         if not self._files:
-            raise DataError("there are no rows", path=path, expected="at least one", got=f"{len(files)} empty files")
+            problem = "the file has no rows" if len(files) == 1 else f"none of the {len(files)} files has rows"
+            raise DataError(problem, path=path, expected="at least one", fix="Write it again, or correct the path.")
         self._schemas = {file: schema for file, schema in schemas.items() if schema is not None}
         self._partitions = partition_columns(self._files)
         self._types = self._unified(self._schemas)
@@ -226,7 +227,7 @@ def _cast(column: pa.ChunkedArray, dtype: pa.DataType, name: str, file: SourceFi
         return column.cast(dtype)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, IndexError) as error:
         raise DataError(
-            f"the column is damaged or does not fit the other files ({error})",
+            f"the column is damaged ({error})",
             path=file.name,
             column=name,
             expected=str(dtype),

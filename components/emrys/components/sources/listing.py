@@ -87,7 +87,7 @@ def list_files(paths: str | Sequence[str]) -> list[SourceFile]:
                 "there is no such file",
                 path=path,
                 expected="a file, a folder with files, or a glob that matches some",
-                fix="Correct data.path.",
+                fix="Correct the path.",
             )
         for file in sorted(files, key=lambda each: each.path):
             found.setdefault(file.name, file)

@@ -63,6 +63,8 @@ def _by_suffix(
     """The format of the files, and those of that format."""
     matching = {each: [file for file in files if file.suffix in each.suffixes] for each in formats}
     found = [each for each in formats if matching[each]]
+    if len(found) > 1:  # a folder of tables may hold a description of them
+        found = [each for each in found if any(file.suffix != ".json" for file in matching[each])]
     if len(found) == 1:
         return found[0], matching[found[0]]
     if found:

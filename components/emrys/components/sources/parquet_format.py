@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.dataset as ds
 
 from emrys.blocks.errors import DataError
 from emrys.components.sources.file_format import FileFormat, Types
@@ -23,37 +23,29 @@ class ParquetFormat(FileFormat):
 
     def schema(self, file: SourceFile) -> pa.Schema | None:
         """Columns of a file; None if it has no rows."""
-        with _opened(file) as parquet:
-            schema = parquet.schema_arrow
+        with _opened(file) as fragment:
+            schema = fragment.physical_schema
             for name in schema.names:
                 if schema.names.count(name) > 1:
                     raise DataError("the column occurs twice", path=file.name, column=name, fix="Keep one of them.")
-            return schema if parquet.metadata.num_rows else None
+            return schema if fragment.count_rows() else None
 
     def head(self, file: SourceFile, rows: int, types: Types) -> pa.Table:
         """The first rows."""
-        with _opened(file) as parquet:
-            batches = list(_first(parquet.iter_batches(batch_size=rows), rows))
-            return pa.Table.from_batches(batches, parquet.schema_arrow).slice(0, rows)
+        with _opened(file) as fragment:
+            return fragment.head(rows)
 
     def read(self, file: SourceFile, columns: Sequence[str], types: Types) -> pa.Table:
         """All rows."""
-        with _opened(file) as parquet:
-            return parquet.read(columns=list(columns)).select(list(columns))
-
-
-def _first(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    while rows > 0 and (batch := next(batches, None)) is not None:
-        rows -= batch.num_rows
-        yield batch
+        with _opened(file) as fragment:
+            return fragment.to_table(columns=list(columns))
 
 
 @contextlib.contextmanager
-def _opened(file: SourceFile) -> Iterator[pq.ParquetFile]:
+def _opened(file: SourceFile) -> Iterator[ds.Fragment]:
     with bucket_errors(file.name):
         try:
-            with file.system.open_input_file(file.path) as stream, pq.ParquetFile(stream) as parquet:
-                yield parquet
+            yield ds.ParquetFileFormat().make_fragment(file.path, filesystem=file.system)
         except (pa.ArrowException, OSError, ValueError) as error:
             if isinstance(error, OSError) and (error.errno is not None or "://" in file.name):
                 raise
