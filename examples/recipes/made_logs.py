@@ -110,8 +110,6 @@ def shop(folder: Path, rows: int, random: Random) -> None:
             "sku": pa.array([f"sku-{code}" for code in sku]),
             "ts": pa.array((START + time) * 1_000),
             "event_type": pa.array(event),
-            "category": pa.array([f"category {code}" for code in category[sku]]),
-            "price": pa.array(price[sku]),
         }
     )
     _by_day(table, time // DAY, folder / "events", "dt")
