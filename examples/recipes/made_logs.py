@@ -20,8 +20,8 @@ Numbers = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
 DAY = 86_400
-#: 2026-10-01, in seconds since 1970.
-START = 1_790_812_800
+#: 2026-01-01, in seconds since 1970.
+START = 1_767_225_600
 
 
 def clicks(folder: Path, rows: int, random: Random) -> None:
