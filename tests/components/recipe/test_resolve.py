@@ -480,3 +480,11 @@ def test_last_per_user_takes_one_row_by_default():
     recipe = recipe_of({"data": {"path": "x"}, "model": {"name": "two-tower"}, "split": {"by": "last_per_user"}})
     split = split_of(recipe, resolve(recipe, logs.reviews()).schema)
     assert (split.valid, split.test) == (1, 1)
+
+
+def test_a_missing_user_does_not_hide_the_faults_of_the_split():
+    result = resolved(
+        logs.reviews(), model="two-tower", columns={"user_id": "x", "time": "y"}, whole=True,
+        split={"by": "time", "min_events": 3, "label_window": "1d", "test": 0.001},
+    )  # fmt: skip
+    assert set(told(result)) == {"columns.user_id", "columns.time", "split.test"}
