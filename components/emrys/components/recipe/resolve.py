@@ -322,7 +322,8 @@ class _Resolver:
         recipe = self._recipe
         if self._targets or self._columns.targets or self._columns.events is not None:
             return
-        kind = MODELS.get(recipe.model.name)
+        # Of a misspelt model, the one that is meant.
+        kind = MODELS.get(recipe.model.name) or MODELS.get(nearest(recipe.model.name, MODELS) or "")
         is_ranking = kind is None or kind.task == "ranking"
         if self._columns.feedback == "implicit" or (not is_ranking and self._columns.feedback != "explicit"):
             if is_ranking and kind is not None:

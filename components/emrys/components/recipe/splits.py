@@ -109,9 +109,10 @@ def _column_faults(split: Split, profile: Profile, whole: bool) -> Iterator[Faul
 
 def _window_faults(split: Split, schema: DataSchema, profiles: Mapping[str, Profile]) -> Iterator[Fault]:
     seconds = seconds_of(split.label_window)
-    if seconds is None or schema.time not in profiles:
+    time = schema.time
+    if seconds is None or time is None or time not in profiles:
         return
-    span = _span(profiles[schema.time], schema.column(schema.time).unit)
+    span = _span(profiles[time], schema.column(time).unit)
     if span <= seconds:
         problem = "every event is too young for the window, so that nothing is left"
         yield Fault(
@@ -122,7 +123,8 @@ def _window_faults(split: Split, schema: DataSchema, profiles: Mapping[str, Prof
 def _size_faults(split: Split, schema: DataSchema, profiles: Mapping[str, Profile]) -> Iterator[Fault]:
     """A split of all rows that leaves one of the three without any."""
     rows = max((profile.rows for profile in profiles.values()), default=0)
-    counts = _counts(profiles[schema.user_id]) if schema.user_id in profiles else np.empty(0, np.int64)
+    user = profiles.get(schema.user_id or "")
+    counts = np.empty(0, np.int64) if user is None else _counts(user)
     if len(counts) and split.min_events > 1:
         kept = counts[counts >= split.min_events]
         if not len(kept):
@@ -135,8 +137,9 @@ def _size_faults(split: Split, schema: DataSchema, profiles: Mapping[str, Profil
         fix = "Split by time or at random."
         yield Fault("split.by", "nothing is left for valid and test", expected, f"{counts.max()} at most", fix)
     what = {"session": schema.session_id, "random_user": schema.user_id}.get(str(split.by))
-    if what in profiles:
-        rows = profiles[what].distinct
+    groups = profiles.get(what or "")
+    if groups is not None:
+        rows = groups.distinct
     if split.by in ("time", "random", "session", "random_user"):
         test, valid = (math.floor(rows * share + 0.5) for share in (split.test, split.valid))
         for part, number in (("train", rows - test - valid), ("valid", valid), ("test", test)):
