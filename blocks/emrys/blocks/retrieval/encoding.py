@@ -66,7 +66,7 @@ def encode_frame(
         more = {} if extra is None else extra(rows)
         start = 0
         for features in _features(rows, size, schema):
-            stop = start + len(next(iter(features.values())))
+            stop = start + int(next(iter(features.values())).shape[0])  # lists have no `len`
             batch = {**features, **{name: value[start:stop] for name, value in more.items()}}
             encoded.append(_as_frame(run(batch)))
             start = stop

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from merlin.schema import Schema, Tags
 
 import emrys.blocks as mm
+from emrys.blocks.core.traversal import layers_inside
 from emrys.components.build_model.config import Architecture
 from emrys.components.build_model.inputs import (
     dense_branches,
@@ -117,6 +119,13 @@ BUILDERS: dict[Architecture, Callable[[Schema, Outputs, Any], mm.Model]] = {
     Architecture.CGC: build_cgc,
     Architecture.PLE: build_ple,
 }
+
+
+def zero_linear_weights(model: mm.Model) -> None:
+    """Sets the weights of the linear parts to 0, so that an id that never occurs in training adds nothing."""
+    for layer in layers_inside([model]):
+        if isinstance(layer, mm.WideLogit):
+            layer.kernel.assign(np.zeros(layer.kernel.shape))
 
 
 def _experts(

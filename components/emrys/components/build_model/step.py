@@ -52,7 +52,9 @@ def build_ranking(
     outputs = create_outputs(targets, schema, **tower)
     model = ranking.BUILDERS[config.architecture](features, outputs, option)
     compile_ranking(model, targets, weighted, config)
-    return _built(model, features)
+    _built(model, features)
+    ranking.zero_linear_weights(model)
+    return model
 
 
 def build_retrieval(schema: Schema, config: BuildModelConfig) -> mm.RetrievalModelV2:
