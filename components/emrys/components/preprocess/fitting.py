@@ -32,6 +32,7 @@ from emrys.blocks.workflow import (
     Vectors,
 )
 from emrys.blocks.workflow.date_part import RANGES, Part, date_numbers
+from emrys.components.contracts.data_schema import Role
 from emrys.components.merlin_imports import import_without_tensorflow
 from emrys.components.preprocess.config import PreprocessConfig
 from emrys.components.preprocess.frames import quietly, to_collection, to_frame
@@ -66,12 +67,20 @@ class Fitting:
         targets: Columns that are copied as targets.
         config: Settings.
         folder: An empty folder for the tables of NVTabular.
+        catalogue: Ids of items that get an id of their own, however many rows they have. Default: none.
     """
 
     def __init__(
-        self, train: RawSplit, plan: Sequence[Feature], targets: Sequence[str], config: PreprocessConfig, folder: Path
+        self,
+        train: RawSplit,
+        plan: Sequence[Feature],
+        targets: Sequence[str],
+        config: PreprocessConfig,
+        folder: Path,
+        catalogue: pa.ChunkedArray | None = None,
     ) -> None:
         self._train, self._config, self._folder = train, config, folder
+        self._catalogue = catalogue
         self._plan = [_overridden(feature, config) for feature in plan]
         self._encoders: list[_Encoder] = []
         with quietly():
@@ -128,7 +137,8 @@ class Fitting:
             if not feature.ids_of:
                 members = [other for other in own if feature.output in (other.output, other.ids_of)]
                 merged = _merged([counts[member.column.name] for member in members])
-                categories[feature.output] = _order(merged, cast(operators.Categorify, feature.operator))
+                listed = self._catalogue if feature.column.role is Role.ITEM_ID else None
+                categories[feature.output] = _order(merged, cast(operators.Categorify, feature.operator), listed)
         fitted: dict[str, FittedOp] = {}
         for feature in features:
             options = cast(operators.Categorify, feature.operator)
@@ -360,8 +370,19 @@ def _keyed(table: pa.Table, column: RawColumn, names: list[str], keep_null: bool
     return pa.table([values, *arrays], names=["value", *names]).filter(pc.invert(is_null))
 
 
-def _order(categories: pa.Table, options: operators.Categorify) -> pa.Table:
-    """Sorts by descending frequency, ties by value, and applies the frequency threshold and the upper bound."""
-    kept = categories.filter(pc.greater_equal(categories["count"], options.min_count))
+def _order(categories: pa.Table, options: operators.Categorify, listed: pa.ChunkedArray | None) -> pa.Table:
+    """Sorts by descending frequency, ties by value, and applies the frequency threshold and the upper bound.
+
+    Values of `listed` are kept below the threshold, and added if they are missing.
+    """
+    often = pc.greater_equal(categories["count"], options.min_count)
+    if listed is not None:
+        values = pc.drop_null(pc.unique(listed)).cast(categories["value"].type)
+        often = pc.or_(often, pc.is_in(categories["value"], value_set=values))
+        added = values.filter(pc.invert(pc.is_in(values, value_set=categories["value"])))
+        zeros = pa.array(np.zeros(len(added), dtype=np.int64))
+        kept = pa.concat_tables([categories.filter(often), pa.table({"value": added, "count": zeros})])
+    else:
+        kept = categories.filter(often)
     kept = kept.sort_by([("count", "descending"), ("value", "ascending")])
     return kept if options.max_size is None else kept.slice(0, options.max_size - FIRST_KNOWN)

@@ -7,12 +7,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emrys.blocks.errors import ConfigError
-from emrys.components.contracts.data_schema import DataSchema
+from emrys.blocks.workflow import FittedWorkflow
+from emrys.components.contracts.data_schema import DataSchema, Role
 from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
-from emrys.components.contracts.splits import SPLITS, Splits
+from emrys.components.contracts.splits import ITEMS_FILE, SPLITS, Splits
 from emrys.components.contracts.transformed import Transformed
 from emrys.components.events import emit, step_events
 from emrys.components.preprocess.config import PreprocessConfig
@@ -23,6 +25,7 @@ from emrys.components.preprocess.raw_split import RawSplit, copied_columns, numb
 from emrys.components.preprocess.survey import check_values
 from emrys.components.recipe.builtin import recipe_for
 from emrys.components.recipe.operators import Feature, feature_plan
+from emrys.components.recipe.reading import recipe_of
 from emrys.components.recipe.recipe import Recipe
 
 __all__ = ["PreprocessConfig", "run"]
@@ -64,7 +67,9 @@ def run(
         targets = (*(target.name for target in schema.targets), *number_sources(schema))
         with tempfile.TemporaryDirectory(prefix="emrys-preprocess-") as folder:
             progress.next(f"fitting on {raw['train'].rows:,} rows")
-            fitting = Fitting(raw["train"], plan, targets, config, Path(folder))
+            items = raw_splits.items
+            catalogue = None if items is None or schema.item_id is None else items[schema.item_id]
+            fitting = Fitting(raw["train"], plan, targets, config, Path(folder), catalogue)
             _write(raw_splits, raw, fitting, config, data, workflow, progress)
         progress.next(f"{len(fitting.workflow.output_columns)} features")
         return Transformed(data), FittedWorkflowArtifact(workflow)
@@ -73,7 +78,7 @@ def run(
 def _recipe(splits: Splits, config: PreprocessConfig) -> Recipe:
     """The recipe of the settings, or that of the data set."""
     if config.recipe:
-        return Recipe.model_validate(config.recipe)
+        return recipe_of(config.recipe)
     return recipe_for(str(splits.metadata.get("dataset", "")), config.task, splits.columns)
 
 
@@ -129,6 +134,8 @@ def _write(
             schema.write(workflow_folder)
             for split in SPLITS:
                 _transform(raw[split], offline, fitting if split == "train" else None, data_folder, progress)
+            if raw_splits.items is not None:
+                pq.write_table(_transformed_items(raw_splits.items, fitted, schema), data_folder / ITEMS_FILE)
         data_metadata["workflow"] = FittedWorkflowArtifact(workflow).fingerprint
 
 
@@ -151,6 +158,19 @@ def _transform(
     finally:
         if writer is not None:
             writer.close()
+
+
+def _transformed_items(items: pa.Table, workflow: FittedWorkflow, schema: DataSchema) -> pa.Table:
+    """The features of items, of each row of the catalogue; those of columns that it lacks are those of null."""
+    columns = {column.name: column for column in schema.columns if column.role in (Role.ITEM_ID, Role.ITEM)}
+    outputs = [op.output.name for op in workflow.ops if all(column.name in columns for column in op.inputs)]
+    selected = workflow.select(outputs)
+    for column in selected.raw_columns:
+        if column.name not in items.column_names:
+            nothing = pa.nulls(items.num_rows, columns[column.name].arrow_type)
+            items = items.append_column(column.name, nothing)
+    with OfflineWorkflow(selected) as offline:
+        return offline.transform(items)
 
 
 class _Progress:
