@@ -1,7 +1,11 @@
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 
+from emrys.components.contracts.data_schema import DataColumn, DataSchema, Role
 from emrys.components.contracts.measured_rows import MeasuredRows
-from emrys.components.evaluation.slices import Slice, slice_metrics
+from emrys.components.evaluation.slices import Slice, column_slices, slice_metrics
 
 NAN = float("nan")
 
@@ -40,3 +44,54 @@ def test_the_auc_where_there_are_both_classes():
 def test_a_metric_that_nobody_measured():
     rows = MeasuredRows(units=np.arange(2), slices={"user": np.array(["new", "known"], object)})
     assert slice_metrics(rows, "ndcg", ["model"]) == []
+
+
+SCHEMA = DataSchema(
+    (
+        DataColumn("visitor", "string", Role.USER_ID),
+        DataColumn("channel", "string", Role.CONTEXT),
+        DataColumn("hour", "int64", Role.CONTEXT),
+        DataColumn("page", "string", Role.CONTEXT),
+        DataColumn("price", "float32", Role.ITEM, continuous=True),
+        DataColumn("tags", "string", Role.ITEM, is_list=True),
+    )
+)
+
+
+@pytest.fixture
+def raw(tmp_path):
+    number = np.arange(60)
+    table = pa.table(
+        {
+            "visitor": [f"v{each % 3}" for each in number],
+            "channel": ["web" if each % 2 else None for each in number],
+            "hour": number % 24,
+            # Thirty pages: the first ones twice as often.
+            "page": [f"p{each % 20 if each < 40 else each - 20}" for each in number],
+            "price": pa.array(number % 2, pa.float32()),
+            "tags": [["a"] for _ in number],
+        }
+    )
+    pq.write_table(table, tmp_path / "test.parquet")
+    return tmp_path / "test.parquet"
+
+
+def test_columns_of_few_values_are_slices(raw):
+    slices = column_slices(raw, SCHEMA)
+    assert set(slices) == {"channel", "hour"}  # pages have too many values, prices are amounts, visitors are people
+    assert slices["channel"][:3].tolist() == [None, "web", None]
+    assert slices["hour"][23:25].tolist() == ["23", "0"]
+    assert set(column_slices(raw, SCHEMA, roles=(Role.ITEM,))) == set()
+
+
+def test_the_most_frequent_values_of_columns_that_a_recipe_names(raw):
+    slices = column_slices(raw, SCHEMA, ["page", "price", "visitor"])
+    assert set(slices) == {"page", "price"}
+    levels = {text for text in slices["page"] if text is not None}
+    assert len(levels) == 25
+    assert {f"p{number}" for number in range(20)} < levels
+
+
+def test_people_are_slices_where_their_ids_may_be_shown(raw):
+    assert column_slices(raw, SCHEMA, ["visitor"]) == {}
+    assert set(column_slices(raw, SCHEMA, ["visitor"], show_ids=True)["visitor"]) == {"v0", "v1", "v2"}

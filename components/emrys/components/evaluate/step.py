@@ -83,7 +83,7 @@ def run(
         _report_progress(2, "computing the metrics")
         with production_version(config.registry, config.model_name, STEP) as production:
             other = None if production is None else production_scores(production, raw, config.batch_size)
-        slices = column_slices(raw, inputs.data_schema, config.slices)
+        slices = column_slices(raw, inputs.data_schema, config.slices, show_ids=config.show_ids)
         cards: dict[str, tuple[Scorecard, npt.NDArray[np.int64] | None]] = {}
         try:
             for target in targets:

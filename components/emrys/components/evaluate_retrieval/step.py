@@ -251,7 +251,7 @@ def query_slices(
     Args:
         inputs: The inputs of the evaluation.
         queries: The queries.
-        config: Settings, of which `slices` is used.
+        config: Settings, of which `slices` and `show_ids` are used.
         by_session: Whether a session asks, which is neither known nor new.
 
     Returns:
@@ -261,7 +261,7 @@ def query_slices(
     history = np.where(queries.positives.lengths >= LONG_HISTORY, f"{LONG_HISTORY} and more", f"below {LONG_HISTORY}")
     slices = {**user, "history": history.astype(object)}
     roles = (Role.USER, Role.CONTEXT) if by_session else (Role.USER,)
-    columns = column_slices(inputs.raw.file("test"), inputs.data_schema, config.slices, roles)
+    columns = column_slices(inputs.raw.file("test"), inputs.data_schema, config.slices, roles, config.show_ids)
     return {**{name: texts[queries.rows] for name, texts in columns.items()}, **slices}
 
 

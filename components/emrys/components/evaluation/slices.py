@@ -136,6 +136,7 @@ def column_slices(
     schema: DataSchema,
     named: Sequence[str] | None = None,
     roles: Sequence[Role] = (Role.USER, Role.ITEM, Role.CONTEXT),
+    show_ids: bool = False,
 ) -> dict[str, npt.NDArray[np.object_]]:
     """Values of columns with few distinct values.
 
@@ -145,13 +146,15 @@ def column_slices(
         named: Columns of the recipe, of which only the most frequent values are slices. None for all columns with few
             values that are names or codes.
         roles: Roles of the columns.
+        show_ids: Whether ids of people, of users and sessions, may be slices.
 
     Returns:
         (N,) texts by column, None for null and for values that are no slice.
     """
     wanted = [column for column in schema.columns if column.role in roles and not column.is_list]
     names = [column.name for column in wanted if not column.continuous] if named is None else list(named)
-    there = [name for name in names if name in pq.read_schema(raw).names]
+    people = () if show_ids else schema.of_role(Role.USER_ID, Role.SESSION_ID)
+    there = [name for name in names if name in pq.read_schema(raw).names and name not in people]
     slices = {}
     for name in there:
         values = pq.read_table(raw, columns=[name], partitioning=None)[name].cast(pa.string()).combine_chunks()
