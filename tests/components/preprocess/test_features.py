@@ -272,6 +272,20 @@ def test_faults_of_the_recipe_are_told_together(tmp_path: Path) -> None:
     assert "Did you mean 'normalize'?" in str(caught.value)
 
 
+def test_rows_without_a_weight(tmp_path: Path) -> None:
+    rows = shop.rows(20, 0)
+    place = rows.column_names.index("trust")
+    rows = rows.set_column(place, "trust", pa.array([None] + [1.0] * 19, pa.float32()))
+    message = "column 'trust': the weight holds nulls; expected a value in every row, got 1 nulls. Remove the rows"
+    with pytest.raises(DataError, match=message):
+        shop.fit(tmp_path, {"plan": ["categorify"]}, shop.SCHEMA, rows)
+
+
+def test_a_recipe_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"split\.by: the value cannot be used"):
+        shop.fit(tmp_path, {"plan": ["categorify"]}, shop.SCHEMA, shop.rows(20, 0), split={"by": "times"})
+
+
 def test_settings_override_the_recipe(tmp_path: Path) -> None:
     features = {"plan": [{"categorify": {"min_count": 1}}, {"target_encoding": {"target": "stay", "folds": 2}}]}
     Splits.write(tmp_path / "s", dict.fromkeys(("train", "valid", "test"), shop.rows(50, 0)), {}, shop.SCHEMA)

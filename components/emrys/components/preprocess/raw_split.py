@@ -44,6 +44,7 @@ class RawSplit:
         for name in read:
             self._type(fields, name, f"Remove {keys.get(name, 'it')} from the recipe.")
         self.copied = copied_columns(schema)
+        self._weight = schema.weight
         for name in self.copied:
             dtype = self._type(fields, name, "Run the ingest step again.")
             if not (pa.types.is_integer(dtype) or pa.types.is_floating(dtype)):
@@ -88,13 +89,14 @@ class RawSplit:
                 raise
         for name in copied:
             if table[name].null_count:
+                is_weight = name == self._weight
                 raise DataError(
-                    "the target holds nulls",
+                    f"the {'weight' if is_weight else 'target'} holds nulls",
                     path=self.path,
                     column=name,
                     expected="a value in every row",
                     got=f"{table[name].null_count} nulls",
-                    fix="Remove the rows without a label.",
+                    fix=f"Remove the rows without a {'weight' if is_weight else 'label'}, or say columns.nulls: drop.",
                 )
             arrays[name] = table[name].combine_chunks()
         return pa.table(arrays)
