@@ -41,8 +41,9 @@ def test_a_keras_model_and_an_nvtabular_workflow_are_served_as_they_are(artifact
     inputs = (artifacts / name for name in ("model", "workflow", "schema", "splits"))
     repository = run(*inputs, config, tmp_path / "triton")
     parity = repository.metadata["parity"]
-    # All 300 rows of the test split; edge cases: two for each of eight scalars, four for the list, two for all.
-    assert (parity["rows"], parity["through"]) == (300 + 8 * 2 + 4 + 2, "triton")
+    # All 300 rows of the test split; edge cases: two for each of eight scalars and NaN for the only float, five for the
+    # list, two for all.
+    assert (parity["rows"], parity["through"]) == (300 + 8 * 2 + 1 + 5 + 2, "triton")
     assert parity["max_abs_difference"] < 1e-5
     assert repository.metadata["versions"]["model"] == ModelArtifact(artifacts / "model").fingerprint
 

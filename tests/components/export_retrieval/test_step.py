@@ -106,10 +106,10 @@ def test_a_history_in_the_request_is_excluded_and_shortens_the_lists(pipeline, s
 def test_summaries_of_the_parity_checks(pipeline, repositories):
     rows = Splits(pipeline.root / "splits").read("test").num_rows
     parity = {name: one.metadata["parity"] for name, one in repositories.items()}
-    # Two edge cases for each scalar (userId alone for the factors, four columns for the others), four for the list,
+    # Two edge cases for each scalar (userId alone for the factors, four columns for the others), five for the list,
     # two for all; then the user who has seen most and two long histories.
     assert parity["factors"]["rows"] == rows + 2 + 2 + 1
-    assert parity["towers"]["rows"] == parity["dnn"]["rows"] == rows + 4 * 2 + 4 + 2 + 3
+    assert parity["towers"]["rows"] == parity["dnn"]["rows"] == rows + 4 * 2 + 5 + 2 + 3
     for summary in parity.values():
         assert (summary["k"], summary["through"]) == (K, "in-process")
         assert summary["max_abs_difference"] < 1e-5
