@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import glob
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from urllib.parse import unquote
@@ -151,21 +152,24 @@ def _below(system: fs.FileSystem, folder: str) -> Iterator[fs.FileInfo]:
 
 def _matching(system: fs.FileSystem, folder: str, pattern: Sequence[str]) -> Iterator[fs.FileInfo]:
     """Files that a pattern matches below a folder, and those in folders that it matches."""
-    first, rest = pattern[0], pattern[1:]
-    if first == "**":
-        infos = system.get_file_info(fs.FileSelector(folder, recursive=True, allow_not_found=True))
-        folders = [folder, *(info.path for info in infos if info.type == fs.FileType.Directory)]
-        seen = set()
-        for each in folders:
-            for info in _matching(system, each, rest or ["*"]):
-                if info.path not in seen:
-                    seen.add(info.path)
-                    yield info
+    if not isinstance(system, fs.LocalFileSystem):  # a bucket has no folders, only names
+        for info in _below(system, folder):
+            if _matches(PurePosixPath(info.path).relative_to(folder).parts, pattern):
+                yield info
         return
-    for info in system.get_file_info(fs.FileSelector(folder, allow_not_found=True)):
-        if not fnmatch.fnmatchcase(info.base_name, first) or (info.base_name[0] in "._" and first[0] not in "._"):
-            continue
-        if info.type == fs.FileType.Directory:
-            yield from _matching(system, info.path, rest) if rest else _below(system, info.path)
-        elif not rest:
-            yield info
+    seen = set()
+    for path in glob.iglob("/".join([folder.rstrip("/"), *pattern]), recursive=True):
+        info = system.get_file_info(path)
+        for each in [info] if info.type == fs.FileType.File else _below(system, path.rstrip("/")):
+            if each.path not in seen and PurePosixPath(each.path).name[0] not in "._":
+                seen.add(each.path)
+                yield each
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a pattern matches a name or one of the folders that it is in."""
+    if not pattern:
+        return True
+    if pattern[0] == "**":
+        return any(_matches(parts[i:], pattern[1:]) for i in range(len(parts)))
+    return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
