@@ -366,14 +366,13 @@ def test_a_log_with_names_of_its_own(tmp_path: Path) -> None:
         "spent": "regression",
         "stars": "multi_class_classification",
         "stay": "regression",
-        "trust": "weight",
     }
     found = tags(inferred.schema)
     assert found["sku"] == {"categorical", "item", "id"}
     assert found["recent"] == {"categorical", "user", "sequence"}
     assert found["image"] == {"continuous", "item"}
     assert found["stars"] == {"multi_class_classification", "target"}
-    assert found["trust"] == {"weight"}
+    assert "trust" not in found
     schema = inferred.schema
     assert schema["recent"].properties["domain"] == {"min": 0, "max": 5, "name": "sku"}
     assert schema["stars"].properties["domain"] == {"min": 0, "max": 3, "name": "stars"}
@@ -393,7 +392,9 @@ def test_a_workflow_of_columns_that_the_data_schema_lacks(tmp_path: Path) -> Non
     rows = pa.table({"Sku": [3, 4], "bought": pa.array([0, 1], pa.int8())})
     schema = DataSchema(SHOP.columns[:2], SHOP.targets[:1])
     made = by_hand(tmp_path, FittedWorkflow([ids("Sku")], ("bought",)), rows, schema)
-    with pytest.raises(SchemaError, match=r"column 'Sku': the data schema lacks a raw column of the workflow\. Did you"):
+    with pytest.raises(
+        SchemaError, match=r"column 'Sku': the data schema lacks a raw column of the workflow\. Did you"
+    ):
         infer(made, tmp_path / "schema")
 
 

@@ -87,6 +87,6 @@ class FeatureSchema(Artifact):
     def roles(self) -> dict[str, str]:
         """Role of every column, by name.
 
-        `user_id`, `item_id`, `session_id`, `user`, `item`, `history`, `context`, `weight`, or a kind of target.
+        `user_id`, `item_id`, `session_id`, `user`, `item`, `history`, `context`, or a kind of target.
         """
         return dict(self.metadata.get("roles", {}))

@@ -22,7 +22,6 @@ ROLES: dict[str, tuple[str, ...]] = {
     "binary_classification": ("binary_classification", "target"),
     "multi_class_classification": ("multi_class_classification", "target"),
     "regression": ("regression", "target"),
-    "weight": ("weight",),
 }
 _DTYPES = ("int8", "int16", "int32", "int64", "float16", "float32", "float64")
 

@@ -27,7 +27,7 @@ _IDS = ("user_id", "item_id", "session_id")
 
 
 def column_roles(workflow: FittedWorkflow, schema: DataSchema, configured: Mapping[str, str]) -> dict[str, str]:
-    """The role of every transformed column.
+    """The role of every transformed column but the weight.
 
     An id is the output of its raw column that has the same name; what else is computed from it belongs to its user or
     item. A feature of several columns has their role if they agree, and is one of the context otherwise.
@@ -38,7 +38,7 @@ def column_roles(workflow: FittedWorkflow, schema: DataSchema, configured: Mappi
         configured: Roles from the settings, by column; they win.
 
     Returns:
-        `user_id`, `item_id`, `session_id`, `user`, `item`, `history`, `context`, a kind of target, or `weight`.
+        `user_id`, `item_id`, `session_id`, `user`, `item`, `history`, `context`, or a kind of target.
 
     Raises:
         SchemaError: if several columns have the role of an id, or the data schema lacks a column of the workflow.
@@ -53,8 +53,6 @@ def column_roles(workflow: FittedWorkflow, schema: DataSchema, configured: Mappi
         if name not in kinds and name not in raw:
             raise SchemaError("the data schema lacks a target of the workflow", column=name, got=", ".join(kinds))
         roles[name] = kinds.get(name, "regression")  # a number that a target is made of
-    if schema.weight is not None:
-        roles[schema.weight] = "weight"
     roles.update(configured)
     for role in _IDS:
         matches = [name for name, own in roles.items() if own == role]

@@ -29,7 +29,7 @@ STEP = "infer_schema"
 
 
 def run(data: Path, workflow: Path, config: SchemaConfig, output: Path) -> FeatureSchema:
-    """Writes the schema of the transformed data.
+    """Writes the schema of the transformed data: features and targets. The weight of the rows is no part of it.
 
     Args:
         data: The transformed data.
@@ -63,7 +63,7 @@ def run(data: Path, workflow: Path, config: SchemaConfig, output: Path) -> Featu
         columns = [
             _column_schema(name, fact, features.get(name), roles[name], config.of(name), classes.get(name))
             for name, fact in facts.items()
-            if not config.of(name).drop
+            if name in roles and not config.of(name).drop
         ]
         if not columns:
             raise SchemaError("the schema has no columns", fix="Drop fewer columns in the overrides.")
@@ -97,7 +97,7 @@ def _column_schema(
     override: ColumnOverride,
     classes: int | None,
 ) -> ColumnSchema:
-    """One column of the schema; `column` is None for a target or weight, `classes` the number of those of a target."""
+    """One column of the schema; `column` is None for a target, `classes` the number of those of a target."""
     kind = () if column is None else ("continuous" if column.cardinality is None else "categorical",)
     own = kind if override.tags is None else override.tags
     tags = [*own, *(ROLES[role] if override.tags is None or override.role else ())]

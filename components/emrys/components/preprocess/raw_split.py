@@ -135,8 +135,9 @@ class RawSplit:
 
 
 def raw_column(column: DataColumn) -> RawColumn:
-    """The raw column of the workflow for a column of the data."""
-    return RawColumn(column.name, column.dtype, column.is_list, column.length)
+    """The raw column of the workflow for a column of the data; lists of codes have any length."""
+    is_vector = column.continuous or column.dtype == "float32"
+    return RawColumn(column.name, column.dtype, column.is_list, column.length if is_vector else None)
 
 
 def copied_columns(schema: DataSchema) -> tuple[str, ...]:
