@@ -46,7 +46,7 @@ def convert_column(values: pa.ChunkedArray, column: DataColumn, path: str) -> pa
             column=column.name,
             expected=f"lists of {expected}" if column.is_list else expected,
             got=str(values.type),
-            fix="Correct the values, or name the column in columns.ignore.",
+            fix="Correct the values, or change the role of the column in the recipe.",
         ) from None
 
 
