@@ -202,6 +202,7 @@ def confusion_plot(confusion: Mapping[str, Sequence[Any]], name: str = "confusio
             axes.text(column, row, f"{int(counts[row, column]):,}", ha="center", va="center", fontsize=8)
         axes.set_xticks(range(len(names)), names, rotation=45 if max(map(len, names)) > 4 else 0)
         axes.set_yticks(range(len(names)), names)
+        axes.grid(visible=False)
         axes.set(xlabel="Predicted class", ylabel="Actual class")
         axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5))
 
@@ -228,7 +229,7 @@ def slices_plot(lifts: Sequence[SliceLift], metric: str, baseline: str) -> Marku
                 axes.hlines(place, each.low, each.high, color=SECOND, linewidth=1.6)
             axes.plot(each.lift, place, color=MODEL, marker="o", markersize=5)
         axes.set_yticks(y, [short_label(f"{each.slice.title} · {each.slice.rows:,}") for each in lifts])
-        axes.set(xlabel=f"Lift in {metric}; right of 0 the model is better", ylim=(len(lifts) - 0.4, -0.6))
+        axes.set(xlabel=f"Lift in {metric}", ylim=(len(lifts) - 0.4, -0.6))
 
     behind = sum(each.lift < 0 for each in lifts)
     text = f"Lift in {metric} over {baseline} in {len(lifts)} slices; in {behind} of them the model is behind."
