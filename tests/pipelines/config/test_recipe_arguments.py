@@ -27,7 +27,7 @@ def test_a_recipe_that_says_nothing_has_neutral_defaults():
         "dataset": "log.csv", "split": "random", "valid_fraction": 0.1, "test_fraction": 0.1,
         "embedding_dim": 16, "dropout": 0.0, "embeddings_l2": 0.0, "bottom_layers": [], "top_layers": [],
         "epochs": 20, "batch_size": 1024, "learning_rate": 0.001, "ema_momentum": 0.0, "patience": 2,
-        "monitor": "val_loss", "gate_metric": "auc", "thresholds": {}, "model_name": "ranking",
+        "monitor": "val_loss", "thresholds": {}, "model_name": "ranking",
         "folds": 0, "smoothing": -1.0, "freq_threshold": -1,
     }.items()  # fmt: skip
     assert arguments["recipe"] == BARE
@@ -53,7 +53,7 @@ def test_a_recipe_that_says_all():
         "embedding_dim": 8, "dropout": 0.25, "top_layers": [32], "bottom_layers": [64],
         "column_limits": {"I1": {"min": 0.0}}, "check_severity": {"drift": "off"},
         "epochs": 3, "batch_size": 64, "learning_rate": 0.02, "ema_momentum": 0.9, "patience": 5, "monitor": "val_auc",
-        "thresholds": {"auc": 0.7}, "slice_margin": -0.1, "model_name": "clicks",
+        "thresholds": {}, "model_name": "clicks",
     }.items()  # fmt: skip
     assert recipe_of(arguments["recipe"]) == recipe_of(content)
 
@@ -71,15 +71,14 @@ def test_retrieval():
     assert arguments.items() >= {
         "split": "per_user", "architecture": "two-tower", "tower_layers": [32, 16], "embedding_dim": 64, "history": 20,
         "epochs": 40, "learning_rate": 0.003, "monitor": "val_ndcg_at_10", "patience": 4,
-        "k": 5, "recall_k": 20, "top_k": 30, "gate_metric": "ndcg_at_5", "model_name": "retrieval",
+        "k": 5, "recall_k": 20, "top_k": 30, "model_name": "retrieval",
     }.items()  # fmt: skip
 
 
 def test_without_the_log_what_depends_on_it_is_left_to_the_steps():
-    arguments = of({**BARE, "gate": {"auc": 0.6, "better_than": ["constant"]}})
+    arguments = of({**BARE, "gate": {"auc": 0.6}})
     assert (arguments["split"], arguments["valid_fraction"], arguments["test_fraction"]) == ("", 0.0, 0.0)
-    assert arguments["thresholds"] == {"auc": 0.6}
-    assert "gate_metric" not in arguments
+    assert arguments["thresholds"] == {}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 from emrys.components.contracts.data_schema import DataSchema
 from emrys.components.recipe.builtin import NAMES
-from emrys.components.recipe.evaluation import gate_settings, metric_parts, task_of
+from emrys.components.recipe.evaluation import metric_parts, task_of
 from emrys.components.recipe.models import MODELS
 from emrys.components.recipe.recipe import DataSource, FeatureSteps, History, Recipe, SideTable
 from emrys.components.recipe.splits import split_of
@@ -86,7 +86,7 @@ def arguments_of(recipe: Recipe, schema: DataSchema | None = None) -> dict[str, 
         "architecture": recipe.model.name,
         **_training(recipe, pipeline),
         **_model_options(recipe),
-        **_gate(recipe, schema),
+        "thresholds": {},  # the gate of the recipe applies
         **_lengths(recipe),
         "top_k": recipe.serve.top_k,
         "model_name": recipe.serve.name or pipeline,
@@ -147,19 +147,6 @@ def _model_options(recipe: Recipe) -> dict[str, Any]:
     kind = MODELS.get(recipe.model.name)
     options = {} if kind is None else kind.options.model_validate(recipe.model.options).model_dump()
     return {name: options.get(name, left) for name, left in _OPTIONS.items()}
-
-
-def _gate(recipe: Recipe, schema: DataSchema | None) -> dict[str, Any]:
-    if schema is None:
-        gate = recipe.gate if isinstance(recipe.gate, dict) else {}
-        return {"thresholds": {name: value for name, value in gate.items() if isinstance(value, int | float)}}
-    settings = gate_settings(recipe, schema)
-    arguments: dict[str, Any] = {"thresholds": dict(settings.thresholds), "baseline_metrics": ()}
-    if settings.metrics:
-        arguments["gate_metric"] = settings.metrics[0]
-    if settings.slice_margin is not None:
-        arguments["slice_margin"] = settings.slice_margin
-    return arguments
 
 
 def _lengths(recipe: Recipe) -> dict[str, int]:
