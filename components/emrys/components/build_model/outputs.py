@@ -123,7 +123,9 @@ def compile_ranking(model: mm.Model, targets: Sequence[Target], weighted: bool, 
         config: Settings.
     """
     plain, weighted_metrics = {}, {}
-    for target, output in zip(targets, model.model_outputs, strict=True):
+    outputs = {output.target: output for output in model.model_outputs}
+    for target in targets:
+        output = outputs[target.name]
         classes = target.kind is TargetKind.CLASSES
         metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")] if classes else None
         if weighted or target.sample_space:

@@ -18,7 +18,7 @@ import emrys.blocks as mm
 from emrys.blocks.errors import ConfigError, EmrysError
 from emrys.blocks.models.sample_inputs import sample_inputs
 from emrys.components.build_model.config import STEP, BuildModelConfig
-from emrys.components.build_model.outputs import compile_plain, number_of_classes
+from emrys.components.build_model.outputs import compile_plain, compile_ranking, create_optimizer, number_of_classes
 from emrys.components.contracts.data_schema import Target, TargetKind
 from emrys.components.contracts.model import IMPORT_ADVICE
 
@@ -67,12 +67,20 @@ def build_own_model(schema: Schema, targets: Sequence[Target], weighted: bool, c
     if not isinstance(model, mm.RetrievalModelV2):
         _check_outputs(outputs, targets, schema, config.module)
     if not model.compiled:
-        if isinstance(model, mm.Model):
-            model.compile()
-        else:
-            compile_plain(model, targets, outputs, weighted, config)
+        _compile(model, targets, outputs, weighted, config)
     _check_saving(model, batch, outputs, config.module)
     return model
+
+
+def _compile(
+    model: keras.Model, targets: Sequence[Target], outputs: Any, weighted: bool, config: BuildModelConfig
+) -> None:
+    if not isinstance(model, mm.Model):
+        compile_plain(model, targets, outputs, weighted, config)
+    elif isinstance(model, mm.RetrievalModelV2) or None in (output.target for output in model.model_outputs):
+        model.compile(optimizer=create_optimizer(config))
+    else:
+        compile_ranking(model, targets, weighted, config)
 
 
 def import_function(name: str) -> Callable[..., Any]:
