@@ -157,6 +157,17 @@ class TestFaults:
         (fault,) = texts(recipe(evaluate={"metrics": ["auc"], "baselines": ["constant"]}, gate=gate))
         assert text in fault
 
+    def test_a_target_that_no_metric_measures(self):
+        both = DataSchema((VISITOR, SKU), (CLICK, PRICE))
+        (fault,) = texts(recipe("mmoe", evaluate={"metrics": ["auc"]}), both)
+        assert fault == "evaluate.metrics: no metric fits the target 'price'; expected one of rmse, mae, mse"
+        assert texts(recipe("mmoe", evaluate={"metrics": ["auc", "mae"]}), both) == []
+
+    def test_rows_of_recommendations(self):
+        (fault,) = texts(recipe("two-tower", evaluate={"bootstrap_by": "row"}))
+        assert fault.startswith("evaluate.bootstrap_by: the bootstrap of recommendations draws queries; expected user")
+        assert texts(recipe("two-tower", evaluate={"bootstrap_by": "user"})) == []
+
     def test_several_are_told_together(self):
         asked = recipe(evaluate={"metrics": ["acu", "rmse"], "baselines": ["nobody"]}, gate={"mrr@10": 0.1})
         assert len(texts(asked)) == 4

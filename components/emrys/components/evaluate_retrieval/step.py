@@ -180,7 +180,9 @@ def _catalogue(inputs: EvaluationInputs, roles: _Roles, train: InteractionLog) -
     columns = inputs.features.schema.select_by_tag(Tags.ITEM).column_names
     items = inputs.raw.items
     if items is not None and ITEMS_FILE in inputs.data.files:
-        return Catalogue.of_table(inputs.data.path / ITEMS_FILE, roles.item, columns, items[roles.item].to_numpy())
+        file = inputs.data.path / ITEMS_FILE
+        there = [name for name in columns if name in pq.read_schema(file).names]  # not what is crossed with others
+        return Catalogue.of_table(file, roles.item, there, items[roles.item].to_numpy())
     label = None if roles.target is None else roles.target.name
     return Catalogue.of(inputs.data.file("train"), roles.item, label, columns, train.items)
 

@@ -196,6 +196,7 @@ def check_evaluation(recipe: Recipe, schema: DataSchema) -> list[Fault]:
     kinds = _kinds(recipe, schema)
     faults = [
         *(fault for name in recipe.evaluate.metrics for fault in _metric_faults(name, kinds, schema)),
+        *_unmeasured_targets(recipe, kinds, schema),
         *_baseline_faults("evaluate.baselines", recipe.evaluate.baselines or (), kinds, schema),
         *_unit_faults(recipe, schema),
         *_slice_faults(recipe, schema),
@@ -268,6 +269,19 @@ def _metric_faults(text: str, kinds: Mapping[str, Kind], schema: DataSchema) -> 
     return []
 
 
+def _unmeasured_targets(recipe: Recipe, kinds: Mapping[str, Kind], schema: DataSchema) -> list[Fault]:
+    """Targets of which the metrics of the recipe measure nothing, where they measure others."""
+    asked = recipe.evaluate.metrics
+    empty = [target for target, kind in kinds.items() if asked and not metrics_of(kind, asked, schema)]
+    if len(empty) == len(kinds):
+        return []  # each of the metrics has a fault of its own
+    key = "evaluate.metrics"
+    return [
+        Fault(key, f"no metric fits the target {target!r}", one_of(_spellings([kinds[target]], schema)))
+        for target in empty
+    ]
+
+
 def _baseline_faults(key: str, names: Sequence[str], kinds: Mapping[str, Kind], schema: DataSchema) -> list[Fault]:
     known = list(dict.fromkeys(name for kind in kinds.values() for name in baselines_of(kind, None, schema)))
     everything = {name for baselines in _BASELINES.values() for name in baselines}
@@ -289,6 +303,9 @@ def _unit_faults(recipe: Recipe, schema: DataSchema) -> list[Fault]:
     if asked in column and column[asked] is None:
         fix = f"Name the column in `columns.{asked}_id`, or leave out `bootstrap_by`."
         return [Fault("evaluate.bootstrap_by", f"there is no {asked}", got=repr(asked), fix=fix)]
+    if asked and task_of(recipe, schema) == "retrieval" and asked != query_unit(recipe, schema):
+        problem, expected = "the bootstrap of recommendations draws queries", query_unit(recipe, schema)
+        return [Fault("evaluate.bootstrap_by", problem, expected, repr(asked), "Leave out `bootstrap_by`.")]
     return []
 
 
