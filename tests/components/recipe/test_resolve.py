@@ -488,3 +488,19 @@ def test_a_missing_user_does_not_hide_the_faults_of_the_split():
         split={"by": "time", "min_events": 3, "label_window": "1d", "test": 0.001},
     )  # fmt: skip
     assert set(told(result)) == {"columns.user_id", "columns.time", "split.test"}
+
+
+def test_another_id_is_that_of_the_items_if_it_is_alone():
+    table = pa.table({"userId": [1, 2] * 4, "movieId": [1, 2, 3, 4] * 2, "click": [0, 1] * 4})
+    result = resolved(table)
+    assert roles(result) == {"userId": "user_id", "movieId": "item_id"}
+    assert result.schema.inferred["movieId"] == "item_id, the only other id"
+    several = resolved(table.append_column("shopId", table["movieId"]))
+    assert roles(several) == {"userId": "user_id", "movieId": "context", "shopId": "context"}
+
+
+def test_an_empty_head_gives_faults_and_no_exception():
+    assert resolved(logs.reviews().slice(0, 0), model="two-tower").faults == ()
+    whole = resolved(logs.reviews().slice(0, 0), model="two-tower", split={"by": "time"}, whole=True)
+    assert set(told(whole)) == {"split", "split.valid", "split.test"}
+    assert roles(resolved(logs.shop().slice(0, 1), model="two-tower"))["visitor"] == "user_id"

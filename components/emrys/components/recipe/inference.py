@@ -32,7 +32,7 @@ _NAMES = {
         *("buyer", "shopper", "listener", "viewer", "reader", "player", "patient", "student", "consumer", "cookie"),
     ),
     Role.ITEM_ID: (
-        *("item", "i", "sku", "asin", "product", "movie", "film", "book", "isbn", "article", "song", "track", "video"),
+        *("item", "i", "sku", "asin", "product", "film", "book", "isbn", "article", "song", "track", "video"),
         *(
             "game",
             "goods",
@@ -53,7 +53,7 @@ _NAMES = {
 _TIMES = ("timestamp", "time", "ts", "datetime", "date")
 _TARGETS = (
     *("label", "target", "y", "click", "clicked", "isclick", "purchase", "purchased", "buy", "bought", "conversion"),
-    *("converted", "like", "liked", "rating", "stars", "score", "finished", "response"),
+    *("converted", "like", "liked", "ratings", "stars", "score", "finished", "response"),
 )
 _CODES = frozenset(
     {"id", "code", "zip", "zipcode", "postcode", "category", "type", "class", "hash", "index", "key", "brand"}
@@ -222,9 +222,11 @@ def _vector_length(column: pa.ChunkedArray, element: Kind) -> int | None:
     return lengths[0] if len(lengths) == 1 and lengths[0] > 1 and len(column) > 1 else None
 
 
-def infer_id(role: Role, profiles: Mapping[str, Profile]) -> str | None:
-    """The column that is an id by its name, and that can be one by its values."""
+def infer_id(role: Role, profiles: Mapping[str, Profile]) -> tuple[str, str] | None:
+    """The column that is an id by its name, and that can be one by its values; and the reason."""
     found = []
+    others = []
+    known = {word for role_words in _NAMES.values() for word in role_words}
     for name, profile in profiles.items():
         plain = "".join(_words(name))
         stem = plain.removesuffix("id")
@@ -234,7 +236,12 @@ def infer_id(role: Role, profiles: Mapping[str, Profile]) -> str | None:
             # A single letter tells only together with `id`.
             if stem == word and (len(word) > 1 or plain != stem):
                 found.append((plain == stem, rank, name))
-    return min(found)[2] if found else None
+        if _words(name)[-1:] == ["id"] and stem and stem not in known and not is_row_id(profile):
+            others.append((-profile.distinct, name))
+    if found:
+        return min(found)[2], "by its name"
+    # Another id is that of the items, if it is alone.
+    return (others[0][1], "the only other id") if role is Role.ITEM_ID and len(others) == 1 else None
 
 
 def infer_time(profiles: Mapping[str, Profile]) -> tuple[str, str] | None:
@@ -255,12 +262,13 @@ def infer_time(profiles: Mapping[str, Profile]) -> tuple[str, str] | None:
 
 
 def infer_target(profiles: Mapping[str, Profile]) -> str | None:
-    """The column that is a target by its name."""
+    """The column that is a target by its name, in the singular or the plural."""
     found = []
     for name, profile in profiles.items():
         plain = "".join(_words(name))
-        if plain in _TARGETS and profile.kind in NUMBERS:
-            found.append((_TARGETS.index(plain), name))
+        ranks = [_TARGETS.index(word) for word in (plain, f"{plain}s") if word in _TARGETS]
+        if ranks and profile.kind in NUMBERS:
+            found.append((ranks[0], name))
     return min(found)[1] if found else None
 
 

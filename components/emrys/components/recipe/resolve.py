@@ -307,9 +307,9 @@ class _Resolver:
 
     def _infer_ids(self) -> None:
         for role in (Role.USER_ID, Role.ITEM_ID, Role.SESSION_ID):
-            name = inference.infer_id(role, self._free()) if not self._has(role) else None
-            if name is not None:
-                self._infer(name, role, "by its name")
+            found = inference.infer_id(role, self._free()) if not self._has(role) else None
+            if found is not None:
+                self._infer(found[0], role, found[1])
         time = inference.infer_time(self._free()) if self._columns.time is None else None
         if time is not None:
             self._infer(time[0], Role.TIME, time[1])

@@ -31,7 +31,7 @@ from emrys.components.recipe.splits import split_of
 _EVENT_WORDS = frozenset({"event", "events", "action", "behavior", "behaviour", "activity", "interaction"})
 _MAX_EVENTS = 12
 #: Targets of which more is better, so that a threshold makes them binary.
-_RATINGS = frozenset({"rating", "ratings", "stars", "score", "overall"})
+_RATINGS = frozenset({"ratings", "stars", "scores", "overall"})
 _LINE = 110
 
 
@@ -100,11 +100,14 @@ def suggest_recipe(path: str, head: pa.Table, *, whole: bool = False) -> str:
 
 
 def _goal(profiles: Mapping[str, Profile]) -> _Goal:
-    user = inference.infer_id(Role.USER_ID, profiles)
-    item = inference.infer_id(Role.ITEM_ID, profiles)
-    session = inference.infer_id(Role.SESSION_ID, profiles)
+    ids: dict[Role, str] = {}
+    for role in (Role.USER_ID, Role.ITEM_ID, Role.SESSION_ID):
+        found = inference.infer_id(role, {name: each for name, each in profiles.items() if name not in ids.values()})
+        if found is not None:
+            ids[role] = found[0]
+    user, session = ids.get(Role.USER_ID), ids.get(Role.SESSION_ID)
     time = inference.infer_time(profiles)
-    taken = {user, item, session, None if time is None else time[0]}
+    taken = {*ids.values(), None if time is None else time[0]}
     others = {name: profile for name, profile in profiles.items() if name not in taken}
     events = next((each for each in others.values() if _is_event(each)), None)
     if events is not None:
@@ -113,7 +116,7 @@ def _goal(profiles: Mapping[str, Profile]) -> _Goal:
     named = inference.infer_target(others)
     if named is not None:
         return _target_goal(others[named], [name for name in binary if name != named], "by its name")
-    if item is not None and (user is not None or session is not None) and len(binary) != 1:
+    if Role.ITEM_ID in ids and (user is not None or session is not None) and len(binary) != 1:
         return _implicit_goal(user, session, binary)
     if binary:
         return _target_goal(others[binary[0]], binary[1:], "as it holds 0 and 1 alone")
@@ -174,7 +177,7 @@ def _target_goal(profile: Profile, others: Sequence[str], reason: str) -> _Goal:
         text = (f"targets: {{{_yaml(name)}: binary}}  # {reason}",)
         return _Goal(Columns(targets={name: said}), text, model, comments, tuple(more))
     words = {word.lower() for word in re.findall(r"[A-Za-z][a-z]*", name)}
-    if words & _RATINGS and profile.distinct <= inference.MAX_CODES:
+    if (words | {f"{word}s" for word in words}) & _RATINGS and profile.distinct <= inference.MAX_CODES:
         values = sorted(set(profile.numbers))
         middle = values[(len(values) - 1) // 2]
         said = TargetColumn(kind=TargetKind.BINARY, source=name, above=middle)
