@@ -501,6 +501,6 @@ def test_another_id_is_that_of_the_items_if_it_is_alone():
 
 def test_an_empty_head_gives_faults_and_no_exception():
     assert resolved(logs.reviews().slice(0, 0), model="two-tower").faults == ()
-    whole = resolved(logs.reviews().slice(0, 0), model="two-tower", split={"by": "time"}, whole=True)
+    whole = resolved(logs.reviews().slice(0, 0), model="two-tower", split={"by": "random"}, whole=True)
     assert set(told(whole)) == {"split", "split.valid", "split.test"}
     assert roles(resolved(logs.shop().slice(0, 1), model="two-tower"))["visitor"] == "user_id"

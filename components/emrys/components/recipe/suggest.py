@@ -177,10 +177,10 @@ def _target_goal(profile: Profile, others: Sequence[str], reason: str) -> _Goal:
         text = (f"targets: {{{_yaml(name)}: binary}}  # {reason}",)
         return _Goal(Columns(targets={name: said}), text, model, comments, tuple(more))
     words = {word.lower() for word in re.findall(r"[A-Za-z][a-z]*", name)}
-    if (words | {f"{word}s" for word in words}) & _RATINGS and profile.distinct <= inference.MAX_CODES:
-        values = sorted(set(profile.numbers))
-        middle = values[(len(values) - 1) // 2]
-        said = TargetColumn(kind=TargetKind.BINARY, source=name, above=middle)
+    if (words | {f"{word}s" for word in words}) & _RATINGS and 2 < profile.distinct <= inference.MAX_CODES:
+        # The value that divides the rows most evenly.
+        middle = min(sorted(set(profile.numbers))[:-1], key=lambda value: abs((profile.numbers > value).mean() - 0.5))
+        said = TargetColumn(kind=TargetKind.BINARY, source=name, above=float(middle))
         label = "liked" if name != "liked" else "is_liked"
         options = [f"Or predict the number itself: targets: {{{_yaml(name)}: regression}}"]
         if profile.is_whole:
