@@ -10,6 +10,7 @@ import pytest
 
 from emrys.components.contracts.data_schema import Role, TargetKind
 from emrys.components.recipe.faults import RecipeError
+from emrys.components.recipe.operators import feature_plan
 from emrys.components.recipe.reading import draft_of, recipe_of
 from emrys.components.recipe.resolve import resolve
 from emrys.components.recipe.splits import split_of
@@ -504,3 +505,11 @@ def test_an_empty_head_gives_faults_and_no_exception():
     whole = resolved(logs.reviews().slice(0, 0), model="two-tower", split={"by": "random"}, whole=True)
     assert set(told(whole)) == {"split", "split.valid", "split.test"}
     assert roles(resolved(logs.shop().slice(0, 1), model="two-tower"))["visitor"] == "user_id"
+
+
+def test_ids_that_are_inferred_have_their_features():
+    recipe = recipe_of(
+        {"data": {"path": "x"}, "features": {"recent": {"history_of": "asin"}}, "model": {"name": "two-tower"}}
+    )
+    plan = feature_plan(recipe, resolve(recipe, logs.reviews()).checked())
+    assert [feature.output for feature in plan] == ["reviewerID", "asin", "recent"]

@@ -395,7 +395,8 @@ class _Plan:
             return
         said = self._recipe.columns
         names = (*said.user, *said.item, *said.context, *said.categorical, *said.continuous)
-        named = {*expand_names("columns", names, list(self._columns))[0], said.user_id, said.item_id}
+        named = set(expand_names("columns", names, list(self._columns))[0])
+        named.update(self._schema.of_role(Role.USER_ID, Role.ITEM_ID))  # said or inferred
         for column in self._schema.features:
             if self._recipe.features is None or column.name in named:
                 yield column
