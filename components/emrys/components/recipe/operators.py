@@ -395,8 +395,9 @@ class _Plan:
             return
         said = self._recipe.columns
         names = (*said.user, *said.item, *said.context, *said.categorical, *said.continuous)
-        named = set(expand_names("columns", names, list(self._columns))[0])
-        named.update(self._schema.of_role(Role.USER_ID, Role.ITEM_ID))  # said or inferred
+        named = {*expand_names("columns", names, list(self._columns))[0], said.user_id, said.item_id}
+        # Nor need the ids be said, if they are inferred.
+        named.update(set(self._schema.of_role(Role.USER_ID, Role.ITEM_ID)) & self._schema.inferred.keys())
         for column in self._schema.features:
             if self._recipe.features is None or column.name in named:
                 yield column
