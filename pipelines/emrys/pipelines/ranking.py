@@ -146,6 +146,7 @@ def ranking_pipeline(config: RankingConfig) -> graph_component.GraphComponent:
         gate_task = configured(
             gate(
                 evaluation=evaluation,
+                recipe=p.recipe,
                 thresholds=p.thresholds,
                 metric=p.gate_metric,
                 baseline_metrics=p.baseline_metrics,

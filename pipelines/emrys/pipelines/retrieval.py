@@ -150,6 +150,7 @@ def retrieval_pipeline(config: RetrievalConfig) -> graph_component.GraphComponen
         gate_task = configured(
             gate(
                 evaluation=evaluation,
+                recipe=p.recipe,
                 thresholds=p.thresholds,
                 metric=p.gate_metric,
                 baseline_metrics=p.baseline_metrics,
