@@ -102,7 +102,8 @@ def test_the_body_of_ingest_writes_the_artifact_and_tells_kfp_what_is_in_it(tmp_
 def test_the_body_of_ingest_ends_with_one_line_for_an_argument_that_cannot_be(tmp_path, capsys):
     with pytest.raises(SystemExit) as caught:
         ingest.python_func(splits=dsl.Dataset(uri=str(tmp_path / "splits")), split="sideways")
-    message = "ingest: split cannot be used; expected time, random, per_user, got 'sideways'"
+    known = "time, per_user, last_per_user, session, random, random_user, column, given"
+    message = f"ingest: split cannot be used; expected {known}, got 'sideways'"
     assert caught.value.code == message
     event = json.loads(capsys.readouterr().err.removeprefix("emrys-event "))
     assert event == {"step": "ingest", "event": "error", "text": message, "exit_status": 2}

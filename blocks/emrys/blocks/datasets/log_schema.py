@@ -22,5 +22,15 @@ LOG_SCHEMA = pa.schema(
     ]
 )
 
+#: What each column is: an id, the time, what a target is made of, or a feature of the user or the item.
+LOG_ROLES = {
+    "userId": "user_id",
+    "movieId": "item_id",
+    "timestamp": "time",
+    "rating": "source",
+    **dict.fromkeys(("title", "genres", "release_year"), "item"),
+    **dict.fromkeys(("gender", "age", "occupation", "zipcode"), "user"),
+}
+
 #: The columns that every rating must have.
 REQUIRED_COLUMNS = ("userId", "movieId", "timestamp", "rating")

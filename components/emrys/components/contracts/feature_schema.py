@@ -80,7 +80,7 @@ class FeatureSchema(Artifact):
 
     @cached_property
     def data_schema(self) -> DataSchema:
-        """Columns and targets of the log; artifacts of earlier releases are of rating logs."""
+        """Columns and targets of the log; artifacts of earlier releases are of MovieLens."""
         return stored_data_schema(self)
 
     @property

@@ -33,5 +33,5 @@ class FittedWorkflowArtifact(Artifact):
 
     @cached_property
     def data_schema(self) -> DataSchema:
-        """Columns and targets of the log that it was fitted on; artifacts of earlier releases are of rating logs."""
+        """Columns and targets of the log that it was fitted on; artifacts of earlier releases are of MovieLens."""
         return stored_data_schema(self)

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emrys.blocks.datasets.log_schema import LOG_SCHEMA, REQUIRED_COLUMNS
+from emrys.blocks.datasets.log_schema import LOG_ROLES, LOG_SCHEMA, REQUIRED_COLUMNS
 from emrys.blocks.errors import ArtifactError
 from emrys.components.contracts.artifact import Artifact
 from emrys.components.contracts.data_schema import (
@@ -29,23 +29,16 @@ ITEMS_FILE = "items.parquet"
 
 _ROW_GROUP = 65_536
 
-# Splits of earlier releases have no data schema: they are rating logs with these columns.
+# Splits of earlier releases have no data schema: they are logs of MovieLens with these columns.
 TARGET = "rating_binary"
 SPLIT_SCHEMA = LOG_SCHEMA.insert(len(REQUIRED_COLUMNS), pa.field(TARGET, pa.int8()))
 HISTORY = pa.field("history", pa.list_(pa.int64()))
-_ROLES = {
-    "userId": Role.USER_ID,
-    "movieId": Role.ITEM_ID,
-    "timestamp": Role.TIME,
-    "rating": Role.SOURCE,
-    **dict.fromkeys(("title", "genres", "release_year"), Role.ITEM),
-    **dict.fromkeys(("gender", "age", "occupation", "zipcode"), Role.USER),
-}
+_ROLES = {name: Role(role) for name, role in LOG_ROLES.items()}
 _DTYPES: dict[pa.DataType, ValueType] = {pa.int64(): "int64", pa.float32(): "float32"}
 
 
 def stored_data_schema(artifact: Artifact) -> DataSchema:
-    """The data schema in the folder of an artifact; artifacts of earlier releases have none and hold rating logs."""
+    """The data schema in the folder of an artifact; those of earlier releases have none and hold logs of MovieLens."""
     if DATA_SCHEMA_FILE in artifact.files:
         return DataSchema.read(artifact.path)
     return _rating_log((*LOG_SCHEMA.names, HISTORY.name))
@@ -73,7 +66,7 @@ class SplitFiles(Artifact):
 
     @property
     def data_schema(self) -> DataSchema:
-        """Columns and targets of the log; artifacts of earlier releases hold rating logs."""
+        """Columns and targets of the log; artifacts of earlier releases hold logs of MovieLens."""
         return stored_data_schema(self)
 
 
@@ -106,7 +99,7 @@ class Splits(SplitFiles):
 
     @property
     def data_schema(self) -> DataSchema:
-        """Columns and targets of the log; splits of earlier releases are rating logs."""
+        """Columns and targets of the log; splits of earlier releases are logs of MovieLens."""
         return DataSchema.read(self.path) if DATA_SCHEMA_FILE in self.files else _rating_log(self.columns)
 
     @property
@@ -129,7 +122,7 @@ class Splits(SplitFiles):
             path: Folder of the artifact.
             tables: Table of every split, whole or in blocks, with the columns of the schema.
             metadata: Metadata for the manifest.
-            schema: Columns and targets. Default: those of a rating log, as far as they are in the tables.
+            schema: Columns and targets. Default: those of a log of MovieLens, as far as they are in the tables.
             items: The catalogue. Default: none.
 
         Returns:
@@ -178,7 +171,7 @@ def _write_table(table: pa.Table, file: Path, target: Path) -> None:
 
 
 def _rating_log(names: Iterable[str]) -> DataSchema:
-    """Data schema of the rating logs that releases without data schemas wrote."""
+    """Data schema of the logs that releases without data schemas wrote."""
     names = tuple(names)
     columns = []
     for field in LOG_SCHEMA:
@@ -190,12 +183,18 @@ def _rating_log(names: Iterable[str]) -> DataSchema:
                 DataColumn(field.name, dtype, _ROLES[field.name], is_list, unit=unit, continuous=dtype == "float32")
             )
     if HISTORY.name in names:
-        columns.append(DataColumn(HISTORY.name, "int64", Role.HISTORY, is_list=True, history_of="movieId"))
-    return DataSchema(tuple(columns), (Target(TARGET, TargetKind.BINARY, source="rating"),))
+        columns.append(
+            DataColumn(HISTORY.name, "int64", Role.HISTORY, is_list=True, history_of=_with_role(Role.ITEM_ID))
+        )
+    return DataSchema(tuple(columns), (Target(TARGET, TargetKind.BINARY, source=_with_role(Role.SOURCE)),))
+
+
+def _with_role(role: Role) -> str:
+    return next(name for name, each in _ROLES.items() if each is role)
 
 
 def _check_schema(schema: pa.Schema, data_schema: DataSchema | None, path: Path) -> None:
-    """Checks that a file has exactly the columns of a data schema, of their types; None for a rating log."""
+    """Checks that a file has exactly the columns of a data schema, of their types; None for one of MovieLens."""
     known = SPLIT_SCHEMA.append(HISTORY) if data_schema is None else data_schema.arrow
     for name in (*REQUIRED_COLUMNS, TARGET) if data_schema is None else known.names:
         if name not in schema.names:

@@ -42,5 +42,5 @@ class SyntheticSource(Source):
 
     @property
     def probability(self) -> npt.NDArray[np.float64] | None:
-        """True probability of a rating above 3 in each row."""
+        """True probability of the target in each row."""
         return self._log.probability
