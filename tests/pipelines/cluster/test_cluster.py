@@ -93,6 +93,20 @@ def test_submit_and_wait(api, capsys):
 
 
 @pytest.mark.slow
+def test_submit_a_recipe(api, capsys, tmp_path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("data: {path: gs://b/log}\nmodel: {name: two-tower}\ntrain: {epochs: 9}\n", encoding="utf-8")
+    status, _, _ = emrys(capsys, "submit", str(recipe), "--host", api.url, "--set", "patience=7")
+    assert status == 0
+    assert api.experiments == {"retrieval": "experiment-1"}
+    parameters = api.bodies[0]["runtime_config"]["parameters"]
+    assert parameters["recipe"] == {
+        "data": {"path": "gs://b/log"}, "model": {"name": "two-tower"}, "train": {"epochs": 9},
+    }  # fmt: skip
+    assert (parameters["epochs"], parameters["patience"], parameters["architecture"]) == (9, 7, "two-tower")
+
+
+@pytest.mark.slow
 def test_options_come_from_the_command_line_before_the_configuration(api, capsys, tmp_path):
     (tmp_path / "token").write_text("secret\n", encoding="utf-8")
     file = tmp_path / "config.yaml"

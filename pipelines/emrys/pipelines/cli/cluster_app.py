@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-Pipeline = Annotated[str, typer.Argument(help="'ranking' or 'retrieval'.", metavar="PIPELINE")]
+Pipeline = Annotated[str, typer.Argument(help="'ranking', 'retrieval' or the path of a recipe.", metavar="PIPELINE")]
 Host = Annotated[
     str,
     typer.Option(help="Address of Kubeflow Pipelines.", envvar="KF_PIPELINES_ENDPOINT", metavar="URL"),

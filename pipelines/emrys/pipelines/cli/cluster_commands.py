@@ -13,12 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from emrys.blocks.errors import ConfigError
+from emrys.pipelines.cli.pipeline_arguments import pipeline_and_arguments
 from emrys.pipelines.cluster.cluster import Cluster
 from emrys.pipelines.cluster.submitting import upload
-from emrys.pipelines.config.arguments import checked_arguments, read_arguments
 from emrys.pipelines.config.config import ClusterOptions, PipelineConfig
 from emrys.pipelines.config.config_file import read_config
-from emrys.pipelines.spec import pipeline_spec
 
 _DAY = 86_400.0
 
@@ -46,21 +45,20 @@ def submit_run(
     """Uploads and starts a pipeline, and prints the id and the address of the run.
 
     Args:
-        pipeline: Name of the pipeline.
+        pipeline: Name of the pipeline, or path of a recipe.
         options: Fields of `ClusterOptions` from the command line; those that are not None override the configuration.
         config: Configuration file of the pipeline.
         settings: Arguments of the pipeline as `name=value`.
         run_name: Name of the run.
         wait: Whether to wait for the end of the run.
     """
-    spec = pipeline_spec(pipeline)
-    arguments = checked_arguments(pipeline, spec.config, read_arguments(settings))
+    spec, arguments = pipeline_and_arguments(pipeline, settings)
     configuration = read_config(config, spec.config)
     cluster, chosen = _connect(configuration, options)
     run_id = cluster.submit(
         upload(cluster, spec, configuration),
-        run_name=run_name or f"{pipeline} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
-        experiment=chosen.experiment or pipeline,
+        run_name=run_name or f"{spec.name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
+        experiment=chosen.experiment or spec.name,
         arguments=arguments,
         service_account=chosen.service_account or None,
     )
@@ -83,7 +81,7 @@ def put_schedule(
     """Creates or replaces a schedule.
 
     Args:
-        pipeline: Name of the pipeline.
+        pipeline: Name of the pipeline, or path of a recipe.
         options: Fields of `ClusterOptions` from the command line, see `submit_run`.
         update: Whether to replace a schedule with this name.
         name: Name of the schedule.
@@ -91,8 +89,7 @@ def put_schedule(
         config: Configuration file of the pipeline.
         settings: Arguments of the pipeline as `name=value`.
     """
-    spec = pipeline_spec(pipeline)
-    arguments = checked_arguments(pipeline, spec.config, read_arguments(settings))
+    spec, arguments = pipeline_and_arguments(pipeline, settings)
     configuration = read_config(config, spec.config)
     cluster, chosen = _connect(configuration, options)
     version = upload(cluster, spec, configuration)
@@ -101,11 +98,11 @@ def put_schedule(
         version,
         name=name,
         cron=cron,
-        experiment=chosen.experiment or pipeline,
+        experiment=chosen.experiment or spec.name,
         arguments=arguments,
         service_account=chosen.service_account or None,
     )
-    print(f"{schedule}  {name}  {cron}  {pipeline} {version.name}")
+    print(f"{schedule}  {name}  {cron}  {spec.name} {version.name}")
 
 
 def _connect(config: PipelineConfig, options: Mapping[str, Any]) -> tuple[Cluster, ClusterOptions]:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from emrys.components.recipe.reading import read_recipe
+from emrys.pipelines.cli.pipeline_arguments import pipeline_and_arguments
 from emrys.pipelines.compiling import compile_pipeline
-from emrys.pipelines.config.arguments import checked_arguments, read_arguments, with_arguments
+from emrys.pipelines.config.arguments import with_arguments
 from emrys.pipelines.config.config_file import read_config
-from emrys.pipelines.config.recipe_arguments import arguments_of, pipeline_of, with_absolute_paths
-from emrys.pipelines.spec import SPECS, pipeline_spec
 
 
 def compile_to(pipeline: str, output: Path | None, config_file: Path | None, settings: Sequence[str] = ()) -> None:
@@ -23,13 +20,7 @@ def compile_to(pipeline: str, output: Path | None, config_file: Path | None, set
         config_file: Configuration of the pipeline; None for the defaults.
         settings: Parameters as `name=value`; they override the configuration and become the defaults.
     """
-    of_recipe: dict[str, Any] = {}
-    if pipeline not in SPECS:
-        path = Path(pipeline)
-        recipe = with_absolute_paths(read_recipe(path), path.parent)
-        pipeline, of_recipe = pipeline_of(recipe), arguments_of(recipe)
-    spec = pipeline_spec(pipeline)
-    arguments = checked_arguments(pipeline, spec.config, {**of_recipe, **read_arguments(settings)})
-    output = output or Path(f"{pipeline}.yaml")
+    spec, arguments = pipeline_and_arguments(pipeline, settings)
+    output = output or Path(f"{spec.name}.yaml")
     compile_pipeline(spec.builder(with_arguments(read_config(config_file, spec.config), arguments)), output)
     print(output)
