@@ -87,6 +87,33 @@ def test_check_of_a_log_that_is_not_there_tells_the_other_faults_too(folder, cap
     assert [line.split(":")[0].strip() for line in lines[1:]] == ["model.dropot", "data.path"]
 
 
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("own.model:build", None),
+        (
+            "own.model:Build",
+            "no such function in model.py; expected one of keras, build, got 'Build'. Did you mean 'build'?",
+        ),
+        ("own.modell:build", "there is no module 'own.modell'"),
+        ("broken:build", "broken.py is no Python"),
+        ("json:loads", None),
+    ],
+)
+def test_check_looks_for_modules_of_the_user_without_running_them(folder, capsys, model, words):
+    (folder / "own").mkdir()
+    (folder / "own" / "model.py").write_text(
+        "import keras\n\ndef build(schema, config):\n    ...\n\nraise SystemExit\n"
+    )
+    (folder / "broken.py").write_text("def build(:\n")
+    (folder / "r.yaml").write_text(
+        f"data: {{path: houses.csv}}\ncolumns: {{targets: {{target: regression}}}}\nmodel: {{module: '{model}'}}\n"
+    )
+    status = call(["check", "r.yaml"])
+    err = capsys.readouterr().err
+    assert (status, err) == (0, "") if words is None else (status == 2 and words in err)
+
+
 def test_recipe_show(capsys):
     assert call(["recipe", "show", "ml-1m"]) == 0
     assert capsys.readouterr().out == recipe_text("ml-1m", "ranking")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,6 +107,7 @@ def checked_recipe(path: Path, data: str = "") -> Checked:
     except DataError as error:
         raise RecipeError([*draft.faults, _fault_of("data.path", error)], path) from None
     whole = head.num_rows <= HEAD_ROWS
+    faults += _code_faults(draft, path.resolve().parent)
     draft = dataclasses.replace(draft, faults=(*draft.faults, *faults))
     return check_draft(draft, head.slice(0, HEAD_ROWS), tables, whole=whole)
 
@@ -141,6 +144,48 @@ def _head(draft: Draft) -> tuple[pa.Table, dict[str, list[str]], list[Fault]]:
     except DataError as error:
         faults.append(_fault_of("tables", error))
         return source.head(HEAD_ROWS + 1), {}, faults
+
+
+def _code_faults(draft: Draft, folder: Path) -> Iterator[Fault]:
+    """Modules of the user that are not there, or lack the function; no code is run.
+
+    Args:
+        draft: The recipe.
+        folder: Folder of the recipe, which is on the import path of the steps.
+    """
+    told = {fault.key for fault in draft.faults}
+    recipe = draft.recipe
+    for key, text in (("module", recipe.module), ("model.module", recipe.model.module)):
+        if not text or key in told:
+            continue
+        module, _, function = text.partition(":")
+        base = folder.joinpath(*module.split("."))
+        files = [file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()]
+        if not files:
+            if importlib.util.find_spec(module.partition(".")[0]) is None:
+                expected = f"{base.with_suffix('.py')}, or an installed package"
+                yield Fault(key, f"there is no module {module!r}", expected, repr(text))
+            continue
+        try:
+            known = _names_of(ast.parse(files[0].read_text(encoding="utf-8")))
+        except (SyntaxError, UnicodeDecodeError) as error:
+            yield Fault(key, f"{files[0]} is no Python ({error})")
+            continue
+        if function and function not in known:
+            yield unknown_name(key, f"function in {files[0].name}", function, known)
+
+
+def _names_of(tree: ast.Module) -> list[str]:
+    """Names that a module defines or imports."""
+    names: list[str] = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.append(node.name)
+        elif isinstance(node, ast.Assign):
+            names += [target.id for target in node.targets if isinstance(target, ast.Name)]
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names += [alias.asname or alias.name for alias in node.names]
+    return names
 
 
 def _fault_of(key: str, error: DataError) -> Fault:
