@@ -41,6 +41,16 @@ def test_the_auc_where_there_are_both_classes():
     assert slice_metrics(rows, "auc", ["model"]) == [Slice("kind", "a", 4, 4, {"model": 0.75})]
 
 
+def test_rows_of_a_sample_space_alone_are_counted():
+    rows = MeasuredRows(
+        units=np.arange(5),
+        scores={"buy/model": np.array([0.1, 0.4, 0.3, NAN, NAN])},
+        target_labels={"buy": np.array([0.0, 1.0, 1.0, NAN, NAN])},
+        slices={"kind": np.array(["a"] * 5, object)},
+    )
+    assert slice_metrics(rows, "buy/auc", ["model"]) == [Slice("kind", "a", 3, 3, {"model": 1.0})]
+
+
 def test_a_metric_that_nobody_measured():
     rows = MeasuredRows(units=np.arange(2), slices={"user": np.array(["new", "known"], object)})
     assert slice_metrics(rows, "ndcg", ["model"]) == []

@@ -52,12 +52,15 @@ def slice_metrics(rows: MeasuredRows, metric: str, scorers: Sequence[str]) -> li
         scorers: Names of the scorers.
 
     Returns:
-        The slices in which the metric of the first scorer is defined, by name and descending number of rows.
+        The slices in which the metric of the first scorer is defined, by name and descending number of rows: with a
+        sample space, of the rows in it.
     """
     slices = []
+    labels = rows.labels_of(metric.rpartition("/")[0])
+    inside = np.ones(len(rows.units), bool) if labels is None else np.isfinite(labels)
     for name, texts in sorted(rows.slices.items()):
         for level in sorted({text for text in texts if text is not None}):
-            mask = texts == level
+            mask = (texts == level) & inside
             values = {scorer: _value(rows, metric, scorer, mask) for scorer in scorers}
             if values[scorers[0]] is not None:
                 slices.append(Slice(name, level, int(mask.sum()), len(np.unique(rows.units[mask])), values))

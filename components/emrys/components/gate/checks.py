@@ -132,9 +132,11 @@ class _Comparison:
 
     def slices(self, against: str, metric: str, margin: float) -> Iterator[Check]:
         """Checks the lift in every slice that is large enough and in which the metric is defined."""
+        labels = self._rows.labels_of(metric.rpartition("/")[0])
+        inside = self._all_rows if labels is None else np.isfinite(labels)
         for name, texts in sorted(self._rows.slices.items()):
             for level in sorted({text for text in texts if text is not None}):
-                mask = texts == level
+                mask = (texts == level) & inside
                 if len(np.unique(self._rows.units[mask])) < self._config.min_slice_size:
                     continue
                 if math.isfinite(self.value(MODEL, metric, mask)):
