@@ -152,3 +152,16 @@ def test_a_run_of_an_earlier_version_is_refused(tmp_path):
     write_json(request.outcome, {"splits": {"path": "/nowhere", "metadata": {}}})
     with pytest.raises(ArtifactError, match=r"the run is from an earlier version of Emrys\. Run the pipeline again\."):
         artifacts_of(tmp_path)
+
+
+def test_a_regression_and_two_targets():
+    regression = {"rmse": 0.91, "constant_rmse": 1.2, "mean_baseline_rmse": 1.0, "rows": 10, "train_rows": 90}
+    assert list(score_rows("ranking", regression)) == [
+        ("rows", "90 train, 10 test"),
+        ("RMSE", "0.9100 (user mean + item mean 1.0000, constant 1.2000)"),
+    ]
+    tasks = {"click/auc": 0.7, "click/mean_baseline_auc": 0.6, "buy/auc": 0.8, "buy/production_auc": 0.75}
+    assert list(score_rows("ranking", tasks))[1:] == [
+        ("buy AUC", "0.8000 (in production 0.7500)"),
+        ("click AUC", "0.7000 (user mean + item mean 0.6000)"),
+    ]

@@ -129,6 +129,16 @@ def _first(texts: tuple[str, ...]) -> str:
 
 Rows = Iterator[tuple[str, str]]
 
+#: Metrics of a ranking model that are printed, with their titles, and the scorers that are printed beside them.
+_SCORES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "accuracy": "accuracy", "log_loss": "log loss"}
+_MEANS = {"mean_baseline": "user mean + item mean"}
+_BASELINES: Mapping[str, Mapping[str, str]] = {
+    "auc": {**_MEANS, "best": "best reachable"},
+    "rmse": {**_MEANS, "constant": "constant"},
+    "mae": {**_MEANS, "constant": "constant"},
+    "accuracy": {"constant": "most frequent class"},
+    "log_loss": {"mean_baseline": "means", "constant": "constant"},
+}
 _TITLES = {"ndcg": "NDCG", "recall": "Recall", "mrr": "MRR", "coverage": "coverage"}
 
 
@@ -144,19 +154,17 @@ def score_rows(pipeline: str, metrics: Mapping[str, float]) -> Rows:
 
 
 def _ranking(metrics: Mapping[str, float]) -> Rows:
-    get = metrics.get
-    share = get("share_of_best_auc")
-    yield (
-        "AUC",
-        _joined(
-            _number(get("auc")),
-            _number(get("mean_baseline_auc"), "user mean + item mean"),
-            _number(get("best_auc"), "best reachable"),
-            None if share is None else f"{share:.0%} of the way from 0.5",
-            _number(get("production_auc"), "in production"),
-        ),
-    )
-    yield "log loss", _joined(_number(get("log_loss")), _number(get("mean_baseline_log_loss"), "means"))
+    share = metrics.get("share_of_best_auc")
+    for metric, title in _SCORES.items():
+        for name in sorted(name for name in metrics if name == metric or name.endswith(f"/{metric}")):
+            target = name.removesuffix(metric)
+            beside = [
+                _number(metrics.get(f"{target}{scorer}_{metric}"), text) for scorer, text in _BASELINES[metric].items()
+            ]
+            if name == "auc":
+                beside.append(None if share is None else f"{share:.0%} of the way from 0.5")
+            production = _number(metrics.get(f"{target}production_{metric}"), "in production")
+            yield f"{target.rstrip('/')} {title}".strip(), _joined(_number(metrics[name]), *beside, production)
     yield from _lists(metrics, ("ndcg",), {"popularity": "popularity", "production": "in production"})
 
 
