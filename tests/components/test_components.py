@@ -16,6 +16,7 @@ from emrys.components.evaluate.component import evaluate
 from emrys.components.events import one_line_errors
 from emrys.components.export_ensemble.component import export_ensemble
 from emrys.components.export_retrieval.component import export_retrieval
+from emrys.components.fingerprint.component import fingerprint
 from emrys.components.gate.component import gate
 from emrys.components.images import PREPROCESS_IMAGE, SERVE_IMAGE, TRAIN_IMAGE
 from emrys.components.infer_schema.component import infer_schema
@@ -97,6 +98,28 @@ def test_the_body_of_ingest_writes_the_artifact_and_tells_kfp_what_is_in_it(tmp_
     # time order: seconds that are shared stay together, so the share is met to within them
     assert splits.metadata["rows"]["test"] == pytest.approx(300, abs=15)
     assert splits.metadata["seed"] == 3
+
+
+def test_the_bodies_of_fingerprint_and_ingest_take_a_recipe(tmp_path):
+    lines = [f"v{i % 2},{i % 7},{i},{i // 2 % 2}" for i in range(20)]
+    (tmp_path / "events.csv").write_text("\n".join(["visitor,sku,minute,bought", *lines]))
+    recipe = {
+        "version": 1,
+        "data": {"path": str(tmp_path / "events.csv")},
+        "columns": {"user_id": "visitor", "item_id": "sku", "targets": {"bought": "binary"}, "continuous": ["minute"]},
+        "split": {"by": "per_user", "valid": 0.2, "test": 0.2},
+        "model": {"name": "mlp"},
+    }
+    splits = dsl.Dataset(uri=str(tmp_path / "splits"))
+    content = fingerprint.python_func(recipe=recipe)
+    ingest.python_func(splits=splits, recipe=recipe, content=content)
+    assert splits.metadata["rows"] == {"train": 12, "valid": 4, "test": 4}
+    # Parameters come before the recipe.
+    ingest.python_func(splits=splits, recipe=recipe, split="last_per_user", valid_fraction=2.0, test_fraction=3.0)
+    assert splits.metadata["rows"] == {"train": 10, "valid": 4, "test": 6}
+    assert Splits(splits.path).read("test")["minute"].to_pylist() == [14.0, 15.0, 16.0, 17.0, 18.0, 19.0]
+    (tmp_path / "events.csv").write_text("visitor")
+    assert fingerprint.python_func(recipe=recipe) != content
 
 
 def test_the_body_of_ingest_ends_with_one_line_for_an_argument_that_cannot_be(tmp_path, capsys):

@@ -7,6 +7,7 @@ from google.cloud import storage
 
 from emrys.blocks.errors import DataError
 from emrys.components.fingerprint.step import run
+from tests.components.sources.small_s3 import small_s3
 from tests.components.storage.conftest import gcs  # noqa: F401
 
 
@@ -50,3 +51,40 @@ def test_a_bucket(gcs):  # noqa: F811
 def test_nothing_there(tmp_path):
     with pytest.raises(DataError, match=r"fingerprint: .*nope: there is no such file"):
         run(str(tmp_path / "nope"))
+
+
+def recipe(path, **tables):
+    said = {name: {"path": str(table), "key": "sku"} for name, table in tables.items()}
+    return {"version": 1, "data": {"path": path}, "tables": said, "model": {"name": "mlp"}}
+
+
+def test_the_data_and_the_side_tables_of_a_recipe(tmp_path):
+    for name in ("a.csv", "b.csv", "items.parquet"):
+        (tmp_path / name).write_bytes(name.encode())
+    log = f"{tmp_path}/*.csv"
+    plain, joined = run("", recipe(log)), run("", recipe(log, items=tmp_path / "items.parquet"))
+    assert run("synthetic", recipe([f"{tmp_path}/a.csv", f"{tmp_path}/b.csv"])) == plain
+    assert joined != plain
+    (tmp_path / "items.parquet").write_bytes(b"changed")
+    assert run("", recipe(log, items=tmp_path / "items.parquet")) != joined
+    assert run("", recipe(log)) == plain
+    (tmp_path / "b.csv").write_bytes(b"changed")
+    assert run("", recipe(log)) != plain
+    assert run("", recipe("ml-1m")) == "ml-1m"
+    assert run("", recipe("ml-1m", items=tmp_path / "items.parquet")) != "ml-1m"
+
+
+def test_a_partitioned_folder_by_its_folders(tmp_path):
+    for folder, day in (("one", 1), ("two", 2)):
+        (tmp_path / folder / f"day={day}").mkdir(parents=True)
+        (tmp_path / folder / f"day={day}" / "a.csv").write_bytes(b"rows")
+    assert run(str(tmp_path / "one")) != run(str(tmp_path / "two"))
+
+
+def test_files_in_s3_by_size_and_time(monkeypatch):
+    objects = {"logs/shop/a.csv": b"sku\n1\n"}
+    with small_s3(monkeypatch, objects):
+        before = run("s3://logs/shop")
+        assert run("s3://logs/shop") == before
+        objects["logs/shop/a.csv"] = b"sku\n10\n"
+        assert run("s3://logs/shop") != before

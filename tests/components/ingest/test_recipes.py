@@ -512,3 +512,13 @@ def test_faults_of_the_recipe_are_told_together(tmp_path):
     with pytest.raises(RecipeError) as error:
         ingest(tmp_path, log(), {"user_id": "visiter", "item_id": "skuu"})
     assert [fault.key for fault in error.value.faults] == ["columns.user_id", "columns.item_id"]
+
+
+def test_large_unsigned_ids_after_the_first_rows_are_texts(tmp_path):
+    skus = [i % 50 for i in range(12_000)]
+    skus[11_999] = 2**63
+    events = log(12_000, sku=pa.array(skus, pa.uint64()))
+    splits = ingest(tmp_path, events, split=HALF, features={"recent": {"history_of": "sku", "length": 1}})
+    assert splits.data_schema.column("sku").dtype == splits.data_schema.column("recent").dtype == "string"
+    assert column(splits, "sku")[2][-1] == str(2**63)
+    assert column(splits, "recent")[2][-1] == [str(skus[11_995])]

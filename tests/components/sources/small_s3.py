@@ -80,5 +80,6 @@ def _listing(objects: Objects, bucket: str, query: dict[str, list[str]]) -> byte
     entries += [f"<CommonPrefixes><Prefix>{escape(each)}</Prefix></CommonPrefixes>" for each in sorted(folders)]
     return (
         '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><IsTruncated>false</IsTruncated>'
+        f"<KeyCount>{len(entries)}</KeyCount>"
         f"<Name>{bucket}</Name><Prefix>{escape(prefix)}</Prefix>{''.join(entries)}</ListBucketResult>"
     ).encode()
