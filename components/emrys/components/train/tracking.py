@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from emrys.blocks.errors import DependencyError, EmrysError
+from emrys.components.events import emit
 from emrys.components.train.config import STEP
 
 
@@ -55,7 +57,7 @@ def tracked(address: str, settings: Mapping[str, Any]) -> Iterator[Report | None
 
     Raises:
         DependencyError: if MLflow is not installed.
-        EmrysError: if the server does not answer.
+        EmrysError: if the server does not answer at the beginning.
     """
     if not address:
         yield None
@@ -66,8 +68,8 @@ def tracked(address: str, settings: Mapping[str, Any]) -> Iterator[Report | None
         raise DependencyError(
             "train.tracking needs MLflow, which is not installed", step=STEP, fix="Install emrys[tracking]."
         ) from None
-    client = mlflow.MlflowClient(tracking_uri=address)
     try:
+        client = mlflow.MlflowClient(tracking_uri=address)
         experiment = client.get_experiment_by_name("emrys")
         number = client.create_experiment("emrys") if experiment is None else experiment.experiment_id
         run = client.create_run(number).info.run_id
@@ -76,19 +78,23 @@ def tracked(address: str, settings: Mapping[str, Any]) -> Iterator[Report | None
     except mlflow.exceptions.MlflowException as error:
         raise _failed(address, error) from error
 
-    def report(epoch: int, metrics: Mapping[str, float]) -> None:
+    def sent(call: Callable[[], object]) -> None:
+        # A server that stops answering must not end a training of hours.
         try:
-            for name, value in metrics.items():
-                client.log_metric(run, name.replace("@", "_at_"), value, step=epoch)
+            call()
         except mlflow.exceptions.MlflowException as error:
-            raise _failed(address, error) from error
+            emit(STEP, "message", text=str(_failed(address, error)))
+
+    def report(epoch: int, metrics: Mapping[str, float]) -> None:
+        for name, value in metrics.items():
+            sent(functools.partial(client.log_metric, run, name.replace("@", "_at_"), value, step=epoch))
 
     try:
         yield report
     except BaseException:
-        client.set_terminated(run, "FAILED")
+        sent(functools.partial(client.set_terminated, run, "FAILED"))
         raise
-    client.set_terminated(run, "FINISHED")
+    sent(functools.partial(client.set_terminated, run, "FINISHED"))
 
 
 def _failed(address: str, error: Exception) -> EmrysError:
