@@ -10,7 +10,7 @@ from pyarrow import fs
 
 from emrys.blocks.io import file_sha256
 from emrys.components.events import emit, step_events
-from emrys.components.recipe.recipe import Recipe
+from emrys.components.recipe.reading import recipe_of
 from emrys.components.sources.listing import SourceFile, list_files
 from emrys.components.sources.open_source import DATASET_NAMES
 from emrys.components.storage.hashing import combined_digest
@@ -42,7 +42,7 @@ def run(dataset: str, recipe: Mapping[str, Any] | None = None) -> str:
     with step_events(STEP):
         paths: list[str | Sequence[str]] = [dataset]
         if recipe:
-            checked = Recipe.model_validate(recipe)
+            checked = recipe_of(recipe)
             paths = [checked.data.path or checked.data.reader, *(table.path for table in checked.tables.values())]
         names = [path for path in paths if path in DATASET_NAMES]
         if names and len(paths) == 1:

@@ -45,12 +45,12 @@ def ingest(
     from emrys.components.events import one_line_errors
     from emrys.components.ingest.config import IngestConfig, SplitMethod
     from emrys.components.ingest.step import run
-    from emrys.components.recipe.recipe import Recipe
+    from emrys.components.recipe.reading import recipe_of
 
     with one_line_errors("ingest"):
         config = IngestConfig(
             dataset=dataset,
-            recipe=Recipe.model_validate(recipe) if recipe else None,
+            recipe=recipe_of(recipe) if recipe else None,
             split=SplitMethod(split) if split else None,
             valid_fraction=valid_fraction or None,
             test_fraction=test_fraction or None,
