@@ -81,6 +81,7 @@ def test_a_partitioned_folder_by_its_folders(tmp_path):
     assert run(str(tmp_path / "one")) != run(str(tmp_path / "two"))
 
 
+@pytest.mark.slow
 def test_files_in_s3_by_size_and_time(monkeypatch):
     objects = {"logs/shop/a.csv": b"sku\n1\n"}
     with small_s3(monkeypatch, objects):

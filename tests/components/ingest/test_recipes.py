@@ -8,9 +8,11 @@ import uuid
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from emrys.blocks.datasets import movielens_like
 from emrys.blocks.errors import DataError, EmrysError
 from emrys.components.contracts.data_schema import Role, TargetKind
 from emrys.components.ingest.step import IngestConfig, run
@@ -522,3 +524,48 @@ def test_large_unsigned_ids_after_the_first_rows_are_texts(tmp_path):
     assert splits.data_schema.column("sku").dtype == splits.data_schema.column("recent").dtype == "string"
     assert column(splits, "sku")[2][-1] == str(2**63)
     assert column(splits, "recent")[2][-1] == [str(skus[11_995])]
+
+
+def test_negatives_of_a_user_that_has_all_items_are_counted(tmp_path):
+    # Both visitors have all of the two items, so that nothing can be drawn for 20 rows.
+    events = log(bought=None, sku=[i // 2 % 2 for i in range(20)])
+    columns = {"targets": None, "feedback": "implicit"}
+    arguments = {"split": {**HALF, "negatives": {"per_positive": 3}}}
+    assert "the target has only one class in the train split" in error_of(tmp_path, events, columns, **arguments)
+    events["visitor"][19], events["visitor"][9], events["visitor"][13] = "new", "newer", "newest"
+    splits = ingest(tmp_path, events, columns, **arguments)
+    # The three new ones have one item each, and get the other one three times.
+    assert splits.metadata["dropped"] == {"negatives": 17 * 3}
+    assert splits.metadata["rows"] == {"train": 12 + 3, "valid": 4 + 3, "test": 4 + 3}
+
+
+def test_nothing_depends_on_the_names_and_types_of_a_data_set(tmp_path):
+    drawn = movielens_like(3000, seed=5).table
+    renamed = pa.table(
+        {
+            "critic": pc.binary_join_element_wise("c", drawn["userId"].cast(pa.string()), ""),
+            "book": pc.binary_join_element_wise("b", drawn["movieId"].cast(pa.string()), ""),
+            "when": pc.multiply(drawn["timestamp"], 1000),
+            "grade": pc.multiply(drawn["rating"], 20),
+        }
+    )
+    columns = {
+        "user_id": "critic",
+        "item_id": "book",
+        "time": "when",
+        "targets": {"liked": {"from": "grade", "above": 60}},
+    }
+    split = {"by": "per_user", "valid": 0.1, "test": 0.1}
+    features = {"past": {"history_of": "book", "length": 5}}
+    other = ingest(tmp_path / "other", renamed.to_pydict(), columns, split=split, features=features)
+    own = run(IngestConfig(synthetic_rows=3000, seed=5, split="per_user", history=5), tmp_path / "own")
+    for name in SPLITS:
+        for mine, theirs in zip(own.read(name).to_pylist(), other.read(name).to_pylist(), strict=True):
+            assert theirs == {
+                "critic": f"c{mine['userId']}",
+                "book": f"b{mine['movieId']}",
+                "when": mine["timestamp"] * 1000,
+                "grade": mine["rating"] * 20,
+                "past": [f"b{item}" for item in mine["history"]],
+                "liked": mine["rating_binary"],
+            }

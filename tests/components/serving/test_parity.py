@@ -61,7 +61,7 @@ def test_vectors_have_edge_cases_of_their_length():
     columns = (Column("vector", "float32", True, length=2),)
     table_ = pa.table({"vector": pa.array([[1.0, 2.0]], pa.list_(pa.float32()))})
     rows = comparison_rows(table_, columns, rows=1, seed=0)["vector"].to_pylist()
-    assert rows == [[1.0, 2.0], None, [None, None], [None, 0.0], [0.0, 0.0], [], [0.0, 0.0]]
+    assert rows == [[1.0, 2.0], None, [None, None], [None, 0.0], [0.0, 0.0], None, [0.0, 0.0]]
 
 
 def test_a_tolerance_is_relative_above_one():

@@ -313,6 +313,7 @@ def test_nothing_to_read(tmp_path):
 # Buckets.
 
 
+@pytest.mark.slow
 def test_a_partitioned_folder_in_google_cloud_storage(gcs, days):  # noqa: F811
     bucket = storage.Client().bucket("models")
     for file in days.rglob("*"):
@@ -332,6 +333,7 @@ def test_a_partitioned_folder_in_google_cloud_storage(gcs, days):  # noqa: F811
     )
 
 
+@pytest.mark.slow
 def test_a_partitioned_folder_in_s3(monkeypatch, days):
     objects = {f"logs/shop/{file.relative_to(days)}": file.read_bytes() for file in days.rglob("*") if file.is_file()}
     with small_s3(monkeypatch, {**objects, "logs/a.csv": b"sku\n1\n"}):

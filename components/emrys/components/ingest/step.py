@@ -136,11 +136,13 @@ class _MadeSplits:
         splits: Rows of each split.
         schema: The data schema, with the target and the number of negatives.
         events: (R,) event of each row, by split.
+        missing: Number of negatives that could not be drawn, of users that have nearly all items.
     """
 
     splits: Mapping[str, SplitTable]
     schema: DataSchema
     events: Mapping[str, Ints]
+    missing: int = 0
 
     @property
     def tables(self) -> dict[str, pa.Table]:
@@ -245,8 +247,12 @@ def _made_splits(events: Events, part: Ints, recipe: Recipe, seed: int, log: Joi
     schema = events.schema
     rows = {name: np.flatnonzero(part == number) for number, name in enumerate(SPLITS)}
     tables = {name: events.table.take(pa.array(rows[name])) for name in SPLITS}
+    missing = 0
     if recipe.split.negatives is not None:
-        tables, rows = _with_negatives(events, rows, recipe.split.negatives.per_positive, seed, log)
+        per_positive = recipe.split.negatives.per_positive
+        positives = int(events.positive.sum())
+        tables, rows = _with_negatives(events, rows, per_positive, seed, log)
+        missing = len(part) + per_positive * positives - sum(table.num_rows for table in tables.values())
     derived = [column for column in schema.columns if column.history_of or column.difference_of]
     histories: dict[str, Histories] = {}
     if derived:
@@ -274,7 +280,10 @@ def _made_splits(events: Events, part: Ints, recipe: Recipe, seed: int, log: Joi
     names = tuple(schema.arrow.names)
     kept = [name for name in names if name not in histories]
     return _MadeSplits(
-        {name: SplitTable(tables[name].select(kept), rows[name], histories, names) for name in SPLITS}, schema, rows
+        {name: SplitTable(tables[name].select(kept), rows[name], histories, names) for name in SPLITS},
+        schema,
+        rows,
+        missing,
     )
 
 
@@ -396,7 +405,7 @@ def _metadata(
         "best_auc": best,
         "joined": log.counts,
         "skipped": list(log.skipped),
-        "dropped": dict(events.dropped),
+        "dropped": {**events.dropped, **({"negatives": made.missing} if made.missing else {})},
         "unused": dict(schema.unused),
     }
     if schema.time is not None:
