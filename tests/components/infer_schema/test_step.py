@@ -370,7 +370,7 @@ def test_a_log_with_names_of_its_own(tmp_path: Path) -> None:
     found = tags(inferred.schema)
     assert found["sku"] == {"categorical", "item", "id"}
     assert found["recent"] == {"categorical", "user", "sequence"}
-    assert found["image"] == {"continuous", "item"}
+    assert found["image"] == {"embedding", "item"}
     assert found["stars"] == {"multi_class_classification", "target"}
     assert "trust" not in found
     schema = inferred.schema

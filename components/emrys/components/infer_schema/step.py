@@ -89,6 +89,13 @@ def _roles(
     return column_roles(workflow, schema, configured)
 
 
+def _kind(column: OutputColumn) -> str:
+    """Tag of a feature: ids are categorical, vectors of one length embeddings, other numbers continuous."""
+    if column.cardinality is not None:
+        return "categorical"
+    return "embedding" if column.length is not None else "continuous"
+
+
 def _column_schema(
     name: str,
     facts: ColumnFacts,
@@ -98,7 +105,7 @@ def _column_schema(
     classes: int | None,
 ) -> ColumnSchema:
     """One column of the schema; `column` is None for a target, `classes` the number of those of a target."""
-    kind = () if column is None else ("continuous" if column.cardinality is None else "categorical",)
+    kind = () if column is None else (_kind(column),)
     own = kind if override.tags is None else override.tags
     tags = [*own, *(ROLES[role] if override.tags is None or override.role else ())]
     properties: dict[str, Any] = {}
