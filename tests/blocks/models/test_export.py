@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from merlin.io import Dataset
-from merlin.schema import Schema, Tags
+from merlin.schema import ColumnSchema, Schema, Tags
 
 import emrys.blocks as mm
 from emrys.blocks.errors import ConfigError
+from emrys.blocks.models.export import serving_signature
 from tests.blocks.models.retrieval import ITEMS, SCHEMA, USERS, catalogue, first, log, two_tower
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")]
@@ -84,3 +86,19 @@ def test_a_top_k_recommender_of_a_corpus_without_tags(first_generation, tmp_path
 def test_nothing_to_export(tmp_path):
     with pytest.raises(ConfigError, match="has no weights yet"):
         mm.EmbeddingEncoder(Schema([SCHEMA["user_id"]]), 4).export(tmp_path / "model")
+
+
+def test_vectors_and_lists_of_numbers():
+    schema = Schema(
+        [
+            ColumnSchema("image", [Tags.CONTINUOUS], dtype="float32", dims=(None, 2)),
+            ColumnSchema("prices", [Tags.CONTINUOUS], dtype="float32", dims=(None, (0, 4))),
+            ColumnSchema("price", [Tags.CONTINUOUS], dtype="float32"),
+        ]
+    )
+    assert {name: tuple(spec.shape) for name, spec in serving_signature(keras.Model(), schema).items()} == {
+        "image": (None, 2),
+        "prices__values": (None,),
+        "prices__offsets": (None,),
+        "price": (None, 1),
+    }

@@ -18,9 +18,10 @@ from emrys.blocks.models.sample_inputs import column_dtype, fixed_length, vector
 def serving_signature(model: keras.Model, schema: Schema | None = None) -> dict[str, tf.TensorSpec]:
     """Returns the input tensors of a served model, by name.
 
-    A scalar column is one tensor (B, 1), a pretrained vector one (B, D). A list column is two: `<column>__values` (sum
-    of the lengths,), for lists of vectors (sum of the lengths, D), and `<column>__offsets` (B + 1,) int32, where the
-    values of row `i` are those from `offsets[i]` to `offsets[i + 1]`.
+    A scalar column is one tensor (B, 1); a pretrained vector, or a list of numbers of a fixed length, one (B, D). Any
+    other list column is two: `<column>__values` (sum of the lengths,), for lists of vectors (sum of the lengths, D),
+    and `<column>__offsets` (B + 1,) int32, where the values of row `i` are those from `offsets[i]` to
+    `offsets[i + 1]`.
 
     Args:
         model: A model of this library, or any other Keras model if `schema` says its columns.
@@ -35,7 +36,8 @@ def serving_signature(model: keras.Model, schema: Schema | None = None) -> dict[
     specs: dict[str, tf.TensorSpec] = {}
     for column in schema:
         dtype = column_dtype(column)
-        if Tags.EMBEDDING in column.tags and not column.is_ragged:
+        is_vector = Tags.EMBEDDING in column.tags or (column.is_list and Tags.CONTINUOUS in column.tags)
+        if is_vector and not column.is_ragged:
             shape = (None, fixed_length(column), *vector_sizes(column))
             specs[column.name] = tf.TensorSpec(shape, dtype, column.name)
         elif column.is_list:
