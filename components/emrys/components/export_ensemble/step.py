@@ -189,9 +189,11 @@ def _expected(
 
 
 def _targets(model: ModelArtifact, data: DataSchema) -> tuple[Target, ...]:
-    """Targets that the model predicts, with their classes."""
-    known = {target.name: target for target in data.targets}
-    return tuple(known.get(name) or Target(name, kind) for name, kind in model.targets.items())
+    """Targets that the model predicts, with their classes, in the order of the data schema."""
+    predicted = model.targets
+    known = [target for target in data.targets if target.name in predicted]
+    names = [target.name for target in known]
+    return (*known, *(Target(name, kind) for name, kind in predicted.items() if name not in names))
 
 
 def _save(model: keras.Model, path: Path, schema: Schema) -> None:

@@ -289,7 +289,7 @@ def _edge_rows(row: dict[str, Any], columns: Sequence[Column]) -> Iterator[dict[
     for column in columns:
         for value in _edge_values(column, row[column.name]):
             yield {**row, column.name: value}
-    yield {**row, **{column.name: [] if column.is_list else None for column in columns}}
+    yield {**row, **{column.name: [] if column.width is None else None for column in columns}}
     yield {**row, **{column.name: _edge_values(column, row[column.name])[-1] for column in columns}}
 
 
