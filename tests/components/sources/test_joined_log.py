@@ -12,6 +12,7 @@ from emrys.blocks.errors import DataError
 from emrys.components.recipe.recipe import Recipe
 from emrys.components.sources.joined_log import JoinedLog
 
+START = 1_790_812_800  # 2026-10-01
 EVENTS = {"visitor": ["v1", "v2", "v1", "v3"], "sku": [1, 2, 9, 1], "at": [100, 200, 300, 400]}
 ITEMS = {"sku": [1, 2, 3], "price": [1.5, 2.5, 3.5], "tags": [["a"], [], None]}
 
@@ -72,13 +73,23 @@ def test_as_of_the_time_of_the_event(tmp_path):
 
 
 def test_as_of_a_time_of_another_unit(tmp_path):
-    start = 1_790_812_800  # 2026-10-01
     since = [datetime.datetime(2026, 10, 1, hour, tzinfo=datetime.UTC) for hour in (1, 0)]
     users = write(tmp_path / "users.parquet", who=["v1", "v1"], since=since, plan=["b", "a"])
     table = {"path": users, "key": "who", "log_key": "visitor", "time": "since"}
-    at = [(start + 3599) * 1000, start * 1000, (start + 3600) * 1000, start * 1000]
+    at = [(START + 3599) * 1000, START * 1000, (START + 3600) * 1000, START * 1000]
     log = joined(tmp_path, {"users": table}, visitor=["v1"] * 4, at=at)
     assert log.read(time="at", unit="ms")["plan"].to_pylist() == ["a", "a", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    "texts", [["2026-10-01T01:00:00Z", "2026-10-01T00:00:00Z"], ["2026-10-01 01:00", "2026-10-01"]]
+)
+def test_as_of_times_as_texts(tmp_path, texts):
+    users = write(tmp_path / "users.parquet", who=["v1", "v1"], since=texts, plan=["b", "a"])
+    table = {"path": users, "key": "who", "log_key": "visitor", "time": "since"}
+    at = [START, START + 3599, START + 3600, START - 1]
+    log = joined(tmp_path, {"users": table}, visitor=["v1"] * 4, at=at)
+    assert log.read(time="at", unit="s")["plan"].to_pylist() == ["a", "a", "b", None]
 
 
 def test_tables_that_cannot_be_joined(tmp_path):

@@ -266,7 +266,9 @@ def _codes(values: pa.ChunkedArray) -> Ints:
 def _nanoseconds(column: pa.ChunkedArray, unit: str = "") -> Ints:
     """Times as nanoseconds since 1970; 0 for null. The unit of numbers is found by their size if it is not given."""
     if pa.types.is_string(column.type):
-        column = column.cast(pa.timestamp("us"))
+        column = _parsed(column)
+    if pa.types.is_decimal(column.type):
+        column = column.cast(pa.float64())
     if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
         times = column.cast(pa.timestamp("ns", getattr(column.type, "tz", None)), safe=False).cast(pa.int64())
         return np.asarray(times.fill_null(0).to_numpy(), np.int64)
@@ -276,6 +278,21 @@ def _nanoseconds(column: pa.ChunkedArray, unit: str = "") -> Ints:
     if numbers.dtype.kind == "f":
         return np.asarray(np.floor(np.nan_to_num(numbers) * ticks), np.int64)
     return np.asarray(numbers.astype(np.int64) * ticks, np.int64)
+
+
+def _parsed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Texts in the form of ISO 8601 as times; those with an offset in UTC."""
+    column = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+    try:
+        return column.cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        pass
+    try:
+        return column.cast(pa.timestamp("us", "UTC"))
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"a time of a side table cannot be read ({error})", fix="Write it as 2026-11-01T12:00:00."
+        ) from None
 
 
 def time_unit(largest: float) -> str:
