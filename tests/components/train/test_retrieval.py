@@ -59,6 +59,21 @@ def test_the_metric_is_that_of_the_model_that_is_kept(inputs: Path, trained: Mod
     assert again["val_ndcg_at_10"] == pytest.approx(best["val_ndcg_at_10"], abs=1e-6)
 
 
+def test_people_who_only_come_back_are_judged_where_seen_items_are_answers(
+    inputs: Path, trained: ModelArtifact, tmp_path: Path
+) -> None:
+    # The valid split is that of train: everything in it has been had.
+    with Transformed.create(tmp_path / "data", {}) as work:
+        for split in ("train", "valid", "test"):
+            pq.write_table(Transformed(inputs / "data").read("train"), work / f"{split}.parquet")
+    data, schema, model = Transformed(tmp_path / "data"), FeatureSchema(inputs / "schema").schema, trained.load()
+    assert CatalogueValidation(data, schema, "rating_binary", model)() == {}
+    recall = CatalogueValidation(data, schema, "rating_binary", model, exclude_seen=False)()["val_recall_at_50"]
+    assert 0 < recall <= 1
+    again = {"data": {"path": "x"}, "model": {"name": "two-tower"}, "evaluate": {"exclude_seen": False}}
+    assert not TrainConfig.of(again).exclude_seen
+
+
 def test_only_what_users_like_is_learnt_from(inputs: Path, trained: ModelArtifact, tmp_path: Path) -> None:
     # Other ratings of the rows that are not liked change nothing but what has been had, which only judging looks at.
     data = Transformed(inputs / "data")

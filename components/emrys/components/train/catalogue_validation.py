@@ -22,7 +22,7 @@ _BATCH = 4096
 
 
 class CatalogueValidation:
-    """Computes NDCG and recall of the users of the valid split when called, over all items unseen in train.
+    """Computes NDCG and recall of the users of the valid split when called, over the items that are answers.
 
     Without such users it gives an empty dictionary.
 
@@ -31,21 +31,33 @@ class CatalogueValidation:
         schema: Their schema.
         label: Column of the label; None if every row is positive.
         model: The model.
+        exclude_seen: Whether items that the user has in train are no answers.
     """
 
     @classmethod
-    def of(cls, data: Transformed, schema: Schema, label: str | None, model: keras.Model) -> Self | None:
+    def of(
+        cls, data: Transformed, schema: Schema, label: str | None, model: keras.Model, exclude_seen: bool = True
+    ) -> Self | None:
         """The validation of a model; None if it is not one of retrieval, or the rows have no user."""
         users = schema.select_by_tag(Tags.USER_ID)
-        return cls(data, schema, label, model) if isinstance(model, mm.RetrievalModelV2) and len(users) else None
+        if not isinstance(model, mm.RetrievalModelV2) or not len(users):
+            return None
+        return cls(data, schema, label, model, exclude_seen)
 
-    def __init__(self, data: Transformed, schema: Schema, label: str | None, model: mm.RetrievalModelV2) -> None:
+    def __init__(
+        self,
+        data: Transformed,
+        schema: Schema,
+        label: str | None,
+        model: mm.RetrievalModelV2,
+        exclude_seen: bool = True,
+    ) -> None:
         self._model = model
         self._item, user = (str(schema.select_by_tag(tag).first.name) for tag in (Tags.ITEM_ID, Tags.USER_ID))
         columns = schema.select_by_tag(Tags.ITEM).column_names
         self._catalogue = Catalogue.of(data.file("train"), self._item, label, columns)
         train, valid = (_read_log(data, split, user, self._item, label) for split in ("train", "valid"))
-        self._queries = Queries.of(train, valid, self._catalogue)
+        self._queries = Queries.of(train, valid, self._catalogue, exclude_seen)
         table = pq.read_table(data.file("valid"), columns=query_columns(model), partitioning=None)
         self._table = table.take(pa.array(self._queries.rows))
 

@@ -34,6 +34,7 @@ class TrainConfig:
         checkpoint_dir: Folder of the checkpoints from which an interrupted run resumes. Default: next to the output;
             on a cluster, a folder that outlives the pod.
         tracking: Address of an MLflow server to which every epoch is reported. Default: none.
+        exclude_seen: Whether, on the valid split of a retrieval model, items that the user has in train are no answers.
     """
 
     epochs: int = 20
@@ -44,6 +45,7 @@ class TrainConfig:
     seed: int = 42
     checkpoint_dir: str = ""
     tracking: str = ""
+    exclude_seen: bool = True
 
     def __post_init__(self) -> None:
         """Checks the values."""
@@ -71,9 +73,11 @@ class TrainConfig:
         """
         settings: dict[str, Any] = {}
         if recipe:
-            section = recipe_of(recipe).train
+            whole = recipe_of(recipe)
+            section = whole.train
             names = ("epochs", "batch_size", "learning_rate", "monitor", "patience", "tracking")
             settings = {name: getattr(section, name) or None for name in names}
+            settings["exclude_seen"] = whole.evaluate.exclude_seen
         settings |= {name: value for name, value in parameters.items() if value is not None}
         return cls(**{name: value for name, value in settings.items() if value is not None})
 

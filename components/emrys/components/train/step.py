@@ -96,7 +96,9 @@ def run(data: Path, schema: Path, model: Path, config: TrainConfig, output: Path
             marked = [layer.column for layer in layers if isinstance(layer, MarkedHistory)]
             counts = count_ids(files["train"], tables, marked)
             evaluation_weights = functools.partial(averaged_weights, trained, tables, counts)
-            validation = CatalogueValidation.of(transformed, columns.schema, rows.positives, trained)
+            validation = CatalogueValidation.of(
+                transformed, columns.schema, rows.positives, trained, config.exclude_seen
+            )
             epochs = Epochs(config, checkpoints, resumed, evaluation_weights, validation, report)
             if not epochs.finished:
                 _fit(trained, files, rows, columns, config, epochs)
