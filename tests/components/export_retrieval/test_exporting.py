@@ -10,7 +10,7 @@ import pytest
 
 import emrys.blocks as mm
 from emrys.blocks.errors import DataError, DependencyError, ParityError, SchemaError
-from emrys.blocks.workflow import FittedWorkflow
+from emrys.blocks.workflow import Fill, FittedWorkflow, NumberChain
 from emrys.components.contracts.triton_repository import TritonRepository
 from emrys.components.export_retrieval.parity import comparison_queries
 from emrys.components.retrieval.ragged_array import RaggedArray
@@ -190,6 +190,14 @@ def test_user_ids_of_different_types_are_refused(export_small, tmp_path):
         export_small(tmp_path / "triton", recommender=dataclasses.replace(recommender, seen=numbers))
     assert str(caught.value).startswith("column 'user': ")
     assert str(caught.value).endswith("expected string, got int64")
+
+
+def test_a_column_with_a_name_of_the_ensemble_is_refused(export_small, tmp_path):
+    user, _, history, _ = small.make_workflow().ops
+    age = NumberChain("scores", "float32", (Fill(30.0),), name="age")
+    FittedWorkflow([user, age, history]).save(tmp_path / "workflow")
+    with pytest.raises(SchemaError, match=r"column 'scores': .* Rename the column"):
+        export_small(tmp_path / "triton", workflow=tmp_path / "workflow")
 
 
 def test_edge_cases_follow_the_sample(tmp_path):

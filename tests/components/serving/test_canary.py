@@ -98,3 +98,14 @@ def test_rows_that_cannot_be_read(tmp_path, capsys):
     rows.write_text("{not json}\n", encoding="utf-8")
     assert main(["a:1", "b:1", f"--rows={rows}", *LIMITS]) == 2
     assert "not a file of rows" in capsys.readouterr().err
+
+
+def test_of_several_outputs_the_one_that_differs_most_counts():
+    stable = {"buy": np.array([0.1, 0.2, 0.3]), "stars": np.array([[0.2, 0.8], [0.5, 0.5], [0.7, 0.3]])}
+    candidate = {"buy": np.array([0.1, 0.2, 0.4]), "stars": np.array([[0.8, 0.2], [0.5, 0.5], [0.7, 0.3]])}
+    compared = Comparison.of_outputs(stable, candidate)
+    # The first class differs by 0.6 in one of three rows. Its ranks were 1, 2, 3 and are 3, 1, 2: 1 - 6 · 6 / 24.
+    assert compared.max_difference == pytest.approx(0.6)
+    assert (compared.mean_difference, compared.mean_shift) == (pytest.approx(0.2), pytest.approx(0.2))
+    assert compared.rank_correlation == pytest.approx(-0.5)
+    assert compared.rows == 3

@@ -17,6 +17,11 @@ def export_ensemble(
 ) -> None:
     """Writes a Triton model repository that scores raw rows, and checks it against the offline path.
 
+    Its output is `score` for one binary target or regression, `probabilities` for classes, and one named as each target
+    for several. A Keras model of your own is saved as its graph, so that the server needs TensorFlow but not your
+    module; its `call` must use operations of TensorFlow or `keras.ops` on the features, and no Python or NumPy on their
+    values.
+
     Args:
         model: The trained model.
         workflow: The fitted workflow.
