@@ -7,8 +7,9 @@ import pyarrow as pa
 import pytest
 
 from emrys.blocks.errors import DataError, ParityError
+from emrys.blocks.workflow import Fill, FittedWorkflow, HashBucket, NumberChain
 from emrys.components.serving.columns import Column
-from emrys.components.serving.parity import check_close, comparison_rows
+from emrys.components.serving.parity import amounts_of, check_close, comparison_rows
 
 COLUMNS = (Column("id", "int64"), Column("year", "float32"), Column("tags", "string", is_list=True))
 SCHEMA = pa.schema({"id": pa.int64(), "year": pa.float32(), "tags": pa.list_(pa.string()), "label": pa.int8()})
@@ -73,3 +74,11 @@ def test_a_tolerance_is_relative_above_one():
         check_close("x", offline, offline + np.array([0.0002, 0]), 1e-4)
     with pytest.raises(ParityError, match=r"expected \(1, 2\), got \(2, 1\)"):
         check_close("x", offline, offline.T, 1e-4)
+
+
+def test_the_odd_value_of_an_amount_is_small():
+    """A cross network takes the power of a number, which is no longer finite for 2**53."""
+    workflow = FittedWorkflow([NumberChain("id", "int64", (Fill(0.0),)), HashBucket("tags", "string", 5, is_list=True)])
+    assert amounts_of(workflow) == {"id"}
+    ids = comparison_rows(table(1), COLUMNS, rows=1, seed=0, amounts=amounts_of(workflow))["id"].to_pylist()
+    assert ids == [0, None, *[0] * 9, None, 0]

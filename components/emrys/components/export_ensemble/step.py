@@ -19,6 +19,7 @@ import emrys.blocks as mm
 from emrys.blocks.errors import SchemaError
 from emrys.blocks.loader import Loader
 from emrys.blocks.models.export import save_serving
+from emrys.blocks.workflow import FittedWorkflow
 from emrys.components.contracts.data_schema import DataSchema, Target
 from emrys.components.contracts.feature_schema import FeatureSchema
 from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
@@ -33,6 +34,7 @@ from emrys.components.serving.backends.model_step import ModelStep
 from emrys.components.serving.parity import (
     ParityResult,
     TransformTable,
+    amounts_of,
     check_close,
     comparison_rows,
     run_both_paths,
@@ -131,7 +133,9 @@ def export(
             draft.models, workflow, saved_model, config, versions, targets, negatives
         )
         draft.write_readme(ranking_readme(config, inputs, outputs, versions))
-        rows = comparison_rows(held_out, inputs, config.parity_rows, config.seed)
+        rows = comparison_rows(
+            held_out, inputs, config.parity_rows, config.seed, amounts_of(FittedWorkflow.load(workflow))
+        )
         draft.report_comparison(rows.num_rows)
         parity = check_parity(draft.models, rows, outputs, offline_transform, offline_score, config)
         described = [output.to_json() for output in outputs]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +64,12 @@ class RetrievalParity(ParityResult):
 
 
 def comparison_queries(
-    table: pa.Table, columns: Sequence[Column], rows: int, seed: int, recommender: Recommender
+    table: pa.Table,
+    columns: Sequence[Column],
+    rows: int,
+    seed: int,
+    recommender: Recommender,
+    amounts: Collection[str] = (),
 ) -> pa.Table:
     """Samples held-out rows and appends edge cases: those of `comparison_rows`, and users who have seen many items.
 
@@ -77,6 +82,7 @@ def comparison_queries(
         rows: Number of rows to sample; all of them if there are fewer.
         seed: Seed of the sample.
         recommender: The parts of the ensemble.
+        amounts: See `comparison_rows`. Default: none.
 
     Returns:
         The sampled rows in their order, then the edge cases, with the columns of `table`.
@@ -84,7 +90,7 @@ def comparison_queries(
     Raises:
         DataError: if the table is empty, lacks a column, or has other types than the catalogue.
     """
-    chosen = comparison_rows(table, columns, rows, seed)
+    chosen = comparison_rows(table, columns, rows, seed, amounts)
     edge_cases = list(_heavy_users(chosen.slice(0, 1).to_pylist()[0], columns, recommender))
     try:
         return pa.concat_tables([chosen, pa.Table.from_pylist(edge_cases, schema=table.schema)])

@@ -27,7 +27,7 @@ from emrys.components.export_retrieval.parity import STEP, RecommendTable, check
 from emrys.components.preprocess.offline import transform as transform_offline
 from emrys.components.retrieval.search import load_retrieval_model, query_columns
 from emrys.components.serving.backends.retrieve_step import output_columns
-from emrys.components.serving.parity import TransformTable
+from emrys.components.serving.parity import TransformTable, amounts_of
 from emrys.components.serving.publishing import publish
 from emrys.components.serving.readme import retrieval_readme
 from emrys.components.serving.retrieval_repository import Recommender, write_retrieval_repository
@@ -159,7 +159,14 @@ def export(
             exact=exact,
         )
         draft.write_readme(page)
-        rows = comparison_queries(held_out, inputs, config.parity_rows, config.seed, recommender)
+        rows = comparison_queries(
+            held_out,
+            inputs,
+            config.parity_rows,
+            config.seed,
+            recommender,
+            amounts_of(FittedWorkflow.load(workflow)),
+        )
         draft.report_comparison(rows.num_rows)
         keys = recommender.items["key"]
         parity = check_parity(draft.models, rows, keys, offline_transform, offline_recommend, config, recall_floor)

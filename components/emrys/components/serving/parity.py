@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import cycle
@@ -23,6 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from emrys.blocks.errors import DataError, DependencyError, ParityError
+from emrys.blocks.workflow import FillNormalize, FittedWorkflow, NumberChain
 from emrys.components.events import emit
 from emrys.components.serving.backends.saved_signature import without_padding
 from emrys.components.serving.client import EnsembleClient
@@ -89,7 +90,9 @@ class Ensemble(Protocol):
         """Computes the outputs for several requests, sent at the same time."""
 
 
-def comparison_rows(table: pa.Table, columns: Sequence[Column], rows: int, seed: int) -> pa.Table:
+def comparison_rows(
+    table: pa.Table, columns: Sequence[Column], rows: int, seed: int, amounts: Collection[str] = ()
+) -> pa.Table:
     """Samples held-out rows and appends edge cases.
 
     Args:
@@ -97,6 +100,8 @@ def comparison_rows(table: pa.Table, columns: Sequence[Column], rows: int, seed:
         columns: Inputs of the ensemble.
         rows: Number of rows to sample; all of them if there are fewer.
         seed: Seed of the sample.
+        amounts: Columns of numbers that the model computes with, see `amounts_of`: their odd value is 0, because a huge
+            one can have no finite score. Default: those of float32 alone.
 
     Returns:
         The sampled rows in their order, then the edge cases, with the columns of `table`.
@@ -111,7 +116,7 @@ def comparison_rows(table: pa.Table, columns: Sequence[Column], rows: int, seed:
         raise DataError("there are no held-out rows", fix="Split the data so that the test split has rows.")
     chosen = np.random.default_rng(seed).permutation(table.num_rows)[:rows]
     sample = table.take(pa.array(np.sort(chosen)))
-    edge_cases = list(_edge_rows(sample.slice(0, 1).to_pylist()[0], columns))
+    edge_cases = list(_edge_rows(sample.slice(0, 1).to_pylist()[0], columns, amounts))
     return pa.concat_tables([sample, pa.Table.from_pylist(edge_cases, schema=table.schema)])
 
 
@@ -284,17 +289,25 @@ def _tied(scores: npt.NDArray[np.float64], tolerance: float) -> npt.NDArray[np.b
     return np.hstack([near, none]) | np.hstack([none, near]) | last
 
 
-def _edge_rows(row: dict[str, Any], columns: Sequence[Column]) -> Iterator[dict[str, Any]]:
+def amounts_of(workflow: FittedWorkflow) -> frozenset[str]:
+    """Raw columns whose values a workflow hands on as numbers, such as prices."""
+    return frozenset(
+        column.name for op in workflow.ops if isinstance(op, FillNormalize | NumberChain) for column in op.inputs
+    )
+
+
+def _edge_rows(row: dict[str, Any], columns: Sequence[Column], amounts: Collection[str]) -> Iterator[dict[str, Any]]:
     """Yields copies of `row` with one edge value each, then copies with edge values in all columns."""
+    values = {column.name: _edge_values(column, row[column.name], column.name in amounts) for column in columns}
     for column in columns:
-        for value in _edge_values(column, row[column.name]):
+        for value in values[column.name]:
             yield {**row, column.name: value}
     yield {**row, **{column.name: [] if column.width is None else None for column in columns}}
-    yield {**row, **{column.name: _edge_values(column, row[column.name])[-1] for column in columns}}
+    yield {**row, **{column.name: values[column.name][-1] for column in columns}}
 
 
-def _edge_values(column: Column, value: Any) -> list[Any]:
-    unseen = UNSEEN.get(column.dtype, 0.0)
+def _edge_values(column: Column, value: Any, amount: bool) -> list[Any]:
+    unseen = 0 if amount else UNSEEN.get(column.dtype, 0.0)
     if column.length is not None:
         return [None, [None] * column.length, [None, *[unseen] * (column.length - 1)], [unseen] * column.length]
     if not column.is_list:
