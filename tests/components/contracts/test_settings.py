@@ -53,7 +53,7 @@ def test_settings_by_column_and_by_check():
     with pytest.raises(ConfigError, match=r"Did you mean 'max_nulls'\?$"):
         ValidateConfig(columns={"age": {"max_nul": 0.1}})
     with pytest.raises(ConfigError, match=r"Did you mean 'age'\?$"):
-        ValidateConfig(columns={"agee": {"max_nulls": 0.1}})
+        ValidateConfig(columns={"agee": {"max_nulls": 0.1}}).check_columns(["age", "zip"])
     with pytest.raises(
         ConfigError, match=r"validate: severity; expected one of .*, got 'drfit'\. Did you mean 'drift'\?$"
     ):

@@ -100,6 +100,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "columns.categorical": (["price"], ""),
     "columns.continuous": (["category"], ""),
     "columns.ignore": (["junkk"], ""),
+    "columns.order": (["boughtt"], ""),
     "columns.nulls": ("keep", ""),
     "columns.feedback": ("implicit", ""),
     "split.by": ("tim", ""),

@@ -9,9 +9,11 @@ import pyarrow as pa
 import pytest
 
 from emrys.components.contracts.data_schema import Role, TargetKind
+from emrys.components.recipe.contradictions import target_columns
 from emrys.components.recipe.faults import RecipeError
 from emrys.components.recipe.operators import feature_plan
 from emrys.components.recipe.reading import draft_of, recipe_of
+from emrys.components.recipe.recipe import Columns
 from emrys.components.recipe.resolve import resolve
 from emrys.components.recipe.splits import split_of
 from emrys.components.recipe.yaml_reader import read_yaml
@@ -513,3 +515,10 @@ def test_ids_that_are_inferred_have_their_features():
     )
     plan = feature_plan(recipe, resolve(recipe, logs.reviews()).checked())
     assert [feature.output for feature in plan] == ["reviewerID", "asin", "recent"]
+
+
+def test_targets_are_in_the_order_that_is_said():
+    events = {"column": "event_type", "targets": {"buy": "buy", "click": ["view", "buy"]}}
+    columns = {"events": events, "targets": {"again": "binary"}, "order": ["click", "again"]}
+    assert list(target_columns(Columns.model_validate(columns))) == ["click", "again", "buy"]
+    assert list(target_columns(Columns.model_validate({"events": events}))) == ["buy", "click"]

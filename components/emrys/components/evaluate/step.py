@@ -106,9 +106,10 @@ def run(
         result = EvaluationResult(card.metrics, card.curves, card.rows, inputs.data_schema)
 
         _report_progress(3, "writing the report")
-        metadata = inputs.metadata(
-            RankingView.task, targets, config, None if production is None else production.version
-        )
+        metadata = {
+            **inputs.metadata(RankingView.task, targets, config, None if production is None else production.version),
+            "unit": unit_of(config.bootstrap_by, inputs.data_schema),
+        }
         page = EvaluationPage.of(STEP, RankingView(result, metadata), inputs)
         evaluation = Evaluation.write(output, result, page.render(), metadata)
         _report_progress(4, _summary(card.metrics, targets, inputs, config))

@@ -36,7 +36,7 @@ def contradictions(recipe: Recipe) -> tuple[Fault, ...]:
 
 
 def target_columns(columns: Columns) -> dict[str, TargetColumn]:
-    """How each target that the recipe names is made, those of events included, with its source."""
+    """How each target that the recipe names is made, those of events included, with its source; in their order."""
     targets = {}
     if columns.events is not None:
         for name, values in columns.events.targets.items():
@@ -45,7 +45,8 @@ def target_columns(columns: Columns) -> dict[str, TargetColumn]:
     for name, said in columns.targets.items():
         target = said if isinstance(said, TargetColumn) else TargetColumn(kind=said)
         targets[name] = target if target.source else target.model_copy(update={"source": name})
-    return targets
+    first = [name for name in columns.order if name in targets]
+    return {name: targets[name] for name in dict.fromkeys([*first, *targets])}
 
 
 def seconds_of(window: str) -> int | None:
@@ -85,6 +86,9 @@ def _of_targets(columns: Columns) -> Iterator[Fault]:
             "columns.feedback", "implicit feedback has no targets", got=", ".join([*targets, *columns.targets]),
             fix="Remove `feedback`, or `targets` and `events`.",
         )  # fmt: skip
+    for name in columns.order:
+        if name not in (*targets, *columns.targets):
+            yield unknown_name("columns.order", "target", name, [*targets, *columns.targets])
     for name, target in columns.targets.items():
         if isinstance(target, TargetColumn):
             yield from _of_target(f"columns.targets.{name}", target)

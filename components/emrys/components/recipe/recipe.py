@@ -94,6 +94,10 @@ class Columns(Section):
     targets: Annotated[
         dict[str, TargetKind | TargetColumn], Field(description="Kind of each target, or how it is made.")
     ] = Field(default_factory=dict)
+    order: Annotated[
+        tuple[str, ...],
+        Field(description="Order of the targets; empty: as they are written. Pipelines sort the keys of a mapping."),
+    ] = ()
     user: Annotated[tuple[str, ...], Field(description="Features of the user.")] = ()
     item: Annotated[tuple[str, ...], Field(description="Features of the item.")] = ()
     context: Annotated[tuple[str, ...], Field(description="Features of the event.")] = ()

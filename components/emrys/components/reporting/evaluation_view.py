@@ -70,6 +70,11 @@ class EvaluationView(abc.ABC):
         return int(self.config["k"])
 
     @property
+    def unit(self) -> str:
+        """What the bootstrap resamples: user, session or row; of a retrieval model also who asks."""
+        return str(self.metadata.get("unit", "user"))
+
+    @property
     def scorers(self) -> dict[str, str]:
         """Display names of the evaluated scorers: the model first, production last."""
         return {scorer: name for scorer, name in SCORERS.items() if self.value(scorer, self.main_metric) is not None}
@@ -413,11 +418,6 @@ class RetrievalView(EvaluationView):
         """Length of the list for the recall of the first sentence: that of the measured one."""
         lengths = [length for plain, length in map(metric_parts, self._names) if plain == "recall"]
         return lengths[0] if lengths and lengths[0] is not None else int(self.config["recall_k"])
-
-    @property
-    def unit(self) -> str:
-        """Who asks: user or session."""
-        return str(self.metadata.get("unit", "user"))
 
     @property
     def exclude_seen(self) -> bool:

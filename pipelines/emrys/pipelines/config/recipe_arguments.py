@@ -10,6 +10,7 @@ from typing import Any
 
 from emrys.components.contracts.data_schema import DataSchema
 from emrys.components.recipe.builtin import NAMES
+from emrys.components.recipe.contradictions import target_columns
 from emrys.components.recipe.evaluation import metric_parts, task_of
 from emrys.components.recipe.models import MODELS
 from emrys.components.recipe.recipe import DataSource, FeatureSteps, History, Recipe, SideTable
@@ -70,7 +71,7 @@ def arguments_of(recipe: Recipe, schema: DataSchema | None = None) -> dict[str, 
     split = recipe.split if schema is None else split_of(recipe, schema)
     is_said = split.by is not None
     arguments: dict[str, Any] = {
-        "recipe": recipe.model_dump(mode="json", by_alias=True, exclude_unset=True),
+        "recipe": _with_order(recipe).model_dump(mode="json", by_alias=True, exclude_unset=True),
         "dataset": recipe.data.path if isinstance(recipe.data.path, str) else "; ".join(recipe.data.path),
         "split": split.by or "",
         "valid_fraction": split.valid if is_said else 0.0,
@@ -93,6 +94,14 @@ def arguments_of(recipe: Recipe, schema: DataSchema | None = None) -> dict[str, 
     }
     known = {field.name for field in dataclasses.fields(_PARAMETERS[pipeline])}
     return {name: _plain(value) for name, value in arguments.items() if name in known}
+
+
+def _with_order(recipe: Recipe) -> Recipe:
+    """The recipe with the order of its targets said, since pipelines sort the keys of a mapping."""
+    order = tuple(target_columns(recipe.columns))
+    if len(order) < 2:
+        return recipe
+    return recipe.model_copy(update={"columns": recipe.columns.model_copy(update={"order": order})})
 
 
 def with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:

@@ -149,7 +149,12 @@ def score_rows(pipeline: str, metrics: Mapping[str, float]) -> Rows:
         pipeline: Name of the pipeline.
         metrics: Metrics of the evaluation, by name.
     """
-    yield "rows", f"{metrics.get('train_rows', 0):,.0f} train, {metrics.get('rows', 0):,.0f} test"
+    # Of several targets, each counts the rows of its sample space.
+    train, test = (
+        max((value for key, value in metrics.items() if key.rpartition("/")[2] == name), default=0.0)
+        for name in ("train_rows", "rows")
+    )
+    yield "rows", f"{train:,.0f} train, {test:,.0f} test"
     yield from _retrieval(metrics) if pipeline == "retrieval" else _ranking(metrics)
 
 

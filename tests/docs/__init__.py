@@ -1,0 +1,1 @@
+"""Tests of pages of the documentation that need data of their own."""
