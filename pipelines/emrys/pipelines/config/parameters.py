@@ -49,8 +49,8 @@ class PipelineParameters:
     recipe: Annotated[
         dict[str, Any],
         Field(
-            description="Recipe: what the data are and what is wanted; see docs/recipe.md. Empty for that of the data set "
-            "named by `dataset`."
+            description="Recipe: what the data are and what is wanted; see docs/recipe.md. Empty for the recipe of the "
+            "data set named by `dataset`."
         ),
     ] = Field(default_factory=dict)
     dataset: Annotated[
