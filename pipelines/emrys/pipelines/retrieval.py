@@ -169,6 +169,7 @@ def retrieval_pipeline(config: RetrievalConfig) -> graph_component.GraphComponen
             export_task = configured(
                 export_retrieval(
                     model=model,
+                    recipe=p.recipe,
                     workflow=workflow,
                     schema=schema,
                     splits=splits,
