@@ -43,19 +43,21 @@ class DataSource(Section):
 class SideTable(Section):
     """A table of items or users in files of its own, joined by key."""
 
-    path: str | tuple[str, ...]
+    path: Annotated[str | tuple[str, ...], Field(description="As in the section `data`.")]
     key: Annotated[str, Field(description="Column of the key, named as in the log or as `log_key`.")]
     log_key: Annotated[str, Field(description="Column of the key in the log; empty: the same name.")] = ""
     time: Annotated[
         str, Field(description="Column of the time from which a row holds; the latest before the event.")
     ] = ""
-    reader: Literal["auto", "parquet", "csv", "json"] = "auto"
+    reader: Annotated[Literal["auto", "parquet", "csv", "json"], Field(description="As in the section `data`.")] = (
+        "auto"
+    )
 
 
 class TimeColumn(Section):
     """The column of the time."""
 
-    column: str
+    column: Annotated[str, Field(description="Name of the column.")]
     unit: Annotated[
         Literal["", "s", "ms", "us", "ns"], Field(description="Unit of numbers since 1970; empty: found by their size.")
     ] = ""
@@ -64,7 +66,7 @@ class TimeColumn(Section):
 class EventTargets(Section):
     """Targets that are made of a column of event types."""
 
-    column: str
+    column: Annotated[str, Field(description="Column of the event types.")]
     targets: Annotated[
         dict[str, str | int | tuple[str | int, ...]], Field(description="Event types that are positive, by target.")
     ]
@@ -73,7 +75,9 @@ class EventTargets(Section):
 class TargetColumn(Section):
     """One target."""
 
-    kind: TargetKind = TargetKind.BINARY
+    kind: Annotated[
+        TargetKind, Field(description="What is predicted: yes or no, a number, or one of several values.")
+    ] = TargetKind.BINARY
     source: Annotated[str, Field(alias="from", description="Column that it is made of; empty: of the same name.")] = ""
     above: Annotated[float | None, Field(description="For `binary`: larger numbers are positive.")] = None
     values: Annotated[tuple[str | int, ...], Field(description="For `binary`: these values are positive.")] = ()
@@ -82,15 +86,17 @@ class TargetColumn(Section):
 class Columns(Section):
     """Roles of the columns; what is not said is inferred and shown. Names may be ranges, `C1..C26`, or globs, `C*`."""
 
-    user_id: str = ""
-    item_id: str = ""
-    session_id: str = ""
-    time: TimeColumn | str | None = None
-    weight: str = ""
+    user_id: Annotated[str, Field(description="Column of the user id.")] = ""
+    item_id: Annotated[str, Field(description="Column of the item id.")] = ""
+    session_id: Annotated[str, Field(description="Column of the session id.")] = ""
+    time: Annotated[TimeColumn | str | None, Field(description="Column of the time, or the column and its unit.")] = (
+        None
+    )
+    weight: Annotated[str, Field(description="Column of the row weights in training and evaluation.")] = ""
     feedback: Annotated[
         Literal["", "implicit", "explicit"], Field(description="`implicit`: every row is a positive, without a target.")
     ] = ""
-    events: EventTargets | None = None
+    events: Annotated[EventTargets | None, Field(description="Targets that are made of types of events.")] = None
     targets: Annotated[
         dict[str, TargetKind | TargetColumn], Field(description="Kind of each target, or how it is made.")
     ] = Field(default_factory=dict)
@@ -123,7 +129,7 @@ class Split(Section):
         Field(
             description="`time`: the last rows; `per_user`: the last share of each user's; `last_per_user`: the last k "
             "of each user's; `session`: the last sessions; `random`: rows; `random_user`: whole users; `column`: as a "
-            "column says; `given`: files named train, valid and test. None: by what the columns allow."
+            "column says; `given`: files named train, valid and test. Without it: by what the columns allow."
         ),
     ] = None
     valid: Annotated[float, Field(gt=0, description="Share of the rows, or number for `last_per_user`.")] = 0.1
@@ -134,21 +140,21 @@ class Split(Section):
         str,
         Field(description="Time that a label may arrive after its event, such as `7d`; younger events are left out."),
     ] = ""
-    negatives: Negatives | None = None
+    negatives: Annotated[Negatives | None, Field(description="Random items as negatives of a ranking model.")] = None
 
 
 class History(Section):
     """A list of values of the user's events before the row's own."""
 
-    history_of: str
-    length: Annotated[int, Field(ge=1)] = 50
+    history_of: Annotated[str, Field(description="Column whose values the list holds, oldest first.")]
+    length: Annotated[int, Field(ge=1, description="Maximum number of values: the latest.")] = 50
     positive: Annotated[bool, Field(description="Whether only events with a positive first target count.")] = True
 
 
 class Difference(Section):
     """Difference of a column to the user's event before."""
 
-    difference_of: str
+    difference_of: Annotated[str, Field(description="Column of numbers; or the time, in its own unit.")]
 
 
 class Model(BaseModel):
@@ -174,26 +180,41 @@ class Model(BaseModel):
 class Training(Section):
     """How the model is trained; the parameters of the pipeline of the same names override it."""
 
-    epochs: Annotated[int, Field(ge=1)] | None = None
-    batch_size: Annotated[int, Field(ge=1)] | None = None
-    learning_rate: Annotated[float, Field(gt=0)] | None = None
-    optimizer: Literal["lazy_adam", "adam", "adagrad", "sgd"] | None = None
-    ema_momentum: Annotated[float, Field(ge=0, lt=1)] | None = None
-    patience: Annotated[int, Field(ge=1)] | None = None
-    monitor: str = ""
+    epochs: Annotated[Annotated[int, Field(ge=1)] | None, Field(description="Maximum number of epochs.")] = None
+    batch_size: Annotated[Annotated[int, Field(ge=1)] | None, Field(description="Rows of a step.")] = None
+    learning_rate: Annotated[Annotated[float, Field(gt=0)] | None, Field(description="Rate of the optimizer.")] = None
+    optimizer: Annotated[
+        Literal["lazy_adam", "adam", "adagrad", "sgd"] | None,
+        Field(description="Without it: `lazy_adam`, which updates only the embeddings of a batch."),
+    ] = None
+    ema_momentum: Annotated[
+        Annotated[float, Field(ge=0, lt=1)] | None,
+        Field(description="Momentum of the moving average of the weights; 0 for none."),
+    ] = None
+    patience: Annotated[
+        Annotated[int, Field(ge=1)] | None, Field(description="Epochs without improvement before training stops.")
+    ] = None
+    monitor: Annotated[
+        str, Field(description="Metric on the valid split that selects the best epoch; empty: by the task.")
+    ] = ""
     tracking: Annotated[str, Field(description="Address of an MLflow server; empty for none.")] = ""
 
 
 class Evaluation(Section):
     """What is measured on the test rows."""
 
-    metrics: tuple[str, ...] = ()
-    baselines: tuple[str, ...] | None = None
-    bootstrap_by: Literal["", "user", "session", "row"] = ""
+    metrics: Annotated[
+        tuple[str, ...], Field(description="Metrics, the main one first, such as `ndcg@10`; empty: all that fit.")
+    ] = ()
+    baselines: Annotated[tuple[str, ...] | None, Field(description="Baselines; without it: all that fit.")] = None
+    bootstrap_by: Annotated[
+        Literal["", "user", "session", "row"],
+        Field(description="What the bootstrap resamples; empty: users, sessions or rows, as there are."),
+    ] = ""
     exclude_seen: Annotated[bool, Field(description="Whether items that the user already has are no answers.")] = True
-    slices: Annotated[tuple[str, ...] | None, Field(description="Columns of slices; None: those with few values.")] = (
-        None
-    )
+    slices: Annotated[
+        tuple[str, ...] | None, Field(description="Columns of slices; without it: those with few values.")
+    ] = None
     show_ids: Annotated[bool, Field(description="Whether reports may show ids of people.")] = False
 
 
@@ -211,8 +232,8 @@ class Validation(Section):
 class Serving(Section):
     """How the ensemble is served."""
 
-    name: str = ""
-    top_k: Annotated[int, Field(ge=1)] = 100
+    name: Annotated[str, Field(description="Name of the ensemble; empty: that of the pipeline.")] = ""
+    top_k: Annotated[int, Field(ge=1, description="Number of items in an answer of a retrieval model.")] = 100
 
 
 FeatureSteps = tuple[str | dict[str, Any], ...]
@@ -222,27 +243,26 @@ class Recipe(Section):
     """A recipe."""
 
     version: Annotated[Literal[1], Field(description="Version of the recipe.")] = 1
-    data: DataSource
+    data: Annotated[DataSource, Field(description="The files of the log.")]
     tables: Annotated[dict[str, SideTable], Field(description="`items` and `users`, in files of their own.")] = Field(
         default_factory=dict
     )
-    columns: Columns = Columns()
-    split: Split = Split()
-    features: (
-        Annotated[
-            dict[str, FeatureSteps | History | Difference],
-            Field(description="Operators by column, range or glob; or a history or a difference by its name."),
-        ]
-        | None
-    ) = None
+    columns: Annotated[Columns, Field(description="Roles of the columns, and the targets.")] = Columns()
+    split: Annotated[Split, Field(description="How the rows become train, valid and test.")] = Split()
+    features: Annotated[
+        dict[str, FeatureSteps | History | Difference] | None,
+        Field(description="Operators by column, range or glob; or a history or a difference by its name."),
+    ] = None
     module: Annotated[str, Field(description="`package.module:function` that returns a graph of NVTabular.")] = ""
-    model: Model
+    model: Annotated[Model, Field(description="The model, and its options.")]
     # `validate` is a method of pydantic's models.
-    validation: Annotated[Validation, Field(alias="validate")] = Validation()
-    train: Training = Training()
-    evaluate: Evaluation = Evaluation()
+    validation: Annotated[Validation, Field(alias="validate", description="Checks of the data before training.")] = (
+        Validation()
+    )
+    train: Annotated[Training, Field(description="How the model is trained.")] = Training()
+    evaluate: Annotated[Evaluation, Field(description="What is measured.")] = Evaluation()
     gate: Annotated[
         Literal["none"] | dict[str, Any] | None,
-        Field(description="Minimum by metric, and `better_than` a list of baselines; none: never promoted."),
+        Field(description="Minimum by metric, and `better_than` a list of baselines; `none`: never promoted."),
     ] = None
-    serve: Serving = Serving()
+    serve: Annotated[Serving, Field(description="How the model is served.")] = Serving()
