@@ -77,8 +77,11 @@ def validate(
 
     with one_line_errors("validate"), tempfile.TemporaryDirectory() as folder:
         reaction = OnAnomaly(on_anomaly)
-        said = recipe or Splits(splits.path).metadata.get("recipe")
+        raw = Splits(splits.path)
+        said = recipe or raw.metadata.get("config", {}).get("recipe")
         limits = Recipe.model_validate(said).validation if said else Validation()
+        # A shipped recipe has limits of optional columns.
+        own = {name: each for name, each in limits.columns.items() if name in raw.columns}
         config = ValidateConfig(
             on_anomaly=reaction,
             min_rows=min_rows,
@@ -94,7 +97,7 @@ def validate(
             null_drift=null_drift,
             leak_auc=leak_auc,
             seed=seed,
-            columns={**limits.columns, **columns},
+            columns={**own, **columns},
             severity={**limits.severity, **severity},
         )
         result = run(
