@@ -149,7 +149,11 @@ def local_paths(recipe: Recipe) -> list[Path]:
 
 def _training(recipe: Recipe, pipeline: str) -> dict[str, Any]:
     said = recipe.train.model_dump(exclude_none=True)
-    return {name: said.get(name) or value for name, value in _TRAINING[pipeline].items()}
+    defaults = dict(_TRAINING[pipeline])
+    kind = MODELS.get(recipe.model.name)
+    if not recipe.columns.user_id and kind is not None and kind.sessions:
+        defaults["monitor"] = "val_loss"  # metrics of the catalogue are those of users
+    return {name: said.get(name) or value for name, value in defaults.items()}
 
 
 def _model_options(recipe: Recipe) -> dict[str, Any]:
