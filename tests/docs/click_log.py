@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-#: 2026-10-01, in seconds since 1970.
-_START = 1_790_812_800
+#: 2025-09-01, in seconds since 1970.
+_START = 1_756_684_800
 _DAYS = 30
 
 

@@ -198,3 +198,11 @@ def test_a_target_that_has_no_mean() -> None:
 def test_suggestions_are_operators() -> None:
     for column in SCHEMA.features:
         assert faults({column.name: list(suggested_steps(column))}) == []
+
+
+def test_names_that_nvtabular_takes_itself() -> None:
+    schema = DataSchema((DataColumn("order", "int64", Role.CONTEXT), DataColumn("sku", "int64", Role.ITEM_ID)))
+    (fault,) = faults({"order": ["categorify"], "sku": ["categorify"]}, schema)
+    assert fault.startswith("features.order.0: NVTabular has a column of this name itself; got order")
+    assert fault.endswith("Rename the column in the data, or hash it.")
+    assert faults({"order": [{"hash": 10}], "sku": ["categorify"]}, schema) == []

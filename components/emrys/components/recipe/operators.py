@@ -322,6 +322,10 @@ def suggested_steps(column: DataColumn) -> FeatureSteps:
     return ({"categorify": {"min_count": 2}},)
 
 
+#: Names of columns that NVTabular's Categorify and TargetEncoding make themselves.
+_TAKEN = frozenset({"labels", "order", "__tmp__", "__fold__"})
+
+
 class _Plan:
     """Features and faults of a recipe."""
 
@@ -600,6 +604,12 @@ class _Plan:
                 fix = f"Remove one of {seen[feature.output]} and {feature.key}, or rename a column."
                 self.faults.append(Fault(feature.key, "two outputs have the same name", got=feature.output, fix=fix))
             seen.setdefault(feature.output, feature.key)
+        for feature in self.features:
+            if feature.column.name in _TAKEN and isinstance(feature.operator, Categorify | TargetEncoding):
+                fix = "Rename the column in the data, or hash it."
+                self.faults.append(
+                    Fault(feature.key, "NVTabular has a column of this name itself", got=feature.column.name, fix=fix)
+                )
         if not self.features and not self.faults and not self._recipe.module:
             self.faults.append(Fault("features", "the recipe has no feature", fix="Name columns with operators."))
 
