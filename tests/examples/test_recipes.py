@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -17,18 +16,18 @@ from examples.recipes.made_logs import make
 RECIPES = Path(__file__).resolve().parents[2] / "examples" / "recipes"
 EMRYS = str(Path(sys.executable).with_name("emrys"))
 
-#: Log of each recipe, its rows, and parameters that keep the run short.
-CASES: dict[str, tuple[str, int, tuple[str, ...]]] = {
-    "clicks": ("clicks", 12_000, ("epochs=4",)),
-    "reviews": ("reviews", 12_000, ("epochs=12",)),
-    "reviews_again": ("reviews", 12_000, ("epochs=12",)),
-    "shop": ("shop", 12_000, ("epochs=6",)),
-    "shop_sessions": ("shop", 12_000, ("epochs=12",)),
-    "stars": ("ratings", 12_000, ("epochs=8",)),
-    "star_classes": ("ratings", 12_000, ("epochs=8",)),
-    "own": ("ratings", 12_000, ("epochs=6",)),
-    "days": ("days", 12_000, ("epochs=6",)),
-    "four_columns": ("four_columns", 12_000, ("epochs=10",)),
+#: Log of each recipe, its rows, and the epochs that a run needs to be better than its baselines.
+CASES: dict[str, tuple[str, int, int]] = {
+    "clicks": ("clicks", 12_000, 3),
+    "reviews": ("reviews", 12_000, 10),
+    "reviews_again": ("reviews", 12_000, 10),
+    "shop": ("shop", 12_000, 6),
+    "shop_sessions": ("shop", 12_000, 10),
+    "stars": ("ratings", 12_000, 8),
+    "star_classes": ("ratings", 12_000, 8),
+    "own": ("ratings", 12_000, 6),
+    "days": ("days", 12_000, 5),
+    "four_columns": ("four_columns", 12_000, 6),
 }
 
 
@@ -45,16 +44,15 @@ def _emrys(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_recipe_is_served_as_it_was_trained(name, tmp_path):
-    case, rows, settings = CASES[name]
+    case, rows, epochs = CASES[name]
     shutil.copytree(RECIPES, tmp_path / "recipes", ignore=shutil.ignore_patterns("data", "runs", "__pycache__"))
     folder = tmp_path / "recipes"
     make(case, folder / "data" / case, rows)
     _emrys(folder, "check", f"{name}.yaml")
+    settings = ("require_server=true", "batch_size=128", f"epochs={epochs}")
     said = [part for setting in settings for part in ("--set", setting)]
     # The exit status is 0 only if the model is better than its baselines and the ensemble answers as the offline path.
-    _emrys(folder, "run", f"{name}.yaml", "--output", "out", "--set", "require_server=true", *said)
-    metrics = json.loads((folder / "out" / "metrics.json").read_text(encoding="utf-8"))
-    assert metrics
+    _emrys(folder, "run", f"{name}.yaml", "--output", "out", *said)
     (repository,) = (TritonRepository(path.parent) for path in (folder / "out").rglob("repository/manifest.json"))
     (evaluation,) = (Evaluation(path.parent) for path in (folder / "out").rglob("evaluation/manifest.json"))
     assert repository.metadata["parity"]["through"] == "triton"
