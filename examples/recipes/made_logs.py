@@ -27,7 +27,7 @@ START = 1_767_225_600
 def clicks(folder: Path, rows: int, random: Random) -> None:
     """A click log in the layout of Criteo: a label, 13 counts and 26 hashed values, all with blanks.
 
-    The label depends on the values of six columns, on a pair of them together, and on three counts.
+    The label depends on the values of seven columns, on a pair of them together, and on three counts.
     """
     logit = np.full(rows, -1.0)
     columns: dict[str, pa.Array] = {}
@@ -41,7 +41,7 @@ def clicks(folder: Path, rows: int, random: Random) -> None:
     for number in range(1, 27):
         size = (20, 50, 200, 1_000, 5_000)[number % 5]
         codes = _popular(random, size, rows)
-        if number <= 6:
+        if size <= 200 and number <= 11:
             logit += random.normal(0, 0.5, size)[codes]
         if number in (7, 8):
             pair = pair * 7 + codes % 7
