@@ -36,7 +36,7 @@ bench: $(VENV)/.installed  ## Measure speed; prints ratios
 	$(BIN)/python -m benchmarks.step_time
 
 examples: $(VENV)/.installed  ## Run the programs of examples/ whole
-	@for program in examples/*/*.py; do echo "$$program"; $(BIN)/python -W ignore::DeprecationWarning "$$program" || exit 1; done
+	@for program in examples/from_merlin/*.py; do echo "$$program"; $(BIN)/python -W ignore::DeprecationWarning "$$program" || exit 1; done
 
 wheel: $(VENV)/.installed  ## Build the wheel into dist/
 	$(BIN)/python -m hatchling build -t wheel
@@ -51,7 +51,7 @@ charts: $(VENV)/.installed  ## Render and check the Helm charts
 	$(BIN)/python -m pytest -q -n 2 tests/charts
 
 docs: $(VENV)/.installed  ## Write the generated pages of docs anew
-	$(BIN)/python docs/generate_api.py && $(BIN)/python docs/generate_components.py && $(BIN)/python docs/generate_schemas.py
+	for page in api components schemas recipe; do $(BIN)/python docs/generate_$$page.py || exit 1; done
 
 lock: $(VENV)/.installed  ## Write requirements.lock and the images' own files anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade --no-strip-extras \

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from emrys.components.recipe.reading import read_recipe
 from emrys.pipelines.config.config_file import read_config
 from emrys.pipelines.config.ranking_config import RankingConfig
 from tests import real_data
@@ -58,9 +59,12 @@ def test_python(code, tmp_path):
 
 
 @pytest.mark.parametrize("text", _blocks("yaml"))
-def test_configuration(text, tmp_path):
-    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
-    assert read_config(tmp_path / "config.yaml", RankingConfig).steps.train.gpus == 1
+def test_recipes_and_configurations(text, tmp_path):
+    (tmp_path / "file.yaml").write_text(text, encoding="utf-8")
+    if re.search("^data:", text, re.MULTILINE):
+        assert read_recipe(tmp_path / "file.yaml").data.path
+    else:
+        assert read_config(tmp_path / "file.yaml", RankingConfig).steps.train.gpus == 1
 
 
 @pytest.mark.parametrize("command", _commands())

@@ -35,6 +35,11 @@ def test_the_pages_of_the_steps_are_up_to_date():
     assert _generator("generate_components").pages() == written, "run `make docs`"
 
 
+def test_the_tables_of_a_recipe_are_up_to_date():
+    written = (DOCS / "recipe.md").read_text(encoding="utf-8")
+    assert _generator("generate_recipe").page(written) == written, "run `make docs`"
+
+
 def test_the_errors_of_the_troubleshooting_page_are_raised_somewhere():
     quoted = [
         line.split("`")[1]
