@@ -46,8 +46,8 @@ FEATURES: dict[str, list[Any]] = {
 }
 OUTPUTS = [
     *("visitor", "visitor_hash", "TE_visitor_bought"),
-    *("sku", "sku_count", "sku_mean_price", "TE_sku_stay", "sku_x_plan_x_visitor", "last_sku"),
-    *("ts_hour", "ts_weekday", "ts_day", "ts_month", "ts_year"),
+    *("sku", "sku_count", "sku_mean_price", "TE_sku_stay", "sku_x_plan_x_visitor"),
+    *("ts_hour", "ts_weekday", "ts_day", "ts_month", "ts_year", "last_sku"),
     *("plan", "plan_count", "price", "price_bucket", "stock", "stock_bucket"),
     *("tags", "tags_length", "codes", "prices", "image", "recent"),
 ]

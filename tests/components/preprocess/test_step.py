@@ -229,8 +229,9 @@ def test_rows_at_the_edges_offline_and_online(everything: tuple[Path, Transforme
 def test_rows_targets_and_columns_keep_their_order(everything: tuple[Path, Transformed, FittedWorkflow]) -> None:
     splits, data, workflow = everything
     encoded = ("userId", "movieId", "gender", "age", "occupation", "zipcode")
-    names = [output for name in encoded for output in (name, f"TE_{name}_rating")]
-    names += ["title", "genres", "release_year", "rating_binary", "rating"]
+    data_order = ("userId", "movieId", "title", "genres", "release_year", "gender", "age", "occupation", "zipcode")
+    names = [output for name in data_order for output in ((name, f"TE_{name}_rating") if name in encoded else (name,))]
+    names += ["rating_binary", "rating"]
     assert data.columns == tuple(names)
     for split in SPLITS:
         rows, stored = pq.read_table(splits / f"{split}.parquet"), data.read(split)

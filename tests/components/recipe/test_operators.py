@@ -62,6 +62,18 @@ def test_ranges_globs_and_exact_names() -> None:
     assert list(plan({"C2..C4": ["categorify"]})) == ["C2", "C3", "C4"]
 
 
+def test_features_are_in_the_order_of_the_data() -> None:
+    """A pipeline passes the mappings of a recipe in any order."""
+    features = {"price": ["log"], "sku": ["categorify"], "C2": [{"hash": 9}], "visitor": ["categorify"]}
+    expected = ["visitor", "sku", "C2", "price"]
+    assert list(plan(features)) == list(plan(dict(reversed(features.items())))) == expected
+
+
+def test_the_column_that_gives_a_domain_its_ids_does_not_depend_on_the_order_of_the_recipe() -> None:
+    features = {name: [{"categorify": {"domain": "codes"}}] for name in ("C3", "C1", "C2")}
+    assert {name: made.ids_of for name, made in plan(features).items()} == {"C1": "", "C2": "C1", "C3": "C1"}
+
+
 def test_names_of_the_outputs() -> None:
     made = plan(
         {
@@ -77,7 +89,7 @@ def test_names_of_the_outputs() -> None:
     )
     assert list(made) == [
         *("sku", "sku_hash", "TE_sku_stay", "TE_sku_buy", "sku_count", "sku_mean_price", "sku_x_C1_x_visitor"),
-        *("sku_text", "price", "price_number", "ts_hour", "ts_weekday", "ts_day", "ts_month", "ts_year"),
+        *("sku_text", "ts_hour", "ts_weekday", "ts_day", "ts_month", "ts_year", "price", "price_number"),
         *("tags", "tags_length"),
     ]
     assert [step.name for step in made["price_number"].steps] == ["fill", "log", "normalize"]
@@ -92,7 +104,7 @@ def test_columns_without_operators_of_their_own() -> None:
     assert everything["price"].steps == (Fill(by="median"), OPERATORS["normalize"]())
     # Columns that the recipe names are used; those that are inferred are not, if some are named.
     said = {"user_id": "visitor", "item_id": "sku", "context": ["C1..C3"]}
-    assert list(plan({"C2": [], "price": ["log"]}, columns=said)) == ["price", "visitor", "sku", "C1", "C3"]
+    assert list(plan({"C2": [], "price": ["log"]}, columns=said)) == ["visitor", "sku", "C1", "C3", "price"]
     assert list(plan({"C1": ["categorify"]}, columns=said, module="shop.features")) == ["C1"]
     assert plan(None, module="shop.features") == {}
     left = unused_columns(recipe({"sku": [{"cross": {"with": ["C1"], "buckets": 5}}], "price": ["log"]}), SCHEMA)

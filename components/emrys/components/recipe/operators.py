@@ -285,7 +285,7 @@ def feature_plan(recipe: Recipe, schema: DataSchema) -> tuple[Feature, ...]:
         schema: Columns and targets of the data.
 
     Returns:
-        The features, in the order of the recipe, then of the data.
+        The features, in the order of the data: a pipeline passes the mappings of a recipe in any order.
 
     Raises:
         RecipeError: if there are faults; all of them are told.
@@ -293,7 +293,7 @@ def feature_plan(recipe: Recipe, schema: DataSchema) -> tuple[Feature, ...]:
     plan = _Plan(recipe, schema)
     if plan.faults:
         raise RecipeError(plan.faults)
-    return tuple(plan.features)
+    return tuple(sorted(plan.features, key=lambda feature: plan.places[feature.column.name]))
 
 
 def check_features(recipe: Recipe, schema: DataSchema) -> list[Fault]:
@@ -335,6 +335,7 @@ class _Plan:
         self._recipe, self._schema = recipe, schema
         self._columns = {column.name: column for column in schema.columns}
         self._add_made_columns()
+        self.places = {name: place for place, name in enumerate(self._columns)}
         steps = self._steps_by_column()
         for name, (key, column_steps) in steps.items():
             self._add_column(self._columns[name], key, column_steps)
@@ -344,7 +345,7 @@ class _Plan:
 
     def _add_made_columns(self) -> None:
         """Adds the columns that ingest makes, where the schema is that of the source alone."""
-        for name, made in (self._recipe.features or {}).items():
+        for name, made in sorted((self._recipe.features or {}).items()):
             if not isinstance(made, (History, Difference)):
                 continue
             is_history = isinstance(made, History)
@@ -575,7 +576,7 @@ class _Plan:
         ranks = {Role.ITEM_ID: 0, Role.USER_ID: 1}
         for domain, places in domains.items():
             members = [self.features[place] for place in places]
-            first = min(members, key=lambda feature: ranks.get(feature.column.role, 2))
+            first = min(members, key=lambda each: (ranks.get(each.column.role, 2), self.places[each.column.name]))
             for place, feature in zip(places, members, strict=True):
                 if feature.column.dtype != first.column.dtype:
                     got = f"{feature.column.name} {feature.column.dtype}"

@@ -462,10 +462,10 @@ class _Resolver:
         return said or found
 
     def _made_columns(self, columns: Sequence[DataColumn]) -> list[DataColumn]:
-        """Histories and differences."""
+        """Histories and differences, sorted by name: a pipeline passes the mappings of a recipe in any order."""
         made = []
         by_name = {column.name: column for column in columns}
-        for name, steps in (self._recipe.features or {}).items():
+        for name, steps in sorted((self._recipe.features or {}).items()):
             if not isinstance(steps, (History, Difference)):
                 continue
             is_history = isinstance(steps, History)
