@@ -240,7 +240,7 @@ def test_the_train_task_is_exactly_this():
             },
             "parameters": {
                 name: {"componentInputParameter": name}
-                for name in ("batch_size", "checkpoint_dir", "epochs", "monitor", "patience", "seed")
+                for name in ("batch_size", "checkpoint_dir", "epochs", "monitor", "patience", "recipe", "seed")
             },
         },
         "taskInfo": {"name": "Train"},

@@ -29,7 +29,9 @@ def test_an_accepted_draft_is_published_with_its_metadata(tmp_path):
         draft.accept([Column("id", "int64")], PARITY, versions={"emrys": "1.0"})
     metadata = TritonRepository(tmp_path / "repository").metadata
     assert (metadata["name"], metadata["version"], metadata["config"]["max_batch_size"]) == ("shop", 3, 1024)
-    assert metadata["inputs"] == [{"name": "id", "dtype": "int64", "is_list": False, "cardinality": None}]
+    assert metadata["inputs"] == [
+        {"name": "id", "dtype": "int64", "is_list": False, "cardinality": None, "length": None}
+    ]
     assert metadata["parity"] == {"rows": 7, "max_abs_difference": 0.5, "through": "in-process"}
     assert metadata["versions"] == {"emrys": "1.0"}
 
