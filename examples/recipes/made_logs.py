@@ -83,10 +83,10 @@ def shop(folder: Path, rows: int, random: Random) -> None:
 
     A visitor has a taste for some categories and a limit to what they spend; a purchase needs a click.
     """
-    visitors, skus, categories = max(40, rows // 100), max(50, min(800, rows // 100)), 6
+    visitors, skus, categories = max(40, rows // 300), max(50, min(800, rows // 200)), 6
     category = random.integers(0, categories, skus)
     price = np.round(random.lognormal(3, 0.7, skus), 2)
-    taste = random.normal(0, 1.2, (visitors, categories))
+    taste = random.normal(0, 1.5, (visitors, categories))
     budget = random.lognormal(3.2, 0.5, visitors)
     length = 6
     sessions = rows // length + 1
