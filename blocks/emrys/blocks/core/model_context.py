@@ -1,4 +1,4 @@
-"""`ModelContext`: embedding tables and variables that the blocks of a model share."""
+"""`ModelContext`: embedding tables, variables and types of features that the blocks of a model share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Download of files with resume, retries and verification."""
+"""Download of files with resume, retries and verification, and their checksum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embedding tables of users and items as a two-tower block (first generation)."""
+"""Embedding tables of users and items as a two-tower block, and their export (first generation)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hashed crosses of categorical features."""
+"""Hashed crosses of categorical features, and the hash of TensorFlow that they use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imputation and standardization of numbers."""
+"""Imputation and standardization of numbers, with the helpers of other standardized outputs."""
 
 from __future__ import annotations
 

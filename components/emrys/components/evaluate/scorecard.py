@@ -1,4 +1,4 @@
-"""Metrics of the model and of the baselines on the same test rows, for each kind of target."""
+"""Metrics of the model and of the baselines on the same test rows, in total and per row, for each kind of target."""
 
 from __future__ import annotations
 

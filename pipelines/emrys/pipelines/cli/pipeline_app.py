@@ -1,4 +1,4 @@
-"""Options of the commands run, compile (one of each for every pipeline) and schema."""
+"""The commands run and compile, with one subcommand for each pipeline, and schema."""
 
 from __future__ import annotations
 
