@@ -28,7 +28,7 @@ HOLDS = {
 #: What the import of a step brings in, of the packages that cost most; nothing else of these.
 HEAVY = {"matplotlib", "numba", "nvtabular", "pandas", "pytriton", "scipy", "sklearn", "tensorflow", "tritonclient"}
 BROUGHT = {
-    "fingerprint": set(),
+    "fingerprint": {"pandas"},
     "ingest": {"pandas"},
     "validate": {"matplotlib", "pandas", "scipy"},
     "preprocess": {"numba", "nvtabular", "pandas", "scipy"},
@@ -41,7 +41,7 @@ BROUGHT = {
     "export_ensemble": {"numba", "nvtabular", "pandas", "scipy", "tensorflow", "tritonclient"},
     "export_retrieval": {"numba", "nvtabular", "pandas", "scipy", "tensorflow", "tritonclient"},
     "promote": {"pandas"},
-    "report": {"matplotlib", "pandas"},
+    "report": {"matplotlib", "pandas", "scipy"},
 }
 
 

@@ -4,10 +4,10 @@ from sklearn.metrics import mean_squared_error, roc_auc_score
 
 from emrys.components.contracts.measured_rows import MeasuredRows, lower_is_better, metric_key, metric_title
 from emrys.components.evaluation.bootstrap import interval
-from emrys.components.evaluation.classification_metrics import Calibration, calibrate_back
+from emrys.components.evaluation.classification_metrics import Calibration
 from emrys.components.evaluation.ranking_metrics import auc_per_user
 from emrys.components.evaluation.slices import slice_lifts, slice_metrics
-from emrys.components.evaluation.weighted_metrics import metric_of
+from emrys.components.evaluation.weighted_metrics import calibrate_back, metric_of
 
 
 def value(rows, metric, scorer="model", mask=None):

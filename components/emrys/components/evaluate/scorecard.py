@@ -16,10 +16,10 @@ from emrys.components.contracts.measured_rows import MODEL, NEW, PRODUCTION, SCO
 from emrys.components.evaluate.baselines import class_frequencies, constant_score, mean_scores, popularity_scores
 from emrys.components.evaluate.config import EvaluateConfig
 from emrys.components.evaluate.interactions import Interactions
-from emrys.components.evaluation.classification_metrics import Calibration, RocCurve, calibrate_back, log_losses
+from emrys.components.evaluation.classification_metrics import Calibration, RocCurve, log_losses
 from emrys.components.evaluation.ranking_metrics import UserRanking, auc_per_user, rank_per_user
 from emrys.components.evaluation.regression_metrics import Residuals
-from emrys.components.evaluation.weighted_metrics import metric_of
+from emrys.components.evaluation.weighted_metrics import calibrate_back, metric_of
 from emrys.components.recipe.evaluation import (
     COLD_METRICS,
     KINDS,

@@ -1,4 +1,4 @@
-"""ROC curve and calibration of scores in a form that is stored and drawn, log loss, and drawn negatives."""
+"""ROC curve and calibration of scores in a form that is stored and drawn, and log loss."""
 
 from __future__ import annotations
 
@@ -99,22 +99,3 @@ def log_losses(scores: Array, labels: Array) -> Array:
     """(N,) negative log likelihood of each row, natural logarithm, of probabilities that are clipped as in Keras."""
     clipped = np.clip(scores, CLIP, 1.0 - CLIP)
     return -np.where(labels > 0, np.log(clipped), np.log1p(-clipped))
-
-
-def calibrate_back(scores: Array, negatives: int) -> Array:
-    """Probabilities without the effect of negatives that were drawn for each positive row.
-
-    Where every positive row has n drawn negatives, a model learns odds that are n times too low. Multiplying them by n,
-
-        p' = n · p / (n · p + 1 - p),
-
-    gives the probability of a positive among as many positives as negatives: 0.5 for an item that is as likely as a
-    random one. The order of the scores does not change. In metrics, each negative then counts 1 / n.
-
-    Args:
-        scores: (N,) probabilities of a model that was trained with the drawn negatives.
-        negatives: Negatives per positive row, n; 0 for none.
-    """
-    if negatives == 0:
-        return scores
-    return negatives * scores / (negatives * scores + 1.0 - scores)

@@ -1,4 +1,4 @@
-"""Metrics of measured rows, computed for many bootstrap resamples at once."""
+"""Metrics of measured rows, computed for many bootstrap resamples at once, and scores without drawn negatives."""
 
 from __future__ import annotations
 
@@ -252,3 +252,22 @@ def calibration_bins(scores: Array, bins: int) -> tuple[npt.NDArray[np.int64], i
     """
     inner = np.unique(np.quantile(scores, np.arange(1, bins) / bins))
     return np.searchsorted(inner, scores, side="left").astype(np.int64), len(inner) + 1
+
+
+def calibrate_back(scores: Array, negatives: int) -> Array:
+    """Probabilities without the effect of negatives that were drawn for each positive row.
+
+    Where every positive row has n drawn negatives, a model learns odds that are n times too low. Multiplying them by n,
+
+        p' = n · p / (n · p + 1 - p),
+
+    gives the probability of a positive among as many positives as negatives: 0.5 for an item that is as likely as a
+    random one. The order of the scores does not change. In metrics, each negative then counts 1 / n.
+
+    Args:
+        scores: (N,) probabilities of a model that was trained with the drawn negatives.
+        negatives: Negatives per positive row, n; 0 for none.
+    """
+    if negatives == 0:
+        return scores
+    return negatives * scores / (negatives * scores + 1.0 - scores)

@@ -26,7 +26,7 @@ from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
 from emrys.components.contracts.model import ModelArtifact
 from emrys.components.contracts.splits import Splits
 from emrys.components.contracts.triton_repository import TritonRepository
-from emrys.components.evaluation.classification_metrics import calibrate_back
+from emrys.components.evaluation.weighted_metrics import calibrate_back
 from emrys.components.events import emit, step_events
 from emrys.components.export_ensemble.config import ExportConfig
 from emrys.components.preprocess.offline import transform as transform_offline
