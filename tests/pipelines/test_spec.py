@@ -48,11 +48,12 @@ def test_defaults_agree(pipeline):
     compared = 0
     for step, name, parameter in wiring(pipeline):
         default = inputs_of(step)[name]
-        if default is not None and parameter not in OWN[pipeline]:
+        # Empty, 0 and -1 leave a setting to the recipe.
+        if default not in (None, "", [], {}, 0, -1) and parameter not in OWN[pipeline]:
             value = parameters[parameter]
             assert (list(value) if isinstance(value, tuple) else value) == default, f"{step}.{name}"
             compared += 1
-    assert compared > 35
+    assert compared > 15
 
 
 @pytest.mark.slow
@@ -69,8 +70,9 @@ def test_a_parameter_reaches_every_step_with_an_input_of_its_name(pipeline):
     edges = wiring(pipeline)
     same_name = {(step, name, name) for step in spec.steps for name in inputs_of(step)}
     same_name = {edge for edge in same_name if edge[1] in vars(spec.config().parameters)}
-    # The parameter `k` is the cutoff of the metrics; the `k` of the export is the parameter `top_k`.
-    assert same_name - edges <= {("export_retrieval", "k", "k")}
+    # The parameter `k` is the cutoff of the metrics; the `k` of the export is the parameter `top_k`. The learning rate
+    # is that of the built model, so that a model of the user's own keeps the one that it was compiled with.
+    assert same_name - edges <= {("export_retrieval", "k", "k"), ("train", "learning_rate", "learning_rate")}
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_one():

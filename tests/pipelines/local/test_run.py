@@ -77,12 +77,12 @@ def test_a_missing_data_set_is_one_line_and_status_2(tmp_path):
     *progress, last = result.stderr.splitlines()
     assert progress == ["[1/12] fingerprint ..."]
     assert last == (
-        f"emrys: fingerprint: {tmp_path}/nope.zip: there is no such data set; expected synthetic, ml-100k, ml-1m or "
-        f"the path of a data set. The log is {tmp_path}/out/run.log"
+        f"emrys: fingerprint: {tmp_path}/nope.zip: there is no such file; expected a file, a folder with files, or a "
+        f"glob that matches some. Correct the path. The log is {tmp_path}/out/run.log"
     )
     log = (tmp_path / "out" / "run.log").read_text()
     assert "Executing task" in log
-    assert "Traceback" not in log.split("there is no such data set")[0]
+    assert "Traceback" not in log.split("there is no such file")[0]
     # The compiled pipeline is there; no artifact is, not even a part of one.
     assert [file.name for file in (tmp_path / "out").iterdir() if file.is_file()] != []
     assert [path for path in (tmp_path / "out" / "pipeline").rglob("*") if path.is_file()] == [
