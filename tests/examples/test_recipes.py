@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from emrys.blocks.errors import DependencyError
+from emrys.components.contracts.splits import Splits
 from emrys.components.contracts.triton_repository import TritonRepository
 from emrys.components.serving.installation import TritonInstallation
 from examples.recipes.made_logs import make
@@ -69,4 +70,5 @@ def test_a_recipe_is_served_as_it_was_trained(name, tmp_path):
     _emrys(folder, "run", f"{name}.yaml", "--output", "out", *said)
     parity = TritonRepository(folder / "out" / "triton").metadata["parity"]
     assert parity["through"] == ("triton" if server else "in-process")
-    assert parity["rows"] >= 600  # a thousand, or as many as there are
+    (splits,) = (Splits(path.parent) for path in (folder / "out").rglob("ingest/splits/manifest.json"))
+    assert parity["rows"] >= min(1000, splits.metadata["rows"]["test"])
