@@ -41,7 +41,7 @@ MAX_CLASSES = 12
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What is measured for a target.
+    """Metrics and baselines of a target.
 
     Args:
         target: The target.
@@ -59,7 +59,7 @@ class Plan:
 
     @classmethod
     def of(cls, target: Target, schema: DataSchema, config: EvaluateConfig) -> Self:
-        """What the settings ask for, or the default for the kind of the target."""
+        """Those of the settings, or the default for the kind of the target."""
         kind = KINDS[target.kind]
         return cls(
             target=target,

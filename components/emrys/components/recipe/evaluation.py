@@ -140,7 +140,7 @@ def query_unit(recipe: Recipe, schema: DataSchema) -> Literal["user", "session"]
 
 @dataclasses.dataclass(frozen=True)
 class GateSettings:
-    """What a model must reach.
+    """Minimum values of a gate.
 
     Args:
         promote: Whether a model may pass at all.

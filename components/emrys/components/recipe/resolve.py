@@ -34,7 +34,7 @@ _KEY_STEPS = frozenset({"categorify", "hash", "cross", "vectors", "target_encodi
 
 @dataclasses.dataclass(frozen=True)
 class Resolved:
-    """What a recipe means for a log.
+    """Data schema and faults of a recipe for a log.
 
     Args:
         schema: The data schema; parts with a fault are left out.
@@ -547,7 +547,7 @@ def _is_binary(profile: Profile) -> bool:
 
 
 def _target_fault(key: str, name: str, target: TargetColumn, profile: Profile) -> Fault | None:
-    """What keeps a target from being made of a column; None if it can be."""
+    """Reason that a target cannot be made of a column; None if it can be."""
     got = f"{profile.type} in {profile.name!r}"
     if profile.kind is Kind.NOTHING or profile.rows == profile.nulls:
         return Fault(key, "the target has no values", got=f"{profile.rows:,} nulls in {profile.name!r}")

@@ -37,7 +37,7 @@ _LINE = 110
 
 @dataclasses.dataclass(frozen=True)
 class _Goal:
-    """What a model of the log can learn.
+    """Targets that a model of the log can learn.
 
     Args:
         columns: The targets, in the recipe's section `columns`.
@@ -208,7 +208,7 @@ def _implicit_goal(user: str | None, session: str | None, binary: Sequence[str])
 
 
 def _split(recipe: Recipe, schema: DataSchema, profiles: Mapping[str, Profile]) -> Split:
-    """What the columns allow; by a column, if one says train, valid and test."""
+    """Split that the columns allow; by a column, if one says train, valid and test."""
     for name, profile in profiles.items():
         if profile.kind is Kind.TEXT and set(profile.unique()) == {"train", "valid", "test"}:
             return Split(by="column", column=name)

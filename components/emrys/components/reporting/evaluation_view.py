@@ -71,7 +71,7 @@ class EvaluationView(abc.ABC):
 
     @property
     def unit(self) -> str:
-        """What the bootstrap resamples: user, session or row; of a retrieval model also who asks."""
+        """Unit that the bootstrap resamples: user, session or row; of a retrieval model also who asks."""
         return str(self.metadata.get("unit", "user"))
 
     @property
@@ -366,7 +366,7 @@ class RankingView(EvaluationView):
 
     @property
     def title(self) -> str:
-        """What is predicted, for the title of the page."""
+        """Name of the prediction, for the title of the page."""
         names = [self.target] if len(self.parts) == 1 else [part.name for part in self.parts]
         what = {"binary": "Ranking", "regression": "Prediction", "classes": "Classification"}
         kinds = {what[part.kind] for part in self.parts}
