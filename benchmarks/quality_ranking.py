@@ -4,7 +4,7 @@
 
 Without a path, ml-100k.zip is read from the folder that the environment variable EMRYS_DATA names.
 
-Trained on `u1.base`, of which a twentieth is held back to tell when to stop; judged on `u1.test`. The models have the
+Trained on `u1.base`, of which a twentieth is held back for early stopping; evaluated on `u1.test`. The models have the
 dropout and the penalties of docs/quality-ranking.md. Prints a row for each model and seed, and the mean over the seeds.
 Takes about ten minutes on two cores.
 """
@@ -120,16 +120,16 @@ def trained_auc(
     model.compile(metrics=[keras.metrics.AUC(num_thresholds=2000, name="auc")])
     stop = keras.callbacks.EarlyStopping("val_auc", mode="max", patience=PATIENCE, restore_best_weights=True)
     loader = mm.Loader(train, BATCH, seed_fn=lambda: seed)
-    judged = [mm.Loader(data, 8192, shuffle=False) for data in (valid, test)]
+    evaluation = [mm.Loader(data, 8192, shuffle=False) for data in (valid, test)]
     history = model.fit(
         loader,
-        validation_data=judged[0],
+        validation_data=evaluation[0],
         epochs=MOST_EPOCHS,
         callbacks=[stop],
         train_metrics_steps=0,
         verbose=0,
     ).history
-    found = model.evaluate(judged[1], verbose=0, return_dict=True)
+    found = model.evaluate(evaluation[1], verbose=0, return_dict=True)
     return max(history["val_auc"]), found["auc"], int(np.argmax(history["val_auc"])) + 1
 
 
@@ -144,7 +144,7 @@ def main() -> None:
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     train, valid, test = splits(arguments.path)
-    print(f"{train.num_rows} rows to train, {valid.num_rows} held back, {test.num_rows} to judge", flush=True)
+    print(f"{train.num_rows} rows to train, {valid.num_rows} held back, {test.num_rows} to test", flush=True)
     print(f"{'model':<12} {'seed':>4} {'valid AUC':>9} {'test AUC':>8} {'epoch':>5} {'seconds':>7}", flush=True)
     for name in arguments.models:
         found = []

@@ -4,11 +4,11 @@
 
 Without a path, ml-100k.zip is read from the folder that the environment variable EMRYS_DATA names.
 
-Trained on the ratings above 3 among the first 80 % of each user's, in time; judged by those among the rest, over all
+Trained on the ratings above 3 among the first 80 % of each user's, in time; evaluated on those among the rest, over all
 1,682 movies without those that the user has rated in the first part. Prints a row for each model and seed, and the mean
 over the seeds. Takes a quarter of an hour on two busy cores.
 
-With `--valid`, the last fifth of the training part takes the place of what is judged: settings are compared so without
+With `--valid`, the last fifth of the training part takes the place of the test part: settings are compared so without
 looking at the ratings that the table is about.
 """
 
@@ -43,7 +43,7 @@ METRICS = {"NDCG@10": "ndcg_at_10", "Recall@50": "recall_at_50"}
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """What models are trained on and judged by."""
+    """The rows to train on and the items to find."""
 
     schema: Schema
     train: pd.DataFrame  #: A row for each positive: user and item, with their features.
@@ -94,7 +94,7 @@ def prepared(path: str | Path, valid: bool) -> Split:
     )
 
 
-def judged(encoder: mm.TopKEncoder, data: Split) -> dict[str, float]:
+def evaluate(encoder: mm.TopKEncoder, data: Split) -> dict[str, float]:
     """NDCG@10 and Recall@50 of the users who have positives to find."""
     users = data.right.index
     rows = data.users.set_index("user_id").reindex(users).reset_index()
@@ -124,9 +124,9 @@ class Ones(mm.Block):
 
 
 def popularity(data: Split) -> dict[str, float]:
-    """How good the most popular items are."""
+    """Metrics of the most popular items as answers."""
     counts = data.train.item_id.value_counts().reindex(data.items.item_id, fill_value=0)
-    return judged(mm.TopKEncoder(Ones(), candidates=counts.to_frame("0").astype("float32"), k=50), data)
+    return evaluate(mm.TopKEncoder(Ones(), candidates=counts.to_frame("0").astype("float32"), k=50), data)
 
 
 def fit(model: mm.Model, frame: pd.DataFrame, columns: Schema, seed: int, **options: Any) -> None:
@@ -192,11 +192,11 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0 (default: 3)")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
-    parser.add_argument("--valid", action="store_true", help="judge by the last fifth of the training part")
+    parser.add_argument("--valid", action="store_true", help="evaluate on the last fifth of the training part")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     data = prepared(arguments.path, arguments.valid)
-    print(f"{len(data.train)} positives to train on, {len(data.right)} users to judge by", flush=True)
+    print(f"{len(data.train)} positives to train on, {len(data.right)} users to evaluate on", flush=True)
     print(f"{'model':<20} {'seed':>4} {'NDCG@10':>8} {'Recall@50':>9} {'seconds':>7}", flush=True)
     print(_row("popularity", "", popularity(data)), flush=True)
     for name in arguments.models:
@@ -206,7 +206,7 @@ def main() -> None:
             keras.utils.set_random_seed(seed)
             model = MODELS[name](data, seed)
             items = Dataset(data.items, schema=data.schema.select_by_name("item_id"))
-            found.append(judged(model.to_top_k_encoder(items, k=50), data))
+            found.append(evaluate(model.to_top_k_encoder(items, k=50), data))
             print(_row(name, str(seed), found[-1], time.perf_counter() - start), flush=True)
         print(_row(name, "mean", {key: float(np.mean([each[key] for each in found])) for key in METRICS}), flush=True)
 

@@ -139,7 +139,7 @@ def without_checks(text: str) -> str:
 
 
 def figures(output: str) -> dict[str, float]:
-    """What a program printed as `name: value`."""
+    """Values that a program printed as `name: value`."""
     return {name: float(value) for name, value in re.findall(r"^([\w ,'-]+): (-?\d+\.\d+)$", output, re.MULTILINE)}
 
 

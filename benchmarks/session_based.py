@@ -42,7 +42,7 @@ def histories(path: str | Path) -> list[np.ndarray]:
 
 
 def ranks(scores: np.ndarray, targets: np.ndarray, seen: list[np.ndarray] | None = None) -> np.ndarray:
-    """How many films come before the right one, of equal scores too; those in `seen` do not count."""
+    """Rank of the right film: the number of others with at least its score, without those in `seen`."""
     scores = scores.astype("float64")
     scores[:, 0] = -np.inf  # id 0 is padding
     for row, films in enumerate(seen or []):
@@ -57,12 +57,12 @@ def ndcg(places: np.ndarray) -> float:
 
 
 def popularity(train: list[np.ndarray], items: int) -> np.ndarray:
-    """How often every film was rated."""
+    """Number of ratings of every film."""
     return np.bincount(np.concatenate(train), minlength=items)
 
 
 def together(train: list[np.ndarray], items: int) -> np.ndarray:
-    """How many users rated both of two films."""
+    """Number of users who rated both of two films."""
     rated = np.zeros((len(train), items), "float32")
     for row, films in enumerate(train):
         rated[row, films] = 1
@@ -72,7 +72,7 @@ def together(train: list[np.ndarray], items: int) -> np.ndarray:
 
 
 def following(train: list[np.ndarray], items: int) -> np.ndarray:
-    """How often a film was rated right after another."""
+    """Number of times that a film was rated right after another."""
     counts = np.zeros((items, items), "float32")
     for films in train:
         np.add.at(counts, (films[:-1], films[1:]), 1)

@@ -7,7 +7,7 @@ DLRM on columns as those of the Criteo logs, 13 numbers and 26 ids, with 16 valu
 as they come in logs: the n-th id with a chance of 1 / n; with `--ids even` all have the same chance. How much of a step
 the tables take depends on the rest of the model: `--model embeddings` has next to none, only one dense layer.
 
-A step with large tables can take longer for three reasons, which are told apart:
+A step with large tables can take longer for three reasons, measured one by one:
 
 - Work that grows with the tables. There is none here but with the dense optimizer.
 - A batch has more different rows: 1,024 draws from 384 ids repeat themselves, draws from 384,615 hardly do. The column
@@ -15,7 +15,7 @@ A step with large tables can take longer for three reasons, which are told apart
   anew: as many different rows in each batch, as often, but all close together.
 - These rows are far apart, and come from main memory. The processor finds each of them through the page table, far too
   large for its caches if a page has 4 KiB. So tables are put into pages of 2 MiB, as the train step does
-  (`emrys.blocks.utils.huge_pages`). The second table shows what that is worth: the same with the kernel told to give
+  (`emrys.blocks.utils.huge_pages`). The second table shows what that is worth: the same with the kernel asked to give
   this process none, in a process of its own.
 
 `--released` is the Python of an environment with Merlin Models, whose DLRM with its default Adam is then measured too.
@@ -212,7 +212,7 @@ def report(name: str, seconds: np.ndarray[Any, Any]) -> None:
 
 
 def pages_of_tables() -> str:
-    """What kind of pages this process has its tables in, as found for one: a kernel may have none of 2 MiB to give."""
+    """Size of the memory pages of a table of this process; a kernel may have none of 2 MiB to give."""
     probe = mm.EmbeddingTable(DIM, mm.create_categorical_column("probe", 1 << 21))
     probe.build((None, 1))
     prefer_huge_pages(probe.embeddings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _place(file: str) -> str:
-    """What a test file is a part of: one of `LONGEST`, or itself."""
+    """The group of a test file: one of `LONGEST`, or itself."""
     return next((place for place in LONGEST if Path(file).is_relative_to(place)), file)
 
 
@@ -32,6 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the longest first; the others stay in their order."""
     ranks = {place: rank for rank, place in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(_place(item.nodeid.split("::")[0]), len(ranks)))
+
+
+def pytest_collection_finish() -> None:
+    """Keeps the imported modules and the collected tests out of later garbage collections: a third of a second each."""
+    gc.collect()
+    gc.freeze()
 
 
 class _ByPlace(LoadFileScheduling):

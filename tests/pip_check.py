@@ -1,4 +1,4 @@
-"""What `pip check` may say of an environment: docs/installing.md names each of these, and why it holds."""
+"""Known findings of `pip check` in an environment: docs/installing.md names each of these, and why it holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the README and the documents show works."""
+"""Examples of the README and the documents run."""
 
 from __future__ import annotations
 

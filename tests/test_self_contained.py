@@ -62,7 +62,7 @@ def _of_node(node: ast.AST, levels: dict[str, int], depth: int) -> Iterator[tupl
 
 
 def _levels(tree: ast.AST) -> dict[str, int]:
-    """How many folders above `__file__` each name is that is assigned such a path; 0 for the file itself."""
+    """Number of folders above `__file__` of each name that is assigned such a path; 0 for the file itself."""
     levels: dict[str, int] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and (level := _level(node.value, levels)) is not None:
@@ -72,7 +72,7 @@ def _levels(tree: ast.AST) -> dict[str, int]:
 
 
 def _level(node: ast.expr, levels: dict[str, int]) -> int | None:
-    """How many folders above `__file__` an expression is; None where it is no such path."""
+    """Number of folders above `__file__` of an expression; None where it is no such path."""
     match node:
         case ast.Name(id="__file__"):
             return 0

@@ -125,7 +125,7 @@ assert {name: value.shape for name, value in before.items()} == dict.fromkeys(TA
 for task in TASKS:
     np.testing.assert_allclose(after[task], before[task], rtol=1e-4, atol=1e-5)
 
-# a task judged where another happened: likes among clicks
+# a task trained and evaluated where another happened: likes among clicks
 outputs = mm.ParallelBlock(
     mm.BinaryOutput("click"),
     mm.BinaryOutput("like", post=mm.ColumnBasedSampleWeight(weight_column_name="click")),

@@ -1,4 +1,4 @@
-"""What every block has to pass, and the batches to try it on."""
+"""Checks that every block has to pass, and the batches to try it on."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _KINDS: dict[Any, dict[str, Any]] = {
 
 
 def pipeline_schema(name: str) -> dict[str, Any]:
-    """What the values of a pipeline may be: its arguments, and resources for each of its steps."""
+    """Schema of the values of a pipeline: its arguments, and resources for each of its steps."""
     hints = typing.get_type_hints(pipeline_spec(name).config)
     arguments = typing.get_type_hints(hints["parameters"])
     parameters = {field.name: _kind(arguments[field.name]) for field in dataclasses.fields(hints["parameters"])}

@@ -43,7 +43,7 @@ def example(chart: Path, name: str) -> Values:
 
 
 def manifests(chart: Path, values: Values, name: str = "rank", **options: Any) -> dict[str, str]:
-    """What Helm renders, by template."""
+    """Manifests that Helm renders, by template."""
     with helm.Chart.load(chart) as loaded:
         rendered = loaded.render(values, name=name, namespace=NAMESPACE, **options)
     return {Path(template).name: text for template, text in rendered.items()}
@@ -64,7 +64,7 @@ def render(chart: Path, values: Values, name: str = "rank", **options: Any) -> l
 
 
 def notes(chart: Path, values: Values) -> str:
-    """What Helm prints after an installation."""
+    """Notes that Helm prints after an installation."""
     return manifests(chart, values)["NOTES.txt"]
 
 
@@ -93,7 +93,7 @@ def containers(template: Object) -> list[Object]:
 
 
 def errors(one: Object, version: str) -> list[str]:
-    """What Kubernetes of a version, or the resource's own schema, would complain of."""
+    """Faults that Kubernetes of a version, or the resource's own schema, would report."""
     found = _errors(json.dumps(one, sort_keys=True), version)
     return [f"{one['kind']} {one['metadata']['name']}: {text}" for text in found]
 

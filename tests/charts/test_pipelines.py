@@ -1,4 +1,4 @@
-"""What emrys-pipelines renders fits Kubeflow Pipelines and the pipeline itself."""
+"""Manifests of emrys-pipelines fit Kubeflow Pipelines and the pipeline itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What emrys-serving renders does what it is for."""
+"""Manifests of emrys-serving do what they are for."""
 
 from __future__ import annotations
 

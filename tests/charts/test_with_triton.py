@@ -45,7 +45,7 @@ class Served:
         self.ports = {port["name"]: port["containerPort"] for port in self.container["ports"]}
 
     def status(self, probe: str) -> int:
-        """What the server answers to a probe; 0 when it does not answer."""
+        """Status of the server's answer to a probe; 0 without an answer."""
         asked = self.container[probe]["httpGet"]
         try:
             url = f"http://127.0.0.1:{self.ports[asked['port']]}{asked['path']}"
@@ -171,7 +171,7 @@ def _rule(objects: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _filled(query: str) -> str:
-    """What the adapter makes of a rule's query when the autoscaler asks for the pods of a namespace."""
+    """Query that the adapter makes of a rule when the autoscaler asks for the pods of a namespace."""
     matchers = f'namespace="{rendering.NAMESPACE}",pod=~"rank-1|rank-2"'
     return query.replace("<<.LabelMatchers>>", matchers).replace("<<.GroupBy>>", "pod")
 

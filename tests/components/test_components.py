@@ -1,4 +1,4 @@
-"""What KFP sees of the steps: inputs, outputs and defaults of every component, and how their bodies run and fail."""
+"""The steps as KFP sees them: inputs, outputs and defaults of every component, and how their bodies run and fail."""
 
 import inspect
 import json

@@ -24,5 +24,5 @@ def engine():
 
 @pytest.fixture(scope="session")
 def probe(engine):
-    """What is in the images, asked once."""
+    """Contents of the images, asked once."""
     return Probe(engine)

@@ -1,4 +1,4 @@
-"""What is in an image and what the import of a step brings in; as a program, the tables of docs/containers.md.
+"""Contents of an image and imports of a step; as a program, the tables of docs/containers.md.
 
 python -m tests.containers.probing
 """

@@ -121,7 +121,7 @@ def test_for_gpu_preprocess_leaves_to_the_base_what_cudf_is_linked_with(cpu, gpu
 
 
 def builds(folder: Path, *arguments: str) -> dict[str, dict[str, str]]:
-    """What `containers/build` asks the engine to build: options by image, written down by a stand-in for docker."""
+    """Builds that `containers/build` asks for: options by image, written down by a stand-in for docker."""
     folder.mkdir()
     docker = folder / "docker"
     docker.write_text(f'#!/bin/sh\n[ "$1" != build ] || echo "$@" >>{folder}/asked\n')

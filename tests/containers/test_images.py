@@ -1,4 +1,4 @@
-"""What is in the images: who runs, what is missing on purpose, and what the import of each step brings in."""
+"""Contents of the images: the user, what is missing on purpose, and what the import of each step brings in."""
 
 from __future__ import annotations
 

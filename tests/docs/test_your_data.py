@@ -28,7 +28,7 @@ def _blocks(language: str) -> list[str]:
 
 
 def _shown() -> dict[str, str]:
-    """What the page shows after each command."""
+    """Output that the page shows after each command."""
     shown = {}
     for block in _blocks("console"):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
@@ -64,7 +64,7 @@ def _text(done: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.fixture(scope="module")
 def outputs(folder):
-    """What the commands up to the run really write, with their exit status."""
+    """Output of the commands up to the run, with their exit status."""
     commands = list(SHOWN)[: list(SHOWN).index(RUN)]
     done = {command: _call(command, folder) for command in commands}
     return {command: (each.returncode, _text(each)) for command, each in done.items()}

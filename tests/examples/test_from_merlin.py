@@ -18,14 +18,15 @@ FOLDER = Path(__file__).resolve().parents[2] / "examples" / "from_merlin"
 PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.py"))
 
 
-@pytest.fixture(autouse=True)
-def _as_in_a_new_process():
+@pytest.fixture
+def new_session():
     yield
     keras.backend.clear_session()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.usefixtures("new_session")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # some programs are written in the first generation
 def test_program(name, capsys):
     runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")

@@ -175,7 +175,7 @@ KINDS: dict[str, tuple[type[Artifact], Callable[[Any], dict[str, Any]]]] = {
 
 
 def facts(kind: str, folder: Path) -> dict[str, Any]:
-    """What reading the artifact of a folder gives."""
+    """The artifact of a folder, read."""
     opened, describe = KINDS[kind]
     artifact = opened.open(folder)
     return as_json(

@@ -1,4 +1,4 @@
-"""What version 0.1.0 wrote is read with equal results: models, a workflow, artifacts and a registry.
+"""Files of version 0.1.0 are read with equal results: models, a workflow, artifacts and a registry.
 
 The files were written once by `tests.saved.make` and are never written again. Everything here goes through public
 names, and no model is made anew: it comes from its file alone.

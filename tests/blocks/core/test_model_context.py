@@ -1,4 +1,4 @@
-"""What blocks share, and that it survives being saved."""
+"""Context that blocks share, also after saving."""
 
 from __future__ import annotations
 

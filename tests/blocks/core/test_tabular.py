@@ -1,4 +1,4 @@
-"""What blocks on dictionaries can be asked and told."""
+"""Properties and methods of blocks on dictionaries."""
 
 from __future__ import annotations
 

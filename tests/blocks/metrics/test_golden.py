@@ -30,7 +30,7 @@ def updated(metric, *args, **kwargs):
 
 
 def in_batches(metric, case):
-    """What the metric says after each step of a case of two batches."""
+    """Values of the metric after each step of a case of two batches."""
     batches = golden.tensors(case.inputs)
     found = {"after_batch_1": updated(metric, **batches["batch_1"])}
     found["after_batch_2"] = updated(metric, **batches["batch_2"])

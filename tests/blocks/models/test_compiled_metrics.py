@@ -1,4 +1,4 @@
-"""What `compile` is told, and how outputs are compared with their targets."""
+"""Losses and metrics given to `compile`, and the targets that outputs are compared with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes back of a saved or exported model, in a process of its own."""
+"""Saved and exported models, loaded in a process of its own."""
 
 from __future__ import annotations
 

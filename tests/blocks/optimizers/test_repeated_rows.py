@@ -32,7 +32,7 @@ KERAS = {
 
 
 def _moves(optimizer, inside=False):
-    """How far the weights of each row move in one step: (4, 2)."""
+    """Change of the weights of each row in one step: (4, 2)."""
     keras.utils.set_random_seed(3)  # no gradient is so small that the epsilon of an optimizer counts
     table = mm.EmbeddingTable(2, SCHEMA["item"])
     model = mm.Model(mm.ParallelBlock({"item": table}, aggregation="concat"), mm.BinaryOutput("click"))

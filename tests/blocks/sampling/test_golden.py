@@ -84,7 +84,7 @@ def test_probabilities_of_candidates(case):
 
 
 def _shares(draw, number):
-    """How often each id comes in a draw, on average; and all draws."""
+    """Average number of times that each id is in a draw; and all draws."""
     tf.random.set_seed(11)
     draws = [draw() for _ in range(DRAWS)]
     return np.bincount(np.concatenate(draws), minlength=number) / DRAWS, draws

@@ -89,7 +89,7 @@ def test_nested_in_blocks_it_gives_what_it_gives_alone(depth):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", ["pre", "first block", "nested block", "fit(pre=)", "batches"])
+@pytest.mark.parametrize("place", ["pre", "first block", "nested block", "same block", "fit(pre=)", "batches"])
 def test_before_a_model(place):
     keras.utils.set_random_seed(0)
     negatives = mm.InBatchNegatives(SCHEMA, 3, seed=1)
@@ -98,6 +98,8 @@ def test_before_a_model(place):
         blocks = [negatives, *blocks]
     if place == "nested block":
         blocks = [mm.SequentialBlock([mm.SequentialBlock([negatives])]), *blocks]
+    if place == "same block":
+        blocks = [mm.SequentialBlock([negatives, *blocks])]
     model = mm.Model(*blocks, mm.BinaryOutput("click"), pre=negatives if place == "pre" else None)
     model.compile(keras.optimizers.Adam(0.05))
     users = np.random.default_rng(0).integers(0, 21, (200, 1))

@@ -1,4 +1,4 @@
-"""What samplers keep, choose and say."""
+"""State, draws and errors of samplers."""
 
 from __future__ import annotations
 

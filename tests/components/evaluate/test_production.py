@@ -35,7 +35,7 @@ def test_the_model_in_production_is_evaluated_beside_from_raw_rows(made, tmp_pat
     version = registry.add({part: made / part for part in ("workflow", "schema", "model")})
     registry.promote(version.name)
     found = evaluate(made, tmp_path / "out", tmp_path / "registry")
-    # It is the very model that is judged, through its own workflow.
+    # It is the evaluated model itself, through its own workflow.
     assert found.metrics["production_auc"] == pytest.approx(found.metrics["auc"], abs=1e-6)
     assert found.metrics["production_log_loss"] == pytest.approx(found.metrics["log_loss"], abs=1e-6)
     assert found.metadata["production"] == version.name

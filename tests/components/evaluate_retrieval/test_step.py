@@ -96,7 +96,7 @@ def test_files_of_the_export_are_beside_it(made, evaluation):
     assert candidates.movieId.is_monotonic_increasing
     assert {"genres", "release_year"} < set(candidates.columns)
     seen = mm.SeenItems.load(evaluation.path / SEEN_ITEMS_FILE)
-    # Of all splits: when the model is served, the rows that judged it are in the past.
+    # Of all splits: when the model is served, the rows that it was evaluated on are in the past.
     rows = pd.concat([Splits(made / "splits").read(split).to_pandas() for split in ("train", "valid", "test")])
     user = int(rows.userId.mode()[0])  # who has rated most
     values, offsets = seen.lookup([user, 10**9])
@@ -158,7 +158,7 @@ def test_the_model_in_production_is_evaluated_beside(made, tmp_path):
     evaluation = evaluate(made, tmp_path / "out", config)
     assert evaluation.metadata["production"] == registry.current().name
     found = evaluation.rows
-    # It is the very model that is judged, through its own workflow and raw rows.
+    # It is the evaluated model itself, through its own workflow and raw rows.
     np.testing.assert_allclose(found.values["ndcg_at_5", PRODUCTION], found.values["ndcg_at_5", MODEL])
 
 

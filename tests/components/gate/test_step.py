@@ -34,7 +34,7 @@ def made(lift: float = 0.2, production: float | None = None, new: float | None =
 
 @pytest.fixture
 def gate(tmp_path):
-    def judged(rows: MeasuredRows, **config):
+    def gate_of(rows: MeasuredRows, **config):
         with Evaluation.create(tmp_path / "evaluation", {}) as work:
             for name in ("metrics.json", "curves.json"):
                 write_json(work / name, {})
@@ -43,7 +43,7 @@ def gate(tmp_path):
         settings = {"metric": "ndcg_at_10", "thresholds": {"ndcg_at_10": 0.6}, **config}
         return run(tmp_path / "evaluation", GateConfig(**settings), tmp_path / "gate")
 
-    return judged
+    return gate_of
 
 
 def test_a_good_model_passes(gate):
@@ -211,13 +211,13 @@ def asked(**sections) -> Recipe:
 
 
 @pytest.fixture
-def judged(tmp_path):
-    def judge(rows, recipe, schema=SHOP, **config):
+def gate_of(tmp_path):
+    def decide(rows, recipe, schema=SHOP, **config):
         result = EvaluationResult({}, {}, rows, schema)
         Evaluation.write(tmp_path / "evaluation", result, "", {"config": {"k": 10}})
         return run(tmp_path / "evaluation", GateConfig(resamples=200, **config), tmp_path / "gate", recipe)
 
-    return judge
+    return decide
 
 
 def compared(decision) -> list[tuple[str, str, str]]:
@@ -225,56 +225,56 @@ def compared(decision) -> list[tuple[str, str, str]]:
 
 
 class TestRecipes:
-    def test_without_a_gate_the_baselines_are_to_be_beaten(self, judged):
-        found = judged(binary_rows(), asked())
+    def test_without_a_gate_the_baselines_are_to_be_beaten(self, gate_of):
+        found = gate_of(binary_rows(), asked())
         assert found.passed
         assert compared(found) == [("auc", name, "all") for name in ("mean_baseline", "popularity", "constant")]
-        refused = judged(binary_rows(lift=0.0), asked())
+        refused = gate_of(binary_rows(lift=0.0), asked())
         assert not refused.passed
         assert all("the lift over" in reason for reason in refused.reasons)
 
-    def test_a_gate_is_taken_as_it_stands(self, judged):
+    def test_a_gate_is_taken_as_it_stands(self, gate_of):
         # The model is better than 0.6 and worse than nobody is asked about.
-        assert compared(judged(binary_rows(), asked(gate={"auc": 0.6}))) == [("auc", "threshold", "all")]
-        found = judged(binary_rows(), asked(gate={"better_than": ["constant"], "slice_margin": -0.05}))
+        assert compared(gate_of(binary_rows(), asked(gate={"auc": 0.6}))) == [("auc", "threshold", "all")]
+        found = gate_of(binary_rows(), asked(gate={"better_than": ["constant"], "slice_margin": -0.05}))
         assert compared(found) == [("auc", "constant", "all"), ("auc", "constant", "kind=a")]
 
-    def test_none_never_promotes(self, judged):
-        found = judged(binary_rows(), asked(gate="none"))
+    def test_none_never_promotes(self, gate_of):
+        found = gate_of(binary_rows(), asked(gate="none"))
         assert not found.passed
         assert found.reasons == [
             "the recipe says `gate: none`, with which no model is promoted; leave it out for the default gate"
         ]
 
-    def test_no_condition_never_promotes(self, judged):
-        (reason,) = judged(binary_rows(), asked(gate={})).reasons
+    def test_no_condition_never_promotes(self, gate_of):
+        (reason,) = gate_of(binary_rows(), asked(gate={})).reasons
         assert reason.startswith("the gate has no threshold and no baseline; name one in `gate` of the recipe")
 
-    def test_thresholds_of_the_parameters_replace_the_gate(self, judged):
-        found = judged(binary_rows(), asked(gate="none"), thresholds={"auc": 0.6})
+    def test_thresholds_of_the_parameters_replace_the_gate(self, gate_of):
+        found = gate_of(binary_rows(), asked(gate="none"), thresholds={"auc": 0.6})
         assert found.passed
         assert ("auc", "threshold", "all") in compared(found)
         assert ("auc", "popularity", "all") in compared(found)
 
-    def test_a_baseline_that_was_not_measured_does_not_pass(self, judged):
+    def test_a_baseline_that_was_not_measured_does_not_pass(self, gate_of):
         rows = binary_rows()
         del rows.scores["constant"]
-        assert judged(rows, asked(gate={"better_than": ["constant"]})).reasons == ["auc of constant was not measured"]
+        assert gate_of(rows, asked(gate={"better_than": ["constant"]})).reasons == ["auc of constant was not measured"]
 
-    def test_one_class_says_what_to_change(self, judged):
+    def test_one_class_says_what_to_change(self, gate_of):
         rows = binary_rows()
         rows.labels[:] = 1.0
-        (reason,) = judged(rows, asked(gate={"auc": 0.6})).reasons
+        (reason,) = gate_of(rows, asked(gate={"auc": 0.6})).reasons
         assert reason.startswith("auc has no bound, since it is not defined on the test rows")
         assert reason.endswith("change `split` or `columns.targets` in the recipe")
 
-    def test_one_unit_says_what_to_change(self, judged):
+    def test_one_unit_says_what_to_change(self, gate_of):
         rows = binary_rows()
         rows.units[:] = 0
-        (reason,) = judged(rows, asked(gate={"auc": 0.6})).reasons
+        (reason,) = gate_of(rows, asked(gate={"auc": 0.6})).reasons
         assert "the test rows have 1 user, session or row to draw from" in reason
 
-    def test_production_is_compared_by_each_target_that_it_has(self, judged):
+    def test_production_is_compared_by_each_target_that_it_has(self, gate_of):
         rows = binary_rows()
         both = DataSchema(SHOP.columns, (*SHOP.targets, Target("price", TargetKind.REGRESSION)))
         errors = np.abs(np.random.default_rng(1).normal(0, 1, 300))
@@ -284,7 +284,7 @@ class TestRecipes:
             rows.units, values, {**scores, "click/production": scores["click/model"] - 0.1 * rows.labels},
             target_labels={"click": rows.labels},
         )  # fmt: skip
-        found = judged(several, asked(model={"name": "mmoe"}, evaluate={"baselines": ["constant"]}), both)
+        found = gate_of(several, asked(model={"name": "mmoe"}, evaluate={"baselines": ["constant"]}), both)
         assert compared(found) == [
             ("click/auc", "constant", "all"),
             ("price/rmse", "constant", "all"),

@@ -1,4 +1,4 @@
-"""What stands on the page is what stands in the artifacts, for everybody and on everything."""
+"""The page shows the values of the artifacts, overall and by slice."""
 
 import itertools
 import re

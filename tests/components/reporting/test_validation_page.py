@@ -13,7 +13,7 @@ def drift(column, part, distance, limit=0.1):
 
 
 def view(column, previous="ab12", **validation):
-    """What was found out about one text column."""
+    """Statistics of one text column."""
     statistics = ColumnStatistics(
         column, "string", ColumnKind.TEXT, 8, 2, 0, 2, values=Values(6, 2, (("x", 4), ("y", 2)))
     )

@@ -42,7 +42,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelArtifact:
-    """What `FAST` gives, never interrupted."""
+    """Result of `FAST`, never interrupted."""
     output = tmp_path_factory.mktemp("trained") / "out"
     return run(inputs / "data", inputs / "schema", inputs / "model", FAST, output)
 

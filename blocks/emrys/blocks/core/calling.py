@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from emrys.blocks.core.prediction import Prediction
 from emrys.blocks.errors import ConfigError
 
 #: A shape, or a dictionary of shapes by feature name. Not the union of the two: a layer knows from its inputs which one
@@ -86,18 +87,27 @@ def as_shape(shape: Any) -> Shape:
 
 
 def call_layers(
-    layers: Iterable[keras.layers.Layer], inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object
+    layers: Sequence[keras.layers.Layer], inputs: tf.Tensor | Mapping[str, tf.Tensor], **kwargs: object
 ) -> Any:
     """Calls `layers` one after the other; see `call_layer`.
 
     If a layer that accepts targets returns a pair of features and targets, as `PrepareFeatures` does, the following
-    layers get these features and targets.
+    layers get these features and targets. The same holds for a `Prediction` of features, as of `InBatchNegatives`;
+    then the result is a `Prediction` too, with the new targets and features for the model.
     """
+    batch = None
     for layer in layers:
         if has_targets(inputs):
             inputs, kwargs["targets"] = inputs
-        inputs = call_layer(layer, inputs, **kwargs)
-    return inputs
+        outputs = call_layer(layer, inputs, **kwargs)
+        if isinstance(outputs, Prediction) and isinstance(outputs.outputs, Mapping) and layer is not layers[-1]:
+            batch, outputs = outputs, outputs.outputs
+            kwargs["features"] = outputs
+            kwargs["targets"] = kwargs.get("targets") if batch.targets is None else batch.targets
+        inputs = outputs
+    if batch is None or batch.targets is None or isinstance(inputs, Prediction):
+        return inputs
+    return Prediction(inputs, kwargs["targets"], batch.sample_weight, kwargs["features"])
 
 
 def has_targets(outputs: object) -> bool:

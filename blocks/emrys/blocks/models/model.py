@@ -341,8 +341,9 @@ class Model(keras.Model):
                 outputs = Prediction(*outputs)
             if isinstance(outputs, Prediction):  # transformed batch: its features and targets replace the others
                 weights = outputs.sample_weight
-                if isinstance(outputs.outputs, Mapping):
-                    arguments["features"] = outputs.outputs
+                batch = outputs.outputs if isinstance(outputs.outputs, Mapping) else outputs.features
+                if batch is not None:
+                    arguments["features"] = batch
                     if outputs.targets is not None:
                         arguments["targets"] = outputs.targets
                 outputs = outputs.outputs

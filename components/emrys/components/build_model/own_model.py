@@ -146,7 +146,7 @@ def _check_outputs(outputs: Any, targets: Sequence[Target], schema: Schema, name
 
 
 def _problem(values: npt.NDArray[Any], kind: TargetKind, width: int) -> str | None:
-    """What was expected instead of a prediction; None if it fits."""
+    """Description of the expected prediction where the given one does not fit; None if it fits."""
     if values.shape != (_ROWS, width):
         return f"shape (B, {width}), here ({_ROWS}, {width})"
     if not np.isfinite(values).all():

@@ -64,7 +64,7 @@ def check_order(tables: Mapping[str, pa.Table], time: str, path: str | None) -> 
 
 
 def check_targets(tables: Mapping[str, pa.Table], schema: DataSchema, retrieval: bool, path: str | None) -> None:
-    """Rejects targets that nothing can be learned or judged from.
+    """Rejects targets that a model can neither learn nor be evaluated on.
 
     Args:
         tables: Table of every split.
@@ -110,7 +110,7 @@ def check_features(train: pa.Table, schema: DataSchema, path: str | None) -> Non
 
 
 def check_users(tables: Mapping[str, pa.Table], user: str, path: str | None) -> None:
-    """Rejects splits of which no test row can be judged by what its user did in train.
+    """Rejects splits whose test users have no rows in train.
 
     Raises:
         DataError: if no user of test has rows in train.

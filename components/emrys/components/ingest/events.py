@@ -128,7 +128,7 @@ def make_events(log: pa.Table, recipe: Recipe, schema: DataSchema, path: str) ->
         young = kept & _too_young(time, kept, recipe.split.label_window, schema, path)
         dropped["label_window"] = int(young.sum())
         kept &= ~young
-        _check_left(kept, path, "no event is old enough to be judged", "Shorten split.label_window.")
+        _check_left(kept, path, "no event is older than the label window", "Shorten split.label_window.")
     _check_left(kept, path, "no row is left", "Correct the rows with nulls, or leave their columns out of the recipe.")
     if recipe.split.min_events > 1:
         few = kept & _of_few(columns, kept, recipe, schema, path)

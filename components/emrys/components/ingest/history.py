@@ -14,7 +14,7 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclasses.dataclass(frozen=True)
 class EventOrder:
-    """Which events of a user were before each event.
+    """Positions of a user's events before each event.
 
     An event is before another one of the user if its time is less. At the same time it is before it only in the same
     session, in the order of the rows; without a time, the order of the rows decides. The user is the session in a log

@@ -36,7 +36,7 @@ def contradictions(recipe: Recipe) -> tuple[Fault, ...]:
 
 
 def target_columns(columns: Columns) -> dict[str, TargetColumn]:
-    """How each target that the recipe names is made, those of events included, with its source; in their order."""
+    """Definition and source of each target of the recipe, in order, those of events included."""
     targets = {}
     if columns.events is not None:
         for name, values in columns.events.targets.items():

@@ -1,4 +1,4 @@
-"""Faults of a recipe, of which all are told together."""
+"""Faults of a recipe, all reported together."""
 
 from __future__ import annotations
 

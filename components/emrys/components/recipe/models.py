@@ -306,7 +306,7 @@ def model_targets(model: Model, schema: DataSchema) -> tuple[Target, ...]:
 
 
 def _fit_faults(model: Model, kind: ModelKind, schema: DataSchema) -> Iterator[Fault]:
-    """What a model needs and the log lacks."""
+    """Needs of a model that the log does not meet."""
     targets = model_targets(model, schema)
     if len(targets) < kind.fewest_targets:
         fix = "Name another target in columns.targets."

@@ -288,7 +288,7 @@ def feature_plan(recipe: Recipe, schema: DataSchema) -> tuple[Feature, ...]:
         The features, in the order of the data: a pipeline passes the mappings of a recipe in any order.
 
     Raises:
-        RecipeError: if there are faults; all of them are told.
+        RecipeError: if there are faults; it lists all of them.
     """
     plan = _Plan(recipe, schema)
     if plan.faults:

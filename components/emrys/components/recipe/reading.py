@@ -76,7 +76,7 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
         The recipe, with paths as they are in the file.
 
     Raises:
-        RecipeError: if the recipe has faults; all of them are told.
+        RecipeError: if the recipe has faults; it lists all of them.
         ConfigError: if the file is missing or not YAML.
     """
     return _without_faults(draft_of(load_recipe(path)), path)
@@ -86,7 +86,7 @@ def recipe_of(content: Mapping[str, Any]) -> Recipe:
     """The recipe of JSON values.
 
     Raises:
-        RecipeError: if the recipe has faults; all of them are told.
+        RecipeError: if the recipe has faults; it lists all of them.
     """
     return _without_faults(draft_of(content), None)
 

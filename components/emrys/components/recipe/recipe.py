@@ -19,7 +19,7 @@ class Section(BaseModel):
 
 
 class DataSource(Section):
-    """Where the rows are and how they are read."""
+    """The files of the log and their format."""
 
     path: Annotated[
         str | tuple[str, ...],
@@ -122,7 +122,7 @@ class Negatives(Section):
 
 
 class Split(Section):
-    """How the rows become train, valid and test."""
+    """Division of the rows into train, valid and test."""
 
     by: Annotated[
         Literal["time", "per_user", "last_per_user", "session", "random", "random_user", "column", "given"] | None,
@@ -178,7 +178,7 @@ class Model(BaseModel):
 
 
 class Training(Section):
-    """How the model is trained; the parameters of the pipeline of the same names override it."""
+    """Settings of training; the pipeline's parameters of the same names override them."""
 
     epochs: Annotated[Annotated[int, Field(ge=1)] | None, Field(description="Maximum number of epochs.")] = None
     batch_size: Annotated[Annotated[int, Field(ge=1)] | None, Field(description="Rows of a step.")] = None
@@ -201,7 +201,7 @@ class Training(Section):
 
 
 class Evaluation(Section):
-    """What is measured on the test rows."""
+    """Metrics, baselines and slices of the test rows."""
 
     metrics: Annotated[
         tuple[str, ...], Field(description="Metrics, the main one first, such as `ndcg@10`; empty: all that fit.")
@@ -230,7 +230,7 @@ class Validation(Section):
 
 
 class Serving(Section):
-    """How the ensemble is served."""
+    """Settings of the served ensemble."""
 
     name: Annotated[str, Field(description="Name of the ensemble; empty: that of the pipeline.")] = ""
     top_k: Annotated[int, Field(ge=1, description="Number of items in an answer of a retrieval model.")] = 100

@@ -50,7 +50,7 @@ class Resolved:
         """The data schema.
 
         Raises:
-            RecipeError: if there are faults; all of them are told.
+            RecipeError: if there are faults; it lists all of them.
         """
         if self.faults:
             raise RecipeError(self.faults)
@@ -176,7 +176,7 @@ class _Resolver:
         for name, target in target_columns(self._columns).items():
             key = f"columns.events.targets.{name}" if name in events else f"columns.targets.{name}"
             if target.source not in self._profiles:
-                if name not in events:  # the fault of the events' column is told
+                if name not in events:  # the fault of the events' column is reported
                     key = key if target.source == name else f"{key}.from"
                     fault = unknown_name(key, "column", target.source, self._names)
                     fix = f"{fault.fix} Or say `from:`, the column that it is made of." if target.source == name else ""

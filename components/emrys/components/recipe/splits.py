@@ -60,7 +60,7 @@ def split_faults(
         recipe: The recipe.
         schema: The data schema that it gives.
         profiles: Profiles of the source's columns.
-        missing: Roles of which it is told that their column is missing.
+        missing: Roles whose missing column is already reported.
         whole: Whether the profiles are those of all rows.
     """
     split = split_of(recipe, schema)

@@ -261,7 +261,7 @@ def _by_reason(columns: Sequence[DataColumn], schema: DataSchema) -> dict[str, l
 
 def _split_lines(split: Split, schema: DataSchema) -> Iterator[str]:
     reasons = {
-        "time": "The last rows are test: the model is judged on what came after its training.",
+        "time": "The last rows are test: the model is evaluated on what came after its training.",
         "per_user": "The last rows of each user are test.",
         "session": "The last sessions are test.",
         "random": "There is no time, so that rows are split at random.",

@@ -46,7 +46,7 @@ class ScoreOutput:
 
     @property
     def description(self) -> str:
-        """What the values are, for the page about the ensemble."""
+        """Description of the values, for the page about the ensemble."""
         if self.kind is TargetKind.BINARY:
             return f"probability that `{self.target}` is 1"
         if self.kind is TargetKind.REGRESSION:

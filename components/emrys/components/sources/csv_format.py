@@ -26,7 +26,7 @@ _NULLS = ("", "NA", "N/A", "NULL", "null", "None", "NaN", "nan", "\\N")
 
 @dataclasses.dataclass(frozen=True)
 class Dialect:
-    """How a file is written.
+    """Dialect of a CSV file.
 
     Args:
         delimiter: Separator of the values.

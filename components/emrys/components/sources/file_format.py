@@ -14,7 +14,7 @@ Types = Mapping[str, pa.DataType]
 
 
 class FileFormat(abc.ABC):
-    """How the files of a format are read."""
+    """Base of the file formats."""
 
     #: Name in messages.
     name: ClassVar[str]

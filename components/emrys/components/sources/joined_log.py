@@ -21,7 +21,7 @@ Ints = npt.NDArray[np.int64]
 
 
 class JoinCounts(TypedDict):
-    """How the keys of a log and of a side table meet."""
+    """Match of the keys of a log with those of a side table."""
 
     rows: int
     log_keys: int
@@ -224,7 +224,7 @@ class _Side:
         return pa.array(found, mask=found < 0)
 
     def count(self, table: pa.Table, positions: pa.Array) -> JoinCounts:
-        """How the keys meet."""
+        """Match of the keys."""
         keys, known = self._comparable(table)
         distinct, held = keys.drop_null().unique(), known.unique()
         return {

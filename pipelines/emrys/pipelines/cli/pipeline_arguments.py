@@ -21,7 +21,7 @@ def pipeline_and_arguments(name: str, settings: Sequence[str]) -> tuple[Pipeline
         settings: Arguments as `name=value`, which override the recipe.
 
     Raises:
-        RecipeError: if the recipe has faults; all of them are told.
+        RecipeError: if the recipe has faults; it lists all of them.
         ConfigError: if there is no such pipeline or file, or an argument cannot be used.
     """
     of_recipe: dict[str, Any] = {}

@@ -153,10 +153,10 @@ def _code_faults(draft: Draft, folder: Path) -> Iterator[Fault]:
         draft: The recipe.
         folder: Folder of the recipe, which is on the import path of the steps.
     """
-    told = {fault.key for fault in draft.faults}
+    reported = {fault.key for fault in draft.faults}
     recipe = draft.recipe
     for key, text in (("module", recipe.module), ("model.module", recipe.model.module)):
-        if not text or key in told:
+        if not text or key in reported:
             continue
         module, _, function = text.partition(":")
         base = folder.joinpath(*module.split("."))
