@@ -1,4 +1,4 @@
-"""Number of files of the library that run for five questions of a reader, and the reading lists of docs/architecture.md."""
+"""Number of library files that run for five questions of a reader, and the reading lists of docs/architecture.md."""
 
 from __future__ import annotations
 

@@ -147,6 +147,7 @@ def test_artifact(kind):
     assert facts(kind, FOLDER / "artifacts" / kind) == expected
 
 
+@pytest.mark.slow
 def test_model_artifact_predicts_what_was_evaluated():
     opened, _ = KINDS["model"]
     model = opened.open(FOLDER / "artifacts" / "model").load()

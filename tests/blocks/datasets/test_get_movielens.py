@@ -112,6 +112,7 @@ def test_ages_are_grouped_as_in_1m():
     assert ages[3] == 1
 
 
+@pytest.mark.slow
 def test_neither_tensorflow_nor_nvtabular_is_imported():
     code = "import sys, emrys.blocks.datasets; print({'tensorflow', 'nvtabular'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

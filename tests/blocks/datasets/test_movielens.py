@@ -243,6 +243,7 @@ def test_an_archive_that_points_outside_is_refused(tmp_path, name):
     )
 
 
+@pytest.mark.slow
 def test_the_real_100k():
     table = load_movielens(real_data.path("ml-100k.zip"))
     assert table.num_rows == 100_000

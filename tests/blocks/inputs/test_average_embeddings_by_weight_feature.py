@@ -60,6 +60,7 @@ def test_golden_convention(case):
     assert combiners["cat_seq"](EMBEDDINGS).numpy().tolist() == [[3.0]]
 
 
+@pytest.mark.slow
 def test_check(tmp_path):
     draw = np.random.default_rng(1)
     batch = {

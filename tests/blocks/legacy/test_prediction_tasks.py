@@ -116,6 +116,7 @@ class TestInAModel:
         expected = 5 * found["click/binary_classification_task_loss"] + found["rating/regression_task_loss"]
         assert found["loss"] == pytest.approx(expected, rel=1e-6)
 
+    @pytest.mark.slow
     def test_the_block_weighs_the_losses(self):
         # The released library takes these weights and does nothing with them.
         model = _model(task_weight_dict={"click": 5.0})

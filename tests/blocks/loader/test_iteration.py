@@ -129,6 +129,7 @@ class TestPlainKerasModels:
         predictions = predictions["y"] if kind == "dictionary" else predictions
         np.testing.assert_allclose(predictions[:, 0], np.arange(10) * 0.1, rtol=1e-5)
 
+    @pytest.mark.slow
     def test_a_function_chooses_the_target(self):
         model = Linear()
         model.compile(keras.optimizers.SGD(0.0), loss="mae")
@@ -144,6 +145,7 @@ class TestLoaderArguments:
         model.compile(keras.optimizers.SGD(0.0), metrics=[])
         return model
 
+    @pytest.mark.slow
     def test_drop_last(self):
         model = self._model()
         # of rows 0 to 7 alone: 0.01 * 140 / 8
@@ -153,6 +155,7 @@ class TestLoaderArguments:
         assert model.evaluate(_dataset(), return_dict=True, **options)["loss"] == pytest.approx(0.175, rel=1e-5)
         assert model.predict(_dataset(), **options).shape == (8, 1)
 
+    @pytest.mark.slow
     def test_transform(self):
         model = self._model()
         options = {"batch_size": 10, "transform": lambda x, y: ({"x": x["x"] + 1.0}, y), "verbose": 0}
@@ -167,6 +170,7 @@ class TestLoaderArguments:
         assert not np.allclose(found, np.arange(10) * 0.1)
         np.testing.assert_allclose(sorted(found), np.arange(10) * 0.1, rtol=1e-5)
 
+    @pytest.mark.slow
     def test_for_data_that_no_loader_reads(self):
         with pytest.raises(ConfigError, match=r"drop_last: an argument of a Loader; .*got dict"):
             self._model().fit({"x": np.ones((2, 1))}, np.ones((2, 1)), drop_last=True)

@@ -38,6 +38,7 @@ def ids(loader: Loader) -> list[int]:
     return [int(number) for features, _ in loader for number in features["id"].numpy()[:, 0]]
 
 
+@pytest.mark.slow
 def test_a_folder_a_file_a_list_and_a_pattern(bucket: storage.Bucket) -> None:
     everything = [2, 3, 4, 5, 20, 21]
     assert ids(Loader(FOLDER, 4, shuffle=False)) == everything

@@ -43,6 +43,7 @@ def test_a_large_row_group_is_mixed_with_others_a_piece_at_a_time(write: Write) 
     assert sorted(np.bincount(np.array(order[:400]) // 1000, minlength=4)) == [0, 0, 200, 200]
 
 
+@pytest.mark.slow
 def test_the_order_follows_from_seed_and_epoch(numbered: Path) -> None:
     def orders(seed: int) -> list[list[int]]:
         loader = Loader(numbered, 10, buffer_size=50, seed_fn=lambda: seed)

@@ -26,6 +26,7 @@ def loader(path: Path, **arguments: object) -> Loader:
     return Loader(path, 10, feature_columns=["x"], label_names=["y"], **arguments)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_fit_evaluate_and_predict(numbered: Path) -> None:
     data = loader(numbered)
     network = model()

@@ -65,6 +65,7 @@ def test_map_adds_to_what_is_there_in_order(numbered: Path) -> None:
     assert column(first(loader)[0]["x"]) == [2, 4, 6, 8]  # 2 (i + 1)
 
 
+@pytest.mark.slow
 def test_weights_go_on_to_later_functions_and_to_fit(numbered: Path) -> None:
     def heavier(features: Any, targets: Any, weights: Any) -> Any:
         return features, targets, 10 * weights
@@ -129,6 +130,7 @@ def test_a_layer_with_weights_is_built_before_batches_come(numbered: Path) -> No
     assert column(first(loader)[0]["x"]) == [0, 1.5, 3, 4.5]
 
 
+@pytest.mark.slow
 def test_lists_of_ids_with_a_weight_for_each(write: Write) -> None:
     path = write({"ids": pa.array([[1, 2], [], [3]]), "w": pa.array([[0.5, 1.0], [], [2.0]]), "y": [0, 1, 0]})
 

@@ -316,6 +316,7 @@ def data():
     return random.normal(size=(10, 4)).astype("float32"), np.eye(6, dtype="float32")[random.integers(0, 6, 10)]
 
 
+@pytest.mark.slow
 def test_in_compile(compiled_model):
     features, labels = data()
     weights = np.linspace(0, 1, 10)

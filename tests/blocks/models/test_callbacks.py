@@ -35,6 +35,7 @@ def _identity():
     return model
 
 
+@pytest.mark.slow
 def test_the_validator_adds_the_metrics_of_its_rows():
     validator = mm.KerasSequenceValidator(_loader(6, offset=3.0))
     history = _identity().fit(_loader(8, offset=1.0), epochs=2, callbacks=[validator], verbose=0).history

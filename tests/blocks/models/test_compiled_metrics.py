@@ -100,6 +100,7 @@ class TestClassNumbers:
         ):
             _evaluate(np.array([[2], [0], [number]]))
 
+    @pytest.mark.slow
     def test_the_temperature_counts_in_evaluation_and_not_in_predictions(self):
         output = mm.CategoricalOutput(mm.NoOp(), "item", logits_temperature=0.5)
         expected = _evaluate(NUMBERS, logits=LOGITS * 2)["loss"]
@@ -267,6 +268,7 @@ class TestMetricsPerOutput:
             }
         )
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "metrics",
         [
@@ -305,6 +307,7 @@ class TestMetricsPerOutput:
         found = self._found(mm.BinaryOutput("like"), metrics=["binary_accuracy"], weighted_metrics="binary_accuracy")
         assert found == pytest.approx({"binary_accuracy": 1 / 4, "weighted_binary_accuracy": 5 / 8})
 
+    @pytest.mark.slow
     def test_weighted_metrics_of_the_first_generation(self):
         # As Keras 2 does it: the prefix only where names would be the same.
         with pytest.warns(DeprecationWarning, match="BinaryOutput"):
@@ -400,6 +403,7 @@ class TestWeightTying:
         given = {name: features[name] for name in ("user_id", "item_id")}
         return tf.data.Dataset.from_tensors((given, {"next": np.arange(6)[:, None]}))
 
+    @pytest.mark.slow
     def test_input_and_output_are_one_table(self):
         model = self._model()
         model.compile("sgd")

@@ -131,6 +131,7 @@ class TestTwoOutputs:
         assert found["rating/regression_output/mae"] == pytest.approx(float(expected), rel=1e-5)
         assert not any(name.startswith("click/binary_output/") for name in found)
 
+    @pytest.mark.slow
     def test_metrics_for_all(self):
         model = _two_outputs()
         model.compile("sgd", metrics=["mae"])

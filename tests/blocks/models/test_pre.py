@@ -82,6 +82,7 @@ class TestAhead:
         assert model.evaluate((FEATURES, TARGETS), return_dict=True, verbose=0) == before
         assert not any(isinstance(layer, Doubled) for layer in model.layers)
 
+    @pytest.mark.slow
     def test_an_unbuilt_model_is_built_for_what_comes_out(self):
         model = mm.Model(mm.ConcatFeatures(), mm.MLPBlock([2]), mm.RegressionOutput("y"))
         model.compile("sgd")

@@ -441,6 +441,7 @@ class TestItemsWithoutATag:
         assert (found.index.name, found.index.tolist()) == ("film", [3, 1])
         np.testing.assert_allclose(found, model.candidate_encoder({"film": np.array([[3], [1]])}))
 
+    @pytest.mark.slow
     def test_top_k(self):
         model, batch = self._model(), {"user_id": np.array([[1], [2]])}
         films = Dataset(pd.DataFrame({"film": np.arange(1, 20)}), schema=self.PLAIN)

@@ -132,6 +132,7 @@ class TestSave:
         np.testing.assert_array_equal(loaded(np.ones((1, 3))), model(np.ones((1, 3))))
         assert model.compiled
 
+    @pytest.mark.slow
     def test_nothing_is_overwritten_unasked(self, tmp_path):
         model = self._model()
         model.save(tmp_path / "model")

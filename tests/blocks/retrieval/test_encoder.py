@@ -68,6 +68,7 @@ def test_index_and_kept_columns():
     assert (frame.index.name, frame.columns.tolist()) == ("user_id", ["city", "0", "1"])
 
 
+@pytest.mark.slow
 def test_batches_do_not_change_what_is_encoded():
     encoder = mm.Encoder(SCHEMA, mm.MLPBlock([4]))
     data = Dataset(pd.concat([ROWS] * 5), schema=SCHEMA)

@@ -130,6 +130,7 @@ def test_bad_arguments():
         as_seen_items([1])
 
 
+@pytest.mark.slow
 def test_needs_no_tensorflow():
     program = (
         "import sys, emrys.blocks.retrieval.seen_items; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"

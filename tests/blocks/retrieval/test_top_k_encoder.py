@@ -70,6 +70,7 @@ def test_golden_batch_predict(case):
     assert frame["id_0"].dtype == case.outputs["id_dtype"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", golden.cases("conventions", "TopKEncoder.evaluate"))
 def test_golden_evaluate(case):
     encoder = golden_encoder(10).index_candidates(CANDIDATES, IDS)
@@ -218,6 +219,7 @@ def test_from_a_data_set_of_candidates():
     assert rows(users(1, 3)).identifiers.numpy().tolist() == [[2, 0, 4], [2, 0, 3]]
 
 
+@pytest.mark.slow
 def test_encode_candidates():
     encoder = golden_encoder(3, candidate_encoder=items_encoder())
     for given in ({}, {"candidate_encoder": items_encoder()}):
@@ -233,6 +235,7 @@ def test_encode_candidates():
         encoder.index_candidates(encoder.encode_candidates(item_rows(10, 20, 10), "item_id"))
 
 
+@pytest.mark.slow
 def test_indexed_again_after_it_was_used():
     encoder = golden_encoder(1).index_candidates(CANDIDATES, IDS)
     assert encoder.predict(users(1)).identifiers.tolist() == [[30]]

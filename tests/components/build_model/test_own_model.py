@@ -23,6 +23,7 @@ def build(function: str, tasks: tuple[str, ...] = ("click",), **options: object)
     return build_model(feature_schema(), config)
 
 
+@pytest.mark.slow
 def test_it_is_compiled_by_the_kind_of_its_target() -> None:
     assert build("build").get_compile_config()["loss"] == "binary_crossentropy"
     assert build("build", ("spend",), activation="linear").get_compile_config()["loss"] == "mse"

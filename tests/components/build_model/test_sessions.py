@@ -78,6 +78,7 @@ def test_older_items_are_cut_off() -> None:
     np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_negatives_may_be_sampled() -> None:
     model = build("last-item", num_sampled=7)
     (output,) = model.model_outputs

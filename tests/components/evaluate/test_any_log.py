@@ -136,6 +136,7 @@ class TestClasses:
         with pytest.raises(ArtifactError, match=r"one score per class and row; expected \(6, 3\), got \(6, 2\)"):
             evaluate(root, self.PROBABILITIES[:, :2])
 
+    @pytest.mark.slow
     def test_rare_classes_are_put_together(self, tmp_path):
         many = Target("city", TargetKind.CLASSES, classes=tuple(f"c{number}" for number in range(30)))
         draw = np.random.default_rng(0)
@@ -243,6 +244,7 @@ class TestBinary:
         assert not [name for name in found.metrics if "user" in name or "item" in name or "_at_" in name]
         assert "users" not in words(found).split("How the numbers are defined")[0].replace("users,", "")
 
+    @pytest.mark.slow
     def test_sessions_are_the_unit_where_there_are_no_users(self, tmp_path):
         rows = split_rows(clicks, train=300, valid=20, test=200)
         schema = DataSchema((VISIT, TASTE), (CLICK,))
@@ -309,6 +311,7 @@ class TestBinary:
         # The order is the same.
         assert found.metrics["auc"] == pytest.approx(sk.roc_auc_score(labels, scores))
 
+    @pytest.mark.slow
     def test_only_what_a_recipe_names_is_measured(self, tmp_path):
         rows = split_rows(clicks, train=300, valid=20, test=200)
         root = write(tmp_path, DataSchema((SHOPPER, SKU, TASTE), (CLICK,)), rows)

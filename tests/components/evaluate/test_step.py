@@ -190,6 +190,7 @@ def test_data_of_other_splits(inputs, tmp_path, tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 def test_a_failure_leaves_what_was_there(inputs, tmp_path):
     kept = evaluate(inputs, tmp_path / "out", predict=oracle)
     with pytest.raises(EmrysError):

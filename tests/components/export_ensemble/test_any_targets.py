@@ -199,6 +199,7 @@ def run(inputs, output, **changes):
 TOTAL = 3 + 10 * 3 + 2 + 201 + 21000 + 7 + 3 + 1
 
 
+@pytest.mark.slow
 def test_every_target_is_an_output(inputs, tmp_path, no_server):  # noqa: F811
     repository = run(inputs, tmp_path / "triton")
     # Two edge cases for a text and an integer, three for a number, five for each list, four for the vector, and two.
@@ -220,6 +221,7 @@ def test_every_target_is_an_output(inputs, tmp_path, no_server):  # noqa: F811
     assert "returns `buy`, `amount`, `stars`, through" in page
 
 
+@pytest.mark.slow
 def test_one_target_has_the_name_of_its_values(inputs, tmp_path, no_server):  # noqa: F811
     for target, name in zip(TARGETS, ("score", "score", "probabilities"), strict=True):
         repository = run(inputs, tmp_path / target.name, targets=(target,))
@@ -227,6 +229,7 @@ def test_one_target_has_the_name_of_its_values(inputs, tmp_path, no_server):  # 
         assert list(ensemble.infer(pack([ROW], ensemble.inputs))) == [name]
 
 
+@pytest.mark.slow
 def test_drawn_negatives_are_calibrated_back(inputs, tmp_path, no_server):  # noqa: F811
     repository = run(inputs, tmp_path / "triton", targets=TARGETS[:1], negatives=4)
     ensemble = InProcessEnsemble(repository.models, name="shop")

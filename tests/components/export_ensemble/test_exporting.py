@@ -181,6 +181,7 @@ def test_scores_that_differ_with_equal_columns(inputs, tmp_path, no_server, shif
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_failed_export_keeps_the_previous_repository(inputs, tmp_path, no_server):
     before = run(inputs, tmp_path / "triton").fingerprint
     with pytest.raises(ParityError):

@@ -68,6 +68,7 @@ def test_a_score_that_differs(export_small, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_list_that_ends_elsewhere(export_small, tmp_path):
     def shorter(expected):
         return np.where(np.arange(4) < 3, expected.scores, -np.inf).astype(np.float32)
@@ -77,6 +78,7 @@ def test_a_list_that_ends_elsewhere(export_small, tmp_path):
     assert "row 0, rank 3 of the compared rows; expected -inf" in message
 
 
+@pytest.mark.slow
 def test_another_item_with_another_score(export_small, tmp_path):
     message = fails(
         export_small, tmp_path / "triton", offline_recommend=changed(items=lambda expected: expected.items[:, ::-1])
@@ -87,6 +89,7 @@ def test_another_item_with_another_score(export_small, tmp_path):
     assert f"row 0, rank 0 of the compared rows; expected {items[-1]} (offline), got {items[0]} (served)" in message
 
 
+@pytest.mark.slow
 def test_items_of_equal_scores_may_change_places(export_small, tmp_path):
     items = small.ITEMS.copy()
     items[1] = items[0]  # films a and b
@@ -115,6 +118,7 @@ def test_items_of_equal_scores_may_change_places(export_small, tmp_path):
     assert repository.metadata["parity"]["ties"] > 10
 
 
+@pytest.mark.slow
 def test_a_seen_item_fails_the_check(export_small, tmp_path):
     def more(expected):
         # The first row has seen its own best item too.
@@ -136,6 +140,7 @@ def test_seen_items_that_the_repository_lacks(export_small, tmp_path):
     assert "an item that was seen" in message
 
 
+@pytest.mark.slow
 def test_a_history_that_is_not_excluded(export_small, tmp_path):
     (tmp_path / "recommender").mkdir()
     recommender = dataclasses.replace(small.make_recommender(tmp_path / "recommender"), histories={})

@@ -1,7 +1,10 @@
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.slow
 def test_ingest_needs_neither_tensorflow_nor_kfp():
     script = (
         "import sys, emrys.blocks.datasets, emrys.components.contracts.splits, emrys.components.ingest.step\n"

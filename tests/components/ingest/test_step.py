@@ -109,6 +109,7 @@ def test_a_movielens_archive(tmp_path):
     assert splits.metadata["time_range"] == {"train": [981, 996], "valid": [997, 998], "test": [999, 1000]}
 
 
+@pytest.mark.slow
 def test_the_real_100k(tmp_path, capsys):
     splits = ingest(real_data.path("ml-100k.zip"), tmp_path)
     assert sum(splits.metadata["rows"].values()) == 100_000
@@ -444,6 +445,7 @@ def test_a_full_disk(tmp_path):
     assert done.stdout == ""
 
 
+@pytest.mark.slow
 def test_a_data_set_in_a_bucket(gcs, tmp_path):  # noqa: F811
     bucket = storage.Client().bucket("models")
     local = write(tmp_path / "log" / "part.parquet")

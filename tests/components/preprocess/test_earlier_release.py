@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from emrys.components.contracts.fitted_workflow import FittedWorkflowArtifact
 from emrys.components.contracts.splits import Splits
@@ -33,6 +34,7 @@ def log_of_release(rows: int, seed: int, start: int) -> pa.Table:
     return log(rows, seed, start, userId=users, movieId=items, release_year=years, **dropped)
 
 
+@pytest.mark.slow
 def test_the_same_workflow_and_the_same_values(tmp_path: Path) -> None:
     tables = {"train": (60, 0, START), "valid": (12, 1, START + 10_000), "test": (24, 2, START + 20_000)}
     Splits.write(tmp_path / "splits", {name: log_of_release(*rows) for name, rows in tables.items()}, {})

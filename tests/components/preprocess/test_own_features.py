@@ -15,6 +15,7 @@ from tests.components.preprocess import own_graphs, shop
 MODULE = own_graphs.__name__
 
 
+@pytest.mark.slow
 def test_a_graph_is_served_as_it_was_fitted(tmp_path: Path) -> None:
     table = shop.rows(200, 0)
     features = {"ts": ["hour"]}

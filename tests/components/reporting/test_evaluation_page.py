@@ -149,6 +149,7 @@ def test_slices_are_measured_by_themselves(shown, page):
     )
 
 
+@pytest.mark.slow
 def test_data_cannot_break_out(shown):
     view = copy.copy(shown.page.view)
     view.target = ATTACK
@@ -170,5 +171,6 @@ def test_data_cannot_break_out(shown):
     assert page.words.count("<script>alert(1)</script>") == 16
 
 
+@pytest.mark.slow
 def test_equal_content_gives_equal_bytes(shown, html):
     assert shown.page.render() == html

@@ -148,6 +148,7 @@ def test_the_command(bucket, exported, tmp_path, capsys):
     assert "sync: gs://models/nothing: " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_it_starts_without_tensorflow():
     code = (
         "import sys, emrys.components.serving.sync\n"

@@ -34,6 +34,7 @@ def test_an_invalid_request_is_refused():
         step.check({**columns, "gender": columns["userId"]})
 
 
+@pytest.mark.slow
 def test_neither_it_nor_the_server_and_client_bring_in_tensorflow():
     program = (
         "import sys, emrys.components.serving.backends.transform_step, emrys.components.serving.client, "
