@@ -20,7 +20,7 @@ from tests.docs.click_log import write_click_log
 pytestmark = pytest.mark.slow
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "your-data.md"
-RUN = "emrys run recipe.yaml --output runs/mine --set batch_size=256"
+RUN = "emrys run recipe.yaml --output runs/mine"
 
 
 def _blocks(language: str) -> list[str]:

@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from google.cloud import storage
 
 from emrys.blocks.errors import DependencyError
 from emrys.components.contracts.splits import Splits
 from emrys.components.contracts.triton_repository import TritonRepository
 from emrys.components.serving.installation import TritonInstallation
 from examples.recipes.made_logs import make
+from tests.components.storage.emulator import BUCKET, emulator
 
 RECIPES = Path(__file__).resolve().parents[2] / "examples" / "recipes"
 EMRYS = str(Path(sys.executable).with_name("emrys"))
@@ -22,8 +24,11 @@ EMRYS = str(Path(sys.executable).with_name("emrys"))
 #: Log of each recipe, its rows, and the epochs that a run needs to be better than its baselines.
 CASES: dict[str, tuple[str, int, int]] = {
     "clicks": ("clicks", 12_000, 3),
+    "clicks_dlrm": ("clicks", 12_000, 3),
+    "clicks_deepfm": ("clicks", 12_000, 3),
     "reviews": ("reviews", 12_000, 10),
     "reviews_again": ("reviews", 12_000, 10),
+    "reviews_factors": ("reviews", 12_000, 10),
     "shop": ("shop", 20_000, 12),
     "shop_sessions": ("shop", 20_000, 10),
     "stars": ("ratings", 12_000, 8),
@@ -55,13 +60,15 @@ def _server_is_there() -> bool:
     return True
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
-def test_a_recipe_is_served_as_it_was_trained(name, tmp_path):
-    case, rows, epochs = CASES[name]
-    shutil.copytree(RECIPES, tmp_path / "recipes", ignore=shutil.ignore_patterns("data", "runs", "__pycache__"))
-    folder = tmp_path / "recipes"
-    make(case, folder / "data" / case, rows)
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the recipes and of the code that they name."""
+    copied = tmp_path / "recipes"
+    return shutil.copytree(RECIPES, copied, ignore=shutil.ignore_patterns("data", "runs", "__pycache__"))
+
+
+def _check_and_run(folder: Path, name: str) -> None:
+    _, _, epochs = CASES[name]
     _emrys(folder, "check", f"{name}.yaml")
     server = _server_is_there()
     settings = (f"require_server={str(server).lower()}", "batch_size=128", f"epochs={epochs}")
@@ -72,3 +79,25 @@ def test_a_recipe_is_served_as_it_was_trained(name, tmp_path):
     assert parity["through"] == ("triton" if server else "in-process")
     (splits,) = (Splits(path.parent) for path in (folder / "out").rglob("ingest/splits/manifest.json"))
     assert parity["rows"] >= min(1000, splits.metadata["rows"]["test"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_a_recipe_is_served_as_it_was_trained(name, folder):
+    case, rows, _ = CASES[name]
+    make(case, folder / "data" / case, rows)
+    _check_and_run(folder, name)
+
+
+@pytest.mark.slow
+def test_a_log_in_a_bucket(folder, monkeypatch):
+    make("days", folder / "data", CASES["days"][1])
+    with emulator(monkeypatch):
+        bucket = storage.Client().bucket(BUCKET)
+        for path in (folder / "data").rglob("*"):
+            if path.is_file():
+                bucket.blob(path.relative_to(folder).as_posix()).upload_from_filename(path)
+        shutil.rmtree(folder / "data")
+        recipe = folder / "days.yaml"
+        recipe.write_text(recipe.read_text().replace("data/days/plays", f"gs://{BUCKET}/data/plays"))
+        _check_and_run(folder, "days")

@@ -250,7 +250,8 @@ def test_a_class_that_differs_is_reported(inputs, tmp_path, no_server):  # noqa:
 @pytest.mark.slow
 def test_through_a_real_server(inputs, tmp_path):
     need_server()
-    repository = run(inputs, tmp_path / "triton", config=dataclasses.replace(CONFIG, require_server=True))
+    config, units = dataclasses.replace(CONFIG, require_server=True), {"hour": "s", "not served": "ms"}
+    repository = run(inputs, tmp_path / "triton", config=config, time_units=units)
     assert repository.metadata["parity"]["through"] == "triton"
     rows = draw_rows(70, seed=9)
     expected = offline_score(make_workflow().transform_table(pa.Table.from_pylist(rows, schema=RAW)))
@@ -259,6 +260,7 @@ def test_through_a_real_server(inputs, tmp_path):
             with EnsembleClient(url, protocol) as client:
                 scores = client.predict_all(rows)
                 assert client.classes == {"stars": [1, 3, 5]}
+                assert client.time_units == {"hour": "s"}
                 np.testing.assert_allclose(scores["buy"], expected["buy/binary_output"][:, 0], atol=1e-5)
                 np.testing.assert_allclose(scores["amount"], expected["amount/regression_output"][:, 0], rtol=1e-5)
                 np.testing.assert_allclose(scores["stars"], expected["stars/categorical_output"], atol=1e-5)

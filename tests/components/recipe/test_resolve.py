@@ -112,11 +112,9 @@ def test_features_of_a_shop_are_those_of_item_or_user_by_dependence():
         "visitor": "user_id", "session": "session_id", "sku": "item_id", "ts": "time", "event_type": "event",
         "category": "item", "price": "item", "member_since": "user",
     }  # fmt: skip
-    assert result.schema.inferred["category"] == "item, the same in all rows of a sku; categorical, by its type string"
-    assert result.schema.inferred["price"] == "item, the same in all rows of a sku; an amount, by its type double"
-    assert (
-        result.schema.inferred["member_since"] == "user, the same in all rows of a visitor; categorical, with 20 values"
-    )
+    assert result.schema.inferred["category"] == "item, one value for each sku; categorical, by its type string"
+    assert result.schema.inferred["price"] == "item, one value for each sku; an amount, by its type double"
+    assert result.schema.inferred["member_since"] == "user, one value for each visitor; categorical, with 20 values"
 
 
 def test_a_regression_is_inferred():

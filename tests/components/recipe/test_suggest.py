@@ -69,7 +69,7 @@ def test_events_of_a_shop():
     assert content["model"] == {"name": "mmoe"}
     assert content["features"]["ts"] == ["hour", "weekday"]
     assert "# A target for each type of event but 'show', which 58% of the rows have.\n" in text
-    assert "# category: the same in all rows of a sku; categorical, by its type string\n" in text
+    assert "# category: one value for each sku; categorical, by its type string\n" in text
     assert "tasks: {view: 1.0, buy: 1.0}" in text
 
 

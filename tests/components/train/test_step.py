@@ -105,15 +105,25 @@ def test_a_loss_that_diverges(inputs, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("rows", "size"),
+    # 100 steps an epoch: 12,800 / 100 = 128, and 25,599 / 100 is below 256; never below 64 or above 1,024
+    [(1, 64), (12_799, 64), (12_800, 128), (25_599, 128), (25_600, 256), (102_400, 1024), (10**9, 1024)],
+)
+def test_the_batch_size_follows_from_the_rows(rows, size):
+    assert TrainConfig().batch_size_of(rows) == size
+    assert TrainConfig(batch_size=7).batch_size_of(rows) == 7
+
+
 COUNTS = "train: epochs, batch_size, patience; expected numbers above 0, got "
 
 
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"epochs": 0}, COUNTS + "0, 1024, 2"),
-        ({"batch_size": -1}, COUNTS + "20, -1, 2"),
-        ({"patience": 0}, COUNTS + "20, 1024, 0"),
+        ({"epochs": 0}, COUNTS + "epochs 0"),
+        ({"batch_size": -1}, COUNTS + "batch_size -1"),
+        ({"patience": 0, "batch_size": 0}, COUNTS + "batch_size 0, patience 0"),
         (
             {"monitor": "loss"},
             "train: monitor; expected a metric of valid, such as val_loss, val_auc, val_ndcg_at_10, val_recall_at_50, "

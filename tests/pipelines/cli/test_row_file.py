@@ -135,10 +135,42 @@ def test_a_value_is_converted_exactly(tmp_path, monkeypatch, dtype, value, expec
     assert converted(tmp_path, monkeypatch, dtype, value) == expected
 
 
-def converted(tmp_path, monkeypatch, dtype, value):
+def converted(tmp_path, monkeypatch, dtype, value, time_units=None):
     (tmp_path / "rows.parquet").touch()
     monkeypatch.setattr(pq, "read_table", lambda _: FakeTable([{"x": value}]))
-    return read_rows(tmp_path / "rows.parquet", [Column("x", dtype)])[0]["x"]
+    return read_rows(tmp_path / "rows.parquet", [Column("x", dtype)], time_units)[0]["x"]
+
+
+#: 2026-01-02 03:04:05 UTC, in seconds since 1970, by `date -u -d "2026-01-02 03:04:05" +%s`.
+SECONDS = 1_767_323_045
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "expected"),
+    [
+        ("s", "2026-01-02 03:04:05", SECONDS),
+        ("s", "2026-01-02T03:04:05Z", SECONDS),
+        ("s", " 2026-01-02T05:04:05.999+02:00 ", SECONDS),
+        ("ms", "2026-01-02 03:04:05.25", SECONDS * 1000 + 250),
+        ("ns", "2026-01-02 03:04:05.25", SECONDS * 10**9 + 250_000_000),
+        ("us", datetime.datetime(2026, 1, 2, 3, 4, 5, 7), SECONDS * 10**6 + 7),
+        ("s", pd.Timestamp("2026-01-02 04:04:05", tz="Europe/Paris"), SECONDS),
+        ("s", datetime.date(1969, 12, 31), -86_400),
+        ("s", SECONDS, SECONDS),
+        ("s", str(SECONDS), SECONDS),
+        ("s", "20260102", 20_260_102),
+        ("s", None, None),
+    ],
+)
+def test_a_time_may_be_a_date(tmp_path, monkeypatch, unit, value, expected):
+    assert converted(tmp_path, monkeypatch, "int64", value, {"x": unit}) == expected
+
+
+def test_a_date_without_a_unit_is_no_number(tmp_path, monkeypatch):
+    with pytest.raises(DataError, match="got '2026-01-02'"):
+        converted(tmp_path, monkeypatch, "int64", "2026-01-02", {"y": "s"})
+    with pytest.raises(DataError, match="got '2026-13-02'"):
+        converted(tmp_path, monkeypatch, "int64", "2026-13-02", {"x": "s"})
 
 
 class FakeTable(list):

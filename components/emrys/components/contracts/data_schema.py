@@ -176,6 +176,11 @@ class DataSchema:
         return self._single(Role.TIME)
 
     @property
+    def time_units(self) -> dict[str, str]:
+        """Unit of each column of times, by name."""
+        return {column.name: column.unit for column in self.columns if column.unit}
+
+    @property
     def weight(self) -> str | None:
         """Column of the row weights, or None."""
         return self._single(Role.WEIGHT)

@@ -93,6 +93,7 @@ def run(
                 },
                 targets=_targets(network, data),
                 negatives=data.negatives,
+                time_units=data.time_units,
             )
 
 
@@ -107,6 +108,7 @@ def export(
     versions: Mapping[str, str],
     targets: Sequence[Target] = (),
     negatives: int = 0,
+    time_units: Mapping[str, str] | None = None,
 ) -> TritonRepository:
     """Writes a model repository, compares it with the offline path, and publishes it if both agree.
 
@@ -121,6 +123,7 @@ def export(
         versions: Versions and fingerprints of the inputs, recorded with the models.
         targets: Targets that the model predicts. Default: one binary target, that of the only output.
         negatives: Negatives that were drawn for each positive row. Default: 0.
+        time_units: Unit of each raw column of times. Default: there is none.
 
     Returns:
         The repository.
@@ -130,7 +133,7 @@ def export(
     """
     with publish(STEP, config, output) as draft:
         inputs, outputs = write_ranking_repository(
-            draft.models, workflow, saved_model, config, versions, targets, negatives
+            draft.models, workflow, saved_model, config, versions, targets, negatives, time_units
         )
         draft.write_readme(ranking_readme(config, inputs, outputs, versions))
         rows = comparison_rows(

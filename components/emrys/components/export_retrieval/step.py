@@ -110,6 +110,7 @@ def run(
                     "evaluation": evaluated.fingerprint,
                 },
                 recall_floor=float(evaluated.config["recall_floor"]),
+                time_units=raw.data_schema.time_units,
             )
 
 
@@ -123,6 +124,7 @@ def export(
     offline_recommend: RecommendTable,
     versions: Mapping[str, str],
     recall_floor: float = 0.0,
+    time_units: Mapping[str, str] | None = None,
 ) -> TritonRepository:
     """Writes a model repository, compares it with the offline path, and publishes it if both agree.
 
@@ -136,6 +138,7 @@ def export(
         offline_recommend: The trained model: its recommendations for each row.
         versions: Versions and fingerprints of the inputs, recorded with the models.
         recall_floor: Smallest share of the exact results that an approximate search must find. Default: 0.
+        time_units: Unit of each raw column of times. Default: there is none.
 
     Returns:
         The repository.
@@ -146,7 +149,7 @@ def export(
     exact = isinstance(recommender.index, mm.BruteForce)
     outputs, k, items = output_columns(recommender.items), recommender.index.k, recommender.items.num_rows
     with publish(STEP, config, output) as draft:
-        inputs = write_retrieval_repository(draft.models, workflow, recommender, config, versions)
+        inputs = write_retrieval_repository(draft.models, workflow, recommender, config, versions, time_units)
         page = retrieval_readme(
             config,
             inputs,

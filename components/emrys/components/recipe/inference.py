@@ -352,7 +352,7 @@ def feature_role(profile: Profile, ids: Mapping[Role, Profile]) -> tuple[Role, s
                 depending[role] = evidence
     if depending:
         best = max(depending, key=lambda role: depending[role])
-        return roles[best], f"the same in all rows of a {ids[best].name}"
+        return roles[best], f"one value for each {ids[best].name}"
     first = _words(profile.name)[:1]
     for role, of in ids.items():
         if role in roles and first and first[0] in _NAMES[role] and len(first[0]) > 1 and _evidence(profile, of) >= 0:

@@ -181,7 +181,10 @@ class Training(Section):
     """Settings of training; the pipeline's parameters of the same names override them."""
 
     epochs: Annotated[Annotated[int, Field(ge=1)] | None, Field(description="Maximum number of epochs.")] = None
-    batch_size: Annotated[Annotated[int, Field(ge=1)] | None, Field(description="Rows of a step.")] = None
+    batch_size: Annotated[
+        Annotated[int, Field(ge=1)] | None,
+        Field(description="Rows of a step; without it 64 to 1,024, for 100 steps in an epoch."),
+    ] = None
     learning_rate: Annotated[Annotated[float, Field(gt=0)] | None, Field(description="Rate of the optimizer.")] = None
     optimizer: Annotated[
         Literal["lazy_adam", "adam", "adagrad", "sgd"] | None,

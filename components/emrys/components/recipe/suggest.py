@@ -292,7 +292,7 @@ def _feature_lines(schema: DataSchema, goal: _Goal) -> Iterator[str]:
     if schema.item_id is not None and owner is not None and (is_retrieval or schema.time is not None):
         name = "recent" if "recent" not in schema.names else "recent_items"
         item = _yaml(schema.item_id)
-        yield f"  {name}: {{history_of: {item}, length: 50}}  # earlier events of the {owner} only"
+        yield f"  {name}: {{history_of: {item}, length: 50}}  # earlier events of the same {owner}"
     if not steps:
         yield "  {}"
 

@@ -19,7 +19,7 @@ from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from emrys.blocks.errors import ConfigError, ServingError
 from emrys.components.serving.columns import Column, Columns
-from emrys.components.serving.model_config import columns_of
+from emrys.components.serving.model_config import CLASSES, UNITS, columns_of
 from emrys.components.serving.packing import Rows, pack
 from emrys.components.serving.recommendation import ITEM_IDS, Recommendation, unpack_recommendations
 
@@ -95,7 +95,12 @@ class EnsembleClient:
     @property
     def classes(self) -> dict[str, list[int | str]]:
         """Values of the classes of each output with class probabilities, in their order."""
-        return json.loads(self._config.parameters["classes"].string_value or "{}")
+        return json.loads(self._config.parameters[CLASSES].string_value or "{}")
+
+    @property
+    def time_units(self) -> dict[str, str]:
+        """Unit of each column of times: `s`, `ms`, `us` or `ns` since 1970, UTC."""
+        return json.loads(self._config.parameters[UNITS].string_value or "{}")
 
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
         """Scores raw rows, in several requests if they exceed the batch size of the server.

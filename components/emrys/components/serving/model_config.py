@@ -15,6 +15,11 @@ from emrys.blocks.io import atomic_file
 from emrys.components.serving.columns import Column
 from emrys.components.serving.config import EnsembleConfig
 
+#: Parameter of an ensemble with the values of the classes of each output, as JSON.
+CLASSES = "classes"
+#: Parameter of an ensemble with the unit of each column of times, as JSON: `s`, `ms`, `us` or `ns` since 1970, UTC.
+UNITS = "time_units"
+
 _TYPES = {"int64": pb.TYPE_INT64, "float32": pb.TYPE_FP32, "string": pb.TYPE_STRING}
 
 #: Length of the lists in a warm-up request.

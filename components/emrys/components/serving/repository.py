@@ -17,11 +17,15 @@ from emrys.components.serving.backends.saved_signature import COLUMNS, SAVED_MOD
 from emrys.components.serving.backends.transform_step import WORKFLOW, TransformStep
 from emrys.components.serving.columns import NULL_INT64, Column, write_columns
 from emrys.components.serving.config import EnsembleConfig
-from emrys.components.serving.model_config import EnsembleNames, ensemble_config, python_config, write_config
+from emrys.components.serving.model_config import (
+    CLASSES,
+    UNITS,
+    EnsembleNames,
+    ensemble_config,
+    python_config,
+    write_config,
+)
 from emrys.components.serving.score_outputs import ScoreOutput, score_outputs
-
-#: Parameter of the configurations with the values of the classes of each output, as JSON.
-CLASSES = "classes"
 
 #: Representation of null by dtype, for callers: parameters of the configurations.
 NULLS = {"null_int64": str(NULL_INT64), "null_float32": "NaN", "null_string": "the empty string", "null_list": "empty"}
@@ -35,6 +39,7 @@ def write_ranking_repository(
     versions: Mapping[str, str],
     targets: Sequence[Target] = (),
     negatives: int = 0,
+    time_units: Mapping[str, str] | None = None,
 ) -> tuple[tuple[Column, ...], tuple[ScoreOutput, ...]]:
     """Writes the model repository of a ranking ensemble, which scores raw rows.
 
@@ -46,6 +51,7 @@ def write_ranking_repository(
         versions: Versions and fingerprints, which become parameters of the configurations.
         targets: Targets that the model predicts. Default: one binary target, that of the only output.
         negatives: Negatives that were drawn for each positive row. Default: 0.
+        time_units: Unit of each raw column of times. Default: there is none.
 
     Returns:
         Inputs and outputs of the ensemble.
@@ -65,6 +71,7 @@ def write_ranking_repository(
     classes = {output.name: output.classes for output in outputs if output.classes}
     parameters = {**versions, CLASSES: json.dumps(classes)} if classes else versions
     model_config = write_model_config(models, inputs, columns, config, parameters)
+    parameters = {**parameters, **time_parameter(transform.inputs, time_units)}
     write_ensemble(models, transform_config, model_config, transform.inputs, columns, config, parameters)
     return transform.inputs, outputs
 
@@ -132,6 +139,12 @@ def write_ensemble(
     (folder / ".keep").touch()
     message = ensemble_config(config, transform, model, {**versions, **NULLS}, raw, outputs, untransformed)
     write_config(models / config.name / "config.pbtxt", message)
+
+
+def time_parameter(inputs: Sequence[Column], units: Mapping[str, str] | None) -> dict[str, str]:
+    """Returns the parameter with the units of the inputs that are times; empty if none is."""
+    served = {column.name: units[column.name] for column in inputs if units and column.name in units}
+    return {UNITS: json.dumps(served)} if served else {}
 
 
 def version_folder(models: Path, name: str, config: EnsembleConfig) -> Path:

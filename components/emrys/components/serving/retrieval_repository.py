@@ -29,6 +29,7 @@ from emrys.components.serving.model_config import EnsembleNames
 from emrys.components.serving.repository import (
     copy_entry,
     copy_saved_model,
+    time_parameter,
     version_folder,
     write_ensemble,
     write_model_config,
@@ -60,7 +61,12 @@ class Recommender:
 
 
 def write_retrieval_repository(
-    models: Path, workflow: Path, recommender: Recommender, config: EnsembleConfig, versions: Mapping[str, str]
+    models: Path,
+    workflow: Path,
+    recommender: Recommender,
+    config: EnsembleConfig,
+    versions: Mapping[str, str],
+    time_units: Mapping[str, str] | None = None,
 ) -> tuple[Column, ...]:
     """Writes the model repository of a retrieval ensemble.
 
@@ -70,6 +76,7 @@ def write_retrieval_repository(
         recommender: The other parts of the ensemble.
         config: Settings of the export.
         versions: Versions and fingerprints, which become parameters of the configurations.
+        time_units: Unit of each raw column of times. Default: there is none.
 
     Returns:
         Inputs of the ensemble.
@@ -95,7 +102,8 @@ def write_retrieval_repository(
     outputs = output_columns(recommender.items)
     _check_names(raw, inputs, outputs)
     model_config = write_model_config(models, inputs, outputs, config, versions)
-    write_ensemble(models, transform_config, model_config, raw, outputs, config, versions, untransformed)
+    parameters = {**versions, **time_parameter(raw, time_units)}
+    write_ensemble(models, transform_config, model_config, raw, outputs, config, parameters, untransformed)
     return raw
 
 

@@ -32,7 +32,7 @@ def train(
         recipe: The recipe, of which the section `train` is read; empty for none. A parameter that is not empty or zero
             overrides it.
         epochs: Maximum number of epochs. Without it and a recipe, 20.
-        batch_size: Rows in a batch. Without it and a recipe, 1024.
+        batch_size: Rows in a batch. Without it and a recipe, by the number of rows: 64 to 1024.
         learning_rate: Learning rate. Without it and a recipe, the one that the model was built with.
         monitor: Metric that selects the best epoch: `val_loss`, `val_auc` for a ranking model, `val_ndcg_at_10` or
             `val_recall_at_50` for a retrieval model. Without it and a recipe, `val_loss`.

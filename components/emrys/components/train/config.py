@@ -14,6 +14,9 @@ STEP = "train"
 
 #: Lengths of the lists for NDCG and recall of retrieval models on the valid split.
 NDCG_K, RECALL_K = 10, 50
+#: Without a batch size: minimum number of steps in an epoch, and the limits of the batch size. With fewer steps, small
+#: logs take tens of epochs.
+_STEPS, _SMALLEST, _LARGEST = 100, 64, 1024
 #: Metrics of retrieval models on the valid split.
 CATALOGUE_METRICS = (f"val_ndcg_at_{NDCG_K}", f"val_recall_at_{RECALL_K}")
 
@@ -24,7 +27,7 @@ class TrainConfig:
 
     Attributes:
         epochs: Maximum number of epochs.
-        batch_size: Rows of a batch.
+        batch_size: Rows of a batch. Default: by the number of rows, see `batch_size_of`.
         learning_rate: Learning rate. Default: the one that the model was built with.
         monitor: Metric on the valid split that selects the best epoch: `val_loss`, `val_auc` for a ranking model,
             `val_ndcg_at_10` or `val_recall_at_50` over the whole catalogue for a retrieval model, or another one of the
@@ -38,7 +41,7 @@ class TrainConfig:
     """
 
     epochs: int = 20
-    batch_size: int = 1024
+    batch_size: int | None = None
     learning_rate: float | None = None
     monitor: str = "val_loss"
     patience: int = 2
@@ -49,9 +52,10 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Checks the values."""
-        if min(self.epochs, self.batch_size, self.patience) < 1:
-            got = f"{self.epochs}, {self.batch_size}, {self.patience}"
-            raise ConfigError("epochs, batch_size, patience", step=STEP, expected="numbers above 0", got=got)
+        counts = {"epochs": self.epochs, "batch_size": self.batch_size, "patience": self.patience}
+        low = [f"{name} {count}" for name, count in counts.items() if count is not None and count < 1]
+        if low:
+            raise ConfigError("epochs, batch_size, patience", step=STEP, expected="numbers above 0", got=", ".join(low))
         if not 0 <= self.seed < 2**32:
             raise ConfigError("seed", step=STEP, expected="0 to below 2**32", got=str(self.seed))
         if not re.fullmatch(r"val_\S+", self.monitor):
@@ -80,6 +84,14 @@ class TrainConfig:
             settings["exclude_seen"] = whole.evaluate.exclude_seen
         settings |= {name: value for name, value in parameters.items() if value is not None}
         return cls(**{name: value for name, value in settings.items() if value is not None})
+
+    def batch_size_of(self, rows: int) -> int:
+        """Rows of a batch: the one that is set, or the power of two from 64 to 1,024 for about 100 steps in an epoch.
+
+        Args:
+            rows: Number of rows of the train split.
+        """
+        return self.batch_size or min(max(2 ** ((rows // _STEPS).bit_length() - 1), _SMALLEST), _LARGEST)
 
     @property
     def lower_is_better(self) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pyarrow.parquet as pq
 import tensorflow as tf
 
 import emrys.blocks as mm
@@ -125,7 +126,8 @@ def _fit(
 ) -> None:
     plain = not isinstance(model, mm.Model)
     single = plain and not isinstance(model(sample_inputs(rows.features, batch_size=1)), Mapping)
-    train = rows.loader(files["train"], config.batch_size, columns.schema, single, seed_fn=lambda: config.seed)
+    batch_size = config.batch_size_of(pq.read_metadata(files["train"]).num_rows)
+    train = rows.loader(files["train"], batch_size, columns.schema, single, seed_fn=lambda: config.seed)
     valid = rows.loader(files["valid"], VALID_BATCH, columns.schema, single, shuffle=False)
     if epochs.next_epoch:
         emit(STEP, "message", text=f"resuming after epoch {epochs.next_epoch}")

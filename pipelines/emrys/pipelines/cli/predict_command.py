@@ -46,7 +46,7 @@ def predict_rows(
         columns = client.columns
         labels: tuple[str, ...] = ()
         if rows is not None:
-            sent = read_rows(rows, columns)[:number]
+            sent = read_rows(rows, columns, client.time_units)[:number]
         else:
             sent, labels = _sample(run or Path(), number or _SAMPLE)
         if client.recommends:

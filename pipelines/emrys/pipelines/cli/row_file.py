@@ -18,6 +18,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from emrys.blocks.errors import DataError
+from emrys.components.contracts.data_schema import TIME_UNITS
 
 Row = dict[str, Any]
 
@@ -31,6 +32,9 @@ _NULLS = frozenset(text.lower() for text in [*pa.csv.ConvertOptions().null_value
 _TRUTH = {"true": 1, "false": 0}
 #: A list that `str` or `to_csv` has turned into text.
 _LIST_TEXT = re.compile(r"\s*(\[.*\]|\(.*,.*\))\s*", re.DOTALL)
+#: The beginning of a date in text; digits alone are a number.
+_DATE = re.compile(r"\s*[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 #: Integers beyond this are not exact as floating-point numbers.
 _EXACT = 2**53
 _INT64 = range(-(2**63), 2**63)
@@ -52,7 +56,7 @@ class ColumnLike(Protocol):
         """Whether a row contains a list."""
 
 
-def read_rows(path: Path, columns: Sequence[ColumnLike]) -> list[Row]:
+def read_rows(path: Path, columns: Sequence[ColumnLike], time_units: Mapping[str, str] | None = None) -> list[Row]:
     """Reads raw rows and converts the values to the types of the ensemble.
 
     Files may be compressed (`.gz`, `.bz2`, `.zst`, `.lz4`):
@@ -64,11 +68,13 @@ def read_rows(path: Path, columns: Sequence[ColumnLike]) -> list[Row]:
       separated by "|".
     - `.parquet`.
 
-    A number for an int64 column may be written as `35.0` or as text. Null, NaN and a missing key are null.
+    A number for an int64 column may be written as `35.0` or as text; a time also as a date or a time of day on a date,
+    in text by ISO 8601, without an offset in UTC. Null, NaN and a missing key are null.
 
     Args:
         path: The file; its extension gives the format.
         columns: Columns of the ensemble. Others are kept as they are.
+        time_units: Unit of each column of times, `s`, `ms`, `us` or `ns` since 1970. Default: there is none.
 
     Returns:
         The rows, at least one.
@@ -107,7 +113,7 @@ def read_rows(path: Path, columns: Sequence[ColumnLike]) -> list[Row]:
         raise DataError("not a list of rows", path=path, expected=f"[{{{names}, …}}, …]")
     if not rows:
         raise DataError("the file contains no rows", path=path)
-    return _converted(rows, columns, path)
+    return _converted(rows, columns, time_units or {}, path)
 
 
 def _read_json(content: bytes, columns: Sequence[ColumnLike]) -> Any:
@@ -190,7 +196,9 @@ def _text(content: bytes) -> str:
     return content.decode("utf-8-sig")
 
 
-def _converted(rows: Sequence[Row], columns: Sequence[ColumnLike], path: Path) -> list[Row]:
+def _converted(
+    rows: Sequence[Row], columns: Sequence[ColumnLike], time_units: Mapping[str, str], path: Path
+) -> list[Row]:
     """Converts the columns of the ensemble; reports the first wrong value of each."""
     present = {name for row in rows for name in row}
     converted = [dict(row) for row in rows]
@@ -200,7 +208,10 @@ def _converted(rows: Sequence[Row], columns: Sequence[ColumnLike], path: Path) -
             continue  # packing names it
         for number, row in enumerate(converted, 1):
             try:
-                row[column.name] = _value(column, row.get(column.name))
+                value = row.get(column.name)
+                if column.name in time_units:
+                    value = _ticks(value, time_units[column.name])
+                row[column.name] = _value(column, value)
             except _WrongValueError as wrong:
                 faults.append((column.name, number, wrong))
                 break
@@ -248,6 +259,20 @@ def _scalar(dtype: str, value: Any) -> Any:
     if _is_null(value):
         return None
     return {"int64": _integer, "float32": _number, "string": _string}[dtype](value)
+
+
+def _ticks(value: Any, unit: str) -> Any:
+    """Converts a date, a time on a date, or the text of one to units since 1970; returns other values unchanged."""
+    text = value.isoformat() if isinstance(value, datetime.date) else value  # a datetime is a date
+    if not isinstance(text, str) or not _DATE.match(text):
+        return value
+    try:
+        time = datetime.datetime.fromisoformat(text.strip())
+    except ValueError:
+        return value  # the column's type refuses it
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=datetime.UTC)
+    return (time - _EPOCH) // datetime.timedelta(microseconds=1) * TIME_UNITS[unit] // TIME_UNITS["us"]
 
 
 def _is_null(value: Any) -> bool:

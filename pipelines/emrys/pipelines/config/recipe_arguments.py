@@ -24,11 +24,11 @@ _PARAMETERS: Mapping[str, type[PipelineParameters]] = {"ranking": RankingParamet
 #: Training of a log that nobody has tuned, by task; a recipe overrides each.
 _TRAINING: Mapping[str, Mapping[str, Any]] = {
     "ranking": {
-        **{"epochs": 20, "batch_size": 1024, "learning_rate": 0.001, "ema_momentum": 0.0},
+        **{"epochs": 20, "batch_size": 0, "learning_rate": 0.001, "ema_momentum": 0.0},
         **{"patience": 2, "monitor": "val_loss"},
     },
     "retrieval": {
-        **{"epochs": 40, "batch_size": 1024, "learning_rate": 0.003, "ema_momentum": 0.0},
+        **{"epochs": 40, "batch_size": 0, "learning_rate": 0.003, "ema_momentum": 0.0},
         **{"patience": 4, "monitor": "val_ndcg_at_10"},
     },
 }
