@@ -149,6 +149,37 @@ def test_slices_are_measured_by_themselves(shown, page):
     )
 
 
+def _with(shown, unit="user", slices=None):
+    """The page with another unit of the bootstrap, or other slices."""
+    rows = dataclasses.replace(shown.rows, slices=slices or shown.rows.slices)
+    metadata = {**shown.page.view.metadata, "unit": unit}
+    view = RankingView(EvaluationResult(shown.card.metrics, shown.card.curves, rows), metadata)
+    return dataclasses.replace(shown.page, view=view).render()
+
+
+@pytest.mark.slow
+def test_slices_count_users_or_sessions_where_there_are_any(shown):
+    words = {unit: Page(_with(shown, unit)).words for unit in ("user", "session", "row")}
+    assert "Slice Rows Users Model" in words["user"]
+    assert "Slice Rows Sessions Model" in words["session"]
+    assert "Slice Rows Model" in words["row"]
+    there = shown.rows.slices["gender"] == "F"
+    assert (
+        f"gender F {there.sum()} {roc_auc_score(shown.rows.labels[there], shown.rows.scores['model'][there]):.4f}"
+        in (words["row"])
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("levels", "folded"), [(30, False), (31, True)])
+def test_many_slices_are_folded_away(shown, levels, folded):
+    # 300 rows: of each level nine or ten, with both classes
+    level = np.array([f"level {number % levels}" for number in range(len(shown.rows.labels))], object)
+    html = _with(shown, slices={"section": level})
+    assert Page(html).words.count("section level") >= levels
+    assert (f"<summary>All {levels} slices</summary>" in html) is folded
+
+
 @pytest.mark.slow
 def test_data_cannot_break_out(shown):
     view = copy.copy(shown.page.view)

@@ -52,7 +52,9 @@ def run(evaluation: Path, config: GateConfig, output: Path, recipe: Recipe | Non
         }
         with GateDecision.create(output, {"passed": not reasons}) as work:
             write_json(work / "decision.json", decision)
-        verdict = f"passed {len(checks)} checks" if not reasons else f"not passed: {reasons[0]}"
+        verdict = (
+            f"passed {len(checks)} check{'s' * (len(checks) != 1)}" if not reasons else f"not passed: {reasons[0]}"
+        )
         more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
         emit(STEP, "message", text=verdict + more)
         return GateDecision(output)

@@ -24,6 +24,8 @@ from emrys.components.evaluation.slices import Slice, SliceLift, slice_lifts, sl
 from emrys.components.recipe.evaluation import COLD_METRICS, RETRIEVAL_METRICS, metric_name, metric_parts
 from emrys.components.reporting import plots
 
+#: Maximum number of slices in a table that is not folded away.
+UNFOLDED_SLICES = 30
 #: Maximum number of slices in a plot.
 MAX_SLICES = 14
 #: Display name, and for each column a value and whether it is the best of the column.
@@ -117,6 +119,11 @@ class EvaluationView(abc.ABC):
         rows = [(name, list(cells)) for name, *cells in zip(scorers.values(), *columns, strict=True)]
         heads = [f"{title} {'↓' if lower_is_better(name) else '↑'}" for title, name in metrics.items()]
         return Comparison(caption, heads, rows)
+
+    @property
+    def unfolded_slices(self) -> int:
+        """Maximum number of slices in an open table; a longer one is folded away."""
+        return UNFOLDED_SLICES
 
     @cached_property
     def slices(self) -> list[Slice]:

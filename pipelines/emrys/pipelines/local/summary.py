@@ -102,7 +102,12 @@ class RunSummary:
         yield from score_rows(self.request.pipeline, self.metrics)
         if self.anomalies:
             yield "data", f"failed validation: {_first(self.anomalies)}"
-        yield "gate", f"passed {self.checks} checks" if self.passed else f"not passed: {_first(self.reasons)}"
+        yield (
+            "gate",
+            f"passed {self.checks} check{'s' * (self.checks != 1)}"
+            if self.passed
+            else f"not passed: {_first(self.reasons)}",
+        )
         if self.version:
             yield "in production", self.version
         if self.seconds is not None:
