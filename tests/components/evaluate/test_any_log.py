@@ -217,6 +217,21 @@ class TestSeveralTargets:
         assert set(found.curves["targets"]) == {"click", "buy"}
         assert found.roc[0] == found.curves["targets"]["click"]["roc"]["false_positive_rate"]
 
+    def test_the_page_slices_both(self, rows, found):
+        there = found.rows.slices["user"] == "known"
+        clicked = there & (rows["test"]["click"] > 0)
+        taste = np.asarray(rows["test"]["taste"])
+        areas = {
+            "click": sk.roc_auc_score(rows["test"]["click"][there], taste[there]),
+            "buy": sk.roc_auc_score(rows["test"]["buy"][clicked], taste[clicked]),
+        }
+        numbers = {"click": there.sum(), "buy": clicked.sum()}
+        for target, area in areas.items():
+            _, _, table = words(found).partition(f"{target}: AUC by slice")
+            users = len(set(found.rows.units[there if target == "click" else clicked]))
+            assert f"user known {numbers[target]} {users} {area:.4f}" in table[:600]
+            assert f"Lift in {target}: AUC over" in table
+
     def test_one_of_them(self, rows, tmp_path):
         root = write(tmp_path, DataSchema((SHOPPER, SKU, VISIT, TASTE), (CLICK, BUY)), rows)
         outputs = {"click": rows["test"]["taste"], "buy": rows["test"]["taste"]}

@@ -177,7 +177,7 @@ def test_many_slices_are_folded_away(shown, levels, folded):
     level = np.array([f"level {number % levels}" for number in range(len(shown.rows.labels))], object)
     html = _with(shown, slices={"section": level})
     assert Page(html).words.count("section level") >= levels
-    assert (f"<summary>All {levels} slices</summary>" in html) is folded
+    assert (f"<summary>AUC in all {levels} slices</summary>" in html) is folded
 
 
 @pytest.mark.slow

@@ -16,11 +16,12 @@ from emrys.components.contracts.measured_rows import (
     NEW,
     PRODUCTION,
     SCORERS,
+    MeasuredRows,
     lower_is_better,
     metric_key,
     metric_title,
 )
-from emrys.components.evaluation.slices import Slice, SliceLift, slice_lifts, slice_metrics
+from emrys.components.evaluation.slices import Slice, slice_lifts, slice_metrics
 from emrys.components.recipe.evaluation import COLD_METRICS, RETRIEVAL_METRICS, metric_name, metric_parts
 from emrys.components.reporting import plots
 
@@ -121,34 +122,19 @@ class EvaluationView(abc.ABC):
         return Comparison(caption, heads, rows)
 
     @property
-    def unfolded_slices(self) -> int:
-        """Maximum number of slices in an open table; a longer one is folded away."""
-        return UNFOLDED_SLICES
+    def sliced_metrics(self) -> dict[str, str]:
+        """Metrics that are shown by slice: display names by name."""
+        return {self.main_metric: self.main_title}
 
     @cached_property
-    def slices(self) -> list[Slice]:
-        """Main metric of the `sliced_scorers` in each slice."""
-        return slice_metrics(self._rows, self.main_metric, list(self.sliced_scorers))
-
-    @property
-    def sliced_scorers(self) -> dict[str, str]:
-        """Scorers to show in slices: the model, the reference, and production."""
-        return {scorer: name for scorer, name in self.scorers.items() if scorer in (MODEL, self.reference, PRODUCTION)}
-
-    @cached_property
-    def slice_lifts(self) -> list[SliceLift]:
-        """Lift of the model over the reference in the largest slices, with bounds; empty without a reference."""
-        if self.reference is None:
-            return []
-        largest = sorted(self.slices, key=lambda each: -each.rows)[:MAX_SLICES]
-        return slice_lifts(self._rows, self.main_metric, self.reference, largest)
-
-    @property
-    def slices_figure(self) -> Markup | None:
-        """Plot of the lift in the largest slices; None without slices or a baseline."""
-        if not self.slice_lifts or self.reference is None:
-            return None
-        return plots.slices_plot(self.slice_lifts, self.main_title, self.scorers[self.reference])
+    def slices(self) -> list[SlicesView]:
+        """Slices by each of `sliced_metrics`; empty without slices."""
+        several = len(self.sliced_metrics) > 1
+        views = [
+            SlicesView(self, self._rows, metric, title, f"slices-{number}" if several else "slices")
+            for number, (metric, title) in enumerate(self.sliced_metrics.items())
+        ]
+        return [view for view in views if view.rows]
 
     @property
     @abc.abstractmethod
@@ -179,6 +165,47 @@ class EvaluationView(abc.ABC):
     def facts(self) -> dict[str, str]:
         """Further facts by name."""
         return {}
+
+
+class SlicesView:
+    """Table and plot of one metric by slice.
+
+    Args:
+        view: View of the evaluation.
+        rows: Metric values per row.
+        metric: Name of the metric.
+        title: Its display name.
+        plot_id: Id of the plot on the page.
+    """
+
+    def __init__(self, view: EvaluationView, rows: MeasuredRows, metric: str, title: str, plot_id: str) -> None:
+        self._measured, self._metric, self._plot_id = rows, metric, plot_id
+        self.title, self.unit = title, view.unit
+        there = {scorer: name for scorer, name in SCORERS.items() if view.value(scorer, metric) is not None}
+        self.reference = next((scorer for scorer in there if scorer != MODEL), None)
+        #: Scorers that are shown: the model, the reference, and production.
+        self.scorers = {scorer: name for scorer, name in there.items() if scorer in (MODEL, self.reference, PRODUCTION)}
+
+    @cached_property
+    def rows(self) -> list[Slice]:
+        """The metric of the `scorers` in each slice."""
+        return slice_metrics(self._measured, self._metric, list(self.scorers))
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the table is folded away."""
+        return len(self.rows) > UNFOLDED_SLICES
+
+    @property
+    def figure(self) -> Markup | None:
+        """Plot of the lift over the reference in the largest slices, with bounds; None without a reference."""
+        if self.reference is None:
+            return None
+        largest = sorted(self.rows, key=lambda each: -each.rows)[:MAX_SLICES]
+        lifts = slice_lifts(self._measured, self._metric, self.reference, largest)
+        if not lifts:
+            return None
+        return plots.slices_plot(lifts, self.title, self.scorers[self.reference], self._plot_id)
 
 
 #: Metrics over all rows by kind of target, in display order, after those that the recipe names.
@@ -398,6 +425,11 @@ class RankingView(EvaluationView):
     def main_title(self) -> str:
         """Display name of the main metric of the first target."""
         return metric_title(self.main_metric)
+
+    @property
+    def sliced_metrics(self) -> dict[str, str]:
+        """The main metric of each target."""
+        return {part.metrics[0]: metric_title(part.metrics[0]) for part in self.parts if part.metrics}
 
     @property
     def headline_metrics(self) -> list[tuple[str, str]]:

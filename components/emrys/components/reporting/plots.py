@@ -212,13 +212,14 @@ def confusion_plot(confusion: Mapping[str, Sequence[Any]], name: str = "confusio
     return svg(name, "Confusion of classes", text, draw, (max(4.3, side), side))
 
 
-def slices_plot(lifts: Sequence[SliceLift], metric: str, baseline: str) -> Markup:
+def slices_plot(lifts: Sequence[SliceLift], metric: str, baseline: str, plot_id: str = "slices") -> Markup:
     """Plots the lift of the model over a baseline in slices, with its bounds.
 
     Args:
         lifts: The lifts.
         metric: Display name of the metric.
         baseline: Display name of the baseline.
+        plot_id: Id of the plot on its page. Default: `slices`.
     """
     y = np.arange(len(lifts))
 
@@ -233,7 +234,7 @@ def slices_plot(lifts: Sequence[SliceLift], metric: str, baseline: str) -> Marku
 
     behind = sum(each.lift < 0 for each in lifts)
     text = f"Lift in {metric} over {baseline} in {len(lifts)} slices; in {behind} of them the model is behind."
-    return svg("slices", f"{metric} by slice", text, draw, (4.3, max(2.0, 0.9 + 0.3 * len(lifts))))
+    return svg(plot_id, f"{metric} by slice", text, draw, (4.3, max(2.0, 0.9 + 0.3 * len(lifts))))
 
 
 #: Titles of the metrics that a history may have.
