@@ -15,11 +15,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from merlin.schema import Schema, Tags
 
 import emrys.blocks as mm
+from emrys.blocks.errors import SchemaError
 
 TESTS = Path(__file__).parent
 PAGE = TESTS.parent / "docs" / "coming-from-merlin-models.md"
@@ -310,7 +312,7 @@ SHOWN: dict[str, dict[str, list[str]]] = {
             "blocks/legacy/test_item_retrieval_scorer.py::test_ids_are_stored_without_down_scoring",
         ],
         "`ContrastiveOutput`: `evaluate` draws negatives": [
-            "blocks/outputs/test_contrastive_output.py::test_golden_model"
+            "test_differences_by_family.py::test_evaluate_ranks_the_items_of_the_batch"
         ],
         "`ContrastiveOutput`: `post` is applied": [
             "blocks/outputs/test_popularity_logits_correction.py::test_behind_an_output_it_is_its_correction"
@@ -521,7 +523,10 @@ SHOWN: dict[str, dict[str, list[str]]] = {
             "blocks/loader/test_nested_lists.py::test_lists_of_vectors_are_ragged",
             "blocks/loader/test_nested_lists.py::test_lists_of_one_length_are_dense",
         ],
-        "`Loader.output_schema`: holds the targets": ["blocks/loader/test_batches.py::test_types_follow_the_schema"],
+        "`Loader.output_schema`: holds the targets": [
+            "blocks/loader/test_transforms.py::test_a_block_makes_targets_of_features",
+            "test_differences_by_family.py::test_a_function_has_no_output_schema",
+        ],
         "`Loader`: `buffer_size` bounds host": [
             "blocks/loader/test_shuffling.py::test_memory_is_bounded_by_the_buffer_at_ten_times_the_data",
             "blocks/loader/test_remote.py::test_a_folder_a_file_a_list_and_a_pattern",
@@ -536,7 +541,7 @@ SHOWN: dict[str, dict[str, list[str]]] = {
         ],
         "A served model takes": [
             "blocks/inputs/test_prepare_features.py::test_lists_of_vectors_keep_their_vectors",
-            "blocks/models/test_model.py::test_signature_and_scores",
+            "blocks/models/test_saving.py::test_every_kind_of_input",
         ],
         "`get_sample_inputs` gives lists with": ["blocks/models/test_fit_arguments.py::test_sample_inputs_fit"],
         "XLA (`compile(jit_compile=True)`) trains models": [
@@ -550,6 +555,7 @@ SHOWN: dict[str, dict[str, list[str]]] = {
         ],
         "A row with fewer": [
             "components/export_retrieval/test_step.py::test_a_short_catalogue_shortens_the_lists",
+            "components/serving/backends/test_retrieve_step.py::test_items_by_hand",
             "components/serving/test_recommendation.py::test_a_list_ends_at_the_first_null",
         ],
     },
@@ -651,6 +657,31 @@ def test_masks_pass_through_concatenation_and_sums():
         layer(lists)
         # an element is there where any of the lists has one
         assert np.asarray(layer.compute_mask(lists, masks)).tolist() == [[True, True]]
+
+
+def test_evaluate_ranks_the_items_of_the_batch():
+    user = mm.create_categorical_column("user", 1, tags=[Tags.USER_ID, Tags.USER])
+    item = mm.create_categorical_column("item", 5, tags=[Tags.ITEM_ID, Tags.ITEM])
+    output = mm.ContrastiveOutput(item, "in-batch")
+    model = mm.Model(mm.Embeddings(Schema([user]), dim=1, aggregation="concat"), output)
+    model.compile("adam", metrics=[mm.RecallAt(1)])
+    batch = ({"user": np.zeros((2, 1), int)}, {"item": np.array([[1], [3]])})
+    data = tf.data.Dataset.from_tensors(batch)
+    model.evaluate(data, verbose=0)
+    # The vector of a user is 1, and that of an item its id.
+    values = {(2, 1): np.ones((2, 1)), (1, 6): np.arange(6.0)[None], (6,): np.zeros(6)}
+    for weight in model.weights:
+        weight.assign(values[tuple(weight.shape)])
+    # In the batch, item 3 is better than 1: one of the two positives is the first. Among all items, the first is 5.
+    assert model.evaluate(data, verbose=0, return_dict=True)["recall_at_1"] == 0.5
+    assert model(batch[0]).numpy().argmax(axis=1).tolist() == [5, 5]
+
+
+def test_a_function_has_no_output_schema(tmp_path):
+    pd.DataFrame({"x": [1.0]}).to_parquet(tmp_path / "rows.parquet")
+    loader = mm.Loader(tmp_path / "rows.parquet", 1, transform=lambda features, targets: (features, targets))
+    with pytest.raises(SchemaError, match=r"compute_output_schema\(schema\)"):
+        loader.output_schema  # noqa: B018 - raises
 
 
 def test_aggregations_with_a_shortcut_leave_their_input_as_it_is():
