@@ -14,6 +14,7 @@ class Client:
     columns = (Column("visitor", "string"), Column("recent", "int64", is_list=True), Column("price", "float32"))
     recommends = False
     classes = {"stars": [1, 3, 5]}  # noqa: RUF012
+    time_units: dict[str, str] = {}  # noqa: RUF012
 
     def __init__(self, url, protocol, model):
         pass

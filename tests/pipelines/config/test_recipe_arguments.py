@@ -26,7 +26,7 @@ def test_a_recipe_that_says_nothing_has_neutral_defaults():
     assert arguments.items() >= {
         "dataset": "log.csv", "split": "random", "valid_fraction": 0.1, "test_fraction": 0.1,
         "embedding_dim": 16, "dropout": 0.0, "embeddings_l2": 0.0, "bottom_layers": [], "top_layers": [],
-        "epochs": 20, "batch_size": 0, "learning_rate": 0.001, "ema_momentum": 0.0, "patience": 2,
+        "epochs": 20, "batch_size": 0, "learning_rate": 0.001, "ema_momentum": 0.0, "patience": 4,
         "monitor": "val_loss", "thresholds": {}, "model_name": "ranking",
         "folds": 0, "smoothing": -1.0, "freq_threshold": -1,
     }.items()  # fmt: skip

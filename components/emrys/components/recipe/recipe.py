@@ -195,7 +195,8 @@ class Training(Section):
         Field(description="Momentum of the moving average of the weights; 0 for none."),
     ] = None
     patience: Annotated[
-        Annotated[int, Field(ge=1)] | None, Field(description="Epochs without improvement before training stops.")
+        Annotated[int, Field(ge=1)] | None,
+        Field(description="Epochs without improvement before training stops; without it 4."),
     ] = None
     monitor: Annotated[
         str, Field(description="Metric on the valid split that selects the best epoch; empty: by the task.")

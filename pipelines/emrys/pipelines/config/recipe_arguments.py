@@ -25,7 +25,7 @@ _PARAMETERS: Mapping[str, type[PipelineParameters]] = {"ranking": RankingParamet
 _TRAINING: Mapping[str, Mapping[str, Any]] = {
     "ranking": {
         **{"epochs": 20, "batch_size": 0, "learning_rate": 0.001, "ema_momentum": 0.0},
-        **{"patience": 2, "monitor": "val_loss"},
+        **{"patience": 4, "monitor": "val_loss"},
     },
     "retrieval": {
         **{"epochs": 40, "batch_size": 0, "learning_rate": 0.003, "ema_momentum": 0.0},
