@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from emrys.components.build_model.step import BuildModelConfig
@@ -22,15 +24,21 @@ pytestmark = pytest.mark.slow
 
 
 def test_the_model_beats_user_and_item_means(tmp_path):
+    """The mean over three seeds: one seed moves the AUC by half a percent, which is what the model is ahead by."""
     ingest(IngestConfig(dataset=str(real_data.path("ml-100k.zip"))), tmp_path / "splits")
     preprocess(tmp_path / "splits", PreprocessConfig(), data=tmp_path / "data", workflow=tmp_path / "workflow")
     infer_schema(tmp_path / "data", tmp_path / "workflow", SchemaConfig(), tmp_path / "schema")
-    build_model(tmp_path / "schema", BuildModelConfig(dropout=0.3, ema_momentum=0.99), tmp_path / "model")
-    train(tmp_path / "data", tmp_path / "schema", tmp_path / "model", TrainConfig(), tmp_path / "trained")
-    found = evaluate(
-        tmp_path / "splits", tmp_path / "data", tmp_path / "trained", tmp_path / "schema", EvaluateConfig(),
-        tmp_path / "evaluation",
-    )  # fmt: skip
-    assert found.metrics["auc"] > found.metrics["mean_baseline_auc"]
-    assert found.metrics["log_loss"] < found.metrics["mean_baseline_log_loss"]
-    assert found.metrics["ndcg_at_10"] > found.metrics["popularity_ndcg_at_10"]
+    found = [_metrics_of_seed(seed, tmp_path) for seed in (1, 2, 42)]
+    mean = {name: sum(metrics[name] for metrics in found) / len(found) for name in found[0]}
+    assert mean["auc"] > mean["mean_baseline_auc"]
+    assert mean["log_loss"] < mean["mean_baseline_log_loss"]
+    assert mean["ndcg_at_10"] > mean["popularity_ndcg_at_10"]
+
+
+def _metrics_of_seed(seed: int, folder: Path) -> dict[str, float]:
+    out = folder / str(seed)
+    build_model(folder / "schema", BuildModelConfig(dropout=0.3, ema_momentum=0.99, seed=seed), out / "model")
+    train(folder / "data", folder / "schema", out / "model", TrainConfig(seed=seed), out / "trained")
+    return evaluate(
+        folder / "splits", folder / "data", out / "trained", folder / "schema", EvaluateConfig(), out / "evaluation"
+    ).metrics
