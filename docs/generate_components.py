@@ -75,8 +75,8 @@ def _image(component: Any) -> str:
 
 
 def _kind(one: Any) -> str:
-    """The type as KFP calls it, the same on every Python: 3.10 writes `typing.Any`, where 3.11 has `Any`."""
-    return re.sub(r"^system\.(\w+)@.*$", r"\1", str(one.type)).replace("typing.", "")
+    """The type as KFP calls it; of an artifact, without the version of its schema."""
+    return re.sub(r"^system\.(\w+)@.*$", r"\1", str(one.type))
 
 
 def _default(one: Any) -> str:
